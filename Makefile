@@ -1,0 +1,39 @@
+# Everything that a person runs here. `make` alone lists it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint serve benchmark clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12, say" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[service,train,dev]'
+	touch $@
+
+demo: $(VENV)/ready ## train on simulated videos, export, serve, ask over HTTP, draw
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/ready lint ## run every check and test
+	$(BIN)/pytest
+
+lint: $(VENV)/ready ## format, lint, types, borders between the packages
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+serve: $(VENV)/ready ## serve ./models on PORT (8000)
+	$(BIN)/python -m service serve --repository models --port $(PORT)
+
+benchmark: $(VENV)/ready ## measure localization
+	$(BIN)/python benchmarks/localization.py
+
+clean: ## remove what `make demo` and the tests left; the environment stays
+	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,122 @@
+"""The network in onnxruntime, on the CPU or a CUDA GPU; needs no torch.
+
+Axes: B videos, T snippets, D feature channels, C classes.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from model.errors import DeviceError, ModelError, SpecError
+from model.spec import METADATA_KEY, ModelSpec
+
+_log = logging.getLogger(__name__)
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+
+FEATURES, LENGTHS, CAS = "features", "lengths", "cas"
+"""Names of the network's inputs and output."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """How onnxruntime runs."""
+
+    device: Device = "auto"
+    """`cuda`, `cpu`, or `auto`: CUDA when present, the CPU otherwise."""
+    require_cuda: bool = False
+    """Whether to fail instead of falling back to the CPU."""
+    threads: int = 0
+    """Threads of one run on the CPU; 0 lets onnxruntime choose."""
+
+
+class OnnxEngine:
+    """A network loaded from the bytes of its ONNX file, with the spec that lies inside."""
+
+    def __init__(self, content: bytes, config: EngineConfig | None = None) -> None:
+        """Loads the network.
+
+        Raises:
+            ModelError: the bytes are no ONNX network of this kind.
+            SpecError: it carries no spec, or one that contradicts it.
+            DeviceError: CUDA is required and not available.
+        """
+        self._session = _open(content, config or EngineConfig())
+        self.spec = _spec(self._session)
+        self.device: Literal["cpu", "cuda"] = _device(self._session)
+
+    def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Returns the class activation sequence of one video, logits (T, C)."""
+        return self.cas_batch(features_TD[None], np.array([len(features_TD)]))[0]
+
+    def cas_batch(
+        self, features_BTD: NDArray[np.float32], lengths_B: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Returns the class activation sequences, logits (B, T, C), of videos padded to one length.
+
+        What lies beyond a video's length changes nothing and comes out as 0.
+        """
+        (cas_BTC,) = self._session.run([CAS], {FEATURES: features_BTD, LENGTHS: lengths_B})
+        return np.asarray(cas_BTC)
+
+
+def _open(content: bytes, config: EngineConfig) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = config.threads
+    # Spinning threads of one session take the cores from the others and from the event loop.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    providers = _providers(config)
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=providers)
+    except Exception as error:  # onnxruntime raises its own family, without a common root
+        raise ModelError(f"not a readable ONNX network: {str(error).splitlines()[0]}") from error
+    if _device(session) == "cpu":
+        wanted = config.require_cuda or config.device == "cuda"
+        message = (
+            "CUDA was asked for, but onnxruntime runs on the CPU; expected an NVIDIA GPU with its "
+            "driver and `pip install 'ecm-localizer[gpu]'` without the extra `service`"
+        )
+        if config.require_cuda:
+            raise DeviceError(message)
+        if wanted:
+            _log.warning(message)
+    return session
+
+
+def _providers(config: EngineConfig) -> list[str]:
+    wants_cuda = config.require_cuda or config.device != "cpu"
+    if not wants_cuda or "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return ["CPUExecutionProvider"]
+    onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed
+    return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+def _device(session: onnxruntime.InferenceSession) -> Literal["cpu", "cuda"]:
+    # What the session runs on, not what the wheel could: that lists CUDA without any GPU.
+    return "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
+
+
+def _spec(session: onnxruntime.InferenceSession) -> ModelSpec:
+    metadata = session.get_modelmeta().custom_metadata_map
+    if METADATA_KEY not in metadata:
+        raise SpecError(f"the ONNX file has no metadata {METADATA_KEY!r}: it was not exported here")
+    spec = ModelSpec.from_json(metadata[METADATA_KEY])
+    inputs = {node.name: node.shape for node in session.get_inputs()}
+    outputs = {node.name: node.shape for node in session.get_outputs()}
+    if set(inputs) != {FEATURES, LENGTHS} or set(outputs) != {CAS}:
+        raise SpecError(
+            f"expected inputs {FEATURES}, {LENGTHS} and output {CAS}, "
+            f"got {sorted(inputs)} and {sorted(outputs)}"
+        )
+    channels, classes = inputs[FEATURES][-1], outputs[CAS][-1]
+    if (channels, classes) != (spec.feature_dim, len(spec.labels)):
+        raise SpecError(
+            f"the network takes {channels} channels and gives {classes} classes, "
+            f"its spec says {spec.feature_dim} and {len(spec.labels)}"
+        )
+    return spec

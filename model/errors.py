@@ -1,0 +1,55 @@
+"""What can go wrong with a model, its file or its input.
+
+LocalizerError
+├── InputError (ValueError)          what the caller handed in cannot be used
+│   ├── FeatureError                 features: shape, dtype, values
+│   ├── OptionError                  an option: name or range
+│   └── DataError                    a data set's files or annotations
+├── ModelError (ValueError)          a model's file cannot be used
+│   ├── SpecError                    its spec is absent or unreadable
+│   └── IntegrityError               its bytes are not the ones that were published
+├── ModelNotFoundError (LookupError) no such model or version
+└── DeviceError (RuntimeError)       the device that was asked for is not there
+
+Every message names the value that came, what was expected, and where it helps, what to do.
+"""
+
+
+class LocalizerError(Exception):
+    """Root of every error that this project raises on purpose."""
+
+
+class InputError(LocalizerError, ValueError):
+    """What the caller handed in cannot be used."""
+
+
+class FeatureError(InputError):
+    """Features have the wrong shape, dtype or values."""
+
+
+class OptionError(InputError):
+    """An option is unknown or out of its range."""
+
+
+class DataError(InputError):
+    """A data set's files or annotations cannot be used."""
+
+
+class ModelError(LocalizerError, ValueError):
+    """A model's file cannot be used."""
+
+
+class SpecError(ModelError):
+    """A model's spec is absent, unreadable or contradicts its network."""
+
+
+class IntegrityError(ModelError):
+    """A model's file is not the one that was published."""
+
+
+class ModelNotFoundError(LocalizerError, LookupError):
+    """No such model or version."""
+
+
+class DeviceError(LocalizerError, RuntimeError):
+    """The device that was asked for is not available."""

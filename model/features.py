@@ -1,0 +1,111 @@
+"""Snippet features: reading and checking what comes from outside."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import FeatureError
+
+
+def check_features(
+    features: NDArray[np.generic],
+    *,
+    feature_dim: int | None = None,
+    max_snippets: int | None = None,
+) -> NDArray[np.float32]:
+    """Returns features as contiguous float32 (T, D), or says why they cannot be used.
+
+    Raises:
+        FeatureError: not two axes, T = 0, T above `max_snippets`, D other than `feature_dim`,
+            not floating point, or a value that is not finite.
+    """
+    if features.ndim != 2:
+        raise FeatureError(
+            f"expected features of shape (snippets, channels), got shape {features.shape}"
+        )
+    snippets, channels = features.shape
+    if not np.issubdtype(features.dtype, np.floating):
+        raise FeatureError(f"expected floating-point features, got dtype {features.dtype}")
+    if snippets == 0:
+        raise FeatureError("expected at least one snippet, got none (T = 0)")
+    if max_snippets is not None and snippets > max_snippets:
+        raise FeatureError(f"expected at most {max_snippets} snippets, got T = {snippets}")
+    if feature_dim is not None and channels != feature_dim:
+        raise FeatureError(f"expected {feature_dim} channels (D), got {channels}")
+    with np.errstate(over="ignore"):  # float64 beyond float32 becomes Inf, which is refused below
+        features_TD = np.ascontiguousarray(features, dtype=np.float32)
+    if not np.isfinite(features_TD).all():
+        bad = int(np.argmin(np.isfinite(features_TD).all(axis=1)))
+        raise FeatureError(f"expected finite features, got NaN or Inf in snippet {bad}")
+    return features_TD
+
+
+def read_features(path: Path) -> NDArray[np.generic]:
+    """Returns the array of an .npy file, memory-mapped; its values are not yet checked.
+
+    Raises:
+        FeatureError: the file is absent, not an .npy file, cut short, or holds pickled objects.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise FeatureError(f"no feature file {path}") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise FeatureError(f"{path} is not a readable .npy array: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise FeatureError(f"{path} is an .npz archive; expected one .npy array")
+    return array
+
+
+def parse_npy(body: bytes | memoryview) -> NDArray[np.generic]:
+    """Returns the array in the bytes of an .npy file, without a copy of its data.
+
+    Raises:
+        FeatureError: not the .npy format, a wrong number of bytes, or pickled objects.
+    """
+    stream = io.BytesIO(body[:_NPY_HEADER_LIMIT_BYTES])
+    try:
+        version = np.lib.format.read_magic(stream)
+        readers = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
+        if version not in readers:
+            raise FeatureError(f"expected .npy format 1.0 or 2.0, got {version}")
+        shape, fortran_order, dtype = readers[version](stream)
+    except FeatureError:
+        raise
+    except Exception as error:  # numpy's header parser raises whatever ast and tokenize raise
+        raise FeatureError(f"the body is not in .npy format: {error}") from None
+    if dtype.hasobject:
+        raise FeatureError("the .npy body holds pickled objects, which are refused")
+    return parse_raw(body[stream.tell() :], shape=shape, dtype=dtype, fortran_order=fortran_order)
+
+
+def parse_raw(
+    body: bytes | memoryview,
+    *,
+    shape: tuple[int, ...],
+    dtype: np.dtype[np.generic],
+    fortran_order: bool = False,
+) -> NDArray[np.generic]:
+    """Returns the array whose values the bytes are, without a copy.
+
+    Raises:
+        FeatureError: the number of bytes is not what shape and dtype take.
+    """
+    if any(size < 0 for size in shape):
+        raise FeatureError(f"expected no negative size, got shape {shape}")
+    expected = dtype.itemsize
+    for size in shape:
+        expected *= size
+    if len(body) != expected:
+        raise FeatureError(f"shape {shape} of {dtype} takes {expected} bytes, got {len(body)}")
+    flat = np.frombuffer(body, dtype=dtype)
+    return flat.reshape(shape, order="F" if fortran_order else "C")
+
+
+_NPY_HEADER_LIMIT_BYTES = 64 * 1024
+"""More than any header of a plain array takes."""

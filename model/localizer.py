@@ -1,0 +1,78 @@
+"""From a video's features to its segments, with any engine that runs the network.
+
+The one way through for training's evaluation, the command line and the service.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.localization import LocalizationConfig, class_scores, localize
+from model.segments import Segment
+from model.snippets import resample
+from model.spec import ModelSpec
+
+
+class CasEngine(Protocol):
+    """Runs the network on one video."""
+
+    def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Returns the class activation sequence, logits (T, C)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalizedVideo:
+    """What was found in one video."""
+
+    duration_s: float
+    """Length of the time that the class activation sequence covers."""
+    cas_TC: NDArray[np.float32]
+    """The class activation sequence, logits."""
+    class_scores_C: NDArray[np.float64]
+    """The video's probability of each class."""
+    segments: list[Segment]
+    """Action segments, best first."""
+
+
+def localize_video(
+    engine: CasEngine,
+    features_TD: NDArray[np.float32],
+    spec: ModelSpec,
+    *,
+    duration_s: float,
+    config: LocalizationConfig | None = None,
+) -> LocalizedVideo:
+    """Returns the segments of a video, with all that led to them.
+
+    Args:
+        engine: runs the network that `spec` belongs to.
+        features_TD: checked features (model/features.py).
+        spec: the model's spec.
+        duration_s: how long the features last.
+        config: localization other than the spec's.
+    """
+    if spec.sampling == "resampled":
+        features_TD = resample(features_TD, spec.snippets)
+    return read_segments(engine.cas(features_TD), spec, duration_s=duration_s, config=config)
+
+
+def read_segments(
+    cas_TC: NDArray[np.float32],
+    spec: ModelSpec,
+    *,
+    duration_s: float,
+    config: LocalizationConfig | None = None,
+) -> LocalizedVideo:
+    """Returns the segments that a class activation sequence shows; see `localize_video`."""
+    scores_C = class_scores(cas_TC, spec.topk_ratio)
+    segments = localize(
+        cas_TC,
+        scores_C,
+        labels=spec.labels,
+        duration_s=duration_s,
+        config=config or spec.localization,
+    )
+    return LocalizedVideo(duration_s, cas_TC, scores_C, segments)

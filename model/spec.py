@@ -1,0 +1,108 @@
+"""What a model file says of itself: the JSON under `ecm.spec` in the ONNX metadata."""
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from model.errors import SpecError
+from model.localization import LocalizationConfig
+
+METADATA_KEY = "ecm.spec"
+"""Where the ONNX metadata holds the spec."""
+
+Sampling: TypeAlias = Literal["native", "resampled"]
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True)
+class Extractor:
+    """What made the features that the model was trained on."""
+
+    name: str = "unknown"
+    """Name of the extractor; `unknown` where features came ready-made."""
+    sha256: str | None = None
+    """Hash of the extractor's weights; None where it has none or they are not known."""
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the model comes from."""
+
+    created: str = ""
+    """UTC time of the training's end, ISO 8601."""
+    software: str = ""
+    """Name and version of what trained it."""
+    recipe: str = ""
+    """The training recipe as JSON."""
+    data: str = ""
+    """The annotations that it learned from."""
+    epoch: int = 0
+    """Epochs trained."""
+    training_videos: int = 0
+    """Videos that it learned from."""
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """All that turns the network's numbers into named segments in seconds."""
+
+    labels: tuple[str, ...]
+    """The classes, in the order of the network's output."""
+    feature_dim: int
+    """Channels of a snippet's features (D)."""
+    snippets: int
+    """Length in snippets to which training resampled every video."""
+    topk_ratio: float
+    """Share of snippets whose mean logit is a class's video score."""
+    sampling: Sampling = "native"
+    """Whether inference takes features at their own length or resampled to `snippets`."""
+    snippet_s: float | None = None
+    """Seconds a snippet, where all training videos agree on it; else each video's duration is
+    needed."""
+    extractor: Extractor = field(default_factory=Extractor)
+    """What made the features."""
+    localization: LocalizationConfig = field(default_factory=LocalizationConfig)
+    """Defaults for reading segments off the class activation sequence."""
+    evaluation: dict[str, float] = field(default_factory=dict)
+    """Figures measured on held-out videos, by name; empty where none were."""
+    provenance: Provenance = field(default_factory=Provenance)
+    """Where the model comes from."""
+    format: Literal[1] = 1
+    """Version of this structure."""
+
+    def __post_init__(self) -> None:
+        if not self.labels or len(set(self.labels)) != len(self.labels):
+            raise SpecError(f"labels must be distinct and at least one, not {self.labels}")
+        if self.feature_dim < 1 or self.snippets < 1:
+            raise SpecError(
+                f"feature_dim and snippets must be at least 1, not {self.feature_dim} and "
+                f"{self.snippets}"
+            )
+        if not 0 < self.topk_ratio <= 1:
+            raise SpecError(f"topk_ratio must lie in (0, 1], not {self.topk_ratio}")
+        if self.snippet_s is not None and not self.snippet_s > 0:
+            raise SpecError(f"snippet_s must be above 0, not {self.snippet_s}")
+
+    def to_json(self) -> str:
+        """Returns the JSON that `from_json` reads."""
+        return _ADAPTER.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "ModelSpec":
+        """Returns the spec in a JSON text.
+
+        Raises:
+            SpecError: not JSON, a field that is absent, unknown or of the wrong type.
+        """
+        try:
+            return _ADAPTER.validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "spec"
+            raise SpecError(f"the spec cannot be read: {where}: {first['msg']}") from error
+
+
+_ADAPTER = TypeAdapter(ModelSpec)

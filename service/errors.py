@@ -1,0 +1,117 @@
+"""HTTP errors, each with its status; one handler writes them all as problem+json (RFC 9457).
+
+ServiceError
+├── MalformedBodyError        400  not JSON, not base64, a broken form
+├── UnknownModelError         404  no such model or version
+├── BodyTooLargeError         413  longer than the limit
+├── UnsupportedMediaError     415  a content type that is not read
+├── UnusableInputError        422  features or an option that cannot be used
+└── ModelUnavailableError     503  the model is there but failed to load
+"""
+
+import logging
+from http import HTTPStatus
+from typing import ClassVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from model.errors import InputError
+from service.schemas import Problem
+
+_log = logging.getLogger(__name__)
+
+
+class ServiceError(Exception):
+    """Root of the errors that a client is told."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    code: ClassVar[str] = "internal"
+    headers: ClassVar[dict[str, str]] = {}
+
+
+class MalformedBodyError(ServiceError):
+    """The body is not what its content type says."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "malformed-body"
+
+
+class UnknownModelError(ServiceError):
+    """No such model or version."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "unknown-model"
+
+
+class BodyTooLargeError(ServiceError):
+    """The body is longer than the limit."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "body-too-large"
+    headers = {"Connection": "close"}  # the rest of the body is not read
+
+
+class UnsupportedMediaError(ServiceError):
+    """The content type is not read here."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported-media-type"
+
+
+class UnusableInputError(ServiceError):
+    """Features or an option cannot be used."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "unusable-input"
+
+
+class ModelUnavailableError(ServiceError):
+    """The model is there but cannot be served."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "model-unavailable"
+
+
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """Returns the answer that tells a client of an error."""
+    body = Problem(
+        type=f"urn:ecm-localizer:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+    )
+    return Response(
+        body.model_dump_json(), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Makes every error of an app a problem+json."""
+    for kind in (ServiceError, InputError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    if isinstance(error, ServiceError):
+        return problem(error.status, error.code, str(error), error.headers)
+    if isinstance(error, InputError):
+        return problem(422, UnusableInputError.code, str(error))
+    if isinstance(error, RequestValidationError):
+        return problem(422, UnusableInputError.code, describe_validation(error.errors()))
+    if isinstance(error, HTTPException):
+        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        detail = f"{request.method} {request.url.path}: {error.detail}"
+        return problem(error.status_code, code, detail, dict(error.headers or {}))
+    _log.error("request failed", exc_info=error)
+    return problem(500, ServiceError.code, "the service failed; its log says why")
+
+
+def describe_validation(errors: object) -> str:
+    """Returns pydantic's complaints as one line."""
+    assert isinstance(errors, list | tuple)
+    places = (".".join(map(str, error["loc"])).removeprefix("query.") for error in errors)
+    return "; ".join(
+        f"{place}: {error['msg']}" for place, error in zip(places, errors, strict=True)
+    )

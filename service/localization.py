@@ -1,0 +1,141 @@
+"""What POST /localize does once the body is there. Runs in a worker thread."""
+
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.engine import OnnxEngine
+from model.errors import InputError
+from model.features import check_features
+from model.localization import LocalizationConfig
+from model.localizer import LocalizedVideo, localize_video
+from model.snippets import SnippetClock
+from model.spec import ModelSpec
+from service.catalog import Catalog
+from service.features_body import ReceivedBody
+from service.schemas import (
+    ActivityNetResponse,
+    ActivityNetSegment,
+    Cas,
+    ClassScore,
+    LocalizeOptions,
+    LocalizeResponse,
+    ModelVersion,
+    SegmentResult,
+)
+
+
+class _TimedEngine:
+    """Measures how long the network runs."""
+
+    def __init__(self, engine: OnnxEngine) -> None:
+        self._engine = engine
+        self.elapsed_s = 0.0
+
+    def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Returns the class activation sequence, logits (T, C)."""
+        start = perf_counter()
+        try:
+            return self._engine.cas(features_TD)
+        finally:
+            self.elapsed_s += perf_counter() - start
+
+
+def answer(body: ReceivedBody, catalog: Catalog, *, max_snippets: int) -> bytes:
+    """Returns the JSON that answers a request.
+
+    Raises:
+        ServiceError, InputError: as `ReceivedBody.parse`, `Catalog.find`, `check_features` and
+            `duration` do.
+    """
+    start = perf_counter()
+    features, options = body.parse()
+    entry = catalog.find(options.model, options.version)
+    assert entry.engine is not None
+    spec = entry.engine.spec
+    features_TD = check_features(features, feature_dim=spec.feature_dim, max_snippets=max_snippets)
+    engine = _TimedEngine(entry.engine)
+    parsed = perf_counter()
+    found = localize_video(
+        engine,
+        features_TD,
+        spec,
+        duration_s=duration(options, spec, len(features_TD)),
+        config=localization(options, spec.localization),
+    )
+    end = perf_counter()
+    if options.format == "activitynet":
+        return _activitynet(found, options).model_dump_json().encode()
+    timing_ms = {
+        "parse": 1e3 * (parsed - start),
+        "inference": 1e3 * engine.elapsed_s,
+        "localization": 1e3 * (end - parsed - engine.elapsed_s),
+        "total": 1e3 * (end - start),
+    }
+    model = ModelVersion(name=entry.published.name, version=entry.published.version)
+    response = _response(found, model, spec, {k: round(v, 3) for k, v in timing_ms.items()})
+    if options.include == "cas":
+        response.cas = Cas(labels=list(spec.labels), logits=found.cas_TC.tolist())
+    return response.model_dump_json(exclude_none=True).encode()
+
+
+def duration(options: LocalizeOptions, spec: ModelSpec, snippets: int) -> float:
+    """Returns how long the features last.
+
+    Raises:
+        InputError: two answers are given, or none and the model does not know its clock.
+    """
+    if options.duration_s is not None and options.snippet_s is not None:
+        raise InputError("expected duration_s or snippet_s, got both")
+    if options.duration_s is not None:
+        return options.duration_s
+    snippet_s = options.snippet_s or spec.snippet_s
+    if snippet_s is None:
+        raise InputError(
+            "this model does not know how long a snippet is; give duration_s or snippet_s"
+        )
+    return SnippetClock(snippet_s).seconds(snippets)
+
+
+def localization(options: LocalizeOptions, default: LocalizationConfig) -> LocalizationConfig:
+    """Returns the model's own localization with what the options change."""
+    config = default
+    if options.class_threshold is not None:
+        config = replace(config, class_threshold=options.class_threshold)
+    if options.nms_iou is not None:
+        config = replace(config, nms="greedy", nms_iou=options.nms_iou)
+    if options.min_score is not None:
+        config = replace(config, min_score=options.min_score)
+    if options.max_segments is not None:
+        config = replace(config, max_segments=options.max_segments)
+    return config
+
+
+def _response(
+    found: LocalizedVideo, model: ModelVersion, spec: ModelSpec, timing_ms: dict[str, float]
+) -> LocalizeResponse:
+    order = np.argsort(-found.class_scores_C, kind="stable")
+    return LocalizeResponse(
+        model=model,
+        duration_s=found.duration_s,
+        snippets=len(found.cas_TC),
+        classes=[
+            ClassScore(label=spec.labels[index], score=float(found.class_scores_C[index]))
+            for index in order
+        ],
+        segments=[
+            SegmentResult(label=s.label, start_s=s.start_s, end_s=s.end_s, score=s.score)
+            for s in found.segments
+        ],
+        timing_ms=timing_ms,
+    )
+
+
+def _activitynet(found: LocalizedVideo, options: LocalizeOptions) -> ActivityNetResponse:
+    segments = [
+        ActivityNetSegment(label=s.label, score=s.score, segment=(s.start_s, s.end_s))
+        for s in found.segments
+    ]
+    return ActivityNetResponse(version="ecm-localizer", results={options.video_id: segments})

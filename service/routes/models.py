@@ -1,0 +1,56 @@
+"""GET /models: what is served, and what failed to load and why."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from service.catalog import Catalog, CatalogEntry
+from service.errors import UnknownModelError
+from service.routes.localize import PROBLEMS
+from service.schemas import ModelDetail, ModelList, ModelSummary, ModelVersions
+
+router = APIRouter(prefix="/models", tags=["models"])
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: PROBLEMS[404]}
+
+
+@router.get("")
+async def list_models(request: Request) -> ModelList:
+    """Lists every version of every model."""
+    return ModelList(models=[_summary(entry) for entry in _catalog(request).entries])
+
+
+@router.get("/{name}", responses=_NOT_FOUND)
+async def list_versions(request: Request, name: str) -> ModelVersions:
+    """Lists every version of one model."""
+    versions = [_summary(entry) for entry in _catalog(request).versions(name)]
+    return ModelVersions(name=name, versions=versions)
+
+
+@router.get("/{name}/versions/{version}", responses=_NOT_FOUND)
+async def describe(request: Request, name: str, version: int) -> ModelDetail:
+    """Tells all that one version says of itself: labels, spec, evaluation."""
+    for entry in _catalog(request).versions(name):
+        if entry.published.version == version:
+            spec = json.loads(entry.engine.spec.to_json()) if entry.engine else None
+            return ModelDetail(**_summary(entry).model_dump(), spec=spec)
+    raise UnknownModelError(f"model {name!r} has no version {version}")
+
+
+def _catalog(request: Request) -> Catalog:
+    catalog: Catalog = request.app.state.service.catalog
+    return catalog
+
+
+def _summary(entry: CatalogEntry) -> ModelSummary:
+    engine = entry.engine
+    return ModelSummary(
+        name=entry.published.name,
+        version=entry.published.version,
+        state="ready" if engine else "failed",
+        error=entry.error,
+        sha256=entry.sha256,
+        device=engine.device if engine else None,
+        classes=len(engine.spec.labels) if engine else None,
+        feature_dim=engine.spec.feature_dim if engine else None,
+    )

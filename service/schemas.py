@@ -1,0 +1,188 @@
+"""What goes over the wire; openapi/openapi.json is made from it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+
+
+class LocalizeOptions(BaseModel):
+    """Options of POST /localize: in the query of a binary body, in the body if that is JSON."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    model: str | None = None
+    """Name of the model; may be left out where only one is served."""
+    version: Annotated[int, Field(ge=1)] | None = None
+    """Version of the model; the newest if left out."""
+    video_id: str = "video"
+    """Name of the video in an answer in ActivityNet's format."""
+    duration_s: Positive | None = None
+    """How long the features last; tells how long a snippet is."""
+    snippet_s: Positive | None = None
+    """How long a snippet is, instead of `duration_s`; both left out, the model's own."""
+    class_threshold: Share | None = None
+    """Classes that score lower are absent."""
+    nms_iou: Share | None = None
+    """Greedy NMS at this tIoU, instead of the model's own suppression."""
+    min_score: FiniteFloat | None = None
+    """Segments that score lower are left out."""
+    max_segments: Annotated[int, Field(ge=0)] | None = None
+    """Only so many of the best segments are returned."""
+    include: Literal["cas"] | None = None
+    """`cas` adds the class activation sequence to the answer."""
+    format: Literal["segments", "activitynet"] = "segments"
+    """`activitynet` answers with an ActivityNet result file."""
+
+
+class LocalizeRequest(LocalizeOptions):
+    """JSON body of POST /localize: features either as lists or as base64, and options."""
+
+    features: list[list[float]] | None = None
+    """Snippet features, (snippets, channels)."""
+    features_b64: str | None = None
+    """Snippet features as base64 of little-endian values in row-major order."""
+    shape: tuple[int, int] | None = None
+    """Snippets and channels of `features_b64`."""
+    dtype: Literal["float32", "float16"] = "float32"
+    """Type of the values in `features_b64`."""
+
+
+class ModelVersion(BaseModel):
+    """One version of a model."""
+
+    name: str
+    version: int
+
+
+class ClassScore(BaseModel):
+    """How probable it is that a video shows a class."""
+
+    label: str
+    score: float
+
+
+class SegmentResult(BaseModel):
+    """One action instance."""
+
+    label: str
+    start_s: float
+    end_s: float
+    score: float
+
+
+class Cas(BaseModel):
+    """The class activation sequence."""
+
+    labels: list[str]
+    """The classes, one a column."""
+    logits: list[list[float]]
+    """A row for each snippet."""
+
+
+class LocalizeResponse(BaseModel):
+    """Answer of POST /localize."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    model: ModelVersion
+    duration_s: float
+    """How long the features last."""
+    snippets: int
+    """Rows of the class activation sequence."""
+    classes: list[ClassScore]
+    """Every class, most probable first."""
+    segments: list[SegmentResult]
+    """Action instances, best first."""
+    timing_ms: dict[str, float]
+    """Where the time went."""
+    cas: Cas | None = None
+    """Only with `include=cas`."""
+
+
+class ActivityNetSegment(BaseModel):
+    """One action instance as ActivityNet writes it."""
+
+    label: str
+    score: float
+    segment: tuple[float, float]
+
+
+class ActivityNetResponse(BaseModel):
+    """Answer of POST /localize with `format=activitynet`."""
+
+    version: str
+    results: dict[str, list[ActivityNetSegment]]
+    external_data: dict[str, Any] = {}
+
+
+class ModelSummary(BaseModel):
+    """One version of a model in the repository."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: str
+    version: int
+    state: Literal["ready", "failed"]
+    error: str | None = None
+    """Why it is not served."""
+    sha256: str | None = None
+    """Hash of its file."""
+    device: Literal["cpu", "cuda"] | None = None
+    """Where it runs."""
+    classes: int | None = None
+    feature_dim: int | None = None
+
+
+class ModelDetail(ModelSummary):
+    """One version of a model with all that it says of itself."""
+
+    spec: dict[str, Any] | None = None
+    """Labels, clock, sampling, localization defaults, evaluation and provenance."""
+
+
+class ModelList(BaseModel):
+    """All models of the repository."""
+
+    models: list[ModelSummary]
+
+
+class ModelVersions(BaseModel):
+    """All versions of one model."""
+
+    name: str
+    versions: list[ModelSummary]
+
+
+class Health(BaseModel):
+    """State of the service."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    status: Literal["ok", "degraded", "unavailable"]
+    """`degraded`: some model failed to load; `unavailable`: no model can be served."""
+    version: str
+    models_ready: int
+    models_failed: int
+    uptime_s: float
+
+
+class Liveness(BaseModel):
+    """Answer of /health/live and /health/ready."""
+
+    status: Literal["ok", "unavailable"]
+
+
+class Problem(BaseModel):
+    """An error, RFC 9457."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    type: str
+    """`urn:ecm-localizer:` and a name that stays the same."""
+    title: str
+    status: int
+    detail: str
+    """What was expected, what came, and what to do."""

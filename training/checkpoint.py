@@ -1,0 +1,117 @@
+"""A training run on disk.
+
+    runs/X/last.pt     after the newest epoch; `fit` goes on from it
+    runs/X/best.pt     the epoch that did best on the validation videos, where there are any
+    runs/X/events.*    TensorBoard
+
+A checkpoint holds plain tensors and text, so opening one runs no code of its own.
+"""
+
+import os
+import pickle
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from model.errors import ModelError, ModelNotFoundError
+from model.network import Ecm, EcmConfig
+from model.spec import ModelSpec
+from training.recipe import Recipe
+
+LAST, BEST = "last.pt", "best.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The state of a run after an epoch."""
+
+    spec: ModelSpec
+    """What the network says of itself."""
+    recipe: Recipe
+    """How it is trained."""
+    network_config: EcmConfig
+    """Its shape."""
+    network_state: dict[str, Tensor]
+    """Its weights."""
+    optimizer_state: dict[str, Any]
+    """Adam's moments; empty in an imported network."""
+    epoch: int
+    """Epochs done."""
+    best_score: float | None = None
+    """The best validation score so far."""
+
+    def network(self) -> Ecm:
+        """Returns the network with its weights, in evaluation mode."""
+        network = Ecm(self.network_config)
+        network.load_state_dict(self.network_state)
+        return network.eval()
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Writes a checkpoint; whatever happens, `path` holds a whole one, the old or the new."""
+    partial = path.with_name(f".{path.name}.partial")
+    content = {
+        "spec": checkpoint.spec.to_json(),
+        "recipe": checkpoint.recipe.to_json(),
+        "network_config": asdict(checkpoint.network_config),
+        "network_state": checkpoint.network_state,
+        "optimizer_state": checkpoint.optimizer_state,
+        "epoch": checkpoint.epoch,
+        "best_score": checkpoint.best_score,
+    }
+    try:
+        with partial.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Returns the file itself, or of a run's folder the best or else the last checkpoint.
+
+    Raises:
+        ModelNotFoundError: there is none.
+    """
+    if path.is_dir():
+        path = next((path / name for name in (BEST, LAST) if (path / name).is_file()), path / LAST)
+    if not path.is_file():
+        raise ModelNotFoundError(f"no checkpoint {path}; expected a run's folder or a .pt file")
+    return path
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Returns the checkpoint in a file or a run's folder; see `find_checkpoint`.
+
+    Raises:
+        ModelNotFoundError: there is none.
+        ModelError: it cannot be read.
+    """
+    path = find_checkpoint(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return Checkpoint(
+            spec=ModelSpec.from_json(content["spec"]),
+            recipe=Recipe.from_json(content["recipe"]),
+            network_config=EcmConfig(**content["network_config"]),
+            network_state=content["network_state"],
+            optimizer_state=content["optimizer_state"],
+            epoch=content["epoch"],
+            best_score=content["best_score"],
+        )
+    except (
+        RuntimeError,
+        pickle.UnpicklingError,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ModelError(
+            f"{path} is not a readable checkpoint of this software: {error}"
+        ) from error

@@ -1,0 +1,87 @@
+"""Arguments that several commands take."""
+
+import argparse
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from model.errors import DeviceError
+from model.spec import ModelSpec
+from training.checkpoint import Checkpoint
+from training.evaluation import Progress, Results, TorchEngine
+from training.options import given_options
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Adds the two paths of a data set in the native layout."""
+    parser.add_argument(
+        "--annotations", type=Path, required=True, help="labels, in ActivityNet's JSON format"
+    )
+    parser.add_argument(
+        "--features", type=Path, required=True, help="folder of ID.npy files, (snippets, channels)"
+    )
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Adds the run to use."""
+    parser.add_argument(
+        "checkpoint", type=Path, help="a run's folder (its best, else its last) or a .pt file"
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Adds where torch computes."""
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+
+
+def add_tiou(parser: argparse.ArgumentParser) -> None:
+    """Adds the thresholds of the detection metric."""
+    parser.add_argument(
+        "--tiou", default="0.1:0.7:0.1", help="thresholds: 0.5, or 0.3,0.5,0.7, or first:last:step"
+    )
+
+
+def torch_device(name: str) -> str:
+    """Returns `cpu` or `cuda`.
+
+    Raises:
+        DeviceError: CUDA is asked for and absent.
+    """
+    present = torch.cuda.is_available()
+    if name == "cuda" and not present:
+        raise DeviceError("--device cuda, but torch sees no CUDA GPU; leave it out to use the CPU")
+    return "cuda" if present and name != "cpu" else "cpu"
+
+
+def torch_engine(checkpoint: Checkpoint, device: str) -> TorchEngine:
+    """Returns the checkpoint's network, ready to run."""
+    name = torch_device(device)
+    return TorchEngine(checkpoint.network().to(name), name)
+
+
+def chosen_spec(checkpoint: Checkpoint, arguments: argparse.Namespace) -> ModelSpec:
+    """Returns the checkpoint's spec with sampling and localization as the options say."""
+    spec = checkpoint.spec
+    as_it_is = replace(checkpoint.recipe, localization=spec.localization, sampling=spec.sampling)
+    recipe = as_it_is.override(given_options(arguments))
+    return replace(spec, localization=recipe.localization, sampling=recipe.sampling)
+
+
+def progress_bar(videos: int) -> Progress:
+    """Returns what shows a bar over so many videos."""
+
+    def wrap(results: Results) -> Results:
+        return iter(tqdm(results, total=videos, unit="video", disable=None))
+
+    return wrap
+
+
+def software() -> str:
+    """Returns name and version of this software."""
+    try:
+        return f"ecm-localizer {version('ecm-localizer')}"
+    except PackageNotFoundError:
+        return "ecm-localizer, not installed"

@@ -1,0 +1,31 @@
+"""write a run's network to a model repository as ONNX with its spec"""
+
+import argparse
+from pathlib import Path
+
+from model.repository import publish
+from training.checkpoint import load_checkpoint
+from training.commands.arguments import add_checkpoint
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds this command's arguments."""
+    add_checkpoint(parser)
+    parser.add_argument("--repository", type=Path, default=Path("models"), help="its folder")
+    parser.add_argument("--name", required=True, help="name of the model")
+    parser.add_argument("--version", type=int, help="the next free one if not given")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs this command."""
+    from model.export import write_onnx  # torch's exporter takes seconds to import
+
+    checkpoint = load_checkpoint(arguments.checkpoint)
+    network = checkpoint.network()
+    published = publish(
+        arguments.repository,
+        arguments.name,
+        lambda path: write_onnx(network, checkpoint.spec, path),
+        version=arguments.version,
+    )
+    print(published.path)

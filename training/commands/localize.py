@@ -1,0 +1,73 @@
+"""write the segments of a whole folder of features to an ActivityNet result file"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from model.errors import DataError, LocalizerError
+from model.features import check_features, read_features
+from model.localization import LocalizationConfig
+from model.localizer import localize_video
+from model.segments import Segment
+from model.spec import ModelSpec
+from training.checkpoint import load_checkpoint
+from training.commands.arguments import (
+    add_checkpoint,
+    add_device,
+    chosen_spec,
+    software,
+    torch_engine,
+)
+from training.datasets.native import read_database
+from training.detections import write_detections
+from training.options import add_options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds this command's arguments."""
+    add_checkpoint(parser)
+    parser.add_argument("--features", type=Path, required=True, help="folder of ID.npy files")
+    parser.add_argument("--annotations", type=Path, help="tells durations, where snippets vary")
+    parser.add_argument("--out", type=Path, required=True, help="result file, JSON")
+    add_device(parser)
+    add_options(parser, LocalizationConfig)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs this command; files that cannot be read are left out and named."""
+    checkpoint = load_checkpoint(arguments.checkpoint)
+    spec = chosen_spec(checkpoint, arguments)
+    engine = torch_engine(checkpoint, arguments.device)
+    database = read_database(arguments.annotations) if arguments.annotations else {}
+    files = sorted(arguments.features.glob("*.npy"))
+    if not files:
+        raise DataError(f"{arguments.features} holds no .npy file")
+    results: dict[str, list[Segment]] = {}
+    for path in tqdm(files, unit="video", disable=None):
+        try:
+            features_TD = check_features(read_features(path), feature_dim=spec.feature_dim)
+            duration_s = _duration_s(path.stem, len(features_TD), spec, database)
+        except LocalizerError as error:
+            tqdm.write(f"left out {path.name}: {error}", file=sys.stderr)
+            continue
+        found = localize_video(engine, features_TD, spec, duration_s=duration_s)
+        results[path.stem] = found.segments
+    write_detections(arguments.out, results, version=software())
+    print(f"{arguments.out}: {len(results)} videos, {sum(map(len, results.values()))} segments")
+    if len(results) < len(files):
+        raise DataError(f"{len(files) - len(results)} of {len(files)} files were left out")
+
+
+def _duration_s(id_: str, snippets: int, spec: ModelSpec, database: Mapping[str, Any]) -> float:
+    if id_ in database:
+        return float(database[id_]["duration"])
+    if spec.snippet_s is None:
+        raise DataError(
+            f"the duration of {id_} is not known: name it in --annotations, since the snippets "
+            "that this model was trained on had no one length"
+        )
+    return snippets * spec.snippet_s

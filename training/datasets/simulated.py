@@ -1,0 +1,139 @@
+"""A simulated data set in the native layout, for tests, the demo and controlled studies.
+
+Every video has a scene, actions that fade in and out and go through phases, and distractors:
+movements that happen in all videos and mean nothing. An action mostly happens in its own scene,
+so a classifier that only tells videos apart learns the scene and localizes badly, as on real
+data (context confusion). `difficulty` turns all of this up together.
+
+Axes: T snippets, D feature channels.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import OptionError
+
+PHASES = 3
+"""Parts of an action that look different: its beginning, middle and end."""
+FADE_SNIPPETS = 2
+"""Snippets in which an action fades in, and out."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationConfig:
+    """What to simulate."""
+
+    training_videos: int = 80
+    """Videos in subset `training`."""
+    validation_videos: int = 40
+    """Videos in subset `validation`."""
+    classes: int = 5
+    """Actions, named `action_0`, `action_1`, ..."""
+    feature_dim: int = 64
+    """Channels of the features."""
+    min_snippets: int = 80
+    """Length of the shortest video."""
+    max_snippets: int = 240
+    """Length of the longest video."""
+    snippet_s: float = 0.64
+    """Seconds a snippet: 16 frames at 25 frames a second."""
+    difficulty: float = 0.7
+    """From 0, clean, to 1: noise, distractors, and how much the scene gives the action away."""
+    seed: int = 0
+    """Of everything random."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.difficulty <= 1:
+            raise OptionError(f"difficulty must lie in [0, 1], not {self.difficulty}")
+        counts = self.training_videos, self.validation_videos, self.classes, self.feature_dim
+        if min(counts) < 1 or not 20 <= self.min_snippets <= self.max_snippets:
+            raise OptionError(
+                "expected at least one video in each subset, one class and one channel, and "
+                f"20 <= min_snippets <= max_snippets, got {self}"
+            )
+
+
+def write_simulated(folder: Path, config: SimulationConfig) -> tuple[Path, Path]:
+    """Writes annotations.json and features/ID.npy to a folder and returns both paths."""
+    rng = np.random.default_rng(config.seed)
+    world = _World(config, rng)
+    features = folder / "features"
+    features.mkdir(parents=True, exist_ok=True)
+    database = {}
+    subsets = {"training": config.training_videos, "validation": config.validation_videos}
+    for subset, videos in subsets.items():
+        for number in range(videos):
+            features_TD, annotations = world.video(number % config.classes)
+            id_ = f"{subset}_{number:03d}"
+            np.save(features / f"{id_}.npy", features_TD.astype(np.float16))
+            duration_s = round(len(features_TD) * config.snippet_s, 3)
+            database[id_] = {
+                "subset": subset,
+                "duration": duration_s,
+                "annotations": annotations,
+            }
+    annotations_path = folder / "annotations.json"
+    annotations_path.write_text(json.dumps({"version": "simulated", "database": database}))
+    return annotations_path, features
+
+
+class _World:
+    """The directions in feature space that scenes, actions and distractors have."""
+
+    def __init__(self, config: SimulationConfig, rng: np.random.Generator) -> None:
+        self.config = config
+        self.rng = rng
+        core = self._directions(config.classes, 1)
+        # The phases share what makes the action; the middle one shows it most clearly.
+        clarity = np.array([0.7, 1.0, 0.7])[:, None]
+        own = self._directions(config.classes, PHASES)
+        self.phases = clarity * core + 0.5 * own
+        self.scenes = self._directions(config.classes, 1)[:, 0]
+        self.distractors = self._directions(3, 1)[:, 0]
+
+    def _directions(self, rows: int, columns: int) -> NDArray[np.float64]:
+        direction = self.rng.standard_normal((rows, columns, self.config.feature_dim))
+        return np.asarray(direction / np.linalg.norm(direction, axis=-1, keepdims=True))
+
+    def video(self, action: int) -> tuple[NDArray[np.float64], list[dict[str, object]]]:
+        """Returns features (T, D) and annotations of a video of one action, now and then two."""
+        config, rng = self.config, self.rng
+        snippets = int(rng.integers(config.min_snippets, config.max_snippets + 1))
+        at_home = rng.random() < 0.5 + 0.45 * config.difficulty
+        scene = action if at_home else int(rng.integers(config.classes))
+        features_TD = np.outer(np.ones(snippets), 0.6 * config.difficulty * self.scenes[scene])
+        for start, length in self._places(snippets, share=0.3 * config.difficulty):
+            bout = rng.integers(len(self.distractors))
+            features_TD[start : start + length] += 0.8 * self.distractors[bout]
+        annotations: list[dict[str, object]] = []
+        for start, length in self._places(snippets, share=0.3):
+            shown = action if rng.random() < 0.95 else int(rng.integers(config.classes))
+            features_TD[start : start + length] += self._performance(shown, length)
+            times = [round((start + edge) * config.snippet_s, 3) for edge in (0, length)]
+            annotations.append({"label": f"action_{shown}", "segment": times})
+        noise = (0.05 + 0.3 * config.difficulty) * rng.standard_normal(features_TD.shape)
+        return np.maximum(features_TD + noise, 0), annotations
+
+    def _places(self, snippets: int, *, share: float) -> list[tuple[int, int]]:
+        """Returns (start, length) of disjoint stretches that fill about a share of the video."""
+        places, position = [], 0
+        while share > 0:
+            length = int(self.rng.integers(5, 20))
+            gap = self.rng.exponential(12 * (1 - share) / share)
+            position += 1 + int(gap)
+            if position + length > snippets:
+                break
+            places.append((position, length))
+            position += length
+        return places or ([(snippets // 2, 6)] if share > 0 else [])
+
+    def _performance(self, action: int, length: int) -> NDArray[np.float64]:
+        """Returns what one instance of an action adds to the features, (length, D)."""
+        phase = np.arange(length) * PHASES // length
+        edge = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1
+        strength = self.rng.uniform(0.8, 1.2) * np.minimum(edge / (FADE_SNIPPETS + 1), 1)
+        return np.asarray(strength[:, None] * self.phases[action][phase])

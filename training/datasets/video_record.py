@@ -1,0 +1,63 @@
+"""What every data set, in whatever layout, is read into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import DataError
+from model.features import read_features
+from model.segments import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRecord:
+    """One untrimmed video."""
+
+    id: str
+    """Its name in the annotations."""
+    subset: str
+    """`training`, `validation`, `test` or any other name that the annotations use."""
+    duration_s: float
+    """Its length."""
+    labels: tuple[str, ...]
+    """The actions that it shows, sorted; all that training looks at."""
+    instances: tuple[Segment, ...]
+    """Where they happen, for evaluation; empty where the annotations do not say."""
+    features_path: Path
+    """An .npy file, (T, D)."""
+
+    def features(self) -> NDArray[np.generic]:
+        """Returns the snippet features, memory-mapped and not yet checked."""
+        return read_features(self.features_path)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSet:
+    """The videos of a data set and the classes that their labels name."""
+
+    videos: tuple[VideoRecord, ...]
+    """In the order of the annotations."""
+    classes: tuple[str, ...]
+    """All labels, sorted; this order is that of the network's output."""
+    source: str
+    """Where it was read from, for people."""
+
+    def subset(self, name: str) -> "VideoSet":
+        """Returns the videos of one subset with the classes of all.
+
+        Raises:
+            DataError: there is no video in it.
+        """
+        videos = tuple(video for video in self.videos if video.subset == name)
+        if not videos:
+            there = sorted({video.subset for video in self.videos})
+            raise DataError(f"{self.source}: no video in subset {name!r}; there are {there}")
+        return replace(self, videos=videos)
+
+    def labels_VC(self, classes: Sequence[str]) -> NDArray[np.float32]:
+        """Returns 1 where a video (row) shows a class (column), 0 elsewhere."""
+        rows = [[label in video.labels for label in classes] for video in self.videos]
+        return np.array(rows, dtype=np.float32)

@@ -1,0 +1,110 @@
+"""How good a network is on videos with known instances."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.features import check_features
+from model.localizer import CasEngine, LocalizedVideo, localize_video
+from model.network import Ecm
+from model.segments import Segment
+from model.spec import ModelSpec
+from training.datasets.video_record import VideoRecord, VideoSet
+from training.metrics import DetectionScore, FrameAccuracy, Videos, detection_score, tagging_map
+
+Results: TypeAlias = Iterator[tuple[VideoRecord, LocalizedVideo]]
+Progress: TypeAlias = Callable[[Results], Results]
+
+
+class TorchEngine:
+    """Runs the network in PyTorch."""
+
+    def __init__(self, network: Ecm, device: torch.device | str = "cpu") -> None:
+        self._network = network
+        self._device = device
+
+    @torch.inference_mode()
+    def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Returns the class activation sequence, logits (T, C)."""
+        features_BTD = torch.from_numpy(np.ascontiguousarray(features_TD))[None].to(self._device)
+        cas_TC: NDArray[np.float32] = self._network(features_BTD)[0].cpu().numpy()
+        return cas_TC
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All figures of one network on one subset."""
+
+    detection: DetectionScore
+    """The ActivityNet metric."""
+    frame_accuracy: float
+    """Share of action snippets named rightly (paper, Table 6)."""
+    tagging_map: float
+    """Mean average precision of the video-level scores."""
+    segments: Videos
+    """What was found in each video."""
+
+    def figures(self) -> dict[str, float]:
+        """Returns the figures by name, as the spec keeps them."""
+        per_tiou = {
+            f"mAP@{tiou:g}": float(value)
+            for tiou, value in zip(self.detection.tiou_K, self.detection.map_K, strict=True)
+        }
+        return per_tiou | {
+            "mAP": self.detection.average,
+            "frame_accuracy": self.frame_accuracy,
+            "tagging_mAP": self.tagging_map,
+        }
+
+
+def predict(engine: CasEngine, spec: ModelSpec, videos: Sequence[VideoRecord]) -> Results:
+    """Yields each video with what is found in it, in order, one in memory at a time."""
+    for video in videos:
+        features_TD = check_features(video.features(), feature_dim=spec.feature_dim)
+        yield video, localize_video(engine, features_TD, spec, duration_s=video.duration_s)
+
+
+def evaluate(
+    engine: CasEngine,
+    spec: ModelSpec,
+    videos: VideoSet,
+    tiou_K: Sequence[float],
+    *,
+    progress: Progress = iter,
+) -> Evaluation:
+    """Returns the figures of a network on videos with known instances.
+
+    Args:
+        engine: runs the network.
+        spec: its spec; labels and localization count.
+        videos: where to evaluate.
+        tiou_K: the thresholds of the detection metric.
+        progress: wraps the iteration over the videos, to show a bar.
+
+    Raises:
+        DataError: no video has a timed instance.
+    """
+    truth: dict[str, Sequence[Segment]] = {video.id: video.instances for video in videos.videos}
+    found: dict[str, Sequence[Segment]] = {}
+    scores_VC = []
+    accuracy = FrameAccuracy()
+    for video, result in progress(predict(engine, spec, videos.videos)):
+        found[video.id] = result.segments
+        scores_VC.append(result.class_scores_C)
+        accuracy.add(
+            result.cas_TC,
+            result.class_scores_C >= spec.localization.class_threshold,
+            video.instances,
+            classes=spec.labels,
+            duration_s=video.duration_s,
+        )
+    return Evaluation(
+        detection=detection_score(truth, found, tiou_K),
+        frame_accuracy=accuracy.value,
+        tagging_map=tagging_map(np.array(scores_VC), videos.labels_VC(spec.labels)),
+        segments=found,
+    )

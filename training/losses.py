@@ -1,0 +1,75 @@
+"""The losses of ECM (paper, sections 3.3 to 3.5). Axes: B videos, C classes."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model.network import AbsenceTerm, Ecm, topk_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Which terms are learned from, and how strongly. A term of weight 0 is not computed."""
+
+    topk_ratio: float = 0.125
+    """k over T in the top-k mean of the pre-classification stream."""
+    pre: float = 1.0
+    """Weight of L_cls,e, the pre-classification stream."""
+    post: float = 1.0
+    """Weight of L_cls,o, the post-classification stream."""
+    alpha: float = 0.05
+    """Weight of L_c2c."""
+    beta: float = 5.0
+    """Weight of L_a2c."""
+    absence: AbsenceTerm = "own"
+    """How the absence feature is made: `paper`, `own` or `released` (model/network.py)."""
+
+    def losses(self, network: Ecm, features_BTD: Tensor, labels_BC: Tensor) -> dict[str, Tensor]:
+        """Returns each term that has a weight, unweighted, and their weighted `total` (Eq. 5)."""
+        cas_BTC = network(features_BTD)
+        pre_BC = topk_mean(cas_BTC, self.topk_ratio)
+        terms = {}
+        if self.pre:
+            terms["pre"] = classification_loss(pre_BC, labels_BC)
+        if self.post or self.alpha or self.beta:
+            weights_BTC = network.action_weights(cas_BTC)
+            post_BC = network.classify_aggregated(features_BTD, weights_BTC)
+        if self.post:
+            terms["post"] = classification_loss(post_BC, labels_BC)
+        if self.alpha:
+            terms["alpha"] = c2c_loss(pre_BC, post_BC)
+        if self.beta:
+            absence_BC = network.absence_logits(features_BTD, weights_BTC, labels_BC, self.absence)
+            terms["beta"] = a2c_loss(post_BC, absence_BC, labels_BC)
+        total = torch.stack([getattr(self, name) * term for name, term in terms.items()]).sum()
+        return {_TERM_NAMES[name]: term for name, term in terms.items()} | {"total": total}
+
+
+_TERM_NAMES = {"pre": "cls_pre", "post": "cls_post", "alpha": "c2c", "beta": "a2c"}
+
+
+def classification_loss(logits_BC: Tensor, labels_BC: Tensor) -> Tensor:
+    """Returns L_cls: cross-entropy against the L1-normalised labels, mean over videos."""
+    target_BC = labels_BC / labels_BC.sum(dim=1, keepdim=True).clamp(min=1)
+    return -(target_BC * logits_BC.log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def c2c_loss(pre_BC: Tensor, post_BC: Tensor) -> Tensor:
+    """Returns L_c2c (Eq. 3): mean squared difference of the two streams' raw logits."""
+    return functional.mse_loss(pre_BC, post_BC)
+
+
+def a2c_loss(action_BC: Tensor, absence_BC: Tensor, labels_BC: Tensor) -> Tensor:
+    """Returns L_a2c (Eq. 4): present classes show in the action logits, not in the absence ones.
+
+    Action and absence logits share one softmax over 2C, which maps them into (0, 1).
+    """
+    score_BX = torch.cat([action_BC, absence_BC], dim=1).softmax(dim=1)
+    action_BC, absence_BC = score_BX.chunk(2, dim=1)
+    entropy_BC = functional.binary_cross_entropy(
+        action_BC, torch.ones_like(action_BC), reduction="none"
+    ) + functional.binary_cross_entropy(absence_BC, torch.zeros_like(absence_BC), reduction="none")
+    present_B = labels_BC.sum(dim=1).clamp(min=1)
+    return ((entropy_BC * labels_BC).sum(dim=1) / (2 * present_B)).mean()

@@ -1,0 +1,243 @@
+"""How good predictions are: the ActivityNet detection metric, frame accuracy, tagging.
+
+Axes: K tIoU thresholds, N predictions, G ground-truth instances of one class in one video.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import DataError
+from model.segments import Segment
+
+Videos = Mapping[str, Sequence[Segment]]
+"""Segments by video."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionScore:
+    """Average precision of detections."""
+
+    tiou_K: tuple[float, ...]
+    """The tIoU thresholds."""
+    classes: tuple[str, ...]
+    """The classes of the ground truth, sorted."""
+    ap_KC: NDArray[np.float64]
+    """Average precision at each threshold of each class."""
+
+    @property
+    def map_K(self) -> NDArray[np.float64]:
+        """Mean average precision (mAP) at each threshold."""
+        return self.ap_KC.mean(axis=1)
+
+    @property
+    def average(self) -> float:
+        """The mean of the mAPs."""
+        return float(self.map_K.mean())
+
+    def map_at(self, tiou: float) -> float:
+        """Returns the mAP at one of the thresholds."""
+        return float(self.map_K[np.flatnonzero(np.isclose(self.tiou_K, tiou))[0]])
+
+
+def tiou_range(text: str) -> tuple[float, ...]:
+    """Returns the thresholds of `0.5`, `0.3,0.5,0.7` or `first:last:step` (last included)."""
+    try:
+        if ":" in text:
+            first, last, step = map(float, text.split(":"))
+            values = [first + step * i for i in range(round((last - first) / step) + 1)]
+        else:
+            values = [float(part) for part in text.split(",")]
+        if not values or not all(0 < value <= 1 for value in values):
+            raise ValueError("tIoU thresholds lie in (0, 1]")
+    except (ValueError, ZeroDivisionError) as error:
+        raise DataError(
+            f"expected tIoU thresholds like 0.5 or 0.1:0.7:0.1, not {text!r}"
+        ) from error
+    return tuple(round(value, 10) for value in values)
+
+
+def detection_score(truth: Videos, predictions: Videos, tiou_K: Sequence[float]) -> DetectionScore:
+    """Returns the ActivityNet metric: average precision per class and tIoU threshold.
+
+    As the official evaluator does it: predictions of a class in the order of their scores over
+    all videos; each takes the free instance of its class and video with which its tIoU is
+    largest, if that reaches the threshold; precision is made monotone before it is summed.
+    A class without a prediction has 0. Predictions of classes that the truth does not know are
+    left out.
+
+    Raises:
+        DataError: the truth holds no instance.
+    """
+    instances = _by_class(truth)
+    if not instances:
+        raise DataError("the ground truth holds no timed instance, so there is nothing to score")
+    found = _by_class(predictions)
+    classes = tuple(sorted(instances))
+    thresholds_K = np.asarray(tiou_K, dtype=np.float64)
+    ap_CK = [
+        _average_precision(instances[name], found[name], thresholds_K)
+        if name in found
+        else np.zeros(len(thresholds_K))
+        for name in classes
+    ]
+    return DetectionScore(tuple(tiou_K), classes, np.stack(ap_CK, axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class _ClassSegments:
+    """All segments of one class."""
+
+    video: NDArray[np.str_]
+    times_N2: NDArray[np.float64]
+    score_N: NDArray[np.float64]
+
+
+def _by_class(videos: Videos) -> dict[str, _ClassSegments]:
+    columns: dict[str, tuple[list[str], list[tuple[float, float]], list[float]]]
+    columns = defaultdict(lambda: ([], [], []))
+    for id_, segments in videos.items():
+        for segment in segments:
+            names, times, scores = columns[segment.label]
+            names.append(id_)
+            times.append((segment.start_s, segment.end_s))
+            scores.append(segment.score)
+    return {
+        label: _ClassSegments(np.array(names), np.array(times), np.array(scores))
+        for label, (names, times, scores) in columns.items()
+    }
+
+
+def _average_precision(
+    truth: _ClassSegments, found: _ClassSegments, thresholds_K: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Returns the average precision of one class at each threshold."""
+    order = np.argsort(found.score_N, kind="stable")[::-1]
+    hit_KN = _match(truth, found.video[order], found.times_N2[order], thresholds_K)
+    hits_KN = np.cumsum(hit_KN, axis=1)
+    precision_KN = hits_KN / np.arange(1, hit_KN.shape[1] + 1)
+    best_later_KN = np.maximum.accumulate(precision_KN[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray((best_later_KN * hit_KN).sum(axis=1) / len(truth.video))
+
+
+def _match(
+    truth: _ClassSegments,
+    video_N: NDArray[np.str_],
+    times_N2: NDArray[np.float64],
+    thresholds_K: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Returns which predictions, best first, find a free instance: (K, N).
+
+    Works on all videos at once: first the best prediction of each, then the second best, ...
+    """
+    names, row_G = np.unique(truth.video, return_inverse=True)
+    slot_G = _rank_within(row_G)
+    instances_VG2 = np.full((len(names), slot_G.max() + 1, 2), np.nan)
+    instances_VG2[row_G, slot_G] = truth.times_N2
+    instances_V = np.bincount(row_G)
+    free_VKG = np.ones((len(names), len(thresholds_K), slot_G.max() + 1), dtype=bool)
+    hit_KN = np.zeros((len(thresholds_K), len(video_N)), dtype=bool)
+    row_N = np.minimum(np.searchsorted(names, video_N), len(names) - 1)
+    known = np.flatnonzero(names[row_N] == video_N)
+    rank = _rank_within(row_N[known])
+    by_rank = known[np.argsort(rank, kind="stable")]
+    for turn in np.split(by_rank, np.cumsum(np.bincount(rank))[:-1]) if len(known) else []:
+        rows = row_N[turn]
+        tiou_MG = _tiou(times_N2[turn], instances_VG2[rows])
+        open_MKG = free_VKG[rows] & (tiou_MG[:, None] >= thresholds_K[:, None])
+        preference_MG = _preference(tiou_MG, instances_V[rows])
+        best_MK = np.where(open_MKG, preference_MG[:, None], -1).argmax(axis=2)
+        took, threshold = np.nonzero(open_MKG.any(axis=2))
+        free_VKG[rows[took], threshold, best_MK[took, threshold]] = False
+        hit_KN[threshold, turn[took]] = True
+    return hit_KN
+
+
+def _preference(tiou_MG: NDArray[np.float64], instances_M: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Returns the place of each instance when a prediction's tIoUs are sorted, larger is better.
+
+    Equal tIoUs stand as numpy's default argsort of the video's own instances leaves them: that
+    is what the official evaluator does. It decides which instance stays free for the next
+    prediction and can move the mAP at 0.1 by 3e-4 between processors, whose sorts differ.
+    """
+    preference_MG = tiou_MG.argsort(axis=1).argsort(axis=1)
+    ordered_MG = np.sort(tiou_MG, axis=1)
+    tied_M = ((np.diff(ordered_MG, axis=1) == 0) & (ordered_MG[:, 1:] > 0)).any(axis=1)
+    for row in np.flatnonzero(tied_M):
+        own = instances_M[row]
+        preference_MG[row, tiou_MG[row, :own].argsort()] = np.arange(own)
+    return preference_MG
+
+
+def _rank_within(group: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Returns for each element how many of its group stand before it."""
+    order = np.argsort(group, kind="stable")
+    count = np.bincount(group)
+    rank = np.empty(len(group), dtype=np.intp)
+    rank[order] = np.arange(len(group)) - np.repeat(np.cumsum(count) - count, count)
+    return rank
+
+
+def _tiou(times_M2: NDArray[np.float64], instances_MG2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the tIoU of each prediction with its video's instances; absent ones (NaN) give 0."""
+    latest_start = np.maximum(times_M2[:, None, 0], instances_MG2[..., 0])
+    earliest_end = np.minimum(times_M2[:, None, 1], instances_MG2[..., 1])
+    intersection = np.maximum(earliest_end - latest_start, 0.0)
+    length_M, length_MG = np.diff(times_M2), np.diff(instances_MG2)[..., 0]
+    union = length_M + length_MG - intersection
+    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
+
+
+@dataclass(slots=True)
+class FrameAccuracy:
+    """Share of action snippets whose class is named rightly (paper, Table 6), video by video."""
+
+    correct: int = 0
+    """Snippets within an instance whose strongest class is that instance's."""
+    total: int = 0
+    """Snippets within an instance; background does not count."""
+
+    def add(
+        self,
+        cas_TC: NDArray[np.float32],
+        present_C: NDArray[np.bool_],
+        instances: Sequence[Segment],
+        *,
+        classes: Sequence[str],
+        duration_s: float,
+    ) -> None:
+        """Counts one video; `present_C` are the classes that pass tau, the others are rejected."""
+        middle_T = (np.arange(len(cas_TC)) + 0.5) * (duration_s / len(cas_TC))
+        truth_TC = np.zeros(cas_TC.shape, dtype=bool)
+        action_T = np.zeros(len(cas_TC), dtype=bool)
+        for instance in instances:
+            within_T = (middle_T >= instance.start_s) & (middle_T < instance.end_s)
+            action_T |= within_T
+            if instance.label in classes:
+                truth_TC[within_T, classes.index(instance.label)] = True
+        self.total += int(action_T.sum())
+        if present_C.any():
+            named_T = np.where(present_C, cas_TC, -np.inf).argmax(axis=1)
+            self.correct += int(truth_TC[np.arange(len(cas_TC)), named_T].sum())
+
+    @property
+    def value(self) -> float:
+        """The accuracy in [0, 1]; NaN where no snippet counts."""
+        return self.correct / self.total if self.total else float("nan")
+
+
+def tagging_map(scores_VC: NDArray[np.floating], labels_VC: NDArray[np.floating]) -> float:
+    """Returns the mean average precision of the video-level scores over the classes with labels.
+
+    Needs no time stamp, so it can choose a checkpoint where only tags are known.
+    """
+    order_VC = np.argsort(-scores_VC, axis=0, kind="stable")
+    hit_VC = np.take_along_axis(labels_VC, order_VC, axis=0) > 0
+    rank_V1 = np.arange(1, len(hit_VC) + 1)[:, None]
+    precision_VC = np.cumsum(hit_VC, axis=0) / rank_V1
+    present_C = hit_VC.any(axis=0)
+    ap_C = (precision_VC * hit_VC).sum(axis=0)[present_C] / hit_VC.sum(axis=0)[present_C]
+    return float(ap_C.mean()) if present_C.any() else float("nan")

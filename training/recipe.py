@@ -1,0 +1,91 @@
+"""All choices of a training run besides its data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from model.errors import OptionError
+from model.localization import LocalizationConfig
+from model.spec import Sampling
+from training.losses import Objective
+from training.options import parse_options
+
+TrainingSampling: TypeAlias = Literal["linear", "random"]
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network is trained and read."""
+
+    hidden_width: int = 2048
+    """Channels of the two hidden convolutions."""
+    dropout: float = 0.5
+    """Share of hidden channels dropped in training."""
+    snippets: int = 256
+    """Length to which training brings every video."""
+    training_sampling: TrainingSampling = "linear"
+    """`linear` interpolation, or one `random` snippet from each of equal bins every epoch."""
+    sampling: Sampling = "native"
+    """Length at inference: `native`, or `resampled` to `snippets`."""
+    batch_size: int = 16
+    """Videos a step."""
+    epochs: int = 100
+    """Passes over the training videos."""
+    learning_rate: float = 2e-4
+    """Of Adam."""
+    decay_epoch: int | None = None
+    """From this epoch on the learning rate is a tenth; None keeps it."""
+    weight_decay: float = 5e-4
+    """L2 penalty inside Adam."""
+    seed: int = 0
+    """Of the weights, the order of the videos, the sampling and dropout."""
+    objective: Objective = field(default_factory=Objective)
+    """The losses."""
+    localization: LocalizationConfig = field(default_factory=LocalizationConfig)
+    """How segments are read off."""
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_width", "snippets", "batch_size", "epochs"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise OptionError(f"dropout must lie in [0, 1), not {self.dropout}")
+        if not 0 < self.objective.topk_ratio <= 1:
+            raise OptionError(f"topk_ratio must lie in (0, 1], not {self.objective.topk_ratio}")
+        if not (self.learning_rate > 0 and self.weight_decay >= 0):
+            raise OptionError(
+                "learning_rate must be above 0 and weight_decay at least 0, not "
+                f"{self.learning_rate} and {self.weight_decay}"
+            )
+
+    def override(self, values: Mapping[str, Any]) -> "Recipe":
+        """Returns the recipe with some fields changed, those of its parts included, by name.
+
+        Values may be text, as a command line gives it.
+
+        Raises:
+            OptionError: there is no such field, or a value does not fit it.
+        """
+        return parse_options(self, values)
+
+    def to_json(self) -> str:
+        """Returns the JSON that `from_json` reads."""
+        return _ADAPTER.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Recipe":
+        """Returns the recipe in a JSON text.
+
+        Raises:
+            OptionError: an unknown field or a value of the wrong type.
+        """
+        try:
+            return _ADAPTER.validate_json(text)
+        except ValidationError as error:
+            raise OptionError(f"the recipe cannot be read: {error}") from error
+
+
+_ADAPTER = TypeAdapter(Recipe)

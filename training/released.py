@@ -1,0 +1,89 @@
+"""Checkpoints of the released ECM code, read into ours."""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from model.errors import ModelError, ModelNotFoundError
+from model.network import EcmConfig
+from model.spec import ModelSpec, Provenance
+from training.checkpoint import Checkpoint
+from training.recipe import Recipe
+
+NAMES = {
+    "base_module.conv_1.weight": "classifier.conv_1.weight",
+    "base_module.conv_1.bias": "classifier.conv_1.bias",
+    "base_module.conv_2.weight": "classifier.conv_2.weight",
+    "base_module.conv_2.bias": "classifier.conv_2.bias",
+    "classifier_module.conv.weight": "classifier.conv_3.weight",
+    "attention_module.conv_1.weight": "transition.weight",
+    "attention_module.conv_1.bias": "transition.bias",
+}
+"""The released name of every parameter and ours."""
+
+
+def import_released(path: Path, labels: Sequence[str], recipe: Recipe, software: str) -> Checkpoint:
+    """Returns a released checkpoint as one of ours.
+
+    Args:
+        path: a .pth file; only tensors are read, no code of it runs.
+        labels: the classes in the order of its output.
+        recipe: how it was trained and how its output is read, from a preset.
+        software: name and version of what imports it.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        ModelError: it is not such a checkpoint, or its classes are not as many as the labels.
+    """
+    state = _rename(_state_dict(path), path)
+    width, channels, _ = state["classifier.conv_1.weight"].shape
+    classes = state["classifier.conv_3.weight"].shape[0]
+    if classes != len(labels):
+        raise ModelError(f"{path} has {classes} classes, but {len(labels)} labels are given")
+    spec = ModelSpec(
+        labels=tuple(labels),
+        feature_dim=channels,
+        snippets=recipe.snippets,
+        topk_ratio=recipe.objective.topk_ratio,
+        sampling=recipe.sampling,
+        localization=recipe.localization,
+        provenance=Provenance(
+            software=software, recipe=recipe.to_json(), data=f"released checkpoint {path.name}"
+        ),
+    )
+    config = EcmConfig(channels, classes, hidden_width=width, dropout=recipe.dropout)
+    checkpoint = Checkpoint(spec, recipe, config, state, optimizer_state={}, epoch=recipe.epochs)
+    try:
+        checkpoint.network()
+    except RuntimeError as error:
+        raise ModelError(f"{path} does not have the shape of the ECM network: {error}") from error
+    return checkpoint
+
+
+def _state_dict(path: Path) -> Mapping[str, Tensor]:
+    """Returns the parameters by name, wherever the file keeps them."""
+    if not path.is_file():
+        raise ModelNotFoundError(f"no checkpoint {path}")
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+        raise ModelError(f"{path} is not a checkpoint of plain tensors: {error}") from error
+    for key in ("model_state_dict", "state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} holds no parameters but a {type(content).__name__}")
+    return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+def _rename(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    if set(state) != set(NAMES):
+        raise ModelError(
+            f"{path} does not have the released network's parameters; "
+            f"missing {sorted(set(NAMES) - set(state))}, unknown {sorted(set(state) - set(NAMES))}"
+        )
+    return {NAMES[name]: value.float() for name, value in state.items()}

@@ -93,17 +93,24 @@ class LocalizationConfig:
         return np.maximum(thresholds_K, np.finfo(np.float32).tiny).astype(np.float32)
 
 
-def class_scores(cas_TC: NDArray[np.float32], topk_ratio: float) -> Floats:
+def class_scores(cas_TC: NDArray[np.float32], topk_ratio: float, scale: float = 1.0) -> Floats:
     """Returns the video's probability of each class, (C,), summing to 1.
 
-    Softmax of each class's mean over its k = int(T * topk_ratio) largest logits (at least one);
-    paper, section 3.1.
+    Softmax of `scale` times the top-k means; paper, section 3.1.
     """
-    k = max(1, int(len(cas_TC) * topk_ratio))
-    top_kC = np.partition(cas_TC, len(cas_TC) - k, axis=0)[-k:]
-    logits_C = top_kC.mean(axis=0, dtype=np.float64)
-    exponents_C = np.exp(logits_C - logits_C.max())
-    return exponents_C / exponents_C.sum()
+    return softmax(scale * topk_mean(cas_TC, topk_ratio))
+
+
+def topk_mean(cas_TC: NDArray[np.float32], ratio: float) -> Floats:
+    """Returns the mean of each class's k = int(T * ratio) largest logits (at least one), (C,)."""
+    k = max(1, int(len(cas_TC) * ratio))
+    return np.partition(cas_TC, len(cas_TC) - k, axis=0)[-k:].mean(axis=0, dtype=np.float64)
+
+
+def softmax(logits_C: Floats) -> Floats:
+    """Returns the softmax over the last axis."""
+    exponents_C = np.exp(logits_C - logits_C.max(axis=-1, keepdims=True))
+    return exponents_C / exponents_C.sum(axis=-1, keepdims=True)
 
 
 def localize(

@@ -67,7 +67,7 @@ def read_segments(
     config: LocalizationConfig | None = None,
 ) -> LocalizedVideo:
     """Returns the segments that a class activation sequence shows; see `localize_video`."""
-    scores_C = class_scores(cas_TC, spec.topk_ratio)
+    scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale)
     segments = localize(
         cas_TC,
         scores_C,

@@ -57,6 +57,8 @@ class ModelSpec:
     """Length in snippets to which training resampled every video."""
     topk_ratio: float
     """Share of snippets whose mean logit is a class's video score."""
+    logit_scale: float = 1.0
+    """Factor on these means before the softmax that makes them class scores."""
     sampling: Sampling = "native"
     """Whether inference takes features at their own length or resampled to `snippets`."""
     snippet_s: float | None = None
@@ -83,6 +85,8 @@ class ModelSpec:
             )
         if not 0 < self.topk_ratio <= 1:
             raise SpecError(f"topk_ratio must lie in (0, 1], not {self.topk_ratio}")
+        if not self.logit_scale > 0:
+            raise SpecError(f"logit_scale must be above 0, not {self.logit_scale}")
         if self.snippet_s is not None and not self.snippet_s > 0:
             raise SpecError(f"snippet_s must be above 0, not {self.snippet_s}")
 

@@ -30,7 +30,8 @@ class TorchEngine:
     @torch.inference_mode()
     def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
         """Returns the class activation sequence, logits (T, C)."""
-        features_BTD = torch.from_numpy(np.ascontiguousarray(features_TD))[None].to(self._device)
+        # A copy, since torch wants memory that it may write and a mapped file is not that.
+        features_BTD = torch.tensor(features_TD, device=self._device)[None]
         cas_TC: NDArray[np.float32] = self._network(features_BTD)[0].cpu().numpy()
         return cas_TC
 

@@ -21,9 +21,11 @@ from tqdm import tqdm
 
 from model.errors import DataError, OptionError
 from model.features import check_features
+from model.localization import topk_mean
 from model.network import Ecm, EcmConfig
 from model.snippets import resample, sample_one_per_bin
 from model.spec import ModelSpec, Provenance
+from training.calibration import logit_scale
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import TorchEngine, predict
@@ -217,15 +219,27 @@ class _Trainer:
         scores_VC = np.array([result.class_scores_C for _, result in results])
         return tagging_map(scores_VC, self.validation.labels_VC(self.state.spec.labels))
 
+    def logit_scale(self) -> float:
+        """Returns the scale that fits the training tags, for a network that learned no other."""
+        self.network.eval()
+        engine, ratio = TorchEngine(self.network, self.device), self.recipe.objective.topk_ratio
+        logits_VC = np.array([topk_mean(engine.cas(video), ratio) for video in self.features])
+        return logit_scale(logits_VC, self.labels_VC.numpy())
+
     def keep(self, out: Path, epoch: int, score: float | None) -> None:
         """Writes the last checkpoint, and the best one where this epoch is it."""
         best = self.state.best_score
         better = score is not None and (best is None or score >= best)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        provenance = replace(self.state.spec.provenance, created=now, epoch=epoch)
+        spec = replace(
+            self.state.spec,
+            provenance=replace(self.state.spec.provenance, created=now, epoch=epoch),
+            logit_scale=1.0 if self.recipe.objective.pre else self.logit_scale(),
+            evaluation={},
+        )
         self.state = replace(
             self.state,
-            spec=replace(self.state.spec, provenance=provenance, evaluation={}),
+            spec=spec,
             network_state=self.network.state_dict(),
             optimizer_state=self.optimizer.state_dict(),
             epoch=epoch,

@@ -26,28 +26,49 @@ class Objective:
     absence: AbsenceTerm = "own"
     """How the absence feature is made: `paper`, `own` or `released` (model/network.py)."""
 
-    def losses(self, network: Ecm, features_BTD: Tensor, labels_BC: Tensor) -> dict[str, Tensor]:
-        """Returns each term that has a weight, unweighted, and their weighted `total` (Eq. 5)."""
+    def scores(self, network: Ecm, features_BTD: Tensor, labels_BC: Tensor) -> "StreamScores":
+        """Returns the logits that the weighted terms need."""
         cas_BTC = network(features_BTD)
         pre_BC = topk_mean(cas_BTC, self.topk_ratio)
+        if not (self.post or self.alpha or self.beta):
+            return StreamScores(cas_BTC, pre_BC, None, None)
+        weights_BTC = network.action_weights(cas_BTC)
+        post_BC = network.classify_aggregated(features_BTD, weights_BTC)
+        if not self.beta:
+            return StreamScores(cas_BTC, pre_BC, post_BC, None)
+        absence_BC = network.absence_logits(features_BTD, weights_BTC, labels_BC, self.absence)
+        return StreamScores(cas_BTC, pre_BC, post_BC, absence_BC)
+
+    def losses(self, network: Ecm, features_BTD: Tensor, labels_BC: Tensor) -> dict[str, Tensor]:
+        """Returns each term that has a weight, unweighted, and their weighted `total` (Eq. 5)."""
+        scores = self.scores(network, features_BTD, labels_BC)
+        pre_BC, post_BC, absence_BC = scores.pre_BC, scores.post_BC, scores.absence_BC
         terms = {}
         if self.pre:
-            terms["pre"] = classification_loss(pre_BC, labels_BC)
-        if self.post or self.alpha or self.beta:
-            weights_BTC = network.action_weights(cas_BTC)
-            post_BC = network.classify_aggregated(features_BTD, weights_BTC)
-        if self.post:
-            terms["post"] = classification_loss(post_BC, labels_BC)
-        if self.alpha:
-            terms["alpha"] = c2c_loss(pre_BC, post_BC)
-        if self.beta:
-            absence_BC = network.absence_logits(features_BTD, weights_BTC, labels_BC, self.absence)
-            terms["beta"] = a2c_loss(post_BC, absence_BC, labels_BC)
-        total = torch.stack([getattr(self, name) * term for name, term in terms.items()]).sum()
-        return {_TERM_NAMES[name]: term for name, term in terms.items()} | {"total": total}
+            terms["cls_pre"] = classification_loss(pre_BC, labels_BC)
+        if self.post and post_BC is not None:
+            terms["cls_post"] = classification_loss(post_BC, labels_BC)
+        if self.alpha and post_BC is not None:
+            terms["c2c"] = c2c_loss(pre_BC, post_BC)
+        if self.beta and post_BC is not None and absence_BC is not None:
+            terms["a2c"] = a2c_loss(post_BC, absence_BC, labels_BC)
+        weight = {"cls_pre": self.pre, "cls_post": self.post, "c2c": self.alpha, "a2c": self.beta}
+        total = torch.stack([weight[name] * term for name, term in terms.items()]).sum()
+        return terms | {"total": total}
 
 
-_TERM_NAMES = {"pre": "cls_pre", "post": "cls_post", "alpha": "c2c", "beta": "a2c"}
+@dataclass(frozen=True, slots=True)
+class StreamScores:
+    """What both streams say of a batch; None where no term needs it."""
+
+    cas_BTC: Tensor
+    """The class activation sequence, logits."""
+    pre_BC: Tensor
+    """Logits of the pre-classification stream (s^e)."""
+    post_BC: Tensor | None
+    """Logits of the post-classification stream with W_a (s^o)."""
+    absence_BC: Tensor | None
+    """Action absence logits (s~^o)."""
 
 
 def classification_loss(logits_BC: Tensor, labels_BC: Tensor) -> Tensor:

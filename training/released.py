@@ -1,17 +1,14 @@
 """Checkpoints of the released ECM code, read into ours."""
 
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from model.errors import ModelError, ModelNotFoundError
 from model.network import EcmConfig
 from model.spec import ModelSpec, Provenance
-from training.checkpoint import Checkpoint
+from training.checkpoint import Checkpoint, read_tensors
 from training.recipe import Recipe
 
 NAMES = {
@@ -68,15 +65,10 @@ def _state_dict(path: Path) -> Mapping[str, Tensor]:
     """Returns the parameters by name, wherever the file keeps them."""
     if not path.is_file():
         raise ModelNotFoundError(f"no checkpoint {path}")
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        raise ModelError(f"{path} is not a checkpoint of plain tensors: {error}") from error
+    content = read_tensors(path)
     for key in ("model_state_dict", "state_dict", "model"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
+        if isinstance(content.get(key), dict):
             content = content[key]
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} holds no parameters but a {type(content).__name__}")
     return {str(name).removeprefix("module."): value for name, value in content.items()}
 
 

@@ -1,0 +1,129 @@
+"""What tests of several folders need: shared data, a small trained run, a real server."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import uvicorn
+
+from model.export import write_onnx
+from model.localization import LocalizationConfig
+from model.network import Ecm, EcmConfig
+from model.repository import publish
+from model.spec import ModelSpec
+from service.app import create_app
+from service.settings import Settings
+from training.checkpoint import Checkpoint
+from training.datasets.native import read_native
+from training.datasets.simulated import SimulationConfig, write_simulated
+from training.datasets.video_record import VideoSet
+from training.loop import fit
+from training.presets import preset
+
+SHARED = Path(__file__).parents[2] / "shared"
+LABELS = ("jump", "run", "throw")
+FEATURE_DIM = 8
+
+
+@pytest.fixture
+def shared() -> Callable[[str], Path]:
+    """Gives a path below the folder of reference data, or skips the test, saying so."""
+
+    def find(name: str) -> Path:
+        if not (SHARED / name).exists():
+            pytest.skip(f"no reference data {SHARED / name}")
+        return SHARED / name
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> VideoSet:
+    """A small simulated data set, in the native layout on disk."""
+    config = SimulationConfig(
+        training_videos=24, validation_videos=12, classes=3, feature_dim=32, difficulty=0.3
+    )
+    annotations, features = write_simulated(tmp_path_factory.mktemp("simulated"), config)
+    return read_native(annotations, features)
+
+
+@pytest.fixture(scope="session")
+def run(simulated: VideoSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was trained on it."""
+    out = tmp_path_factory.mktemp("run")
+    recipe = preset("demo").override({"hidden_width": 64, "snippets": 96, "epochs": 25})
+    fit(simulated.subset("training"), simulated.subset("validation"), recipe, out)
+    return out
+
+
+@pytest.fixture
+def spec() -> ModelSpec:
+    """The spec of a network with three classes."""
+    return ModelSpec(
+        labels=LABELS,
+        feature_dim=FEATURE_DIM,
+        snippets=16,
+        topk_ratio=0.25,
+        snippet_s=0.5,
+        localization=LocalizationConfig(class_threshold=0.2),
+    )
+
+
+@pytest.fixture
+def network() -> Ecm:
+    """An untrained network with three classes whose logits differ visibly."""
+    torch.manual_seed(0)
+    network = Ecm(EcmConfig(FEATURE_DIM, len(LABELS), hidden_width=16)).eval()
+    with torch.no_grad():
+        network.classifier.conv_3.weight *= 20
+    return network
+
+
+@pytest.fixture
+def repository(tmp_path: Path, network: Ecm, spec: ModelSpec) -> Path:
+    """A model repository with one model, `small`, version 1."""
+    root = tmp_path / "models"
+    publish(root, "small", lambda path: write_onnx(network, spec, path))
+    return root
+
+
+@pytest.fixture
+def features_TD() -> np.ndarray:
+    """The features of a video of 40 snippets."""
+    return np.random.default_rng(1).standard_normal((40, FEATURE_DIM), dtype=np.float32)
+
+
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """Runs the service in a thread on a free port of the loopback; gives its address."""
+    config = uvicorn.Config(create_app(settings), port=0, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.005)
+        host, port = server.servers[0].sockets[0].getsockname()[:2]
+        yield f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def url(repository: Path) -> Iterator[str]:
+    """The address of a service that serves `small`."""
+    with serving(Settings(repository=repository, max_snippets=500, max_body_bytes=100_000)) as url:
+        yield url
+
+
+@pytest.fixture
+def checkpoint(network: Ecm, spec: ModelSpec) -> Checkpoint:
+    """An untrained checkpoint."""
+    recipe = preset("demo").override({"snippets": 16})
+    return Checkpoint(spec, recipe, network.config, network.state_dict(), {}, epoch=0)

@@ -1,0 +1,75 @@
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from model.errors import FeatureError
+from model.features import check_features, parse_npy, read_features
+
+
+def npy(array: np.ndarray, **options: bool) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (np.zeros(4, dtype=np.float32), r"shape \(4,\)"),
+        (np.zeros((0, 4), dtype=np.float32), "T = 0"),
+        (np.zeros((9, 4), dtype=np.float32), "at most 8 snippets, got T = 9"),
+        (np.zeros((3, 5), dtype=np.float32), "expected 4 channels .*got 5"),
+        (np.zeros((3, 4), dtype=np.int64), "dtype int64"),
+        (np.array([[0, 0, 0, 0], [0, np.nan, 0, 0]], dtype=np.float32), "snippet 1"),
+        (np.full((1, 4), 1e300), "NaN or Inf"),
+    ],
+)
+def test_unusable_features_are_refused(features: np.ndarray, message: str) -> None:
+    """The message tells what was expected and what came."""
+    with pytest.raises(FeatureError, match=message):
+        check_features(features, feature_dim=4, max_snippets=8)
+
+
+@given(hnp.arrays(st.sampled_from([np.float16, np.float32, np.float64]), hnp.array_shapes()))
+def test_parsed_npy_is_what_numpy_saved(array: np.ndarray) -> None:
+    """Every plain array comes back, in either memory order."""
+    for ordered in (array, np.asfortranarray(array)):
+        np.testing.assert_array_equal(parse_npy(npy(ordered)), ordered)
+
+
+@given(st.data())
+def test_damaged_npy_is_refused_or_read_never_crashes(data: st.DataObject) -> None:
+    """A changed byte or a cut ends in a FeatureError, not in another one."""
+    content = bytearray(npy(np.ones((3, 4), dtype=np.float32)))
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        content[place] = data.draw(st.integers(0, 255))
+    else:
+        del content[place:]
+    with contextlib.suppress(FeatureError):
+        parse_npy(bytes(content))
+
+
+def test_pickled_npy_is_refused() -> None:
+    """Objects are never unpickled."""
+    with pytest.raises(FeatureError, match="pickled"):
+        parse_npy(npy(np.array([{"a": 1}], dtype=object), allow_pickle=True))
+
+
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
+    """An absent file, text, an empty file and an archive each get a sentence."""
+    for name, content in (("text.npy", b"hello"), ("empty.npy", b""), ("cut.npy", b"\x93NUMPY")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(FeatureError, match=name):
+            read_features(tmp_path / name)
+    np.savez(tmp_path / "archive.npz", a=np.ones(3))
+    with pytest.raises(FeatureError, match="archive"):
+        read_features(tmp_path / "archive.npz")
+    with pytest.raises(FeatureError, match=r"absent\.npy"):
+        read_features(tmp_path / "absent.npy")

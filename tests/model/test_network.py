@@ -1,0 +1,132 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from model.network import AbsenceTerm, Ecm, EcmConfig, aggregate
+from training.losses import Objective
+from training.released import NAMES
+
+PRESETS = ["thumos14", "activitynet13"]
+
+
+def golden_network(golden: dict, arrays: dict) -> tuple[Ecm, Tensor, Tensor]:
+    """Draws weights and features as the reference did."""
+    rng = np.random.default_rng(golden["seed"])
+    state = {}
+    for name, shape in golden["parameters"]:
+        fan = np.prod(shape[1:]) if len(shape) > 1 else 100
+        values = rng.standard_normal(shape) / np.sqrt(fan)
+        state[NAMES[name]] = torch.from_numpy(values.astype(np.float32))
+    shape = golden["batch"], golden["feature_dim"], golden["snippets"]
+    features_BDT = (np.abs(rng.standard_normal(shape)) * 0.3).astype(np.float32)
+    network = Ecm(EcmConfig(golden["feature_dim"], golden["classes"])).eval()
+    network.load_state_dict(state)
+    return network, torch.from_numpy(features_BDT).mT.contiguous(), torch.tensor(arrays["labels"])
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_network_losses_and_gradients_equal_the_released_code(
+    name: str, shared: Callable[[str], Path]
+) -> None:
+    """CAS, scores and each loss agree to 1e-4 relative, every gradient's norm to 1e-3."""
+    golden = json.loads(shared(f"golden/network_{name}.json").read_text())
+    arrays = np.load(shared(f"golden/network_{name}.npz"))
+    network, features_BTD, labels_BC = golden_network(golden, arrays)
+    objective = Objective(
+        topk_ratio=golden["topk_ratio"],
+        alpha=golden["alpha"],
+        beta=golden["beta"],
+        absence="released",
+    )
+    scores = objective.scores(network, features_BTD, labels_BC)
+    expected = {
+        "cas_BTC": arrays["cas"].swapaxes(1, 2),
+        "pre_BC": arrays["score_pre"],
+        "post_BC": arrays["score_post"],
+    }
+    for field, value in expected.items():
+        got = getattr(scores, field).detach().numpy()
+        np.testing.assert_allclose(got, value, atol=1e-4 * np.abs(value).max())
+    joint = torch.cat([scores.post_BC, scores.absence_BC], dim=1).softmax(dim=1)
+    np.testing.assert_allclose(joint.detach().numpy(), arrays["score_agg"], atol=1e-4)
+    probability = scores.pre_BC.softmax(dim=1).detach().numpy()
+    np.testing.assert_allclose(probability, arrays["probability"], atol=1e-4)
+
+    losses = objective.losses(network, features_BTD, labels_BC)
+    for term, value in golden["losses"].items():
+        assert losses[term].item() == pytest.approx(value, rel=1e-4)
+    losses["total"].backward()
+    ours = dict(network.named_parameters())
+    for term, norm in golden["gradient_norms"].items():
+        assert ours[NAMES[term]].grad.norm().item() == pytest.approx(norm, rel=1e-3)
+
+
+def test_padded_batch_equals_single_videos(network: Ecm) -> None:
+    """What lies beyond a video's length changes nothing, garbage included."""
+    torch.manual_seed(1)
+    lengths_B = torch.tensor([13, 1, 7])
+    features_BTD = torch.randn(3, 13, 8) * 5
+    cas_BTC = network(features_BTD, lengths_B)
+    for features_TD, cas_TC, length in zip(features_BTD, cas_BTC, lengths_B, strict=True):
+        alone_TC = network(features_TD[None, :length])[0]
+        torch.testing.assert_close(cas_TC[:length], alone_TC, atol=1e-5, rtol=1e-5)
+        assert (cas_TC[length:] == 0).all()
+
+
+@pytest.mark.parametrize("snippets", [1, 2, 3, 10, 12])
+def test_aggregation_sums_every_third_snippet(snippets: int) -> None:
+    """Fold i of class c is the plain weighted sum over snippets i, i + 3, ... (Figure 3)."""
+    torch.manual_seed(2)
+    features, weights = torch.randn(2, snippets, 5), torch.rand(2, snippets, 4)
+    got = aggregate(features, weights)
+    for video in range(2):
+        for class_ in range(4):
+            for fold in range(3):
+                expected = sum(
+                    (
+                        weights[video, t, class_] * features[video, t]
+                        for t in range(fold, snippets, 3)
+                    ),
+                    torch.zeros(5),
+                )
+                torch.testing.assert_close(got[video, class_, :, fold], expected)
+
+
+def classify_one_by_one(network: Ecm, features_TD: Tensor, weights_TC: Tensor) -> Tensor:
+    """The post-classification logits of one video, one class after the other."""
+    logits = []
+    for class_ in range(weights_TC.shape[1]):
+        folds = [(weights_TC[i::3, class_, None] * features_TD[i::3]).sum(0) for i in range(3)]
+        logits.append(network.classifier(torch.stack(folds, dim=1)[None])[0, class_].mean())
+    return torch.stack(logits)
+
+
+def absence_by_loops(
+    network: Ecm, features: Tensor, w_a: Tensor, labels: Tensor, term: str
+) -> Tensor:
+    """The absence logits of one video as model/network.py describes them."""
+    w_b = 1 - w_a
+    if term == "paper":
+        return classify_one_by_one(network, features, w_b)
+    if term == "own":
+        return classify_one_by_one(network, features, w_a * w_b)
+    present = labels.nonzero()[:, 0].tolist()
+    passes = {g: classify_one_by_one(network, features, w_a * w_b[:, [g]]) for g in present}
+    mean = torch.stack(list(passes.values())).mean(dim=0)
+    return torch.stack([passes[c][c] if c in passes else mean[c] for c in range(len(labels))])
+
+
+@pytest.mark.parametrize("term", ["paper", "own", "released"])
+def test_absence_terms_equal_their_description(network: Ecm, term: AbsenceTerm) -> None:
+    """Vectorised over classes and videos, they are what plain loops give."""
+    torch.manual_seed(3)
+    features, w_a = torch.randn(2, 11, 8), torch.rand(2, 11, 3)
+    labels = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
+    got = network.absence_logits(features, w_a, labels, term)
+    expected = [absence_by_loops(network, features[b], w_a[b], labels[b], term) for b in range(2)]
+    torch.testing.assert_close(got, torch.stack(expected), atol=1e-5, rtol=1e-4)

@@ -1,0 +1,73 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from model.errors import IntegrityError, ModelNotFoundError, OptionError
+from model.repository import find_model, list_models, publish
+
+
+def write(content: bytes = b"network") -> object:
+    return lambda path: path.write_bytes(content)
+
+
+def test_versions_count_up_and_the_newest_is_found(tmp_path: Path) -> None:
+    """10 is newer than 9."""
+    for _ in range(10):
+        publish(tmp_path, "a", write())
+    publish(tmp_path, "b", write(), version=3)
+    assert [m.version for m in list_models(tmp_path)] == [*range(1, 11), 3]
+    assert find_model(tmp_path, "a").version == 10
+    assert find_model(tmp_path, "b", 3).read()[0] == b"network"
+
+
+def test_hash_file_is_read_by_sha256sum(tmp_path: Path) -> None:
+    """An operator can check a model with coreutils."""
+    folder = publish(tmp_path, "a", write()).path.parent
+    subprocess.run(["sha256sum", "--check", "model.onnx.sha256"], cwd=folder, check=True)
+
+
+def test_a_changed_file_is_refused(tmp_path: Path) -> None:
+    """One other byte is enough; a file that is gone is told too."""
+    model = publish(tmp_path, "a", write())
+    model.path.write_bytes(b"Network")
+    with pytest.raises(IntegrityError, match="SHA-256"):
+        model.read()
+    model.path.unlink()
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        model.read()
+
+
+def test_a_failed_export_leaves_nothing(tmp_path: Path) -> None:
+    """Neither a version nor a temporary folder."""
+
+    def fail(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        publish(tmp_path, "a", fail)
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_versions_never_change(tmp_path: Path) -> None:
+    """Publishing over one is refused, and it stands as it was."""
+    model = publish(tmp_path, "a", write(b"first"))
+    with pytest.raises(OptionError, match="there already"):
+        publish(tmp_path, "a", write(b"second"), version=1)
+    assert model.read()[0] == b"first"
+
+
+@pytest.mark.parametrize("name", ["", "../a", "a/b", ".hidden", "a b"])
+def test_names_that_are_no_folder_are_refused(tmp_path: Path, name: str) -> None:
+    """Nothing is written outside the repository."""
+    with pytest.raises(OptionError, match="name"):
+        publish(tmp_path, name, write())
+
+
+def test_what_is_not_there_is_told_with_what_is(tmp_path: Path) -> None:
+    """The message lists the repository."""
+    publish(tmp_path, "a", write())
+    with pytest.raises(ModelNotFoundError, match=r"no model b.*a/1"):
+        find_model(tmp_path, "b")
+    assert list_models(tmp_path / "absent") == []

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.errors import InputError
+from model.snippets import SnippetClock, resample, sample_one_per_bin
+
+
+def test_clock_from_rate_and_from_duration_agree() -> None:
+    """A snippet of 16 frames at 25 frames a second lasts 0.64 s, as 100 of 64 s do."""
+    assert SnippetClock.from_rate(fps=25) == SnippetClock.from_duration(duration_s=64, snippets=100)
+
+
+@pytest.mark.parametrize("snippet_s", [0, -1, float("nan"), float("inf")])
+def test_clock_refuses_a_snippet_without_length(snippet_s: float) -> None:
+    """A snippet that does not last is an error that names the value."""
+    with pytest.raises(InputError, match=str(snippet_s)):
+        SnippetClock(snippet_s)
+
+
+@given(st.integers(1, 40), st.integers(1, 90))
+def test_resample_follows_its_formula(snippets: int, length: int) -> None:
+    """Every point reads the line between the two box middles around it."""
+    values = np.random.default_rng(snippets).standard_normal((snippets, 2)).astype(np.float32)
+    position = (np.arange(length) + 0.5) * snippets / length - 0.5
+    expected = [np.interp(position, np.arange(snippets), column) for column in values.T]
+    np.testing.assert_allclose(resample(values, length), np.stack(expected, axis=1), atol=1e-6)
+
+
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 1000))
+def test_samples_lie_one_in_each_bin(snippets: int, length: int, seed: int) -> None:
+    """Indices ascend, stay in the video, and leave no bin out."""
+    indices = sample_one_per_bin(snippets, length, np.random.default_rng(seed))
+    bins = np.arange(length) * snippets / length
+    assert len(indices) == length
+    assert (np.floor(bins) <= indices).all()
+    assert (indices <= np.minimum(np.ceil(bins + snippets / length), snippets - 1)).all()

@@ -1,0 +1,126 @@
+"""The command line as a person uses it, from data to a served file."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.engine import OnnxEngine
+from model.repository import find_model
+from training.__main__ import main
+from training.checkpoint import load_checkpoint
+from training.datasets.video_record import VideoSet
+from training.detections import read_detections
+from training.released import NAMES
+
+
+@pytest.fixture
+def data(simulated: VideoSet) -> list[str]:
+    """The two arguments that name the simulated data set."""
+    features = simulated.videos[0].features_path.parent
+    return ["--annotations", simulated.source, "--features", str(features)]
+
+
+def test_fit_evaluate_export_localize_plot_and_score(
+    data: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole way; the served spec carries the figures, and score repeats the evaluation."""
+    out, report = tmp_path / "run", tmp_path / "report"
+    small = ["--preset", "demo", "--hidden-width", "32", "--snippets", "64", "--epochs", "8"]
+    assert main(["fit", *data, "--out", str(out), *small, "--device", "cpu"]) == 0
+    assert main(["evaluate", str(out), *data, "--out", str(report), "--device", "cpu"]) == 0
+    figures = json.loads((report / "figures.json").read_text())
+    assert figures["mAP@0.5"] > 0.1
+    capsys.readouterr()
+
+    predictions = str(report / "predictions.json")
+    assert main(["score", data[1], predictions, "--subset", "validation", "--json"]) == 0
+    scored = json.loads(capsys.readouterr().out)
+    assert scored["average"] == pytest.approx(figures["mAP"], abs=1e-9)
+
+    repository = tmp_path / "models"
+    assert main(["export", str(out), "--repository", str(repository), "--name", "sim"]) == 0
+    spec = OnnxEngine(find_model(repository, "sim").read()[0]).spec
+    assert spec.evaluation["validation.mAP@0.5"] == figures["mAP@0.5"]
+    assert spec.provenance.epoch == load_checkpoint(out).epoch
+
+    assert main(["localize", str(out), *data[2:], "--out", str(tmp_path / "all.json")]) == 0
+    both = read_detections(tmp_path / "all.json"), read_detections(Path(predictions))
+    assert set(both[1]) < set(both[0])
+    for id_, segments in both[1].items():
+        # Durations are rounded in the annotations, so times differ by less than a millisecond.
+        got = [(s.start_s, s.end_s, s.score) for s in both[0][id_]]
+        expected = [(s.start_s, s.end_s, s.score) for s in segments]
+        np.testing.assert_allclose(got, expected, atol=2e-3)
+
+    picture = tmp_path / "picture.png"
+    assert main(["plot", str(out), *data, "--video", "validation_000", "--out", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_localize_leaves_out_what_it_cannot_read(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One broken file costs no other; the exit status and the message tell of it."""
+    folder = tmp_path / "features"
+    folder.mkdir()
+    np.save(folder / "good.npy", np.random.default_rng(0).random((50, 32), dtype=np.float32))
+    np.save(folder / "narrow.npy", np.zeros((50, 3), dtype=np.float32))
+    (folder / "text.npy").write_text("hello")
+    out = tmp_path / "out.json"
+    assert main(["localize", str(run), "--features", str(folder), "--out", str(out)]) == 1
+    assert list(read_detections(out)) == ["good"]
+    told = capsys.readouterr().err
+    assert "narrow.npy" in told
+    assert "text.npy" in told
+    assert "2 of 3" in told
+
+
+def test_simulate_and_import_released(
+    tmp_path: Path, network: torch.nn.Module, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both write what the other commands read."""
+    small = ["--training-videos", "3", "--validation-videos", "2", "--classes", "2"]
+    assert main(["simulate", "--out", str(tmp_path / "data"), *small]) == 0
+    assert len(list((tmp_path / "data" / "features").iterdir())) == 5
+
+    ours = network.state_dict()
+    torch.save({name: ours[NAMES[name]] for name in NAMES}, tmp_path / "ecm.pth")
+    (tmp_path / "labels.txt").write_text("jump\nrun\nthrow\n")
+    labels, out = str(tmp_path / "labels.txt"), str(tmp_path / "run")
+    command = ["import-released", str(tmp_path / "ecm.pth"), "--preset", "thumos14-released"]
+    command += ["--labels", labels, "--out", out]
+    assert main(command) == 0
+    assert load_checkpoint(tmp_path / "run").spec.labels == ("jump", "run", "throw")
+    assert main(command) == 1
+    assert "there already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "many"], "epochs"),
+        (["--nms", "best"], "nms"),
+        (["--train-subset", "test"], "'test'"),
+        (["--learning-rate", "-1"], "learning_rate"),
+    ],
+)
+def test_wrong_options_end_with_a_sentence(
+    data: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    arguments: list[str], message: str,
+) -> None:  # fmt: skip
+    """No traceback, exit status 1, nothing written."""
+    assert main(["fit", *data, "--out", str(tmp_path / "run"), *arguments]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
+def test_a_gpu_that_is_absent_is_told(
+    data: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Asked for CUDA without a GPU."""
+    assert main(["fit", *data, "--out", str(tmp_path / "run"), "--device", "cuda"]) == 1
+    assert "CUDA" in capsys.readouterr().err

@@ -1,0 +1,113 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.errors import DataError, OptionError
+from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from training.datasets.video_record import VideoSet
+from training.evaluation import TorchEngine, evaluate
+from training.loop import fit
+from training.presets import preset
+
+SMALL = preset("demo").override({"hidden_width": 16, "snippets": 40, "epochs": 4})
+
+
+def weights(checkpoint: Checkpoint) -> torch.Tensor:
+    return torch.cat([value.flatten() for value in checkpoint.network_state.values()])
+
+
+def test_training_learns_to_localize_from_tags(run: Path, simulated: VideoSet) -> None:
+    """On an easy simulated set most instances are found at a tIoU of 0.5."""
+    checkpoint = load_checkpoint(run / LAST)
+    engine = TorchEngine(checkpoint.network())
+    trained = evaluate(engine, checkpoint.spec, simulated.subset("validation"), (0.3, 0.5))
+    assert trained.detection.map_at(0.5) > 0.6
+    assert trained.tagging_map > 0.9
+    assert trained.frame_accuracy > 0.8
+
+
+@pytest.mark.parametrize("sampling", ["linear", "random"])
+def test_an_interrupted_run_ends_with_the_same_weights(
+    simulated: VideoSet, tmp_path: Path, sampling: str
+) -> None:
+    """Stopped after two of four epochs and started again, to the bit; another seed differs."""
+    training = simulated.subset("training")
+    recipe = SMALL.override({"training_sampling": sampling})
+    whole = fit(training, None, recipe, tmp_path / "whole")
+    fit(training, None, replace(recipe, epochs=2), tmp_path / "parts")
+    parts = fit(training, None, recipe, tmp_path / "parts")
+    other = fit(training, None, replace(recipe, seed=1), tmp_path / "other")
+    assert torch.equal(weights(whole), weights(parts))
+    assert not torch.equal(weights(whole), weights(other))
+    assert parts.epoch == 4
+
+
+def test_a_finished_run_is_left_as_it_is(simulated: VideoSet, tmp_path: Path) -> None:
+    """Starting it again trains nothing and writes nothing."""
+    fit(simulated.subset("training"), None, SMALL, tmp_path)
+    before = (tmp_path / LAST).read_bytes()
+    fit(simulated.subset("training"), None, SMALL, tmp_path)
+    assert (tmp_path / LAST).read_bytes() == before
+
+
+def test_another_recipe_or_other_classes_need_another_folder(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """A run is never continued with other settings by mistake."""
+    training = simulated.subset("training")
+    fit(training, None, SMALL, tmp_path)
+    with pytest.raises(OptionError, match="another recipe"):
+        fit(training, None, replace(SMALL, learning_rate=1e-4), tmp_path)
+    with pytest.raises(OptionError, match="other classes"):
+        fit(replace(training, classes=("x", *training.classes)), None, SMALL, tmp_path)
+
+
+def test_best_checkpoint_is_chosen_by_validation_tags(run: Path) -> None:
+    """Both checkpoints stand, and the best is not later than the last."""
+    best, last = load_checkpoint(run / BEST), load_checkpoint(run / LAST)
+    assert best.epoch <= last.epoch == 25
+    assert best.best_score == last.best_score
+    assert list(run.glob("events.*"))
+
+
+def test_spec_knows_the_clock_of_the_training_videos(run: Path) -> None:
+    """All simulated snippets last 0.64 s, so the service needs no duration."""
+    assert load_checkpoint(run).spec.snippet_s == pytest.approx(0.64, rel=1e-3)
+
+
+def test_post_classification_alone_gets_a_scale_for_its_class_scores(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """It learns from sums over videos; a scale from the tags makes single snippets comparable."""
+    recipe = SMALL.override({"pre": 0, "alpha": 0, "beta": 0, "epochs": 30})
+    checkpoint = fit(simulated.subset("training"), None, recipe, tmp_path)
+    assert checkpoint.spec.logit_scale > 1
+
+
+def test_unusable_training_data_is_named(simulated: VideoSet, tmp_path: Path) -> None:
+    """No label, broken values, other channels, a file that vanished."""
+    training = simulated.subset("training")
+    first = training.videos[0]
+    unlabelled = replace(training, videos=tuple(replace(v, labels=()) for v in training.videos))
+    with pytest.raises(DataError, match="no training video has a label"):
+        fit(unlabelled, None, SMALL, tmp_path / "run")
+    for name, array, message in (
+        ("nan", np.full((50, 32), np.nan, dtype=np.float32), f"{first.id}.*NaN"),
+        ("narrow", np.zeros((50, 31), dtype=np.float32), "differ in their channels"),
+        ("empty", np.zeros((0, 32), dtype=np.float32), "shape"),
+    ):
+        np.save(tmp_path / f"{name}.npy", array)
+        broken = replace(first, features_path=tmp_path / f"{name}.npy")
+        with pytest.raises(DataError, match=message):
+            fit(
+                replace(training, videos=(broken, *training.videos[1:])),
+                None,
+                SMALL,
+                tmp_path / "r",
+            )
+    gone = replace(first, features_path=tmp_path / "gone.npy")
+    with pytest.raises(ValueError, match=r"gone\.npy"):
+        fit(replace(training, videos=(gone,)), None, SMALL, tmp_path / "r")

@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from model.network import Ecm
+from training.losses import Objective, a2c_loss, c2c_loss, classification_loss
+
+
+def test_classification_loss_of_known_logits() -> None:
+    """Two of four classes present, equal logits: log 4, whatever the labels' number."""
+    labels_BC = torch.tensor([[1.0, 1, 0, 0], [0, 0, 0, 1]])
+    assert classification_loss(torch.zeros(2, 4), labels_BC).item() == pytest.approx(1.3862944)
+
+
+def test_consistency_loss_is_the_mean_squared_difference() -> None:
+    """Eq. 3, mean over videos."""
+    assert c2c_loss(torch.tensor([[1.0, 2]]), torch.tensor([[3.0, 2]])).item() == 2
+
+
+def test_a2c_loss_falls_when_presence_shows_and_absence_does_not() -> None:
+    """Eq. 4: low for a strong action logit, high for a strong absence logit."""
+    labels_BC = torch.tensor([[1.0, 0]])
+    strong, weak = torch.tensor([[9.0, 0]]), torch.zeros(1, 2)
+    right = a2c_loss(strong, weak, labels_BC).item()
+    unsure = a2c_loss(weak, weak, labels_BC).item()
+    wrong = a2c_loss(weak, strong, labels_BC).item()
+    assert right < unsure < wrong
+    assert right == pytest.approx(0, abs=1e-3)
+
+
+def test_total_is_the_weighted_sum(network: Ecm) -> None:
+    """Eq. 5, and a term of weight 0 is not there."""
+    features_BTD, labels_BC = torch.randn(2, 12, 8), torch.tensor([[1.0, 0, 0], [0, 1, 1]])
+    objective = Objective(pre=2, post=0, alpha=0.5, beta=3)
+    losses = objective.losses(network, features_BTD, labels_BC)
+    assert set(losses) == {"cls_pre", "c2c", "a2c", "total"}
+    expected = 2 * losses["cls_pre"] + 0.5 * losses["c2c"] + 3 * losses["a2c"]
+    assert losses["total"].item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_weight_transition_learns_from_the_post_stream_alone(network: Ecm) -> None:
+    """The transition is not detached: L_cls,o reaches both it and the classifier."""
+    features_BTD, labels_BC = torch.randn(1, 12, 8), torch.tensor([[1.0, 0, 0]])
+    Objective(pre=0, alpha=0, beta=0).losses(network, features_BTD, labels_BC)["total"].backward()
+    for parameter in network.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.abs().sum() > 0

@@ -1,0 +1,123 @@
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.errors import DataError
+from model.segments import Segment, temporal_iou
+from training.datasets.native import read_database, read_instances
+from training.detections import read_detections
+from training.metrics import FrameAccuracy, detection_score, tagging_map, tiou_range
+
+
+def test_metric_equals_the_official_evaluator(shared: Callable[[str], Path]) -> None:
+    """A published method's result file on THUMOS14, at every threshold to 1e-6."""
+    expected = json.loads(shared("golden/evaluator/expected.json").read_text())
+    database = read_database(shared("data/thumos14/gt.json"))
+    truth = {
+        id_: read_instances(entry)[1]
+        for id_, entry in database.items()
+        if entry["subset"] == expected["subset"]
+    }
+    predictions = read_detections(shared("golden/evaluator/predictions.json"))
+    score = detection_score(truth, predictions, expected["tiou"])
+    np.testing.assert_allclose(score.map_K, expected["mAP"], rtol=0, atol=1e-6)
+    assert score.average == pytest.approx(expected["average"], abs=1e-6)
+
+
+def by_loops(truth: dict, predictions: dict, tiou: float) -> float:
+    """The official evaluator's procedure, one prediction after the other."""
+    classes = sorted({s.label for segments in truth.values() for s in segments})
+    precisions = []
+    for label in classes:
+        instances = defaultdict(list)
+        for id_, segments in truth.items():
+            instances[id_] = [(s.start_s, s.end_s) for s in segments if s.label == label]
+        ranked = sorted(
+            ((s.score, id_, s) for id_, segments in predictions.items() for s in segments
+             if s.label == label), key=lambda row: -row[0])  # fmt: skip
+        free = {id_: [True] * len(times) for id_, times in instances.items()}
+        hits = []
+        for _, id_, segment in ranked:
+            times = np.array(instances[id_]).reshape(-1, 2)
+            own = np.array([[segment.start_s, segment.end_s]])
+            overlaps = temporal_iou(own, times)[0]
+            choice = [i for i in np.argsort(-overlaps) if free[id_][i] and overlaps[i] >= tiou]
+            hits.append(bool(choice))
+            if choice:
+                free[id_][choice[0]] = False
+        total = sum(map(len, instances.values()))
+        precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+        precisions.append(
+            sum(precision[i:].max() for i, hit in enumerate(hits) if hit) / total if hits else 0.0
+        )
+    return float(np.mean(precisions))
+
+
+segment = st.builds(
+    lambda start, length, label, score: Segment(start, start + length, label, score),
+    st.floats(0, 10), st.floats(0.1, 6), st.sampled_from("ab"), st.floats(0, 1),
+)  # fmt: skip
+videos = st.dictionaries(st.sampled_from("xyz"), st.lists(segment, max_size=8), min_size=1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(videos, videos)
+def test_vectorised_metric_equals_plain_loops(truth: dict, predictions: dict) -> None:
+    """On any videos; equal scores are left out, since their order is open."""
+    scores = [s.score for segments in predictions.values() for s in segments]
+    if len(set(scores)) < len(scores) or not any(truth.values()):
+        return
+    score = detection_score(truth, predictions, (0.2, 0.5, 0.7))
+    expected = [by_loops(truth, predictions, tiou) for tiou in (0.2, 0.5, 0.7)]
+    np.testing.assert_allclose(score.map_K, expected, atol=1e-9)
+
+
+def test_perfect_and_absent_predictions() -> None:
+    """All found is 1, nothing found is 0, a class without prediction counts 0."""
+    truth = {"v": [Segment(0, 1, "a"), Segment(3, 4, "b")]}
+    assert detection_score(truth, truth, (0.5,)).average == 1
+    assert detection_score(truth, {}, (0.5,)).average == 0
+    assert detection_score(truth, {"v": [Segment(0, 1, "a")]}, (0.5,)).average == 0.5
+
+
+def test_truth_without_instances_is_an_error() -> None:
+    """There is nothing to score, which is not the same as a score of 0."""
+    with pytest.raises(DataError, match="no timed instance"):
+        detection_score({"v": []}, {}, (0.5,))
+
+
+def test_tiou_ranges() -> None:
+    """One value, a list, and a range with its end; nonsense is named."""
+    assert tiou_range("0.5") == (0.5,)
+    assert tiou_range("0.3,0.7") == (0.3, 0.7)
+    assert tiou_range("0.1:0.7:0.1") == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+    for nonsense in ("", "a", "0.5:0.1", "0", "1.5", "0.1:0.7:0"):
+        with pytest.raises(DataError, match="tIoU"):
+            tiou_range(nonsense)
+
+
+def test_frame_accuracy_counts_action_snippets_only() -> None:
+    """Background does not count; a rejected class cannot be right."""
+    cas_TC = np.array([[5, 1], [5, 1], [1, 5], [1, 5]], dtype=np.float32)
+    instances = [Segment(0, 1, "a"), Segment(1, 3, "b")]
+    accuracy = FrameAccuracy()
+    accuracy.add(cas_TC, np.array([True, True]), instances, classes="ab", duration_s=4)
+    assert accuracy.value == pytest.approx(2 / 3)
+    accuracy.add(cas_TC, np.array([False, True]), instances, classes="ab", duration_s=4)
+    assert (accuracy.correct, accuracy.total) == (4, 6)
+    accuracy.add(cas_TC, np.array([False, False]), instances, classes="ab", duration_s=4)
+    assert (accuracy.correct, accuracy.total) == (4, 9)
+
+
+def test_tagging_map_of_known_rankings() -> None:
+    """Classes without any positive video are left out."""
+    labels = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0]])
+    assert tagging_map(labels.astype(float), labels) == 1
+    scores = np.array([[0.1, 0, 0], [0.5, 1, 0], [0.9, 0, 0]])
+    assert tagging_map(scores, labels) == pytest.approx(((1 + 2 / 3) / 2 + 1) / 2)

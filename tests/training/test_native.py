@@ -1,0 +1,87 @@
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.errors import DataError
+from model.segments import Segment
+from training.datasets.native import read_native
+
+
+def write(
+    folder: Path, database: object, *, features: tuple[str, ...] = ("v",)
+) -> tuple[Path, Path]:
+    annotations = folder / "annotations.json"
+    annotations.write_text(json.dumps({"database": database}))
+    (folder / "features").mkdir()
+    for id_ in features:
+        np.save(folder / "features" / f"{id_}.npy", np.zeros((4, 2), dtype=np.float16))
+    return annotations, folder / "features"
+
+
+def entry(**changes: object) -> dict:
+    return {"subset": "training", "duration": 8.0, "annotations": [{"label": "a"}]} | changes
+
+
+def test_reads_labels_with_and_without_times_and_quoted_numbers(tmp_path: Path) -> None:
+    """Weak labels need no segment; THUMOS14's files quote their numbers."""
+    annotations = [
+        {"label": "b", "segment": ["1.5", "2"]},
+        {"label": "a"},
+        {"label": "b", "segment": []},
+    ]
+    paths = write(tmp_path, {"v": entry(duration="8", annotations=annotations)})
+    (video,) = read_native(*paths).videos
+    assert video.labels == ("a", "b")
+    assert video.instances == (Segment(1.5, 2.0, "b"),)
+    assert video.duration_s == 8.0
+    assert video.features().shape == (4, 2)
+
+
+def test_videos_without_features_are_left_out_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their labels still make classes, so the model's output does not depend on the disk."""
+    database = {"v": entry(), "gone": entry(annotations=[{"label": "z"}])}
+    with caplog.at_level(logging.WARNING):
+        videos = read_native(*write(tmp_path, database))
+    assert [video.id for video in videos.videos] == ["v"]
+    assert videos.classes == ("a", "z")
+    assert "1 of 2 videos" in caplog.text
+    assert "gone" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("database", "message"),
+    [
+        ([], "database"),
+        ({"v": entry(duration=0)}, "duration"),
+        ({"v": {"subset": "training", "annotations": []}}, "duration"),
+        ({"v": entry(annotations=[{"segment": [0, 1]}])}, "label"),
+        ({"v": entry(annotations=[{"label": "a", "segment": ["x", 1]}])}, "'v'"),
+        ({"v": entry(annotations=[])}, "no label"),
+        ({"../v": entry()}, "file name"),
+        ({"other": entry()}, r"other\.npy"),
+        ({}, "no ID"),
+    ],
+)
+def test_unusable_annotations_are_named(tmp_path: Path, database: object, message: str) -> None:
+    """The message names the file and the video."""
+    with pytest.raises(DataError, match=message):
+        read_native(*write(tmp_path, database))
+
+
+def test_absent_paths_and_subsets_are_named(tmp_path: Path) -> None:
+    """An absent file, an absent folder, no JSON, and a subset that is not there."""
+    annotations, features = write(tmp_path, {"v": entry()})
+    with pytest.raises(DataError, match="no annotation file"):
+        read_native(tmp_path / "absent.json", features)
+    with pytest.raises(DataError, match="no feature folder"):
+        read_native(annotations, tmp_path / "absent")
+    with pytest.raises(DataError, match=r"'test'.*training"):
+        read_native(annotations, features).subset("test")
+    annotations.write_text("{")
+    with pytest.raises(DataError, match="JSON"):
+        read_native(annotations, features)

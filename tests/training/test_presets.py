@@ -1,0 +1,62 @@
+import pytest
+
+from model.errors import OptionError
+from training.presets import PRESETS, preset
+from training.recipe import Recipe
+
+RELEASED = {  # snippets, batch, epochs, decay, top-k, beta, tau, thresholds, lambda, gamma, NMS
+    "thumos14": (750, 16, 150, None, 0.125, 5, 0.25, (0.01, 0.2), 0.4, 0.15, 0.6),
+    "activitynet12": (100, 128, 36, None, 0.25, 1, 0.12, (0, 0.175), 0.5, 0.45, 0.7),
+    "activitynet13": (100, 128, 36, 26, 0.6, 1, 0.05, (0, 0.175), 0.5, 0.45, 0.7),
+}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_released_presets_hold_the_released_settings(name: str) -> None:
+    """Every number that the released files set."""
+    recipe = preset(f"{name}-released")
+    reading = recipe.localization
+    assert (
+        recipe.snippets, recipe.batch_size, recipe.epochs, recipe.decay_epoch,
+        recipe.objective.topk_ratio, recipe.objective.beta, reading.class_threshold,
+        (reading.cas_threshold_min, reading.cas_threshold_max), reading.outer_ratio,
+        reading.class_score_weight, reading.nms_iou,
+    ) == RELEASED[name]  # fmt: skip
+    assert (reading.protocol, reading.nms, reading.cas_threshold_step) == (
+        "released",
+        "greedy",
+        0.025,
+    )
+    assert recipe.objective.absence == "released"
+    assert (recipe.objective.alpha, recipe.learning_rate, recipe.weight_decay) == (0.05, 2e-4, 5e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs"), [("thumos14", 150), ("activitynet12", 40), ("activitynet13", 40)]
+)
+def test_paper_presets_hold_what_the_paper_states_for_all(name: str, epochs: int) -> None:
+    """Section 4.1."""
+    recipe = preset(name)
+    objective = recipe.objective
+    assert (recipe.batch_size, recipe.epochs, objective.topk_ratio) == (16, epochs, 1 / 8)
+    assert (objective.alpha, objective.beta, objective.absence) == (0.05, 5, "paper")
+    assert recipe.localization.class_threshold == 0.25
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_survive_their_json(name: str) -> None:
+    """A checkpoint keeps the recipe as text."""
+    assert Recipe.from_json(preset(name).to_json()) == preset(name)
+
+
+def test_options_override_by_name_and_unknown_ones_are_errors() -> None:
+    """Of the recipe and of its parts; values may be text."""
+    recipe = preset("thumos14").override({"epochs": "3", "beta": "0", "nms": "soft"})
+    assert (recipe.epochs, recipe.objective.beta, recipe.localization.nms) == (3, 0, "soft")
+    with pytest.raises(OptionError, match=r"'epoch'.*epochs"):
+        recipe.override({"epoch": 3})
+    for name, value in {"epochs": "many", "nms": "best", "dropout": 1.0, "epochs ": 1}.items():
+        with pytest.raises(OptionError, match=name.strip()):
+            recipe.override({name: value})
+    with pytest.raises(OptionError, match="thumos15"):
+        preset("thumos15")

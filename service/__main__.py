@@ -41,13 +41,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(flags: Sequence[str]) -> int:
     # Only this command needs the server; the others work with the client's packages alone.
     import uvicorn
+    from pydantic import ValidationError
     from pydantic_settings import CliApp
 
     from model.errors import LocalizerError
     from service.app import create_app
     from service.settings import Settings
 
-    settings = CliApp.run(Settings, cli_args=list(flags))
+    try:
+        settings = CliApp.run(Settings, cli_args=list(flags))
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = ".".join(map(str, wrong["loc"]))
+            print(f"error: setting {name}: {wrong['msg']}, got {wrong['input']!r}", file=sys.stderr)
+        return 2
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -64,6 +65,32 @@ def run(simulated: VideoSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def spec() -> ModelSpec:
     """The spec of a network with three classes."""
+    return make_spec()
+
+
+@pytest.fixture
+def network() -> Ecm:
+    """An untrained network with three classes whose logits differ visibly."""
+    return make_network()
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The ONNX file of that network and spec; an export takes a second."""
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    write_onnx(make_network(), make_spec(), path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, exported: bytes) -> Path:
+    """A model repository with one model, `small`, version 1."""
+    root = tmp_path / "models"
+    publish(root, "small", lambda path: path.write_bytes(exported))
+    return root
+
+
+def make_spec() -> ModelSpec:
     return ModelSpec(
         labels=LABELS,
         feature_dim=FEATURE_DIM,
@@ -74,22 +101,12 @@ def spec() -> ModelSpec:
     )
 
 
-@pytest.fixture
-def network() -> Ecm:
-    """An untrained network with three classes whose logits differ visibly."""
+def make_network() -> Ecm:
     torch.manual_seed(0)
     network = Ecm(EcmConfig(FEATURE_DIM, len(LABELS), hidden_width=16)).eval()
     with torch.no_grad():
         network.classifier.conv_3.weight *= 20
     return network
-
-
-@pytest.fixture
-def repository(tmp_path: Path, network: Ecm, spec: ModelSpec) -> Path:
-    """A model repository with one model, `small`, version 1."""
-    root = tmp_path / "models"
-    publish(root, "small", lambda path: write_onnx(network, spec, path))
-    return root
 
 
 @pytest.fixture
@@ -99,7 +116,7 @@ def features_TD() -> np.ndarray:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings) -> Iterator[str]:
+def _serving(settings: Settings) -> Iterator[str]:
     """Runs the service in a thread on a free port of the loopback; gives its address."""
     config = uvicorn.Config(create_app(settings), port=0, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
@@ -115,10 +132,19 @@ def serving(settings: Settings) -> Iterator[str]:
         thread.join()
 
 
+Serving: TypeAlias = Callable[[Settings], contextlib.AbstractContextManager[str]]
+
+
+@pytest.fixture
+def serving() -> Serving:
+    """Runs a service with some settings for the length of a `with`; gives its address."""
+    return _serving
+
+
 @pytest.fixture
 def url(repository: Path) -> Iterator[str]:
     """The address of a service that serves `small`."""
-    with serving(Settings(repository=repository, max_snippets=500, max_body_bytes=100_000)) as url:
+    with _serving(Settings(repository=repository, max_snippets=500, max_body_bytes=100_000)) as url:
         yield url
 
 

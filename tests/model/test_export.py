@@ -14,31 +14,24 @@ from model.spec import METADATA_KEY, ModelSpec
 from training.evaluation import TorchEngine
 
 
-@pytest.fixture
-def content(tmp_path: Path, network: Ecm, spec: ModelSpec) -> bytes:
-    """The bytes of an exported network."""
-    write_onnx(network, spec, tmp_path / "model.onnx")
-    return (tmp_path / "model.onnx").read_bytes()
-
-
 @pytest.mark.parametrize("snippets", [1, 2, 3, 50, 333])
 def test_torch_and_onnx_give_the_same_cas_and_segments(
-    content: bytes, network: Ecm, spec: ModelSpec, snippets: int
+    exported: bytes, network: Ecm, spec: ModelSpec, snippets: int
 ) -> None:
     """Whatever the length, to 1e-4."""
     features_TD = np.random.default_rng(snippets).standard_normal((snippets, 8), dtype=np.float32)
     found = [
         localize_video(engine, features_TD, spec, duration_s=10.0)
-        for engine in (TorchEngine(network), OnnxEngine(content))
+        for engine in (TorchEngine(network), OnnxEngine(exported))
     ]
     np.testing.assert_allclose(found[0].cas_TC, found[1].cas_TC, atol=1e-4)
     times = [[(s.start_s, s.end_s, s.score) for s in result.segments] for result in found]
     np.testing.assert_allclose(times[0], times[1], atol=1e-3)
 
 
-def test_padded_batch_equals_single_videos(content: bytes) -> None:
+def test_padded_batch_equals_single_videos(exported: bytes) -> None:
     """In onnxruntime as in torch."""
-    engine = OnnxEngine(content)
+    engine = OnnxEngine(exported)
     features_BTD = np.random.default_rng(0).standard_normal((3, 20, 8), dtype=np.float32)
     lengths_B = np.array([20, 5, 1])
     cas_BTC = engine.cas_batch(features_BTD, lengths_B)
@@ -46,23 +39,23 @@ def test_padded_batch_equals_single_videos(content: bytes) -> None:
         np.testing.assert_allclose(cas_TC[:length], engine.cas(features_TD[:length]), atol=1e-5)
 
 
-def test_spec_travels_inside_the_file(content: bytes, spec: ModelSpec) -> None:
+def test_spec_travels_inside_the_file(exported: bytes, spec: ModelSpec) -> None:
     """Nothing beside the file is needed."""
-    assert OnnxEngine(content).spec == spec
+    assert OnnxEngine(exported).spec == spec
 
 
-def test_bytes_that_are_no_network_are_refused(content: bytes) -> None:
+def test_bytes_that_are_no_network_are_refused(exported: bytes) -> None:
     """Text, nothing, and a file cut short."""
-    for damaged in (b"text", b"", content[: len(content) // 2]):
+    for damaged in (b"text", b"", exported[: len(exported) // 2]):
         with pytest.raises(ModelError):
             OnnxEngine(damaged)
 
 
 def test_file_without_spec_or_with_a_contradicting_one_is_refused(
-    content: bytes, spec: ModelSpec
+    exported: bytes, spec: ModelSpec
 ) -> None:
     """It says what is missing or what differs."""
-    loaded = onnx.load_from_string(content)
+    loaded = onnx.load_from_string(exported)
     del loaded.metadata_props[:]
     with pytest.raises(SpecError, match=METADATA_KEY):
         OnnxEngine(loaded.SerializeToString())
@@ -84,8 +77,8 @@ def test_an_export_that_computes_something_else_is_refused(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
-def test_required_cuda_that_is_absent_is_an_error(content: bytes) -> None:
+def test_required_cuda_that_is_absent_is_an_error(exported: bytes) -> None:
     """No silent fall-back to the CPU."""
     with pytest.raises(DeviceError, match="CUDA"):
-        OnnxEngine(content, EngineConfig(require_cuda=True))
-    assert OnnxEngine(content, EngineConfig(device="auto")).device == "cpu"
+        OnnxEngine(exported, EngineConfig(require_cuda=True))
+    assert OnnxEngine(exported, EngineConfig(device="auto")).device == "cpu"

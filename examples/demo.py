@@ -22,7 +22,7 @@ ROOT = Path("demo")
 ANNOTATIONS, FEATURES = ROOT / "data" / "annotations.json", ROOT / "data" / "features"
 RUN, MODELS = ROOT / "run", ROOT / "models"
 PICTURE = ROOT / "localized.png"
-SHOWN_VIDEO = "validation_004"
+SHOWN_VIDEO = "validation_003"
 DATA = ("--annotations", str(ANNOTATIONS), "--features", str(FEATURES))
 
 
@@ -36,7 +36,7 @@ def main() -> None:
         run("training", "export", RUN, "--repository", MODELS, "--name", "demo")
     with served() as url:
         ask(url)
-    run("training", "plot", RUN, *DATA, "--video", SHOWN_VIDEO, "--min-score", "0.2",
+    run("training", "plot", RUN, *DATA, "--video", SHOWN_VIDEO, "--min-score", "0.3",
         "--out", PICTURE)  # fmt: skip
     print(f"\ndone in {time.monotonic() - start:.0f} s; look at {PICTURE}")
 
@@ -92,7 +92,7 @@ def ask(url: str) -> None:
             ]
     print(f"\n{SHOWN_VIDEO}, as the service answers:")
     for segment in found[SHOWN_VIDEO]:
-        if segment.score >= 0.2:
+        if segment.score >= 0.3:
             print(f"  {segment.start_s:7.2f} - {segment.end_s:7.2f} s  {segment.score:.2f}  "
                   f"{segment.label}")  # fmt: skip
     score = detection_score(truth, found, (0.3, 0.5, 0.7))

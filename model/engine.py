@@ -16,6 +16,8 @@ from model.spec import METADATA_KEY, ModelSpec
 
 _log = logging.getLogger(__name__)
 
+onnxruntime.disable_telemetry_events()  # some of its builds would report to their maker
+
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 FEATURES, LENGTHS, CAS = "features", "lengths", "cas"

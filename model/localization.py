@@ -104,7 +104,9 @@ def class_scores(cas_TC: NDArray[np.float32], topk_ratio: float, scale: float = 
 def topk_mean(cas_TC: NDArray[np.float32], ratio: float) -> Floats:
     """Returns the mean of each class's k = int(T * ratio) largest logits (at least one), (C,)."""
     k = max(1, int(len(cas_TC) * ratio))
-    return np.partition(cas_TC, len(cas_TC) - k, axis=0)[-k:].mean(axis=0, dtype=np.float64)
+    cas_CT = np.array(cas_TC.T, order="C")  # a partition along contiguous rows is twice as fast
+    cas_CT.partition(len(cas_TC) - k, axis=1)
+    return cas_CT[:, -k:].mean(axis=1, dtype=np.float64)
 
 
 def softmax(logits_C: Floats) -> Floats:
@@ -155,11 +157,8 @@ def localize(
     if config.min_score is not None:
         kept, score = kept[score >= config.min_score], score[score >= config.min_score]
     kept, score = kept[: config.max_segments], score[: config.max_segments]
-    rows = zip(start_R[kept], end_R[kept], class_R[kept], score, strict=True)
-    return [
-        Segment(float(start_s), float(end_s), labels[class_], float(value))
-        for start_s, end_s, class_, value in rows
-    ]
+    names = [labels[class_] for class_ in class_R[kept].tolist()]
+    return list(map(Segment, start_R[kept].tolist(), end_R[kept].tolist(), names, score.tolist()))
 
 
 def normalise(cas_TC: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -181,6 +180,8 @@ class _Runs:
     """Index of the class among those present."""
     level_R: Indices
     """Index of the threshold."""
+    thresholds_K: NDArray[np.float32]
+    """The thresholds, ascending."""
     start_R: Floats
     """Position where the run begins."""
     end_R: Floats
@@ -212,28 +213,34 @@ def _find_runs(cas_PN: NDArray[np.float32], config: LocalizationConfig) -> _Runs
     level = np.zeros((classes, points + 2), dtype=np.intp)
     level[:, 1:-1] = np.searchsorted(thresholds_K, cas_PN, side="right")
     step = np.diff(level, axis=1)
-    row_R, level_R, start_R = _crossings(np.maximum(step, 0), level[:, :-1], cas_PN, config)
-    _, _, end_R = _crossings(np.maximum(-step, 0), level[:, 1:], cas_PN, config)
+    exact = config.protocol == "corrected"
+    rise, fall = np.maximum(step, 0), np.maximum(-step, 0)
+    row_R, level_R, start_R = _crossings(rise, level[:, :-1], cas_PN, thresholds_K, exact=exact)
+    _, _, end_R = _crossings(fall, level[:, 1:], cas_PN, thresholds_K, exact=exact)
     integral_PN = np.zeros((classes, points + 1))
     np.cumsum(cas_PN, axis=1, out=integral_PN[:, 1:])
-    return _Runs(row_R, level_R, start_R, end_R, cas_PN, integral_PN)
+    return _Runs(row_R, level_R, thresholds_K, start_R, end_R, cas_PN, integral_PN)
 
 
 def _crossings(
-    count: Indices, lowest_level: Indices, cas_PN: NDArray[np.float32], config: LocalizationConfig
+    count: Indices,
+    lowest_level: Indices,
+    cas_PN: NDArray[np.float32],
+    thresholds_K: NDArray[np.float32],
+    *,
+    exact: bool,
 ) -> tuple[Indices, Indices, Floats]:
     """Returns class, threshold and position of each crossing, in this order of importance.
-
-    A crossing of protocol `corrected` lies where the line between the middles of two points meets
-    the threshold; one of `released` halfway.
 
     Args:
         count: (P, N + 1), the thresholds crossed between point i - 1 and point i.
         lowest_level: (P, N + 1), the lowest of these.
         cas_PN: the normalised CAS.
-        config: protocol and thresholds.
+        thresholds_K: the thresholds.
+        exact: whether a crossing lies where the line between the middles of two points meets the
+            threshold, or halfway.
     """
-    thresholds_K, points = config.cas_thresholds_K, cas_PN.shape[1]
+    points = cas_PN.shape[1]
     place = np.flatnonzero(count)
     several = count.ravel()[place]
     first = np.repeat(np.cumsum(several) - several, several)
@@ -243,7 +250,7 @@ def _crossings(
     order = np.argsort(row * len(thresholds_K) + level, kind="stable")
     row, level, boundary = row[order], level[order], boundary[order]
     position = boundary.astype(np.float64)
-    if config.protocol == "corrected":
+    if exact:
         right = row * points + np.clip(boundary, 1, points - 1)
         before, after = cas_PN.ravel()[right - 1].astype(np.float64), cas_PN.ravel()[right]
         inner = (boundary > 0) & (boundary < points)
@@ -253,29 +260,42 @@ def _crossings(
 
 
 def _contrast(runs: _Runs, config: LocalizationConfig) -> Floats:
-    """Returns each run's outer-inner contrast: mean inside minus mean of what surrounds it.
-
-    An empty outside has mean 0.
-    """
-    last_position = float(runs.cas_PN.shape[1])
-    start_R, end_R = runs.start_R, runs.end_R
-    length_R = end_R - start_R
-    outer_R = config.outer_ratio * length_R
-    left_R = np.maximum(start_R - outer_R, 0.0)
-    right_R = np.minimum(end_R + outer_R, last_position)
-    inside_R = runs.sum_between(start_R, end_R)
-    if config.protocol == "released":
-        left_R = np.floor(left_R)
-        right_R = np.minimum(np.trunc(end_R - 1 + outer_R), last_position)
-        right_R = np.maximum(right_R, end_R)
-        window_R = _sum_above_threshold(runs, inside_R, left_R, right_R)
-    else:
-        window_R = runs.sum_between(left_R, right_R)
-    outside_R = (start_R - left_R) + (right_R - end_R)
-    mean_outside_R = np.divide(
-        window_R - inside_R, outside_R, out=np.zeros_like(outside_R), where=outside_R > 0
-    )
+    """Returns each run's outer-inner contrast: mean inside minus mean of what surrounds it."""
+    length_R = runs.end_R - runs.start_R
+    inside_R = runs.sum_between(runs.start_R, runs.end_R)
+    outer = _released_outer if config.protocol == "released" else _outer
+    sum_R, points_R = outer(runs, inside_R, config)
+    mean_outside_R = np.divide(sum_R, points_R, out=np.zeros_like(sum_R), where=points_R > 0)
     return inside_R / length_R - mean_outside_R
+
+
+def _outer(runs: _Runs, inside_R: Floats, config: LocalizationConfig) -> tuple[Floats, Floats]:
+    """Returns sum and number of points of the windows on both sides of each run.
+
+    Beyond the video's ends a window holds the run's threshold. A run that fills the video then
+    has next to no contrast, instead of all of it for lack of an outside.
+    """
+    window_R = config.outer_ratio * (runs.end_R - runs.start_R)
+    left_R = np.maximum(runs.start_R - window_R, 0)
+    right_R = np.minimum(runs.end_R + window_R, runs.cas_PN.shape[1])
+    beyond_R = 2 * window_R - (runs.start_R - left_R) - (right_R - runs.end_R)
+    around_R = runs.sum_between(left_R, right_R) - inside_R
+    return around_R + beyond_R * runs.thresholds_K[runs.level_R], 2 * window_R
+
+
+def _released_outer(
+    runs: _Runs, inside_R: Floats, config: LocalizationConfig
+) -> tuple[Floats, Floats]:
+    """Returns the same as the released code has it: cut at the ends, the right one point short.
+
+    What lies below the run's own threshold counts as 0; an empty outside has mean 0.
+    """
+    window_R = config.outer_ratio * (runs.end_R - runs.start_R)
+    left_R = np.floor(np.maximum(runs.start_R - window_R, 0))
+    right_R = np.minimum(np.trunc(runs.end_R - 1 + window_R), runs.cas_PN.shape[1])
+    right_R = np.maximum(right_R, runs.end_R)
+    points_R = (runs.start_R - left_R) + (right_R - runs.end_R)
+    return _sum_above_threshold(runs, inside_R, left_R, right_R) - inside_R, points_R
 
 
 def _sum_above_threshold(runs: _Runs, inside_R: Floats, left_R: Floats, right_R: Floats) -> Floats:

@@ -1,7 +1,6 @@
 """Action segments and how much they overlap."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +8,8 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One action instance in a video."""
+class Segment(NamedTuple):
+    """One action instance in a video. A tuple, since a video may have thousands of candidates."""
 
     start_s: float
     """Seconds from the video's beginning to the first moment of the action."""

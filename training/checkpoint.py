@@ -1,7 +1,9 @@
 """A training run on disk.
 
     runs/X/last.pt     after the newest epoch; `fit` goes on from it
-    runs/X/best.pt     the epoch that did best on the validation videos, where there are any
+    runs/X/best.pt     the epoch that told the validation videos' tags best, where there are any
+
+A folder stands for its last checkpoint: tags are told well long before actions are localized well.
     runs/X/events.*    TensorBoard
 
 A checkpoint holds plain tensors and text, so opening one runs no code of its own.
@@ -72,13 +74,13 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def find_checkpoint(path: Path) -> Path:
-    """Returns the file itself, or of a run's folder the best or else the last checkpoint.
+    """Returns the file itself, or of a run's folder the last checkpoint.
 
     Raises:
         ModelNotFoundError: there is none.
     """
     if path.is_dir():
-        path = next((path / name for name in (BEST, LAST) if (path / name).is_file()), path / LAST)
+        path = path / LAST
     if not path.is_file():
         raise ModelNotFoundError(f"no checkpoint {path}; expected a run's folder or a .pt file")
     return path

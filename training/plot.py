@@ -40,7 +40,7 @@ def plot_video(
     try:
         _draw_cas(curves, result, classes, colour)
         _draw_segments(bars, segments, truth, colour)
-        curves.set_title(title)
+        curves.set_title(title, loc="left")
         curves.set_xlim(0, result.duration_s)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=120)
@@ -62,7 +62,7 @@ def _draw_cas(
     axes.set_ylabel("class activation\n(normalised)")
     axes.set_ylim(0, 1.05)
     if colour:
-        axes.legend(loc="upper right", fontsize="small")
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False)
 
 
 def _draw_segments(

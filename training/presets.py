@@ -47,7 +47,7 @@ def own_data() -> Recipe:
 
 def demo() -> Recipe:
     """The simulated set of `make demo`: half a minute on two cores."""
-    return Recipe(hidden_width=128, snippets=128, epochs=40, learning_rate=1e-3)
+    return Recipe(hidden_width=128, snippets=128, epochs=80, learning_rate=1e-3)
 
 
 def thumos14() -> Recipe:

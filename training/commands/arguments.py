@@ -27,9 +27,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """Adds the run to use."""
-    parser.add_argument(
-        "checkpoint", type=Path, help="a run's folder (its best, else its last) or a .pt file"
-    )
+    parser.add_argument("checkpoint", type=Path, help="a run's folder (its last.pt) or a .pt file")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

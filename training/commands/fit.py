@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validation-subset",
         default="validation",
-        help="subset whose tags choose best.pt, where there is one",
+        help="subset whose tags choose best.pt, where there is one; may be absent",
     )
     add_device(parser)
     add_options(parser, Recipe, Objective, LocalizationConfig)

@@ -1,0 +1,88 @@
+"""What the documents say is so."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.settings import Settings
+from training.__main__ import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), ROOT / "model" / "README.md"]
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    """Variable, default and meaning."""
+    rows = (ROOT / "docs" / "service.md").read_text()
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f" `{field.default}`"
+        assert f"| `ECM_{name.upper()}` |{default} | {field.description} |" in rows
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    """Every relative link names a file that is there."""
+    for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_commands_of_the_documents_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every `python -m training X --flag` in a document is taken by the command line."""
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    found = re.findall(r"python -m training ([a-z][a-z-]+)([^\n`|]*)", text)
+    assert len(found) > 5
+    for command, arguments in found:
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        told = capsys.readouterr().out
+        for flag in re.findall(r"--[a-z-]+", arguments):
+            assert re.search(rf"{flag}\b", told), f"{command} {flag}"
+
+
+def test_make_targets_of_the_documents_exist() -> None:
+    """Every `make X`."""
+    makefile = (ROOT / "Makefile").read_text()
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    for target in re.findall(r"(?:^|`)make ([a-z]+)", text, flags=re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_readme_client_example_runs(
+    url: str, features_TD: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Its six lines, against a real service."""
+    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    (tmp_path / "features").mkdir()
+    np.save(tmp_path / "features" / "video_1.npy", features_TD)
+    monkeypatch.chdir(tmp_path)
+    exec(example.replace("http://127.0.0.1:8000", url), {})
+    assert len(capsys.readouterr().out.splitlines()) > 0
+
+
+def test_readme_curl_example_runs(url: str, features_TD: np.ndarray, tmp_path: Path) -> None:
+    """A client that we did not write."""
+    (command,) = re.findall(r"```sh\n(curl .*?)\n```", README)
+    (tmp_path / "features").mkdir()
+    np.save(tmp_path / "features" / "video_1.npy", features_TD)
+    command = command.replace("http://127.0.0.1:8000", url)
+    told = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert '"segments":[{"label":' in told.stdout
+
+
+def test_training_on_the_real_time_lines_starts(
+    shared: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The commands of docs/results.md run on that data; one epoch of them."""
+    data = ["--annotations", str(shared("data/timelines/annotations.json"))]
+    data += ["--features", str(shared("data/timelines/features"))]
+    small = ["--epochs", "1", "--hidden-width", "16", "--validation-subset", "none"]
+    assert main(["fit", *data, *small, "--out", str(tmp_path / "run")]) == 0
+    assert main(["evaluate", str(tmp_path / "run"), *data]) == 0

@@ -1,0 +1,78 @@
+"""A wheel of the tree works with the extras that it names and no more."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CLIENT = """
+import sys, numpy, httpx
+from service.client import Client
+answer = {"model": {"name": "m", "version": 1}, "duration_s": 2.0, "snippets": 4,
+          "classes": [], "segments": [], "timing_ms": {}}
+transport = httpx.MockTransport(lambda request: httpx.Response(200, json=answer))
+assert Client(transport=transport).localize(numpy.zeros((4, 8))).snippets == 4
+assert not {"fastapi", "onnxruntime", "torch"} & set(sys.modules)
+"""
+SERVICE = """
+import sys
+from pathlib import Path
+from service.app import create_app
+from service.settings import Settings
+app = create_app(Settings(repository=Path(sys.argv[1])))
+assert app.version != "0+uninstalled"
+assert app.state.service.catalog.ready() == 1, app.state.service.catalog.entries
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of a clean copy of the tree."""
+    copy = tmp_path_factory.mktemp("tree")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    for package in ("model", "service", "training"):
+        shutil.copytree(ROOT / package, copy / package)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(copy / "dist"), str(copy)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return next((copy / "dist").glob("*.whl"))
+
+
+def environment(folder: Path, wheel: Path, extra: str) -> Path:
+    """Returns the Python of a new environment with the wheel and one extra in it."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt",
+         f"{wheel}{extra}"],
+        check=True,
+    )  # fmt: skip
+    return python
+
+
+def installed(python: Path) -> set[str]:
+    told = subprocess.run(
+        [python, "-m", "pip", "list", "--format=freeze"], check=True, capture_output=True, text=True
+    ).stdout
+    return {line.partition("==")[0].lower() for line in told.splitlines()}
+
+
+def test_bare_wheel_has_a_working_client(wheel: Path, tmp_path: Path) -> None:
+    """httpx, numpy, pydantic and what they need."""
+    python = environment(tmp_path / "bare", wheel, "")
+    subprocess.run([python, "-c", CLIENT], check=True, cwd=tmp_path)
+    assert not {"torch", "fastapi", "onnxruntime"} & installed(python)
+    told = subprocess.run([python, "-m", "service", "--help"], check=True, capture_output=True)
+    assert b"localize" in told.stdout
+
+
+def test_service_extra_serves_without_torch(wheel: Path, tmp_path: Path, repository: Path) -> None:
+    """The service starts and loads a model."""
+    python = environment(tmp_path / "service", wheel, "[service]")
+    subprocess.run([python, "-c", SERVICE, repository], check=True, cwd=tmp_path)
+    assert not {"torch", "onnx", "matplotlib"} & installed(python)

@@ -4,7 +4,7 @@ import argparse
 import ast
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any, TypeVar
 
@@ -13,13 +13,21 @@ from pydantic import TypeAdapter, ValidationError
 from model.errors import OptionError
 
 
-def add_options(parser: argparse.ArgumentParser, *parts: type) -> None:
-    """Adds `--field-name VALUE` for every plain field of some dataclasses; absent means unset."""
+def add_options(
+    parser: argparse.ArgumentParser, *parts: type, only: Sequence[str] | None = None
+) -> None:
+    """Adds `--field-name VALUE` for every plain field of some dataclasses; absent means unset.
+
+    Args:
+        parser: takes the flags.
+        parts: the dataclasses.
+        only: names of the fields to add; all if not given.
+    """
     for part in parts:
-        group = parser.add_argument_group(f"{part.__name__}")
+        group = parser.add_argument_group(part.__name__)
         described = field_docstrings(part)
         for field in fields(part):
-            if is_dataclass(field.default_factory):
+            if is_dataclass(field.default_factory) or (only and field.name not in only):
                 continue
             group.add_argument(
                 "--" + field.name.replace("_", "-"),

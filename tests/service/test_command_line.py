@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,14 +72,17 @@ def test_serve_localize_and_stop(
     assert process.wait(timeout=20) in (0, -signal.SIGTERM)
 
 
-def test_wrong_settings_end_at_once_with_a_sentence(tmp_path: Path) -> None:
+def test_wrong_settings_end_at_once_with_a_sentence(repository: Path) -> None:
     """Out of range, unknown, and a GPU that is required and absent."""
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA GPU")
     for arguments, word in (
         (["--port", "99999"], "port"),
         (["--colour", "red"], "colour"),
         (["--concurrency", "0"], "concurrency"),
+        (["--require-cuda", "true"], "CUDA was asked for"),
     ):
-        told = service("serve", "--repository", tmp_path, *arguments, timeout=60)
+        told = service("serve", "--repository", repository, *arguments, timeout=60)
         assert told.returncode != 0
         assert word in told.stderr
         assert "Traceback" not in told.stderr

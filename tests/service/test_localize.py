@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -70,6 +70,17 @@ def test_every_form_gives_the_segments_of_torch(
         truth = dict(zip(spec.labels, expected.class_scores_C, strict=True))
         assert scores == pytest.approx(truth, abs=1e-5)
         assert set(body["timing_ms"]) == {"parse", "inference", "localization", "total"}
+
+
+def test_service_gives_the_cas_of_torch(
+    url: str, features_TD: np.ndarray, network: Ecm, spec: ModelSpec
+) -> None:
+    """The raw sequence, to 1e-4."""
+    expected_TC = TorchEngine(network).cas(features_TD)
+    answer = httpx.post(f"{url}/localize?include=cas", content=npy(features_TD), headers=NPY)
+    cas = answer.json()["cas"]
+    assert cas["labels"] == list(spec.labels)
+    np.testing.assert_allclose(cas["logits"], expected_TC, atol=1e-4)
 
 
 def test_float16_and_fortran_order_are_read(url: str, features_TD: np.ndarray) -> None:
@@ -241,7 +252,8 @@ def test_other_content_types_are_refused(url: str) -> None:
 def test_long_bodies_are_refused_before_they_are_read(url: str) -> None:
     """By Content-Length at once, and a body of undeclared length once it passes the limit."""
 
-    def chunks(seen: list[int]) -> object:
+    def chunks(seen: list[int]) -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
         for number in range(1000):
             seen.append(number)
             yield b"\0" * 10_000
@@ -249,10 +261,12 @@ def test_long_bodies_are_refused_before_they_are_read(url: str) -> None:
     assert_problem(
         httpx.post(f"{url}/localize", content=b"\0" * 100_001, headers=RAW), 413, "100000"
     )
-    sent: list[int] = []
-    answer = httpx.post(f"{url}/localize", content=chunks(sent), headers=RAW)  # type: ignore[arg-type]
-    assert_problem(answer, 413, "100000")
-    assert len(sent) < 1000
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    for headers in (RAW, NPY, {"Content-Type": "application/json"}, form):
+        sent: list[int] = []
+        answer = httpx.post(f"{url}/localize", content=chunks(sent), headers=headers)
+        assert_problem(answer, 413, "100000")
+        assert len(sent) < 1000
 
 
 def test_a_bad_request_disturbs_no_other(url: str, features_TD: np.ndarray) -> None:

@@ -9,10 +9,12 @@ import torch
 from tqdm import tqdm
 
 from model.errors import DeviceError
+from model.localization import LocalizationConfig
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
 from training.evaluation import Progress, Results, TorchEngine
-from training.options import given_options
+from training.options import add_options, given_options
+from training.recipe import Recipe
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +42,12 @@ def add_tiou(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tiou", default="0.1:0.7:0.1", help="thresholds: 0.5, or 0.3,0.5,0.7, or first:last:step"
     )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Adds how segments are read off, where that shall differ from how the run has it."""
+    add_options(parser, Recipe, only=["sampling"])
+    add_options(parser, LocalizationConfig)
 
 
 def torch_device(name: str) -> str:

@@ -5,12 +5,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from model.localization import LocalizationConfig
 from training.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from training.commands.arguments import (
     add_checkpoint,
     add_data,
     add_device,
+    add_reading,
     add_tiou,
     chosen_spec,
     progress_bar,
@@ -21,7 +21,7 @@ from training.datasets.native import read_native
 from training.detections import write_detections, write_json
 from training.evaluation import evaluate
 from training.metrics import tiou_range
-from training.options import add_options, given_options
+from training.options import given_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder for figures.json and predictions.json")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_device(parser)
-    add_options(parser, LocalizationConfig)
+    add_reading(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from model.errors import DataError, LocalizerError
 from model.features import check_features, read_features
-from model.localization import LocalizationConfig
 from model.localizer import localize_video
 from model.segments import Segment
 from model.spec import ModelSpec
@@ -18,13 +17,13 @@ from training.checkpoint import load_checkpoint
 from training.commands.arguments import (
     add_checkpoint,
     add_device,
+    add_reading,
     chosen_spec,
     software,
     torch_engine,
 )
 from training.datasets.native import read_database
 from training.detections import write_detections
-from training.options import add_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--annotations", type=Path, help="tells durations, where snippets vary")
     parser.add_argument("--out", type=Path, required=True, help="result file, JSON")
     add_device(parser)
-    add_options(parser, LocalizationConfig)
+    add_reading(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

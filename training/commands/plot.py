@@ -4,12 +4,16 @@ import argparse
 from pathlib import Path
 
 from model.errors import DataError
-from model.localization import LocalizationConfig
 from training.checkpoint import load_checkpoint
-from training.commands.arguments import add_checkpoint, add_data, chosen_spec, torch_engine
+from training.commands.arguments import (
+    add_checkpoint,
+    add_data,
+    add_reading,
+    chosen_spec,
+    torch_engine,
+)
 from training.datasets.native import read_native
 from training.evaluation import predict
-from training.options import add_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     parser.add_argument("--video", required=True, help="its id")
     parser.add_argument("--out", type=Path, required=True, help="picture: .png, .svg or .pdf")
-    add_options(parser, LocalizationConfig)
+    add_reading(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import FeatureError
 from model.localization import LocalizationConfig, class_scores, localize
 from model.segments import Segment
 from model.snippets import resample
@@ -53,20 +54,16 @@ def localize_video(
         spec: the model's spec.
         duration_s: how long the features last.
         config: localization other than the spec's.
+
+    Raises:
+        FeatureError: the features are so large that the network overflows.
     """
-    if spec.sampling == "resampled":
-        features_TD = resample(features_TD, spec.snippets)
-    return read_segments(engine.cas(features_TD), spec, duration_s=duration_s, config=config)
-
-
-def read_segments(
-    cas_TC: NDArray[np.float32],
-    spec: ModelSpec,
-    *,
-    duration_s: float,
-    config: LocalizationConfig | None = None,
-) -> LocalizedVideo:
-    """Returns the segments that a class activation sequence shows; see `localize_video`."""
+    cas_TC = engine.cas(at_inference_length(features_TD, spec))
+    if not np.isfinite(cas_TC).all():
+        raise FeatureError(
+            "the network's output is not finite: the features are far from what it was trained on "
+            f"(their largest is {np.abs(features_TD).max():.3g})"
+        )
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale)
     segments = localize(
         cas_TC,
@@ -76,3 +73,8 @@ def read_segments(
         config=config or spec.localization,
     )
     return LocalizedVideo(duration_s, cas_TC, scores_C, segments)
+
+
+def at_inference_length(features_TD: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """Returns features at the length at which the network is to see them."""
+    return resample(features_TD, spec.snippets) if spec.sampling == "resampled" else features_TD

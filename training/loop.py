@@ -22,6 +22,7 @@ from tqdm import tqdm
 from model.errors import DataError, OptionError
 from model.features import check_features
 from model.localization import topk_mean
+from model.localizer import at_inference_length
 from model.network import Ecm, EcmConfig
 from model.snippets import resample, sample_one_per_bin
 from model.spec import ModelSpec, Provenance
@@ -66,6 +67,8 @@ def fit(
         )
     training = replace(training, videos=labelled)
     start = _start(training, recipe, out, software)
+    if start.epoch >= recipe.epochs:
+        return start
     trainer = _Trainer(start, training, validation, device)
     out.mkdir(parents=True, exist_ok=True)
     with SummaryWriter(str(out)) as board:
@@ -222,8 +225,9 @@ class _Trainer:
     def logit_scale(self) -> float:
         """Returns the scale that fits the training tags, for a network that learned no other."""
         self.network.eval()
-        engine, ratio = TorchEngine(self.network, self.device), self.recipe.objective.topk_ratio
-        logits_VC = np.array([topk_mean(engine.cas(video), ratio) for video in self.features])
+        engine, spec = TorchEngine(self.network, self.device), self.state.spec
+        inputs = (at_inference_length(features_TD, spec) for features_TD in self.features)
+        logits_VC = np.array([topk_mean(engine.cas(video), spec.topk_ratio) for video in inputs])
         return logit_scale(logits_VC, self.labels_VC.numpy())
 
     def keep(self, out: Path, epoch: int, score: float | None) -> None:

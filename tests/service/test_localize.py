@@ -133,6 +133,7 @@ def test_video_without_any_class_is_an_empty_list(url: str, features_TD: np.ndar
         (np.zeros((501, 8), dtype=np.float32), ["at most 500", "501"]),
         (np.full((40, 8), np.nan, dtype=np.float32), ["NaN", "snippet 0"]),
         (np.full((40, 8), np.inf, dtype=np.float16), ["Inf"]),
+        (np.full((40, 8), 3e38, dtype=np.float32), ["output is not finite", "3e+38"]),
         (np.zeros((40, 8), dtype=np.int32), ["int32"]),
         (np.zeros((40, 8), dtype="S4"), ["S4"]),
     ],

@@ -83,7 +83,7 @@ def ask(url: str) -> None:
     truth = {video.id: video.instances for video in videos}
     found = {}
     with Client(url) as client:
-        answers = client.localize_many([video.features_path for video in videos])
+        answers = client.localize_many([FEATURES / f"{video.id}.npy" for video in videos])
         for video, answer in zip(videos, answers, strict=True):
             if isinstance(answer, LocalizerServiceError):
                 raise answer

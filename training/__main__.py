@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from model.errors import LocalizerError
 from training.commands import (
+    check,
+    convert,
     evaluate,
     export,
     fit,
@@ -24,6 +26,8 @@ _COMMANDS = {
     "localize": localize,
     "plot": plot,
     "score": score,
+    "check": check,
+    "convert": convert,
     "simulate": simulate,
     "import-released": import_released,
 }

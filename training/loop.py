@@ -127,7 +127,7 @@ def describe(training: VideoSet, recipe: Recipe, software: str) -> ModelSpec:
 def _shape(video: VideoRecord) -> tuple[int, int]:
     shape = video.features().shape
     if len(shape) != 2 or shape[0] == 0:
-        raise DataError(f"{video.features_path}: expected shape (snippets, channels), got {shape}")
+        raise DataError(f"video {video.id}: expected shape (snippets, channels), got {shape}")
     return shape[0], shape[1]
 
 

@@ -19,7 +19,7 @@ from training.released import NAMES
 @pytest.fixture
 def data(simulated: VideoSet) -> list[str]:
     """The two arguments that name the simulated data set."""
-    features = simulated.videos[0].features_path.parent
+    features = Path(simulated.source).parent / "features"
     return ["--annotations", simulated.source, "--features", str(features)]
 
 

@@ -7,6 +7,7 @@ import torch
 
 from model.errors import DataError, OptionError
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoSet
 from training.evaluation import TorchEngine, evaluate
 from training.loop import fit
@@ -100,7 +101,7 @@ def test_unusable_training_data_is_named(simulated: VideoSet, tmp_path: Path) ->
         ("empty", np.zeros((0, 32), dtype=np.float32), "shape"),
     ):
         np.save(tmp_path / f"{name}.npy", array)
-        broken = replace(first, features_path=tmp_path / f"{name}.npy")
+        broken = replace(first, source=NpyFile(tmp_path / f"{name}.npy"))
         with pytest.raises(DataError, match=message):
             fit(
                 replace(training, videos=(broken, *training.videos[1:])),
@@ -108,6 +109,6 @@ def test_unusable_training_data_is_named(simulated: VideoSet, tmp_path: Path) ->
                 SMALL,
                 tmp_path / "r",
             )
-    gone = replace(first, features_path=tmp_path / "gone.npy")
+    gone = replace(first, source=NpyFile(tmp_path / "gone.npy"))
     with pytest.raises(ValueError, match=r"gone\.npy"):
         fit(replace(training, videos=(gone,)), None, SMALL, tmp_path / "r")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model.errors import DataError
 from model.segments import Segment, temporal_iou
-from training.datasets.native import read_database, read_instances
+from training.datasets.annotations import read_annotations
 from training.detections import read_detections
 from training.metrics import FrameAccuracy, detection_score, tagging_map, tiou_range
 
@@ -18,12 +18,8 @@ from training.metrics import FrameAccuracy, detection_score, tagging_map, tiou_r
 def test_metric_equals_the_official_evaluator(shared: Callable[[str], Path]) -> None:
     """A published method's result file on THUMOS14, at every threshold to 1e-6."""
     expected = json.loads(shared("golden/evaluator/expected.json").read_text())
-    database = read_database(shared("data/thumos14/gt.json"))
-    truth = {
-        id_: read_instances(entry)[1]
-        for id_, entry in database.items()
-        if entry["subset"] == expected["subset"]
-    }
+    videos = read_annotations(shared("data/thumos14/gt.json"))
+    truth = {v.id: v.instances for v in videos if v.subset == expected["subset"]}
     predictions = read_detections(shared("golden/evaluator/predictions.json"))
     score = detection_score(truth, predictions, expected["tiou"])
     np.testing.assert_allclose(score.map_K, expected["mAP"], rtol=0, atol=1e-6)

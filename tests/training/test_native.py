@@ -63,8 +63,8 @@ def test_videos_without_features_are_left_out_and_named(
         ({"v": entry(annotations=[{"label": "a", "segment": ["x", 1]}])}, "'v'"),
         ({"v": entry(annotations=[])}, "no label"),
         ({"../v": entry()}, "file name"),
-        ({"other": entry()}, r"other\.npy"),
-        ({}, "no ID"),
+        ({"other": entry()}, "'other'"),
+        ({}, "none of 0 videos"),
     ],
 )
 def test_unusable_annotations_are_named(tmp_path: Path, database: object, message: str) -> None:

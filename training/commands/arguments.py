@@ -1,6 +1,7 @@
 """Arguments that several commands take."""
 
 import argparse
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -8,23 +9,39 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from model.errors import DeviceError
+from model.errors import DataError, DeviceError
 from model.localization import LocalizationConfig
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
+from training.datasets.native import read_native
+from training.datasets.opening import open_data
+from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import Progress, Results, TorchEngine
 from training.options import add_options, given_options
 from training.recipe import Recipe
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """Adds the two paths of a data set in the native layout."""
+    """Adds where the data lie: one folder of any layout, or the two paths of the native one."""
+    parser.add_argument("--data", type=Path, help="folder of a data set; docs/data.md has layouts")
+    parser.add_argument("--annotations", type=Path, help="labels, in ActivityNet's JSON format")
     parser.add_argument(
-        "--annotations", type=Path, required=True, help="labels, in ActivityNet's JSON format"
+        "--features", type=Path, help="folder of ID.npy files, (snippets, channels)"
     )
-    parser.add_argument(
-        "--features", type=Path, required=True, help="folder of ID.npy files, (snippets, channels)"
-    )
+
+
+def read_data(arguments: argparse.Namespace) -> VideoSet:
+    """Returns the data set that the arguments name.
+
+    Raises:
+        DataError: they name none or two, or it cannot be read.
+    """
+    data, annotations, features = arguments.data, arguments.annotations, arguments.features
+    if data and not (annotations or features):
+        return open_data(data)
+    if annotations and features and not data:
+        return read_native(annotations, features)
+    raise DataError("expected either --data DIR, or --annotations FILE and --features DIR")
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +100,11 @@ def progress_bar(videos: int) -> Progress:
         return iter(tqdm(results, total=videos, unit="video", disable=None))
 
     return wrap
+
+
+def video_bar(videos: Sequence[VideoRecord]) -> Iterator[VideoRecord]:
+    """Yields videos under a progress bar."""
+    return iter(tqdm(videos, unit="video", disable=None))
 
 
 def software() -> str:

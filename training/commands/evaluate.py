@@ -14,10 +14,10 @@ from training.commands.arguments import (
     add_tiou,
     chosen_spec,
     progress_bar,
+    read_data,
     software,
     torch_engine,
 )
-from training.datasets.native import read_native
 from training.detections import write_detections, write_json
 from training.evaluation import evaluate
 from training.metrics import tiou_range
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Runs this command."""
     path = find_checkpoint(arguments.checkpoint)
     checkpoint = load_checkpoint(path)
-    videos = read_native(arguments.annotations, arguments.features).subset(arguments.subset)
+    videos = read_data(arguments).subset(arguments.subset)
     result = evaluate(
         torch_engine(checkpoint, arguments.device),
         chosen_spec(checkpoint, arguments),

@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 
 from model.localization import LocalizationConfig
-from training.commands.arguments import add_data, add_device, software, torch_device
-from training.datasets.native import read_native
+from training.commands.arguments import add_data, add_device, read_data, software, torch_device
 from training.losses import Objective
 from training.options import add_options, given_options
 from training.presets import PRESETS, preset
@@ -34,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     from training.loop import fit  # TensorBoard takes seconds to import; only this needs it
 
     recipe = preset(arguments.preset).override(given_options(arguments))
-    videos = read_native(arguments.annotations, arguments.features)
+    videos = read_data(arguments)
     has_validation = any(v.subset == arguments.validation_subset for v in videos.videos)
     last = fit(
         videos.subset(arguments.train_subset),

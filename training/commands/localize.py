@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -22,7 +21,7 @@ from training.commands.arguments import (
     software,
     torch_engine,
 )
-from training.datasets.native import read_database
+from training.datasets.annotations import read_annotations
 from training.detections import write_detections
 
 
@@ -41,7 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
     checkpoint = load_checkpoint(arguments.checkpoint)
     spec = chosen_spec(checkpoint, arguments)
     engine = torch_engine(checkpoint, arguments.device)
-    database = read_database(arguments.annotations) if arguments.annotations else {}
+    named = read_annotations(arguments.annotations) if arguments.annotations else []
+    durations_s = {video.id: video.duration_s for video in named if video.duration_s}
     files = sorted(arguments.features.glob("*.npy"))
     if not files:
         raise DataError(f"{arguments.features} holds no .npy file")
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     for path in tqdm(files, unit="video", disable=None):
         try:
             features_TD = check_features(read_features(path), feature_dim=spec.feature_dim)
-            duration_s = _duration_s(path.stem, len(features_TD), spec, database)
+            duration_s = _duration_s(path.stem, len(features_TD), spec, durations_s)
         except LocalizerError as error:
             tqdm.write(f"left out {path.name}: {error}", file=sys.stderr)
             continue
@@ -61,9 +61,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise DataError(f"{len(files) - len(results)} of {len(files)} files were left out")
 
 
-def _duration_s(id_: str, snippets: int, spec: ModelSpec, database: Mapping[str, Any]) -> float:
-    if id_ in database:
-        return float(database[id_]["duration"])
+def _duration_s(
+    id_: str, snippets: int, spec: ModelSpec, durations_s: Mapping[str, float]
+) -> float:
+    if id_ in durations_s:
+        return durations_s[id_]
     if spec.snippet_s is None:
         raise DataError(
             f"the duration of {id_} is not known: name it in --annotations, since the snippets "

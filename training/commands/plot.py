@@ -10,9 +10,9 @@ from training.commands.arguments import (
     add_data,
     add_reading,
     chosen_spec,
+    read_data,
     torch_engine,
 )
-from training.datasets.native import read_native
 from training.evaluation import predict
 
 
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     from training.plot import plot_video  # matplotlib takes a second to import
 
     checkpoint = load_checkpoint(arguments.checkpoint)
-    videos = read_native(arguments.annotations, arguments.features).videos
+    videos = read_data(arguments).videos
     chosen = [video for video in videos if video.id == arguments.video]
     if not chosen:
         raise DataError(f"no video {arguments.video!r} with features in {arguments.annotations}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model.errors import DataError
 from training.commands.arguments import add_tiou
-from training.datasets.native import read_database, read_instances
+from training.datasets.annotations import SUBSETS, read_annotations
 from training.detections import read_detections
 from training.metrics import detection_score, tiou_range
 
@@ -22,14 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs this command."""
-    database = read_database(arguments.truth)
-    truth = {
-        id_: read_instances(entry)[1]
-        for id_, entry in database.items()
-        if entry.get("subset") == arguments.subset
-    }
+    videos = read_annotations(arguments.truth)
+    subset = SUBSETS.get(arguments.subset, arguments.subset)
+    truth = {video.id: video.instances for video in videos if video.subset == subset}
     if not truth:
-        there = sorted({str(entry.get("subset")) for entry in database.values()})
+        there = sorted({video.subset for video in videos})
         raise DataError(f"{arguments.truth}: no subset {arguments.subset!r}; there are {there}")
     score = detection_score(
         truth, read_detections(arguments.predictions), tiou_range(arguments.tiou)

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import DataError
-from model.features import read_features
 from model.segments import Segment
+from training.datasets.feature_files import FeatureSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +25,12 @@ class VideoRecord:
     """The actions that it shows, sorted; all that training looks at."""
     instances: tuple[Segment, ...]
     """Where they happen, for evaluation; empty where the annotations do not say."""
-    features_path: Path
-    """An .npy file, (T, D)."""
+    source: FeatureSource
+    """Where its features lie."""
 
     def features(self) -> NDArray[np.generic]:
-        """Returns the snippet features, memory-mapped and not yet checked."""
-        return read_features(self.features_path)
+        """Returns the snippet features, (T, D), not yet checked."""
+        return self.source.load()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,58 @@
+"""Writes any data set in the native layout."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from model.features import check_features
+from training.datasets.native import ANNOTATIONS, FEATURES
+from training.datasets.video_record import VideoRecord, VideoSet
+from training.detections import write_json
+
+Progress = Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]]
+
+
+def write_native(videos: VideoSet, folder: Path, *, progress: Progress = iter) -> None:
+    """Writes features/ID.npy and annotations.json to a folder.
+
+    Features that an earlier run wrote stay as they are; the annotations come last, so a folder
+    that has them is whole.
+
+    Raises:
+        FeatureError: a video's features cannot be used.
+    """
+    features = folder / FEATURES
+    features.mkdir(parents=True, exist_ok=True)
+    for video in progress(videos.videos):
+        path = features / f"{video.id}.npy"
+        if not path.exists():
+            _write_features(video, path)
+    write_json(folder / ANNOTATIONS, {"database": {v.id: _entry(v) for v in videos.videos}})
+
+
+def _write_features(video: VideoRecord, path: Path) -> None:
+    stored = video.features()
+    features_TD = check_features(stored)
+    if stored.dtype == np.float16:
+        features_TD = features_TD.astype(np.float16)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            np.save(file, features_TD)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _entry(video: VideoRecord) -> dict[str, object]:
+    marks: list[dict[str, object]] = [
+        {"label": instance.label, "segment": [instance.start_s, instance.end_s]}
+        for instance in video.instances
+    ]
+    timed = {instance.label for instance in video.instances}
+    marks += [{"label": label} for label in video.labels if label not in timed]
+    return {"subset": video.subset, "duration": video.duration_s, "annotations": marks}

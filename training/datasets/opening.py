@@ -1,0 +1,43 @@
+"""Opens a data set in whichever layout its folder has."""
+
+from pathlib import Path
+from types import ModuleType
+
+from model.errors import DataError
+from training.datasets import activitynet, basnet, native, released_ecm, wtalc
+from training.datasets.video_record import VideoSet
+
+LAYOUTS: dict[str, ModuleType] = {
+    "native": native,
+    "BaS-Net": basnet,
+    "W-TALC": wtalc,
+    "released ECM": released_ecm,
+    "ActivityNet": activitynet,
+}
+"""Every layout by name; the first that matches is taken."""
+
+
+def layout_of(folder: Path) -> str:
+    """Returns the name of a folder's layout.
+
+    Raises:
+        DataError: it has none of them; the message says what each expects and what is there.
+    """
+    if not folder.is_dir():
+        raise DataError(f"no data folder {folder}")
+    for name, layout in LAYOUTS.items():
+        if layout.matches(folder):
+            return name
+    expected = "\n".join(f"  {name}: {layout.EXPECTED}" for name, layout in LAYOUTS.items())
+    there = ", ".join(sorted(path.name for path in folder.iterdir())[:12]) or "nothing"
+    raise DataError(f"{folder} has no known layout; expected one of\n{expected}\nfound: {there}")
+
+
+def open_data(folder: Path) -> VideoSet:
+    """Returns the videos of a folder, whatever its layout.
+
+    Raises:
+        DataError: no known layout, or files that are not as its layout says.
+    """
+    videos: VideoSet = LAYOUTS[layout_of(folder)].read(folder)
+    return videos

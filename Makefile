@@ -32,8 +32,9 @@ lint: $(VENV)/ready ## format, lint, types, borders between the packages
 serve: $(VENV)/ready ## serve ./models on PORT (8000)
 	$(BIN)/python -m service serve --repository models --port $(PORT)
 
-benchmark: $(VENV)/ready ## measure localization
+benchmark: $(VENV)/ready ## measure localization and the metric
 	$(BIN)/python benchmarks/localization.py
+	$(BIN)/python benchmarks/metric.py --loops
 
 clean: ## remove what `make demo` and the tests left; the environment stays
 	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -32,6 +32,7 @@ from model.snippets import SNIPPET_FRAMES, resample
 from model.suppression import Nms, suppress
 
 Protocol: TypeAlias = Literal["corrected", "released"]
+Activation: TypeAlias = Literal["softmax", "sigmoid"]
 Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 
@@ -93,12 +94,18 @@ class LocalizationConfig:
         return np.maximum(thresholds_K, np.finfo(np.float32).tiny).astype(np.float32)
 
 
-def class_scores(cas_TC: NDArray[np.float32], topk_ratio: float, scale: float = 1.0) -> Floats:
-    """Returns the video's probability of each class, (C,), summing to 1.
+def class_scores(
+    cas_TC: NDArray[np.float32],
+    topk_ratio: float,
+    scale: float = 1.0,
+    activation: Activation = "softmax",
+) -> Floats:
+    """Returns the video's probability of each class, (C,).
 
-    Softmax of `scale` times the top-k means; paper, section 3.1.
+    The activation of `scale` times the top-k means; paper, section 3.1. `softmax` shares one
+    among the classes; `sigmoid` judges each class by itself, so a video may show none.
     """
-    return softmax(scale * topk_mean(cas_TC, topk_ratio))
+    return activate(scale * topk_mean(cas_TC, topk_ratio), activation)
 
 
 def topk_mean(cas_TC: NDArray[np.float32], ratio: float) -> Floats:
@@ -109,8 +116,10 @@ def topk_mean(cas_TC: NDArray[np.float32], ratio: float) -> Floats:
     return cas_CT[:, -k:].mean(axis=1, dtype=np.float64)
 
 
-def softmax(logits_C: Floats) -> Floats:
-    """Returns the softmax over the last axis."""
+def activate(logits_C: Floats, activation: Activation) -> Floats:
+    """Returns probabilities, `softmax` over the last axis or `sigmoid` of each logit."""
+    if activation == "sigmoid":
+        return 0.5 * (1 + np.tanh(0.5 * logits_C))
     exponents_C = np.exp(logits_C - logits_C.max(axis=-1, keepdims=True))
     return exponents_C / exponents_C.sum(axis=-1, keepdims=True)
 

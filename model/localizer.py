@@ -64,7 +64,7 @@ def localize_video(
             "the network's output is not finite: the features are far from what it was trained on "
             f"(their largest is {np.abs(features_TD).max():.3g})"
         )
-    scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale)
+    scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
     segments = localize(
         cas_TC,
         scores_C,

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from model.errors import SpecError
-from model.localization import LocalizationConfig
+from model.localization import Activation, LocalizationConfig
 
 METADATA_KEY = "ecm.spec"
 """Where the ONNX metadata holds the spec."""
@@ -58,7 +58,9 @@ class ModelSpec:
     topk_ratio: float
     """Share of snippets whose mean logit is a class's video score."""
     logit_scale: float = 1.0
-    """Factor on these means before the softmax that makes them class scores."""
+    """Factor on these means before the activation that makes them class scores."""
+    activation: Activation = "softmax"
+    """What makes them class scores: one `softmax` over the classes, or a `sigmoid` for each."""
     sampling: Sampling = "native"
     """Whether inference takes features at their own length or resampled to `snippets`."""
     snippet_s: float | None = None

@@ -57,15 +57,7 @@ def fit(
         DataError: features cannot be used, or no training video has a label.
         OptionError: `out` holds a run of another recipe or other classes.
     """
-    labelled = tuple(video for video in training.videos if video.labels)
-    if not labelled:
-        raise DataError(f"{training.source}: no training video has a label")
-    if len(labelled) < len(training.videos):
-        _log.warning(
-            "%d training videos without any label are left out: this objective cannot use them",
-            len(training.videos) - len(labelled),
-        )
-    training = replace(training, videos=labelled)
+    training = learnable(training, recipe)
     start = _start(training, recipe, out, software)
     if start.epoch >= recipe.epochs:
         return start
@@ -73,6 +65,24 @@ def fit(
     out.mkdir(parents=True, exist_ok=True)
     with SummaryWriter(str(out)) as board:
         return trainer.run(out, board)
+
+
+def learnable(training: VideoSet, recipe: Recipe) -> VideoSet:
+    """Returns the videos that a recipe can learn from: those with labels, or with `sigmoid` all.
+
+    Raises:
+        DataError: no video has a label.
+    """
+    labelled = tuple(video for video in training.videos if video.labels)
+    if not labelled:
+        raise DataError(f"{training.source}: no training video has a label")
+    if recipe.objective.activation == "sigmoid" or len(labelled) == len(training.videos):
+        return training
+    _log.warning(
+        "%d training videos without any label are left out; `--activation sigmoid` uses them",
+        len(training.videos) - len(labelled),
+    )
+    return replace(training, videos=labelled)
 
 
 def _start(training: VideoSet, recipe: Recipe, out: Path, software: str) -> Checkpoint:
@@ -112,6 +122,7 @@ def describe(training: VideoSet, recipe: Recipe, software: str) -> ModelSpec:
         feature_dim=channels.pop(),
         snippets=recipe.snippets,
         topk_ratio=recipe.objective.topk_ratio,
+        activation=recipe.objective.activation,
         sampling=recipe.sampling,
         snippet_s=middle_s if agree else None,
         localization=recipe.localization,
@@ -228,7 +239,7 @@ class _Trainer:
         engine, spec = TorchEngine(self.network, self.device), self.state.spec
         inputs = (at_inference_length(features_TD, spec) for features_TD in self.features)
         logits_VC = np.array([topk_mean(engine.cas(video), spec.topk_ratio) for video in inputs])
-        return logit_scale(logits_VC, self.labels_VC.numpy())
+        return logit_scale(logits_VC, self.labels_VC.numpy(), spec.activation)
 
     def keep(self, out: Path, epoch: int, score: float | None) -> None:
         """Writes the last checkpoint, and the best one where this epoch is it."""

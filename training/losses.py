@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from model.localization import Activation
 from model.network import AbsenceTerm, Ecm, topk_mean
 
 
@@ -23,6 +24,9 @@ class Objective:
     """Weight of L_c2c."""
     beta: float = 5.0
     """Weight of L_a2c."""
+    activation: Activation = "softmax"
+    """`softmax` shares one among the classes, as in the paper; `sigmoid` judges each class by
+    itself, so that videos without any label count and a single class can be learned."""
     absence: AbsenceTerm = "own"
     """How the absence feature is made: `paper`, `own` or `released` (model/network.py)."""
 
@@ -45,13 +49,13 @@ class Objective:
         pre_BC, post_BC, absence_BC = scores.pre_BC, scores.post_BC, scores.absence_BC
         terms = {}
         if self.pre:
-            terms["cls_pre"] = classification_loss(pre_BC, labels_BC)
+            terms["cls_pre"] = classification_loss(pre_BC, labels_BC, self.activation)
         if self.post and post_BC is not None:
-            terms["cls_post"] = classification_loss(post_BC, labels_BC)
+            terms["cls_post"] = classification_loss(post_BC, labels_BC, self.activation)
         if self.alpha and post_BC is not None:
             terms["c2c"] = c2c_loss(pre_BC, post_BC)
         if self.beta and post_BC is not None and absence_BC is not None:
-            terms["a2c"] = a2c_loss(post_BC, absence_BC, labels_BC)
+            terms["a2c"] = a2c_loss(post_BC, absence_BC, labels_BC, self.activation)
         weight = {"cls_pre": self.pre, "cls_post": self.post, "c2c": self.alpha, "a2c": self.beta}
         total = torch.stack([weight[name] * term for name, term in terms.items()]).sum()
         return terms | {"total": total}
@@ -71,8 +75,14 @@ class StreamScores:
     """Action absence logits (s~^o)."""
 
 
-def classification_loss(logits_BC: Tensor, labels_BC: Tensor) -> Tensor:
-    """Returns L_cls: cross-entropy against the L1-normalised labels, mean over videos."""
+def classification_loss(logits_BC: Tensor, labels_BC: Tensor, activation: Activation) -> Tensor:
+    """Returns L_cls, mean over videos.
+
+    `softmax`: cross-entropy against the L1-normalised labels. `sigmoid`: binary cross-entropy,
+    mean over classes.
+    """
+    if activation == "sigmoid":
+        return functional.binary_cross_entropy_with_logits(logits_BC, labels_BC)
     target_BC = labels_BC / labels_BC.sum(dim=1, keepdim=True).clamp(min=1)
     return -(target_BC * logits_BC.log_softmax(dim=1)).sum(dim=1).mean()
 
@@ -82,15 +92,19 @@ def c2c_loss(pre_BC: Tensor, post_BC: Tensor) -> Tensor:
     return functional.mse_loss(pre_BC, post_BC)
 
 
-def a2c_loss(action_BC: Tensor, absence_BC: Tensor, labels_BC: Tensor) -> Tensor:
+def a2c_loss(
+    action_BC: Tensor, absence_BC: Tensor, labels_BC: Tensor, activation: Activation
+) -> Tensor:
     """Returns L_a2c (Eq. 4): present classes show in the action logits, not in the absence ones.
 
-    Action and absence logits share one softmax over 2C, which maps them into (0, 1).
+    `softmax`: action and absence logits share one over 2C, as in the released code. `sigmoid`:
+    each logit by itself. A video without any label counts 0.
     """
-    score_BX = torch.cat([action_BC, absence_BC], dim=1).softmax(dim=1)
-    action_BC, absence_BC = score_BX.chunk(2, dim=1)
+    logits_BX = torch.cat([action_BC, absence_BC], dim=1)
+    score_BX = logits_BX.softmax(dim=1) if activation == "softmax" else logits_BX.sigmoid()
+    shown_BC, missing_BC = score_BX.chunk(2, dim=1)
     entropy_BC = functional.binary_cross_entropy(
-        action_BC, torch.ones_like(action_BC), reduction="none"
-    ) + functional.binary_cross_entropy(absence_BC, torch.zeros_like(absence_BC), reduction="none")
+        shown_BC, torch.ones_like(shown_BC), reduction="none"
+    ) + functional.binary_cross_entropy(missing_BC, torch.zeros_like(missing_BC), reduction="none")
     present_B = labels_BC.sum(dim=1).clamp(min=1)
     return ((entropy_BC * labels_BC).sum(dim=1) / (2 * present_B)).mean()

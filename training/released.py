@@ -46,6 +46,7 @@ def import_released(path: Path, labels: Sequence[str], recipe: Recipe, software:
         feature_dim=channels,
         snippets=recipe.snippets,
         topk_ratio=recipe.objective.topk_ratio,
+        activation=recipe.objective.activation,
         sampling=recipe.sampling,
         localization=recipe.localization,
         provenance=Provenance(

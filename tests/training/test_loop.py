@@ -8,6 +8,8 @@ import torch
 from model.errors import DataError, OptionError
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 from training.datasets.feature_files import NpyFile
+from training.datasets.native import read_native
+from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
 from training.evaluation import TorchEngine, evaluate
 from training.loop import fit
@@ -86,6 +88,25 @@ def test_post_classification_alone_gets_a_scale_for_its_class_scores(
     recipe = SMALL.override({"pre": 0, "alpha": 0, "beta": 0, "epochs": 30})
     checkpoint = fit(simulated.subset("training"), None, recipe, tmp_path)
     assert checkpoint.spec.logit_scale > 1
+
+
+def test_sigmoid_learns_from_videos_without_labels(tmp_path: Path) -> None:
+    """One class, half of the videos empty: those come out empty, the others localized."""
+    config = SimulationConfig(
+        training_videos=40, validation_videos=20, classes=1, feature_dim=32, difficulty=0.3,
+        background_share=0.5,
+    )  # fmt: skip
+    videos = read_native(*write_simulated(tmp_path / "data", config))
+    training, validation = videos.subset("training"), videos.subset("validation")
+    assert any(not video.labels for video in training.videos)
+    recipe = SMALL.override({"activation": "sigmoid", "epochs": 40, "class_threshold": 0.5})
+    recipe = recipe.override({"hidden_width": 64})
+    checkpoint = fit(training, None, recipe, tmp_path / "run")
+    assert checkpoint.spec.provenance.training_videos == 40
+    result = evaluate(TorchEngine(checkpoint.network()), checkpoint.spec, validation, (0.5,))
+    assert result.detection.average > 0.5
+    empty = [video.id for video in validation.videos if not video.labels]
+    assert sum(bool(result.segments[id_]) for id_ in empty) <= 1
 
 
 def test_unusable_training_data_is_named(simulated: VideoSet, tmp_path: Path) -> None:

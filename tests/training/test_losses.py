@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from model.localization import Activation
 from model.network import Ecm
 from training.losses import Objective, a2c_loss, c2c_loss, classification_loss
 
@@ -8,7 +9,9 @@ from training.losses import Objective, a2c_loss, c2c_loss, classification_loss
 def test_classification_loss_of_known_logits() -> None:
     """Two of four classes present, equal logits: log 4, whatever the labels' number."""
     labels_BC = torch.tensor([[1.0, 1, 0, 0], [0, 0, 0, 1]])
-    assert classification_loss(torch.zeros(2, 4), labels_BC).item() == pytest.approx(1.3862944)
+    assert classification_loss(torch.zeros(2, 4), labels_BC, "softmax").item() == pytest.approx(
+        1.3862944
+    )
 
 
 def test_consistency_loss_is_the_mean_squared_difference() -> None:
@@ -16,15 +19,26 @@ def test_consistency_loss_is_the_mean_squared_difference() -> None:
     assert c2c_loss(torch.tensor([[1.0, 2]]), torch.tensor([[3.0, 2]])).item() == 2
 
 
-def test_a2c_loss_falls_when_presence_shows_and_absence_does_not() -> None:
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_a2c_loss_falls_when_presence_shows_and_absence_does_not(activation: Activation) -> None:
     """Eq. 4: low for a strong action logit, high for a strong absence logit."""
     labels_BC = torch.tensor([[1.0, 0]])
     strong, weak = torch.tensor([[9.0, 0]]), torch.zeros(1, 2)
-    right = a2c_loss(strong, weak, labels_BC).item()
-    unsure = a2c_loss(weak, weak, labels_BC).item()
-    wrong = a2c_loss(weak, strong, labels_BC).item()
+    right = a2c_loss(strong, -strong, labels_BC, activation).item()
+    unsure = a2c_loss(weak, weak, labels_BC, activation).item()
+    wrong = a2c_loss(-strong, strong, labels_BC, activation).item()
     assert right < unsure < wrong
     assert right == pytest.approx(0, abs=1e-3)
+
+
+def test_video_without_labels_counts_in_the_sigmoid_loss_only() -> None:
+    """It pushes every class down by L_cls, and says nothing by L_a2c."""
+    none_BC, strong = torch.zeros(1, 2), torch.tensor([[9.0, 9]])
+    low = classification_loss(-strong, none_BC, "sigmoid")
+    assert low.item() == pytest.approx(0, abs=1e-3)
+    assert classification_loss(strong, none_BC, "sigmoid").item() == pytest.approx(9, abs=1e-3)
+    assert classification_loss(strong, none_BC, "softmax").item() == 0
+    assert a2c_loss(strong, strong, none_BC, "sigmoid").item() == 0
 
 
 def test_total_is_the_weighted_sum(network: Ecm) -> None:

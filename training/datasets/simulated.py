@@ -41,14 +41,17 @@ class SimulationConfig:
     """Length of the longest video."""
     snippet_s: float = 0.64
     """Seconds a snippet: 16 frames at 25 frames a second."""
+    background_share: float = 0.0
+    """Share of the videos that show no action and have no label."""
     difficulty: float = 0.7
     """From 0, clean, to 1: noise, distractors, and how much the scene gives the action away."""
     seed: int = 0
     """Of everything random."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.difficulty <= 1:
-            raise OptionError(f"difficulty must lie in [0, 1], not {self.difficulty}")
+        for name in ("difficulty", "background_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
         counts = self.training_videos, self.validation_videos, self.classes, self.feature_dim
         if min(counts) < 1 or not 20 <= self.min_snippets <= self.max_snippets:
             raise OptionError(
@@ -110,7 +113,8 @@ class _World:
             bout = rng.integers(len(self.distractors))
             features_TD[start : start + length] += 0.8 * self.distractors[bout]
         annotations: list[dict[str, object]] = []
-        for start, length in self._places(snippets, share=0.3):
+        empty = config.background_share and rng.random() < config.background_share
+        for start, length in [] if empty else self._places(snippets, share=0.3):
             shown = action if rng.random() < 0.95 else int(rng.integers(config.classes))
             features_TD[start : start + length] += self._performance(shown, length)
             times = [round((start + edge) * config.snippet_s, 3) for edge in (0, length)]

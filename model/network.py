@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 AbsenceTerm: TypeAlias = Literal["paper", "own", "released"]
+Attention: TypeAlias = Literal["class", "agnostic"]
 
 FOLDS = 3
 """Aggregated features per class: as many as the first convolution is wide (paper, Figure 3)."""
@@ -33,6 +34,10 @@ class EcmConfig:
     """Channels of the two hidden convolutions (H)."""
     dropout: float = 0.5
     """Share of hidden channels dropped before the last convolution in training."""
+    shared_classifier: bool = True
+    """Whether both streams have one classifier, which is what ECM is about (Table 4)."""
+    attention: Attention = "class"
+    """Whether each `class` has aggregation weights of its own, or all share `agnostic` ones."""
 
 
 class SnippetClassifier(nn.Module):
@@ -78,7 +83,10 @@ class Ecm(nn.Module):
         super().__init__()
         self.config = config
         self.classifier = SnippetClassifier(config)
-        self.transition = nn.Conv1d(config.classes, config.classes, 1)
+        own_classifier = None if config.shared_classifier else SnippetClassifier(config)
+        self.post_classifier = own_classifier
+        weights = config.classes if config.attention == "class" else 1
+        self.transition = nn.Conv1d(config.classes, weights, 1)
 
     def forward(self, features_BTD: Tensor, lengths_B: Tensor | None = None) -> Tensor:
         """Returns the class activation sequence, logits (B, T, C); 0 beyond a video's length."""
@@ -92,11 +100,13 @@ class Ecm(nn.Module):
 
     def action_weights(self, cas_BTC: Tensor) -> Tensor:
         """Returns W_a, (B, T, C) in (0, 1), from the raw logits (section 3.2); W_b = 1 - W_a."""
-        return torch.sigmoid(self.transition(cas_BTC.transpose(1, 2))).transpose(1, 2)
+        weights_BXT = torch.sigmoid(self.transition(cas_BTC.transpose(1, 2)))
+        return weights_BXT.transpose(1, 2).expand(-1, -1, self.config.classes)
 
     def classify_aggregated(self, features_BTD: Tensor, weights_BTC: Tensor) -> Tensor:
         """Returns the post-classification logits (B, C) of class-wise weighted sums (Eq. 1, 2)."""
-        return self.classifier.classify_own(aggregate(features_BTD, weights_BTC))
+        classifier = self.post_classifier or self.classifier
+        return classifier.classify_own(aggregate(features_BTD, weights_BTC))
 
     def absence_logits(
         self, features_BTD: Tensor, weights_BTC: Tensor, labels_BC: Tensor, term: AbsenceTerm

@@ -96,7 +96,12 @@ def _start(training: VideoSet, recipe: Recipe, out: Path, software: str) -> Chec
         return replace(last, recipe=recipe)
     spec = describe(training, recipe, software)
     config = EcmConfig(
-        spec.feature_dim, len(spec.labels), hidden_width=recipe.hidden_width, dropout=recipe.dropout
+        spec.feature_dim,
+        len(spec.labels),
+        hidden_width=recipe.hidden_width,
+        dropout=recipe.dropout,
+        shared_classifier=recipe.shared_classifier,
+        attention=recipe.attention,
     )
     torch.manual_seed(recipe.seed)
     return Checkpoint(spec, recipe, config, Ecm(config).state_dict(), {}, epoch=0)

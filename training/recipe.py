@@ -8,6 +8,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from model.errors import OptionError
 from model.localization import LocalizationConfig
+from model.network import Attention
 from model.spec import Sampling
 from training.losses import Objective
 from training.options import parse_options
@@ -24,6 +25,10 @@ class Recipe:
     """Channels of the two hidden convolutions."""
     dropout: float = 0.5
     """Share of hidden channels dropped in training."""
+    shared_classifier: bool = True
+    """Whether both streams have one classifier, which is what ECM is about (Table 4)."""
+    attention: Attention = "class"
+    """Whether each `class` has aggregation weights of its own, or all share `agnostic` ones."""
     snippets: int = 256
     """Length to which training brings every video."""
     training_sampling: TrainingSampling = "linear"

@@ -130,3 +130,22 @@ def test_absence_terms_equal_their_description(network: Ecm, term: AbsenceTerm) 
     got = network.absence_logits(features, w_a, labels, term)
     expected = [absence_by_loops(network, features[b], w_a[b], labels[b], term) for b in range(2)]
     torch.testing.assert_close(got, torch.stack(expected), atol=1e-5, rtol=1e-4)
+
+
+def test_streams_that_share_nothing_have_a_classifier_each() -> None:
+    """Table 4, not sharing: classifying aggregated features uses the second classifier alone."""
+    config = EcmConfig(8, 3, hidden_width=16, shared_classifier=False)
+    network = Ecm(config)
+    assert network.post_classifier is not None
+    features_BTD, weights_BTC = torch.randn(2, 9, 8), torch.rand(2, 9, 3)
+    network.classify_aggregated(features_BTD, weights_BTC).sum().backward()
+    assert all(parameter.grad is None for parameter in network.classifier.parameters())
+    assert all(parameter.grad is not None for parameter in network.post_classifier.parameters())
+
+
+def test_agnostic_attention_weights_all_classes_alike() -> None:
+    """Table 4, class-agnostic: one weight a snippet."""
+    network = Ecm(EcmConfig(8, 3, hidden_width=16, attention="agnostic"))
+    weights_BTC = network.action_weights(network(torch.randn(2, 9, 8)))
+    assert weights_BTC.shape == (2, 9, 3)
+    assert (weights_BTC == weights_BTC[..., :1]).all()

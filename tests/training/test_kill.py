@@ -1,0 +1,70 @@
+"""A run that is killed again and again, in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training.checkpoint import LAST, load_checkpoint
+from training.datasets.video_record import VideoSet
+
+ROOT = Path(__file__).parents[2]
+
+
+def command(simulated: VideoSet, out: Path) -> list[str]:
+    data = str(Path(simulated.source).parent)
+    small = ["--preset", "demo", "--hidden-width", "64", "--snippets", "96", "--epochs", "12"]
+    return [sys.executable, "-m", "training", "fit", "--data", data, "--out", str(out),
+            "--device", "cpu", *small]  # fmt: skip
+
+
+def test_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """`kill -9` at random moments, started again each time: the same weights to the bit.
+
+    Whatever the moment, the last checkpoint can be read and no partial file counts.
+    """
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(
+        command(simulated, whole), cwd=ROOT, env=environment, check=True, capture_output=True
+    )
+    rng = np.random.default_rng()
+    epochs = [0]
+    for _ in range(30):
+        process = subprocess.Popen(
+            command(simulated, killed), cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+        )
+        wait_for_epoch_after(epochs[-1], killed, process)
+        time.sleep(float(rng.uniform(0, 0.3)))
+        process.send_signal(signal.SIGKILL)
+        status = process.wait()
+        epochs.append(epoch_of(killed))
+        if status == 0:
+            break
+    assert len(epochs) > 3, "the run was never killed in the middle"
+    assert epochs[-1] == 12
+    expected, got = (load_checkpoint(path).network_state for path in (whole, killed))
+    for name, value in expected.items():
+        assert torch.equal(value, got[name]), name
+
+
+def epoch_of(out: Path) -> int:
+    """Epochs done, as the last checkpoint says; 0 before there is one."""
+    return load_checkpoint(out).epoch if (out / LAST).exists() else 0
+
+
+def wait_for_epoch_after(epoch: int, out: Path, process: subprocess.Popen[bytes]) -> None:
+    """Returns once a further epoch is done or the process has ended."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and epoch_of(out) <= epoch:
+        if time.monotonic() > deadline:
+            pytest.fail("no epoch within a minute")
+        time.sleep(0.01)

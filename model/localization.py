@@ -14,9 +14,7 @@ Paper, section 3.5; BaS-Net; AutoLoc for the outer-inner contrast. Two protocols
   from pixels, although they are seconds. With thresholds below 0.2, as it has them, counting 0
   changes little; with high ones every narrow peak would have an empty outside and win.
 
-All classes and thresholds of a video are worked on together. Axes: T snippets, C classes,
-P classes present, N points in time, K thresholds, R runs. Positions count points from 0 to N;
-point i covers [i, i + 1) and its value stands at i + 0.5.
+Axes: T snippets, C classes, P classes present, N points in time, K thresholds, R runs.
 """
 
 from collections.abc import Sequence
@@ -27,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import OptionError
+from model.runs import contrast, find_runs, released_contrast
 from model.segments import Segment
 from model.snippets import SNIPPET_FRAMES, resample
 from model.suppression import Nms, suppress
@@ -34,7 +33,6 @@ from model.suppression import Nms, suppress
 Protocol: TypeAlias = Literal["corrected", "released"]
 Activation: TypeAlias = Literal["softmax", "sigmoid"]
 Floats: TypeAlias = NDArray[np.float64]
-Indices: TypeAlias = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +142,16 @@ def localize(
         frames: the video's number of frames, which protocol `released` interpolates to;
             16 a snippet if not given.
     """
+    released = config.protocol == "released"
     present_P = np.flatnonzero(np.asarray(class_scores_C) >= config.class_threshold)
     cas_NP = normalise(np.asarray(cas_TC, dtype=np.float32)[:, present_P])
-    if config.protocol == "released":
+    if released:
         cas_NP = resample(cas_NP, frames or len(cas_TC) * SNIPPET_FRAMES)
-    runs = _find_runs(np.ascontiguousarray(cas_NP.T), config)
+    runs = find_runs(np.ascontiguousarray(cas_NP.T), config.cas_thresholds_K, exact=not released)
+    contrast_R = (released_contrast if released else contrast)(runs, config.outer_ratio)
+    score_R = contrast_R + config.class_score_weight * class_scores_C[present_P[runs.row_R]]
     point_s = duration_s / len(cas_NP)
     start_R, end_R = runs.start_R * point_s, runs.end_R * point_s
-    class_R = present_P[runs.row_R]
-    score_R = _contrast(runs, config) + config.class_score_weight * class_scores_C[class_R]
     kept, score = suppress(
         start_R,
         end_R,
@@ -161,12 +160,12 @@ def localize(
         nms=config.nms,
         iou=config.nms_iou,
         sigma=config.soft_nms_sigma,
-        pixel_s=1.0 if config.protocol == "released" else 0.0,
+        pixel_s=1.0 if released else 0.0,
     )
     if config.min_score is not None:
         kept, score = kept[score >= config.min_score], score[score >= config.min_score]
     kept, score = kept[: config.max_segments], score[: config.max_segments]
-    names = [labels[class_] for class_ in class_R[kept].tolist()]
+    names = [labels[class_] for class_ in present_P[runs.row_R[kept]].tolist()]
     return list(map(Segment, start_R[kept].tolist(), end_R[kept].tolist(), names, score.tolist()))
 
 
@@ -179,149 +178,3 @@ def normalise(cas_TC: NDArray[np.float32]) -> NDArray[np.float32]:
     low_C = np.maximum(cas_TC.min(axis=0), 0)
     extent_C = np.maximum(cas_TC.max(axis=0), 0) - low_C
     return (cas_TC - low_C) / np.where(extent_C > 0, extent_C, np.float32(1))
-
-
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """Every maximal run of points above each threshold, by class, threshold and time."""
-
-    row_R: Indices
-    """Index of the class among those present."""
-    level_R: Indices
-    """Index of the threshold."""
-    thresholds_K: NDArray[np.float32]
-    """The thresholds, ascending."""
-    start_R: Floats
-    """Position where the run begins."""
-    end_R: Floats
-    """Position where it ends."""
-    cas_PN: NDArray[np.float32]
-    """The normalised CAS."""
-    integral_PN: Floats
-    """(P, N + 1): the sum of all values before each whole position."""
-
-    def sum_between(self, start_R: Floats, end_R: Floats) -> Floats:
-        """Returns the sum of each run's class between two positions; a value lasts for its box."""
-        return self._sum_before(end_R) - self._sum_before(start_R)
-
-    def _sum_before(self, position_R: Floats) -> Floats:
-        points = self.cas_PN.shape[1]
-        box_R = np.minimum(position_R.astype(np.intp), points - 1)
-        whole_R = self.integral_PN.ravel()[self.row_R * (points + 1) + box_R]
-        return whole_R + (position_R - box_R) * self.cas_PN.ravel()[self.row_R * points + box_R]
-
-
-def _find_runs(cas_PN: NDArray[np.float32], config: LocalizationConfig) -> _Runs:
-    """Finds the runs of all thresholds in one pass over the points.
-
-    A point's level is the number of thresholds that it reaches, so between two neighbours a run
-    begins for each threshold by which the level rises and ends for each by which it falls.
-    """
-    thresholds_K = config.cas_thresholds_K
-    classes, points = cas_PN.shape
-    level = np.zeros((classes, points + 2), dtype=np.intp)
-    level[:, 1:-1] = np.searchsorted(thresholds_K, cas_PN, side="right")
-    step = np.diff(level, axis=1)
-    exact = config.protocol == "corrected"
-    rise, fall = np.maximum(step, 0), np.maximum(-step, 0)
-    row_R, level_R, start_R = _crossings(rise, level[:, :-1], cas_PN, thresholds_K, exact=exact)
-    _, _, end_R = _crossings(fall, level[:, 1:], cas_PN, thresholds_K, exact=exact)
-    integral_PN = np.zeros((classes, points + 1))
-    np.cumsum(cas_PN, axis=1, out=integral_PN[:, 1:])
-    return _Runs(row_R, level_R, thresholds_K, start_R, end_R, cas_PN, integral_PN)
-
-
-def _crossings(
-    count: Indices,
-    lowest_level: Indices,
-    cas_PN: NDArray[np.float32],
-    thresholds_K: NDArray[np.float32],
-    *,
-    exact: bool,
-) -> tuple[Indices, Indices, Floats]:
-    """Returns class, threshold and position of each crossing, in this order of importance.
-
-    Args:
-        count: (P, N + 1), the thresholds crossed between point i - 1 and point i.
-        lowest_level: (P, N + 1), the lowest of these.
-        cas_PN: the normalised CAS.
-        thresholds_K: the thresholds.
-        exact: whether a crossing lies where the line between the middles of two points meets the
-            threshold, or halfway.
-    """
-    points = cas_PN.shape[1]
-    place = np.flatnonzero(count)
-    several = count.ravel()[place]
-    first = np.repeat(np.cumsum(several) - several, several)
-    place = np.repeat(place, several)
-    level = lowest_level.ravel()[place] + np.arange(len(place)) - first
-    row, boundary = np.divmod(place, points + 1)
-    order = np.argsort(row * len(thresholds_K) + level, kind="stable")
-    row, level, boundary = row[order], level[order], boundary[order]
-    position = boundary.astype(np.float64)
-    if exact:
-        right = row * points + np.clip(boundary, 1, points - 1)
-        before, after = cas_PN.ravel()[right - 1].astype(np.float64), cas_PN.ravel()[right]
-        inner = (boundary > 0) & (boundary < points)
-        rise = np.where(inner, after - before, 1)
-        position += np.where(inner, (thresholds_K[level] - before) / rise - 0.5, 0)
-    return row, level, position
-
-
-def _contrast(runs: _Runs, config: LocalizationConfig) -> Floats:
-    """Returns each run's outer-inner contrast: mean inside minus mean of what surrounds it."""
-    length_R = runs.end_R - runs.start_R
-    inside_R = runs.sum_between(runs.start_R, runs.end_R)
-    outer = _released_outer if config.protocol == "released" else _outer
-    sum_R, points_R = outer(runs, inside_R, config)
-    mean_outside_R = np.divide(sum_R, points_R, out=np.zeros_like(sum_R), where=points_R > 0)
-    return inside_R / length_R - mean_outside_R
-
-
-def _outer(runs: _Runs, inside_R: Floats, config: LocalizationConfig) -> tuple[Floats, Floats]:
-    """Returns sum and number of points of the windows on both sides of each run.
-
-    Beyond the video's ends a window holds the run's threshold. A run that fills the video then
-    has next to no contrast, instead of all of it for lack of an outside.
-    """
-    window_R = config.outer_ratio * (runs.end_R - runs.start_R)
-    left_R = np.maximum(runs.start_R - window_R, 0)
-    right_R = np.minimum(runs.end_R + window_R, runs.cas_PN.shape[1])
-    beyond_R = 2 * window_R - (runs.start_R - left_R) - (right_R - runs.end_R)
-    around_R = runs.sum_between(left_R, right_R) - inside_R
-    return around_R + beyond_R * runs.thresholds_K[runs.level_R], 2 * window_R
-
-
-def _released_outer(
-    runs: _Runs, inside_R: Floats, config: LocalizationConfig
-) -> tuple[Floats, Floats]:
-    """Returns the same as the released code has it: cut at the ends, the right one point short.
-
-    What lies below the run's own threshold counts as 0; an empty outside has mean 0.
-    """
-    window_R = config.outer_ratio * (runs.end_R - runs.start_R)
-    left_R = np.floor(np.maximum(runs.start_R - window_R, 0))
-    right_R = np.minimum(np.trunc(runs.end_R - 1 + window_R), runs.cas_PN.shape[1])
-    right_R = np.maximum(right_R, runs.end_R)
-    points_R = (runs.start_R - left_R) + (right_R - runs.end_R)
-    return _sum_above_threshold(runs, inside_R, left_R, right_R) - inside_R, points_R
-
-
-def _sum_above_threshold(runs: _Runs, inside_R: Floats, left_R: Floats, right_R: Floats) -> Floats:
-    """Returns the sum from left to right over all runs of the same class and threshold."""
-    before_R = np.cumsum(inside_R) - inside_R
-    levels = runs.level_R.max(initial=0) + 1
-    line_R = runs.row_R * levels + runs.level_R
-    stride = runs.cas_PN.shape[1] + 1.0
-    key_R = line_R * stride + runs.start_R
-
-    def upto(position_R: Floats) -> Floats:
-        """Sum over all runs of earlier lines and over those of the own one up to a position."""
-        run_R = np.searchsorted(key_R, line_R * stride + position_R, side="right") - 1
-        run_R = np.maximum(run_R, 0)
-        start_R, end_R = runs.start_R[run_R], runs.end_R[run_R]
-        cut_R = np.clip(position_R, start_R, end_R)
-        part_R = runs.sum_between(start_R, cut_R)
-        return before_R[run_R] + np.where(line_R[run_R] == line_R, part_R, inside_R[run_R])
-
-    return upto(right_R) - upto(left_R)

@@ -9,7 +9,6 @@ A folder stands for its last checkpoint: tags are told well long before actions 
 A checkpoint holds plain tensors and text, so opening one runs no code of its own.
 """
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from model.errors import ModelError, ModelNotFoundError
 from model.network import Ecm, EcmConfig
 from model.spec import ModelSpec
 from training.recipe import Recipe
+from training.whole_file import whole_file
 
 LAST, BEST = "last.pt", "best.pt"
 
@@ -53,7 +53,6 @@ class Checkpoint:
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Writes a checkpoint; whatever happens, `path` holds a whole one, the old or the new."""
-    partial = path.with_name(f".{path.name}.partial")
     content = {
         "spec": checkpoint.spec.to_json(),
         "recipe": checkpoint.recipe.to_json(),
@@ -63,14 +62,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "epoch": checkpoint.epoch,
         "best_score": checkpoint.best_score,
     }
-    try:
-        with partial.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        torch.save(content, file)
 
 
 def find_checkpoint(path: Path) -> Path:

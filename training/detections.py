@@ -5,12 +5,12 @@
 """
 
 import json
-import os
 from pathlib import Path
 
 from model.errors import DataError
 from model.segments import Segment
 from training.metrics import Videos
+from training.whole_file import whole_file
 
 
 def write_detections(path: Path, videos: Videos, *, version: str) -> None:
@@ -56,10 +56,5 @@ def read_detections(path: Path) -> Videos:
 
 def write_json(path: Path, content: object) -> None:
     """Writes JSON; `path` holds the old or the new content, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(json.dumps(content))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(json.dumps(content).encode())

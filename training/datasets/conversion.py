@@ -1,6 +1,5 @@
 """Writes any data set in the native layout."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from model.features import check_features
 from training.datasets.native import ANNOTATIONS, FEATURES
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.detections import write_json
+from training.whole_file import whole_file
 
 Progress = Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]]
 
@@ -37,15 +37,8 @@ def _write_features(video: VideoRecord, path: Path) -> None:
     features_TD = check_features(stored)
     if stored.dtype == np.float16:
         features_TD = features_TD.astype(np.float16)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.save(file, features_TD)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        np.save(file, features_TD)
 
 
 def _entry(video: VideoRecord) -> dict[str, object]:

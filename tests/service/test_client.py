@@ -8,7 +8,8 @@ import httpx
 import numpy as np
 import pytest
 
-from service.client import AsyncClient, Client, LocalizerServiceError, retry_delay_s
+from service.client import AsyncClient, Client, LocalizerServiceError
+from service.exchange import retry_delay_s
 
 FEATURES = np.zeros((4, 8), dtype=np.float32)
 ANSWER = {

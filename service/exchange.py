@@ -1,0 +1,146 @@
+"""What one call of a client is: the request, when to try it again, and what its answer says.
+
+Both clients send and wait in their own way and share all of this.
+"""
+
+import email.utils
+import random
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeAlias, TypedDict, TypeVar
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from service.schemas import Problem
+
+Features: TypeAlias = NDArray[np.generic] | str | Path
+"""An array (snippets, channels), or the path of an .npy file that holds one."""
+
+RETRIED_STATUSES = {429, 502, 503, 504}
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.25, 30.0
+
+Answer = TypeVar("Answer", bound=BaseModel)
+Exchange: TypeAlias = Generator[float | None, httpx.Response | httpx.TransportError, httpx.Response]
+
+
+class Options(TypedDict, total=False):
+    """Options of `localize`; the service's description says what each does."""
+
+    model: str | None
+    version: int | None
+    duration_s: float | None
+    snippet_s: float | None
+    class_threshold: float | None
+    nms_iou: float | None
+    min_score: float | None
+    max_segments: int | None
+    include: str | None
+
+
+class LocalizerServiceError(Exception):
+    """The service refused a request, or could not be reached.
+
+    Attributes:
+        status: HTTP status; None where no answer came.
+        code: the problem's stable name, such as `unknown-model`.
+    """
+
+    def __init__(self, message: str, status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def localize_request(
+    http: httpx.Client | httpx.AsyncClient, features: Features, options: Options
+) -> httpx.Request:
+    """Builds the request with the features as raw bytes, which is the fastest form."""
+    array = features if isinstance(features, np.ndarray) else _load(features)
+    if array.ndim != 2:
+        raise LocalizerServiceError(
+            f"expected features of shape (snippets, channels), got {array.shape}"
+        )
+    dtype = "float16" if array.dtype == np.float16 else "float32"
+    body = np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<"))
+    return http.build_request(
+        "POST",
+        "/localize",
+        params={name: str(value) for name, value in options.items() if value is not None},
+        headers={
+            "Content-Type": "application/octet-stream",
+            "X-Shape": ",".join(map(str, body.shape)),
+            "X-Dtype": dtype,
+        },
+        content=body.tobytes(),
+    )
+
+
+def _load(path: str | Path) -> NDArray[np.generic]:
+    try:
+        array: NDArray[np.generic] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise LocalizerServiceError(f"{path} is not a readable .npy file: {error}") from error
+    return array
+
+
+def exchange(retries: int) -> Exchange:
+    """Yields how long to wait before each try, takes what came of it, returns the final answer.
+
+    A request may be repeated: all that the service does for it is compute.
+
+    Raises:
+        LocalizerServiceError: the service refused, or the tries are used up.
+    """
+    outcome = yield 0.0
+    for attempt in range(retries):
+        if isinstance(outcome, httpx.Response) and outcome.status_code not in RETRIED_STATUSES:
+            break
+        outcome = yield retry_delay_s(outcome, attempt)
+    if isinstance(outcome, httpx.TransportError):
+        raise LocalizerServiceError(
+            f"the service cannot be reached after {retries + 1} tries: {outcome}"
+        ) from outcome
+    if outcome.is_success:
+        return outcome
+    raise _refusal(outcome)
+
+
+def retry_delay_s(outcome: httpx.Response | httpx.TransportError, attempt: int) -> float:
+    """Returns how long to wait: as Retry-After says, else twice as long each time, with jitter."""
+    asked = outcome.headers.get("retry-after") if isinstance(outcome, httpx.Response) else None
+    if asked and asked.strip().isdigit():
+        return min(float(asked), LONGEST_DELAY_S)
+    date = email.utils.parsedate_tz(asked) if asked else None
+    if date:
+        return min(max(email.utils.mktime_tz(date) - time.time(), 0.0), LONGEST_DELAY_S)
+    longest_s = min(FIRST_DELAY_S * 2**attempt, LONGEST_DELAY_S)
+    return random.uniform(longest_s / 2, longest_s)
+
+
+def _refusal(response: httpx.Response) -> LocalizerServiceError:
+    try:
+        told = Problem.model_validate_json(response.content)
+    except ValidationError:
+        return LocalizerServiceError(
+            f"{response.request.url}: HTTP {response.status_code}", response.status_code
+        )
+    return LocalizerServiceError(told.detail, told.status, told.type.rpartition(":")[2])
+
+
+def read_answer(kind: type[Answer], response: httpx.Response) -> Answer:
+    """Returns an answer's body as the type that it should be.
+
+    Raises:
+        LocalizerServiceError: it is something else, so the server is no localizer.
+    """
+    try:
+        return kind.model_validate_json(response.content)
+    except ValidationError as error:
+        raise LocalizerServiceError(
+            f"{response.request.url} did not answer as this service does: {error}",
+            response.status_code,
+        ) from error

@@ -61,6 +61,8 @@ def fit(
     start = _start(training, recipe, out, software)
     if start.epoch >= recipe.epochs:
         return start
+    # Late in training gradients get so small that the CPU computes them several times slower.
+    torch.set_flush_denormal(True)
     trainer = _Trainer(start, training, validation, device)
     out.mkdir(parents=True, exist_ok=True)
     with SummaryWriter(str(out)) as board:

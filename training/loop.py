@@ -8,6 +8,7 @@ Axes: B videos of a step, T snippets, D feature channels, C classes.
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,12 +62,23 @@ def fit(
     start = _start(training, recipe, out, software)
     if start.epoch >= recipe.epochs:
         return start
-    # Late in training gradients get so small that the CPU computes them several times slower.
-    torch.set_flush_denormal(True)
     trainer = _Trainer(start, training, validation, device)
     out.mkdir(parents=True, exist_ok=True)
-    with SummaryWriter(str(out)) as board:
+    with SummaryWriter(str(out)) as board, denormals_flushed():
         return trainer.run(out, board)
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Has this thread compute with numbers next to 0 as with 0.
+
+    Late in training gradients get so small that the CPU is several times slower otherwise.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def learnable(training: VideoSet, recipe: Recipe) -> VideoSet:

@@ -5,6 +5,8 @@ import logging
 import sys
 from collections.abc import Sequence
 
+import torch
+
 from model.errors import LocalizerError
 from training.commands import (
     check,
@@ -75,4 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # Late in training gradients get so small that the CPU is several times slower unless it takes
+    # them for 0. It has to be said before torch starts its threads, so here and for all of it.
+    torch.set_flush_denormal(True)
     sys.exit(main())

@@ -8,7 +8,6 @@ Axes: B videos of a step, T snippets, D feature channels, C classes.
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,21 +63,8 @@ def fit(
         return start
     trainer = _Trainer(start, training, validation, device)
     out.mkdir(parents=True, exist_ok=True)
-    with SummaryWriter(str(out)) as board, denormals_flushed():
+    with SummaryWriter(str(out)) as board:
         return trainer.run(out, board)
-
-
-@contextmanager
-def denormals_flushed() -> Iterator[None]:
-    """Has this thread compute with numbers next to 0 as with 0.
-
-    Late in training gradients get so small that the CPU is several times slower otherwise.
-    """
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
 
 
 def learnable(training: VideoSet, recipe: Recipe) -> VideoSet:

@@ -92,7 +92,7 @@ def by_loops(truth: Videos, found: Videos, tiou_K: np.ndarray) -> float:
             if id_ not in instances:
                 continue
             own = np.array([[segment.start_s, segment.end_s]])
-            tiou = temporal_iou(own, np.array(instances[id_]))[0]
+            tiou = temporal_iou(own, np.array(instances[id_]))
             for row, threshold in enumerate(tiou_K):
                 for index in tiou.argsort()[::-1]:
                     if tiou[index] < threshold:

@@ -8,7 +8,7 @@ LocalizerError
 ├── ModelError (ValueError)          a model's file cannot be used
 │   ├── SpecError                    its spec is absent or unreadable
 │   └── IntegrityError               its bytes are not the ones that were published
-├── ModelNotFoundError (LookupError) no such model or version
+├── ModelNotFoundError (LookupError) no such model or checkpoint
 └── DeviceError (RuntimeError)       the device that was asked for is not there
 
 Every message names the value that came, what was expected, and where it helps, what to do.
@@ -48,7 +48,7 @@ class IntegrityError(ModelError):
 
 
 class ModelNotFoundError(LocalizerError, LookupError):
-    """No such model or version."""
+    """No such model or checkpoint."""
 
 
 class DeviceError(LocalizerError, RuntimeError):

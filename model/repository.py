@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.errors import IntegrityError, ModelNotFoundError, OptionError
+from model.errors import IntegrityError, OptionError
 
 MODEL_FILE = "model.onnx"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -75,21 +75,6 @@ def list_models(repository: Path) -> list[PublishedModel]:
         ),
         key=lambda model: (model.name, model.version),
     )
-
-
-def find_model(repository: Path, name: str, version: int | None = None) -> PublishedModel:
-    """Returns a model's version, the newest if none is named.
-
-    Raises:
-        ModelNotFoundError: there is none; the message says what there is.
-    """
-    there = list_models(repository)
-    wanted = [m for m in there if m.name == name and version in (None, m.version)]
-    if not wanted:
-        listed = ", ".join(f"{m.name}/{m.version}" for m in there) or "nothing"
-        asked = name if version is None else f"{name}/{version}"
-        raise ModelNotFoundError(f"no model {asked} in {repository}; there is {listed}")
-    return wanted[-1]
 
 
 def publish(

@@ -21,14 +21,16 @@ class Segment(NamedTuple):
     """Confidence; comparable within one model. Ground truth has 1."""
 
 
-def temporal_iou(first_N2: Floats, second_M2: Floats) -> Floats:
-    """Returns the temporal intersection over union (tIoU) of every pair, (N, M) in [0, 1].
+def temporal_iou(first: Floats, second: Floats) -> Floats:
+    """Returns the temporal intersection over union (tIoU) of segments, in [0, 1].
 
-    Rows are (start, end) in any one unit. Two empty segments have a tIoU of 0.
+    The last axis is (start, end) in any one unit; the others broadcast, so every pair of (N, 2)
+    and (M, 2) is `temporal_iou(first[:, None], second)`. Two empty segments, and those that are
+    NaN, have a tIoU of 0.
     """
-    start_NM = np.maximum(first_N2[:, None, 0], second_M2[None, :, 0])
-    end_NM = np.minimum(first_N2[:, None, 1], second_M2[None, :, 1])
-    intersection_NM = np.maximum(end_NM - start_NM, 0.0)
-    length_N, length_M = np.diff(first_N2).ravel(), np.diff(second_M2).ravel()
-    union_NM = length_N[:, None] + length_M[None, :] - intersection_NM
-    return np.divide(intersection_NM, union_NM, out=np.zeros_like(union_NM), where=union_NM > 0)
+    latest_start = np.maximum(first[..., 0], second[..., 0])
+    earliest_end = np.minimum(first[..., 1], second[..., 1])
+    intersection = np.maximum(earliest_end - latest_start, 0.0)
+    length = first[..., 1] - first[..., 0]
+    union = length + (second[..., 1] - second[..., 0]) - intersection
+    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)

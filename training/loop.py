@@ -24,7 +24,7 @@ from model.features import check_features
 from model.localization import topk_mean
 from model.localizer import at_inference_length
 from model.network import Ecm, EcmConfig
-from model.snippets import resample, sample_one_per_bin
+from model.snippets import SnippetClock, resample, sample_one_per_bin
 from model.spec import ModelSpec, Provenance
 from training.calibration import logit_scale
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
@@ -118,7 +118,8 @@ def describe(training: VideoSet, recipe: Recipe, software: str) -> ModelSpec:
     if len(channels) != 1:
         raise DataError(f"{training.source}: features differ in their channels: {sorted(channels)}")
     lengths_s = [
-        video.duration_s / shape[0] for video, shape in zip(training.videos, shapes, strict=True)
+        SnippetClock.from_duration(duration_s=video.duration_s, snippets=shape[0]).snippet_s
+        for video, shape in zip(training.videos, shapes, strict=True)
     ]
     middle_s = float(np.median(lengths_s))
     agree = np.ptp(lengths_s) <= SNIPPET_TOLERANCE * middle_s

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import DataError
-from model.segments import Segment
+from model.segments import Segment, temporal_iou
 
 Videos = Mapping[str, Sequence[Segment]]
 """Segments by video."""
@@ -146,7 +146,7 @@ def _match(
     by_rank = known[np.argsort(rank, kind="stable")]
     for turn in np.split(by_rank, np.cumsum(np.bincount(rank))[:-1]) if len(known) else []:
         rows = row_N[turn]
-        tiou_MG = _tiou(times_N2[turn], instances_VG2[rows])
+        tiou_MG = temporal_iou(times_N2[turn, None], instances_VG2[rows])
         open_MKG = free_VKG[rows] & (tiou_MG[:, None] >= thresholds_K[:, None])
         preference_MG = _preference(tiou_MG, instances_V[rows])
         best_MK = np.where(open_MKG, preference_MG[:, None], -1).argmax(axis=2)
@@ -179,16 +179,6 @@ def _rank_within(group: NDArray[np.intp]) -> NDArray[np.intp]:
     rank = np.empty(len(group), dtype=np.intp)
     rank[order] = np.arange(len(group)) - np.repeat(np.cumsum(count) - count, count)
     return rank
-
-
-def _tiou(times_M2: NDArray[np.float64], instances_MG2: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the tIoU of each prediction with its video's instances; absent ones (NaN) give 0."""
-    latest_start = np.maximum(times_M2[:, None, 0], instances_MG2[..., 0])
-    earliest_end = np.minimum(times_M2[:, None, 1], instances_MG2[..., 1])
-    intersection = np.maximum(earliest_end - latest_start, 0.0)
-    length_M, length_MG = np.diff(times_M2), np.diff(instances_MG2)[..., 0]
-    union = length_M + length_MG - intersection
-    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
 
 
 @dataclass(slots=True)

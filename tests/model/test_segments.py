@@ -8,4 +8,4 @@ def test_temporal_iou_of_known_pairs() -> None:
     first = np.array([[0.0, 2.0]])
     second = np.array([[0.0, 2.0], [1.0, 3.0], [2.0, 3.0], [0.5, 1.5], [1.0, 1.0]])
     expected = [[1.0, 1 / 3, 0.0, 0.5, 0.0]]
-    np.testing.assert_allclose(temporal_iou(first, second), expected)
+    np.testing.assert_allclose(temporal_iou(first[:, None], second), expected)

@@ -26,7 +26,7 @@ def call(
 
 def tious(start: np.ndarray, end: np.ndarray, group: np.ndarray) -> np.ndarray:
     times = np.stack([start, end], axis=1)
-    return np.where(group[:, None] == group[None], temporal_iou(times, times), 0)
+    return np.where(group[:, None] == group[None], temporal_iou(times[:, None], times), 0)
 
 
 @settings(max_examples=80, deadline=None)

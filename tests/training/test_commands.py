@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.engine import OnnxEngine
-from model.repository import find_model
+from model.repository import list_models
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
 from training.datasets.video_record import VideoSet
@@ -42,7 +42,7 @@ def test_fit_evaluate_export_localize_plot_and_score(
 
     repository = tmp_path / "models"
     assert main(["export", str(out), "--repository", str(repository), "--name", "sim"]) == 0
-    spec = OnnxEngine(find_model(repository, "sim").read()[0]).spec
+    spec = OnnxEngine(list_models(repository)[-1].read()[0]).spec
     assert spec.evaluation["validation.mAP@0.5"] == figures["mAP@0.5"]
     assert spec.provenance.epoch == load_checkpoint(out).epoch
 

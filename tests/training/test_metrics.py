@@ -42,7 +42,7 @@ def by_loops(truth: dict, predictions: dict, tiou: float) -> float:
         for _, id_, segment in ranked:
             times = np.array(instances[id_]).reshape(-1, 2)
             own = np.array([[segment.start_s, segment.end_s]])
-            overlaps = temporal_iou(own, times)[0]
+            overlaps = temporal_iou(own, times)
             choice = [i for i in np.argsort(-overlaps) if free[id_][i] and overlaps[i] >= tiou]
             hits.append(bool(choice))
             if choice:

@@ -1,20 +1,17 @@
 """Writes any data set in the native layout."""
 
-from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from model.features import check_features
 from training.datasets.native import ANNOTATIONS, FEATURES
-from training.datasets.video_record import VideoRecord, VideoSet
+from training.datasets.video_record import VideoProgress, VideoRecord, VideoSet
 from training.detections import write_json
 from training.whole_file import whole_file
 
-Progress = Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]]
 
-
-def write_native(videos: VideoSet, folder: Path, *, progress: Progress = iter) -> None:
+def write_native(videos: VideoSet, folder: Path, *, progress: VideoProgress = iter) -> None:
     """Writes features/ID.npy and annotations.json to a folder.
 
     Features that an earlier run wrote stay as they are; the annotations come last, so a folder

@@ -1,17 +1,14 @@
 """What a data set holds, and what is wrong with it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from model.errors import FeatureError
 from model.features import check_features
-from training.datasets.video_record import VideoRecord, VideoSet
+from training.datasets.video_record import VideoProgress, VideoRecord, VideoSet
 
 END_TOLERANCE_S = 1.0
 """A segment may end this much after the video: durations are rounded in many annotations."""
-
-Progress = Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]]
 
 
 @dataclass(slots=True)
@@ -44,7 +41,7 @@ class DataReport:
     """What is wrong, a sentence each."""
 
 
-def inspect_data(videos: VideoSet, *, progress: Progress = iter) -> DataReport:
+def inspect_data(videos: VideoSet, *, progress: VideoProgress = iter) -> DataReport:
     """Returns what a data set holds; reads every feature file, one at a time."""
     report = DataReport()
     for video in progress(videos.videos):

@@ -1,7 +1,8 @@
 """What every data set, in whatever layout, is read into."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,3 +61,7 @@ class VideoSet:
         """Returns 1 where a video (row) shows a class (column), 0 elsewhere."""
         rows = [[label in video.labels for label in classes] for video in self.videos]
         return np.array(rows, dtype=np.float32)
+
+
+VideoProgress: TypeAlias = Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]]
+"""Wraps the iteration over videos, to show a bar."""

@@ -6,7 +6,7 @@ PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint serve benchmark clean
+.PHONY: help demo test test-slow lint serve benchmark clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ demo: $(VENV)/ready ## train on simulated videos, export, serve, ask over HTTP, 
 
 test: $(VENV)/ready lint ## run every check and test
 	$(BIN)/pytest
+
+test-slow: $(VENV)/ready ## run the tests that take minutes
+	$(BIN)/pytest -m slow
 
 lint: $(VENV)/ready ## format, lint, types, borders between the packages
 	$(BIN)/ruff format --check

@@ -2,7 +2,7 @@
 
     features (B, T, D) --classifier--> class activation sequence (B, T, C)       pre-classification
                                               | weight transition, W_a = sigmoid
-    features (B, T, D) --weighted sums--> class features (B, C, D, 3) --classifier--> (B, C)   post
+    features (B, T, D) --weighted sums--> class features (B, D, 3, C) --classifier--> (B, C)   post
 
 Axes: B videos, T snippets, D feature channels, H hidden channels, C classes, K = 3 folds,
 P pairs of a video and one of its classes. Inside, convolutions want the time last.
@@ -15,11 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.dropout import derive_keys, drop
+
 AbsenceTerm: TypeAlias = Literal["paper", "own", "released"]
 Attention: TypeAlias = Literal["class", "agnostic"]
 
 FOLDS = 3
 """Aggregated features per class: as many as the first convolution is wide (paper, Figure 3)."""
+
+_ACTION, _ABSENCE = range(2)  # uses of a video's dropout key besides the first stream's
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,11 @@ class EcmConfig:
 
 
 class SnippetClassifier(nn.Module):
-    """Phi: three temporal convolutions of widths 3, 3 and 1, the last one without bias."""
+    """Phi: three temporal convolutions of widths 3, 3 and 1, the last one without bias.
+
+    `keys` choose what dropout drops in training (model/dropout.py); without them it is left to
+    torch's random generator.
+    """
 
     def __init__(self, config: EcmConfig) -> None:
         super().__init__()
@@ -49,11 +57,13 @@ class SnippetClassifier(nn.Module):
         self.conv_1 = nn.Conv1d(config.feature_dim, width, 3, padding=1)
         self.conv_2 = nn.Conv1d(width, width, 3, padding=1)
         self.conv_3 = nn.Conv1d(width, config.classes, 1, bias=False)
-        self.activation = nn.LeakyReLU(0.01)
-        self.dropout = nn.Dropout(config.dropout)
+        self.activation = nn.LeakyReLU(0.01, inplace=True)
+        self.dropout_share = config.dropout
 
-    def hidden(self, features_BDT: Tensor, valid_B1T: Tensor | None = None) -> Tensor:
-        """Returns what the last convolution sees, (B, H, T).
+    def forward(
+        self, features_BDT: Tensor, valid_B1T: Tensor | None = None, keys_B: Tensor | None = None
+    ) -> Tensor:
+        """Returns the logits of every class at every snippet, (B, C, T).
 
         Where `valid_B1T` is False the input of each convolution is zero, as it is beyond a
         video's ends, so a padded video gives what it gives alone.
@@ -62,18 +72,50 @@ class SnippetClassifier(nn.Module):
             if valid_B1T is not None:
                 features_BDT = features_BDT * valid_B1T
             features_BDT = self.activation(conv(features_BDT))
-        return self.dropout(features_BDT)
+        return self.conv_3(self.dropout(features_BDT, keys_B))
 
-    def forward(self, features_BDT: Tensor, valid_B1T: Tensor | None = None) -> Tensor:
-        """Returns the logits of every class at every snippet, (B, C, T)."""
-        return self.conv_3(self.hidden(features_BDT, valid_B1T))
+    def classify_own(
+        self, features_BTD: Tensor, weights_BTX: Tensor, keys_B: Tensor | None = None
+    ) -> Tensor:
+        """Returns (B, X): weighted sums, that of class c classified by Phi_c, mean over the folds.
 
-    def classify_own(self, features_BCDK: Tensor) -> Tensor:
-        """Returns (B, C): the feature of class c classified by Phi_c, mean over the folds."""
-        videos, classes = features_BCDK.shape[:2]
-        hidden_NHK = self.hidden(features_BCDK.flatten(0, 1))
-        hidden_BCH = hidden_NHK.mean(dim=2).view(videos, classes, -1)
-        return torch.einsum("bch,ch->bc", hidden_BCH, self.conv_3.weight[:, :, 0])
+        Beside each other may stand the weights of all C classes several times. The sums are the
+        width of a picture, in which nothing is mixed: one large convolution is several times
+        faster than one of length 3 for each sum.
+        """
+        hidden_BHKX = self.activation(self.first_of_sums(features_BTD, weights_BTX))
+        if hidden_BHKX.element_size() == 2:  # half precision likes its channels last
+            hidden_BHKX = hidden_BHKX.contiguous(memory_format=torch.channels_last)
+        weight = self.conv_2.weight[..., None]
+        hidden_BHKX = functional.conv2d(hidden_BHKX, weight, self.conv_2.bias, padding=(1, 0))
+        hidden_BHX = self.dropout(self.activation(hidden_BHKX), keys_B).mean(dim=2)
+        hidden_BHSC = hidden_BHX.reshape(*hidden_BHX.shape[:2], -1, self.conv_3.out_channels)
+        return torch.einsum("bhsc,ch->bsc", hidden_BHSC, self.conv_3.weight[:, :, 0]).flatten(1)
+
+    def first_of_sums(self, features_BTD: Tensor, weights_BTX: Tensor) -> Tensor:
+        """Returns the first convolution of the weighted sums, (B, H, 3, X).
+
+        It is linear, so what its taps give may as well be summed as its input: the snippets are
+        convolved or the sums, whichever are fewer.
+        """
+        videos, snippets, channels = features_BTD.shape
+        weight_HDJ, bias_H = self.conv_1.weight, self.conv_1.bias
+        if snippets >= FOLDS * weights_BTX.shape[2]:
+            sums_BDKX = aggregate(features_BTD, weights_BTX)
+            return functional.conv2d(sums_BDKX, weight_HDJ[..., None], bias_H, padding=(1, 0))
+        weight_YD1 = weight_HDJ.transpose(1, 2).reshape(-1, channels, 1)
+        taps_BHZ = functional.conv1d(features_BTD.mT, weight_YD1).view(videos, len(weight_HDJ), -1)
+        assert bias_H is not None
+        sums_BHY = torch.baddbmm(bias_H[:, None], taps_BHZ, tap_weights(weights_BTX))
+        return sums_BHY.view(videos, len(weight_HDJ), FOLDS, -1)
+
+    def dropout(self, hidden_BX: Tensor, keys_B: Tensor | None) -> Tensor:
+        """Returns hidden values, in training with a share of them dropped."""
+        if not self.training:
+            return hidden_BX
+        if keys_B is None:
+            keys_B = torch.randint(2**31, hidden_BX.shape[:1], device=hidden_BX.device).int()
+        return drop(hidden_BX, keys_B, self.dropout_share)
 
 
 class Ecm(nn.Module):
@@ -88,14 +130,19 @@ class Ecm(nn.Module):
         weights = config.classes if config.attention == "class" else 1
         self.transition = nn.Conv1d(config.classes, weights, 1)
 
-    def forward(self, features_BTD: Tensor, lengths_B: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        features_BTD: Tensor,
+        lengths_B: Tensor | None = None,
+        keys_B: Tensor | None = None,
+    ) -> Tensor:
         """Returns the class activation sequence, logits (B, T, C); 0 beyond a video's length."""
         features_BDT = features_BTD.transpose(1, 2)
         if lengths_B is None:
-            return self.classifier(features_BDT).transpose(1, 2)
+            return self.classifier(features_BDT, None, keys_B).transpose(1, 2)
         steps_T = torch.arange(features_BTD.shape[1], device=features_BTD.device)
         valid_B1T = (steps_T < lengths_B[:, None])[:, None].to(features_BTD.dtype)
-        cas_BCT = self.classifier(features_BDT, valid_B1T) * valid_B1T
+        cas_BCT = self.classifier(features_BDT, valid_B1T, keys_B) * valid_B1T
         return cas_BCT.transpose(1, 2)
 
     def action_weights(self, cas_BTC: Tensor) -> Tensor:
@@ -103,13 +150,41 @@ class Ecm(nn.Module):
         weights_BXT = torch.sigmoid(self.transition(cas_BTC.transpose(1, 2)))
         return weights_BXT.transpose(1, 2).expand(-1, -1, self.config.classes)
 
-    def classify_aggregated(self, features_BTD: Tensor, weights_BTC: Tensor) -> Tensor:
+    def classify_aggregated(
+        self, features_BTD: Tensor, weights_BTC: Tensor, keys_B: Tensor | None = None
+    ) -> Tensor:
         """Returns the post-classification logits (B, C) of class-wise weighted sums (Eq. 1, 2)."""
         classifier = self.post_classifier or self.classifier
-        return classifier.classify_own(aggregate(features_BTD, weights_BTC))
+        keys_B = None if keys_B is None else derive_keys(keys_B, _ACTION)
+        return classifier.classify_own(features_BTD, weights_BTC, keys_B)
+
+    def post_logits(
+        self,
+        features_BTD: Tensor,
+        weights_BTC: Tensor,
+        labels_BC: Tensor,
+        term: AbsenceTerm,
+        keys_B: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the post-classification and the action absence logits, (B, C) each.
+
+        They are those of `classify_aggregated` and `absence_logits`, whose arguments these are, but
+        in one convolution where the absence term has as many sums as there are classes.
+        """
+        if term == "released":
+            post_BC = self.classify_aggregated(features_BTD, weights_BTC, keys_B)
+            return post_BC, self.absence_logits(features_BTD, weights_BTC, labels_BC, term, keys_B)
+        both_BTX = torch.cat([weights_BTC, absence_weights(weights_BTC, term)], dim=2)
+        post_BC, absence_BC = self.classify_aggregated(features_BTD, both_BTX, keys_B).chunk(2, 1)
+        return post_BC, absence_BC
 
     def absence_logits(
-        self, features_BTD: Tensor, weights_BTC: Tensor, labels_BC: Tensor, term: AbsenceTerm
+        self,
+        features_BTD: Tensor,
+        weights_BTC: Tensor,
+        labels_BC: Tensor,
+        term: AbsenceTerm,
+        keys_B: Tensor | None = None,
     ) -> Tensor:
         """Returns the action absence logits (B, C): how much action the background still shows.
 
@@ -126,34 +201,52 @@ class Ecm(nn.Module):
             weights_BTC: W_a.
             labels_BC: 1 where a class is present, 0 elsewhere.
             term: one of the above.
+            keys_B: choose what dropout drops.
         """
-        background_BTC = 1 - weights_BTC
-        if term == "paper":
-            return self.classify_aggregated(features_BTD, background_BTC)
-        if term == "own":
-            return self.classify_aggregated(features_BTD, weights_BTC * background_BTC)
+        keys_B = None if keys_B is None else derive_keys(keys_B, _ABSENCE)
+        if term != "released":
+            absence_BTC = absence_weights(weights_BTC, term)
+            return self.classify_aggregated(features_BTD, absence_BTC, keys_B)
         video_P, present_P = labels_BC.nonzero(as_tuple=True)
-        passes_PTC = weights_BTC[video_P] * background_BTC[video_P, :, present_P, None]
-        logits_PC = self.classify_aggregated(features_BTD[video_P], passes_PTC)
+        passes_PTC = weights_BTC[video_P] * (1 - weights_BTC[video_P, :, present_P, None])
+        keys_P = None if keys_B is None else derive_keys(keys_B[video_P], present_P)
+        logits_PC = self.classify_aggregated(features_BTD[video_P], passes_PTC, keys_P)
+        logits_PC = logits_PC.to(labels_BC.dtype)
         mean_BC = torch.zeros_like(labels_BC).index_add(0, video_P, logits_PC)
         mean_BC = mean_BC / labels_BC.sum(dim=1, keepdim=True).clamp(min=1)
         own_P = logits_PC.gather(1, present_P[:, None])[:, 0]
         return mean_BC.index_put((video_P, present_P), own_P)
 
 
+def absence_weights(weights_BTC: Tensor, term: Literal["paper", "own"]) -> Tensor:
+    """Returns the weights of the sums for the absence logits, (B, T, C)."""
+    background_BTC = 1 - weights_BTC
+    return background_BTC if term == "paper" else weights_BTC * background_BTC
+
+
 def aggregate(features_BTD: Tensor, weights_BTC: Tensor) -> Tensor:
-    """Returns the weighted sums of each class, (B, C, D, 3).
+    """Returns the weighted sums of each class, (B, D, 3, C).
 
     Fold i sums snippets i, i + 3, i + 6, ... (Figure 3). The sums are not divided by the
     weights' sum, as in Eq. 1.
     """
-    missing = -features_BTD.shape[1] % FOLDS
-    features_BTD = functional.pad(features_BTD, (0, 0, 0, missing))
-    weights_BTC = functional.pad(weights_BTC, (0, 0, 0, missing))
-    videos, snippets, channels = features_BTD.shape
-    features_BNKD = features_BTD.reshape(videos, snippets // FOLDS, FOLDS, channels)
-    weights_BNKC = weights_BTC.reshape(videos, snippets // FOLDS, FOLDS, -1)
-    return torch.einsum("bnkc,bnkd->bcdk", weights_BNKC, features_BNKD)
+    fold_T = torch.arange(weights_BTC.shape[1], device=weights_BTC.device) % FOLDS
+    in_fold_TK = fold_T[:, None] == torch.arange(FOLDS, device=weights_BTC.device)
+    weights_BTKC = weights_BTC[:, :, None] * in_fold_TK[..., None]
+    sums_BDX = torch.bmm(features_BTD.mT, weights_BTKC.flatten(2))
+    return sums_BDX.view(*sums_BDX.shape[:2], FOLDS, -1)
+
+
+def tap_weights(weights_BTC: Tensor) -> Tensor:
+    """Returns what each tap of a convolution over snippets adds to that of the sums, (B, 3T, 3C).
+
+    A snippet in fold i meets tap j where the padded convolution stands at position i - j + 1.
+    """
+    fold_T = torch.arange(weights_BTC.shape[1], device=weights_BTC.device) % FOLDS
+    tap_J = position_K = torch.arange(FOLDS, device=weights_BTC.device)
+    meets_JTK = fold_T[:, None] == position_K + tap_J[:, None, None] - 1
+    weights_BJTKC = weights_BTC[:, None, :, None] * meets_JTK[..., None]
+    return weights_BJTKC.flatten(3, 4).flatten(1, 2)
 
 
 def topk_mean(cas_BTC: Tensor, ratio: float) -> Tensor:

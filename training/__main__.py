@@ -17,6 +17,7 @@ from training.commands import (
     import_released,
     localize,
     plot,
+    reproduce,
     score,
     simulate,
 )
@@ -28,6 +29,7 @@ _COMMANDS = {
     "localize": localize,
     "plot": plot,
     "score": score,
+    "reproduce": reproduce,
     "check": check,
     "convert": convert,
     "simulate": simulate,

@@ -9,7 +9,7 @@ A folder stands for its last checkpoint: tags are told well long before actions 
 A checkpoint holds plain tensors and text, so opening one runs no code of its own.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,24 @@ class Checkpoint:
     network_config: EcmConfig
     """Its shape."""
     network_state: dict[str, Tensor]
-    """Its weights."""
+    """Its weights, averaged where the recipe says so."""
     optimizer_state: dict[str, Any]
     """Adam's moments; empty in an imported network."""
     epoch: int
     """Epochs done."""
     best_score: float | None = None
     """The best validation score so far."""
+    improved_epoch: int = 0
+    """Epochs done when the validation score last got better."""
+    raw_state: dict[str, Tensor] = field(default_factory=dict)
+    """The weights that the optimizer moves, where `network_state` is their average; else empty."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether its recipe has no further epoch to train."""
+        patience = self.recipe.patience
+        tired = patience is not None and self.epoch - self.improved_epoch >= patience
+        return self.epoch >= self.recipe.epochs or tired
 
     def network(self) -> Ecm:
         """Returns the network with its weights, in evaluation mode."""
@@ -61,6 +72,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "optimizer_state": checkpoint.optimizer_state,
         "epoch": checkpoint.epoch,
         "best_score": checkpoint.best_score,
+        "improved_epoch": checkpoint.improved_epoch,
+        "raw_state": checkpoint.raw_state,
     }
     with whole_file(path) as file:
         torch.save(content, file)
@@ -97,6 +110,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             optimizer_state=content["optimizer_state"],
             epoch=content["epoch"],
             best_score=content["best_score"],
+            improved_epoch=content.get("improved_epoch", 0),
+            raw_state=content.get("raw_state", {}),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is not a checkpoint of this software: {error}") from error

@@ -14,7 +14,15 @@ from model.network import Ecm
 from model.segments import Segment
 from model.spec import ModelSpec
 from training.datasets.video_record import VideoRecord, VideoSet
-from training.metrics import DetectionScore, FrameAccuracy, Videos, detection_score, tagging_map
+from training.metrics import (
+    DetectionScore,
+    FrameAccuracy,
+    Videos,
+    detection_score,
+    tagging_map,
+    tiou_range,
+)
+from training.recipe import Judge
 
 Results: TypeAlias = Iterator[tuple[VideoRecord, LocalizedVideo]]
 Progress: TypeAlias = Callable[[Results], Results]
@@ -48,6 +56,8 @@ class Evaluation:
     """Mean average precision of the video-level scores."""
     segments: Videos
     """What was found in each video."""
+    class_scores_VC: NDArray[np.float64]
+    """Probability of each of the spec's labels (column) in each video (row), in their order."""
 
     def figures(self) -> dict[str, float]:
         """Returns the figures by name, as the spec keeps them."""
@@ -103,9 +113,26 @@ def evaluate(
             classes=spec.labels,
             duration_s=video.duration_s,
         )
+    class_scores_VC = np.array(scores_VC)
     return Evaluation(
         detection=detection_score(truth, found, tiou_K),
         frame_accuracy=accuracy.value,
-        tagging_map=tagging_map(np.array(scores_VC), videos.labels_VC(spec.labels)),
+        tagging_map=tagging_map(class_scores_VC, videos.labels_VC(spec.labels)),
         segments=found,
+        class_scores_VC=class_scores_VC,
     )
+
+
+def validation_score(engine: CasEngine, spec: ModelSpec, videos: VideoSet, judge: Judge) -> float:
+    """Returns how good a network is on validation videos, as a recipe judges it.
+
+    Raises:
+        DataError: time stamps are asked for and no video has any.
+    """
+    if judge == "tags":
+        scores_VC = np.array(
+            [result.class_scores_C for _, result in predict(engine, spec, videos.videos)]
+        )
+        return tagging_map(scores_VC, videos.labels_VC(spec.labels))
+    tiou_K = (0.5,) if judge == "mAP@0.5" else tiou_range("0.5:0.95:0.05")
+    return evaluate(engine, spec, videos, tiou_K).detection.average

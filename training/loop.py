@@ -1,42 +1,45 @@
 """The training loop.
 
-Every random choice is a function of the seed and the number of the epoch, so a run that goes on
-from its last checkpoint goes where it would have gone.
+Every random choice is a function of the seed, the number of the epoch and the video, so a run that
+goes on from its last checkpoint goes where it would have gone, and several processes go where one
+would have gone.
 
-Axes: B videos of a step, T snippets, D feature channels, C classes.
+Axes: B videos of a portion, T snippets, D feature channels, C classes, V videos.
 """
 
 import logging
-from collections.abc import Iterator
+import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from model.errors import DataError, OptionError
-from model.features import check_features
+from model.errors import OptionError
 from model.localization import topk_mean
 from model.localizer import at_inference_length
-from model.network import Ecm, EcmConfig
-from model.snippets import SnippetClock, resample, sample_one_per_bin
-from model.spec import ModelSpec, Provenance
+from model.network import Ecm
+from model.spec import ModelSpec
 from training.calibration import logit_scale
-from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
-from training.datasets.video_record import VideoRecord, VideoSet
-from training.evaluation import TorchEngine, predict
-from training.metrics import tagging_map
+from training.checkpoint import BEST, LAST, Checkpoint, save_checkpoint
+from training.datasets.video_record import VideoSet
+from training.evaluation import TorchEngine, validation_score
+from training.execution import Execution
+from training.loading import Portion, TrainingFeatures, portions, steps_per_epoch
+from training.losses import balancing_weights
+from training.preparation import beginning, learnable
 from training.recipe import Recipe
+from training.world import World
 
 _log = logging.getLogger(__name__)
-
-SNIPPET_TOLERANCE = 0.01
-"""Videos agree on a snippet's length if it differs by less than this share."""
 
 
 def fit(
@@ -45,123 +48,83 @@ def fit(
     recipe: Recipe,
     out: Path,
     *,
-    device: str = "cpu",
+    execution: Execution | None = None,
+    world: World | None = None,
     software: str = "",
 ) -> Checkpoint:
     """Returns the last checkpoint of a run, which stands in `out` with the best one.
 
-    Goes on where an earlier run in `out` stopped. The best epoch is chosen by the tagging of the
-    validation videos, which needs no time stamps.
+    Goes on where an earlier run in `out` stopped. The best epoch is chosen on the validation
+    videos, by their tags unless the recipe says otherwise.
+
+    Args:
+        training: to learn from; only tags count.
+        validation: to choose the best epoch; None keeps the last alone.
+        recipe: what to compute.
+        out: folder of the run.
+        execution: how to compute it.
+        world: this process among those that train together.
+        software: name and version, for the provenance.
 
     Raises:
         DataError: features cannot be used, or no training video has a label.
         OptionError: `out` holds a run of another recipe or other classes.
     """
+    if recipe.patience is not None and validation is None:
+        raise OptionError("patience needs validation videos, and there are none")
     training = learnable(training, recipe)
-    start = _start(training, recipe, out, software)
-    if start.epoch >= recipe.epochs:
+    start = beginning(training, recipe, out, software)
+    if start.finished:
         return start
-    trainer = _Trainer(start, training, validation, device)
+    world = world or World()
+    trainer = _Trainer(start, training, validation, execution or Execution(), world)
+    if not world.leads:
+        return trainer.run(out, None)
     out.mkdir(parents=True, exist_ok=True)
     with SummaryWriter(str(out)) as board:
         return trainer.run(out, board)
 
 
-def learnable(training: VideoSet, recipe: Recipe) -> VideoSet:
-    """Returns the videos that a recipe can learn from: those with labels, or with `sigmoid` all.
+class _Step(nn.Module):
+    """Features to loss terms: what torch.compile and DistributedDataParallel wrap."""
 
-    Raises:
-        DataError: no video has a label.
-    """
-    labelled = tuple(video for video in training.videos if video.labels)
-    if not labelled:
-        raise DataError(f"{training.source}: no training video has a label")
-    if recipe.objective.activation == "sigmoid" or len(labelled) == len(training.videos):
-        return training
-    _log.warning(
-        "%d training videos without any label are left out; `--activation sigmoid` uses them",
-        len(training.videos) - len(labelled),
-    )
-    return replace(training, videos=labelled)
+    def __init__(self, network: Ecm, recipe: Recipe, weight_C: Tensor | None) -> None:
+        super().__init__()
+        self.network = network
+        self.objective = recipe.objective
+        self.in_bf16 = recipe.precision == "bf16"
+        self.weight_C = weight_C
 
-
-def _start(training: VideoSet, recipe: Recipe, out: Path, software: str) -> Checkpoint:
-    """Returns the state to begin with: the run's last checkpoint, or fresh weights."""
-    if (out / LAST).is_file():
-        last = load_checkpoint(out / LAST)
-        if replace(last.recipe, epochs=recipe.epochs) != recipe:
-            raise OptionError(f"{out} holds a run of another recipe; choose another --out")
-        if last.spec.labels != training.classes:
-            raise OptionError(f"{out} holds a run with other classes; choose another --out")
-        return replace(last, recipe=recipe)
-    spec = describe(training, recipe, software)
-    config = EcmConfig(
-        spec.feature_dim,
-        len(spec.labels),
-        hidden_width=recipe.hidden_width,
-        dropout=recipe.dropout,
-        shared_classifier=recipe.shared_classifier,
-        attention=recipe.attention,
-    )
-    torch.manual_seed(recipe.seed)
-    return Checkpoint(spec, recipe, config, Ecm(config).state_dict(), {}, epoch=0)
-
-
-def describe(training: VideoSet, recipe: Recipe, software: str) -> ModelSpec:
-    """Returns the spec of a network that learns from these videos.
-
-    Raises:
-        DataError: a video's features cannot be read or differ in their channels.
-    """
-    shapes = [_shape(video) for video in training.videos]
-    channels = {shape[1] for shape in shapes}
-    if len(channels) != 1:
-        raise DataError(f"{training.source}: features differ in their channels: {sorted(channels)}")
-    lengths_s = [
-        SnippetClock.from_duration(duration_s=video.duration_s, snippets=shape[0]).snippet_s
-        for video, shape in zip(training.videos, shapes, strict=True)
-    ]
-    middle_s = float(np.median(lengths_s))
-    agree = np.ptp(lengths_s) <= SNIPPET_TOLERANCE * middle_s
-    return ModelSpec(
-        labels=training.classes,
-        feature_dim=channels.pop(),
-        snippets=recipe.snippets,
-        topk_ratio=recipe.objective.topk_ratio,
-        activation=recipe.objective.activation,
-        sampling=recipe.sampling,
-        snippet_s=middle_s if agree else None,
-        localization=recipe.localization,
-        provenance=Provenance(
-            software=software,
-            recipe=recipe.to_json(),
-            data=training.source,
-            training_videos=len(training.videos),
-        ),
-    )
-
-
-def _shape(video: VideoRecord) -> tuple[int, int]:
-    shape = video.features().shape
-    if len(shape) != 2 or shape[0] == 0:
-        raise DataError(f"video {video.id}: expected shape (snippets, channels), got {shape}")
-    return shape[0], shape[1]
+    def forward(self, features_BTD: Tensor, labels_BC: Tensor, keys_B: Tensor) -> dict[str, Tensor]:
+        with torch.autocast(features_BTD.device.type, torch.bfloat16, enabled=self.in_bf16):
+            scores = self.objective.scores(self.network, features_BTD, labels_BC, keys_B)
+        return self.objective.terms(scores.in_fp32(), labels_BC, self.weight_C)
 
 
 class _Trainer:
     """Network, optimizer and data of a run under way."""
 
     def __init__(
-        self, start: Checkpoint, training: VideoSet, validation: VideoSet | None, device: str
+        self,
+        start: Checkpoint,
+        training: VideoSet,
+        validation: VideoSet | None,
+        execution: Execution,
+        world: World,
     ) -> None:
-        self.state = start
-        self.recipe = start.recipe
-        self.device = device
-        self.training = training
-        self.validation = validation
+        self.state, self.recipe = start, start.recipe
+        self.training, self.validation = training, validation
+        self.execution, self.world = execution, world
+        self.device = execution.torch_device()
         self.labels_VC = torch.from_numpy(training.labels_VC(start.spec.labels))
-        self.features = [_read(video, start.spec.feature_dim) for video in training.videos]
-        self.network = start.network().to(device)
+        self.features = TrainingFeatures(
+            training.videos, self.recipe, execution, feature_dim=start.spec.feature_dim
+        )
+        self.network = start.network().to(self.device)
+        self.average = self.averaged(self.network)
+        if start.raw_state:
+            self.network.load_state_dict(start.raw_state)
+        self.step = self.wrapped(self.network)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(),
             lr=self.recipe.learning_rate,
@@ -170,109 +133,153 @@ class _Trainer:
         if start.optimizer_state:
             self.optimizer.load_state_dict(start.optimizer_state)
 
-    def run(self, out: Path, board: SummaryWriter) -> Checkpoint:
-        """Trains the epochs that are missing."""
-        epochs = range(self.state.epoch, self.recipe.epochs)
-        total = self.recipe.epochs
-        bar = tqdm(epochs, initial=self.state.epoch, total=total, unit="epoch", disable=None)
-        for epoch in bar:
-            losses = self.epoch(epoch)
-            score = self.validation_score()
-            figures = losses if score is None else losses | {"tagging_mAP": score}
-            shown = {name: f"{value:.3f}" for name, value in figures.items()}
-            bar.set_postfix(shown)
-            if bar.disable:  # not a terminal: lines for a log instead of a bar
-                told = ", ".join(f"{name} {value}" for name, value in shown.items())
-                _log.info("epoch %d of %d: %s", epoch + 1, total, told)
-            for name, value in figures.items():
-                board.add_scalar(name, value, epoch + 1)
-            self.keep(out, epoch + 1, score)
+    def averaged(self, network: Ecm) -> AveragedModel | None:
+        """Returns what keeps the moving average of the weights, None where none is wanted."""
+        if self.recipe.ema_decay is None:
+            return None
+        mean = get_ema_multi_avg_fn(self.recipe.ema_decay)  # type: ignore[no-untyped-call]
+        average = AveragedModel(network, multi_avg_fn=mean).eval()
+        average.n_averaged.fill_(self.state.epoch)  # 0 means that there is nothing to average with
+        return average
+
+    def wrapped(self, network: Ecm) -> Any:  # torch types what it wraps as no module
+        """Returns the step, shared among the processes and compiled where that is wanted."""
+        weight_C = None
+        if self.recipe.objective.class_weights == "balanced":
+            activation = self.recipe.objective.activation
+            weight_C = balancing_weights(self.labels_VC, activation).to(self.device)
+        step: Any = _Step(network, self.recipe, weight_C)
+        if self.world.size > 1:
+            # Variants without one of the streams leave some parameters alone.
+            step = DistributedDataParallel(step, find_unused_parameters=True)
+        return torch.compile(step) if self.execution.compile else step
+
+    @property
+    def result(self) -> Ecm:
+        """The network that counts: the averaged one, where there is one."""
+        return self.network if self.average is None else cast("Ecm", self.average.module)
+
+    def run(self, out: Path, board: SummaryWriter | None) -> Checkpoint:
+        """Trains the epochs that are missing; the leading process writes and reports."""
+        steps = steps_per_epoch(len(self.training.videos), self.recipe)
+        total, begun = self.recipe.epochs, time.monotonic()
+        with tqdm(
+            initial=self.state.epoch * steps,
+            total=total * steps,
+            unit="step",
+            disable=None if self.world.leads else True,
+        ) as bar:
+            first = self.state.epoch
+            while not self.state.finished:
+                figures = self.epoch(bar)
+                self.complete(out if self.world.leads else None, figures)
+                if board:
+                    pace = (time.monotonic() - begun) / (self.state.epoch - first)
+                    left = timedelta(seconds=round(pace * (total - self.state.epoch)))
+                    self.report(figures, board, bar, left)
         return self.state
 
-    def epoch(self, epoch: int) -> dict[str, float]:
+    def epoch(self, bar: "tqdm[Any]") -> dict[str, float]:
         """Trains one epoch and returns the mean of each loss term."""
-        recipe = self.recipe
-        rng = np.random.default_rng([recipe.seed, epoch])
-        torch.manual_seed(int(rng.integers(2**62)))
-        decayed = recipe.decay_epoch is not None and epoch >= recipe.decay_epoch
+        epoch = self.state.epoch
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * (0.1 if decayed else 1)
+            group["lr"] = self.recipe.learning_rate_at(epoch)
         self.network.train()
-        sums: dict[str, float] = {}
-        for batch in self.batches(rng):
-            features_BTD, labels_BC = self.load(batch, rng)
-            losses = recipe.objective.losses(self.network, features_BTD, labels_BC)
-            self.optimizer.zero_grad(set_to_none=True)
-            losses["total"].backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        sums: dict[str, Tensor] = {}
+        work = portions(epoch, len(self.training.videos), self.recipe, self.execution, self.world)
+        for portion, features_BTD in self.features.prefetched(work):
+            for name, value in self.learn(portion, features_BTD).items():
+                share = value.detach() * len(portion.videos) * bool(portion.weight)
+                sums[name] = sums.get(name, 0) + share
+            bar.update(portion.ends_step)
+        videos = len(self.training.videos)
+        return {name: float(self.world.sum(value)) / videos for name, value in sums.items()}
+
+    def learn(self, portion: Portion, features_BTD: Tensor) -> dict[str, Tensor]:
+        """Adds a portion's gradient, updates the weights if it ends a step; returns its losses."""
+        with self.unshared(portion):
+            losses = self.step(
+                features_BTD.to(self.device, non_blocking=True),
+                self.labels_VC[portion.videos].to(self.device),
+                torch.from_numpy(portion.keys_B).to(self.device),
+            )
+            # Gradients of several processes are averaged; a step wants their sum.
+            (losses["total"] * (portion.weight * self.world.size)).backward()
+        if portion.ends_step:
             self.optimizer.step()
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach()) * len(batch)
-        return {name: value / len(self.features) for name, value in sums.items()}
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.average is not None:
+                self.average.update_parameters(self.network)
+        return losses
 
-    def batches(self, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-        """Yields the indices of the videos of each step, all videos once."""
-        order = rng.permutation(len(self.features))
-        for first in range(0, len(order), self.recipe.batch_size):
-            yield order[first : first + self.recipe.batch_size]
+    def unshared(self, portion: Portion) -> AbstractContextManager[None]:
+        """Lets processes add up gradients for themselves until a step ends."""
+        if self.world.size > 1 and not portion.ends_step:
+            return self.step.no_sync()
+        return nullcontext()
 
-    def load(self, batch: NDArray[np.intp], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Returns features (B, T, D) at the training length and labels (B, C)."""
-        features = [self.sample(self.features[index], rng) for index in batch]
-        features_BTD = torch.from_numpy(np.stack(features))
-        return features_BTD.to(self.device), self.labels_VC[batch].to(self.device)
-
-    def sample(
-        self, features_TD: NDArray[np.float32], rng: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """Returns a video's features at the training length."""
-        if self.recipe.training_sampling == "linear":
-            return resample(features_TD, self.recipe.snippets)
-        return features_TD[sample_one_per_bin(len(features_TD), self.recipe.snippets, rng)]
-
-    def validation_score(self) -> float | None:
-        """Returns the tagging mAP on the validation videos, None without any."""
-        if self.validation is None:
-            return None
-        self.network.eval()
-        engine = TorchEngine(self.network, self.device)
-        results = predict(engine, self.state.spec, self.validation.videos)
-        scores_VC = np.array([result.class_scores_C for _, result in results])
-        return tagging_map(scores_VC, self.validation.labels_VC(self.state.spec.labels))
-
-    def logit_scale(self) -> float:
-        """Returns the scale that fits the training tags, for a network that learned no other."""
-        self.network.eval()
-        engine, spec = TorchEngine(self.network, self.device), self.state.spec
-        inputs = (at_inference_length(features_TD, spec) for features_TD in self.features)
-        logits_VC = np.array([topk_mean(engine.cas(video), spec.topk_ratio) for video in inputs])
-        return logit_scale(logits_VC, self.labels_VC.numpy(), spec.activation)
-
-    def keep(self, out: Path, epoch: int, score: float | None) -> None:
-        """Writes the last checkpoint, and the best one where this epoch is it."""
-        best = self.state.best_score
-        better = score is not None and (best is None or score >= best)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        spec = replace(
-            self.state.spec,
-            provenance=replace(self.state.spec.provenance, created=now, epoch=epoch),
-            logit_scale=1.0 if self.recipe.objective.pre else self.logit_scale(),
-            evaluation={},
-        )
+    def complete(self, out: Path | None, figures: dict[str, float]) -> None:
+        """Judges the epoch and keeps its state, on disk where `out` is given."""
+        spec = self.described()
+        score = self.judged(spec)
+        if score is not None:
+            figures["tagging_mAP" if self.recipe.judge == "tags" else self.recipe.judge] = score
+        best, epoch = self.state.best_score, self.state.epoch + 1
+        improved = score is not None and (best is None or score > best)
+        as_good = improved or (score is not None and score == best)
         self.state = replace(
             self.state,
             spec=spec,
-            network_state=self.network.state_dict(),
+            network_state=self.result.state_dict(),
+            raw_state={} if self.average is None else self.network.state_dict(),
             optimizer_state=self.optimizer.state_dict(),
             epoch=epoch,
-            best_score=score if better else best,
+            best_score=score if improved else best,
+            improved_epoch=epoch if improved else self.state.improved_epoch,
         )
-        save_checkpoint(self.state, out / LAST)
-        if better:
-            save_checkpoint(self.state, out / BEST)
+        if out:
+            save_checkpoint(self.state, out / LAST)
+            if as_good:
+                save_checkpoint(self.state, out / BEST)
 
+    def judged(self, spec: ModelSpec) -> float | None:
+        """Returns the validation score, None without validation videos."""
+        if self.validation is None:
+            return None
+        score = None
+        if self.world.leads:
+            engine = TorchEngine(self.result.eval(), self.device)
+            score = validation_score(engine, spec, self.validation, self.recipe.judge)
+        return self.world.from_leader(score)
 
-def _read(video: VideoRecord, feature_dim: int) -> NDArray[np.float32]:
-    try:
-        return check_features(video.features(), feature_dim=feature_dim)
-    except ValueError as error:
-        raise DataError(f"video {video.id}: {error}") from error
+    def described(self) -> ModelSpec:
+        """Returns the spec of the network as it is after the epoch under way."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        old = self.state.spec
+        return replace(
+            old,
+            provenance=replace(old.provenance, created=now, epoch=self.state.epoch + 1),
+            logit_scale=1.0 if self.recipe.objective.pre else self.logit_scale(),
+            evaluation={},
+        )
+
+    def logit_scale(self) -> float:
+        """Returns the scale that fits the training tags, for a network that learned no other."""
+        engine, spec = TorchEngine(self.result.eval(), self.device), self.state.spec
+        natives = (self.features.native(video) for video in self.training.videos)
+        inputs = (at_inference_length(features_TD, spec) for features_TD in natives)
+        logits_VC = np.array([topk_mean(engine.cas(video), spec.topk_ratio) for video in inputs])
+        return logit_scale(logits_VC, self.labels_VC.numpy(), spec.activation)
+
+    def report(
+        self, figures: dict[str, float], board: SummaryWriter, bar: "tqdm[Any]", left: timedelta
+    ) -> None:
+        """Shows the figures of an epoch: on the bar or in the log, and on TensorBoard."""
+        shown = {name: f"{value:.3f}" for name, value in figures.items()}
+        bar.set_postfix(shown)
+        if bar.disable:  # not a terminal: lines for a log instead of a bar
+            told = ", ".join(f"{name} {value}" for name, value in shown.items())
+            done = f"epoch {self.state.epoch} of {self.recipe.epochs}"
+            _log.info("%s: %s, %s left", done, told, left)
+        for name, value in figures.items():
+            board.add_scalar(name, value, self.state.epoch)

@@ -1,6 +1,7 @@
 """The losses of ECM (paper, sections 3.3 to 3.5). Axes: B videos, C classes."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -8,6 +9,8 @@ from torch.nn import functional
 
 from model.localization import Activation
 from model.network import AbsenceTerm, Ecm, topk_mean
+
+ClassWeights: TypeAlias = Literal["equal", "balanced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +32,47 @@ class Objective:
     itself, so that videos without any label count and a single class can be learned."""
     absence: AbsenceTerm = "own"
     """How the absence feature is made: `paper`, `own` or `released` (model/network.py)."""
+    class_weights: ClassWeights = "equal"
+    """Weight of a class in L_cls: `equal`, or `balanced`, the larger the fewer videos show it."""
 
-    def scores(self, network: Ecm, features_BTD: Tensor, labels_BC: Tensor) -> "StreamScores":
-        """Returns the logits that the weighted terms need."""
-        cas_BTC = network(features_BTD)
+    def scores(
+        self,
+        network: Ecm,
+        features_BTD: Tensor,
+        labels_BC: Tensor,
+        keys_B: Tensor | None = None,
+    ) -> "StreamScores":
+        """Returns the logits that the weighted terms need; `keys_B` choose what is dropped."""
+        cas_BTC = network(features_BTD, keys_B=keys_B)
         pre_BC = topk_mean(cas_BTC, self.topk_ratio)
         if not (self.post or self.alpha or self.beta):
             return StreamScores(cas_BTC, pre_BC, None, None)
         weights_BTC = network.action_weights(cas_BTC)
-        post_BC = network.classify_aggregated(features_BTD, weights_BTC)
+        post_BC = network.classify_aggregated(features_BTD, weights_BTC, keys_B)
         if not self.beta:
             return StreamScores(cas_BTC, pre_BC, post_BC, None)
-        absence_BC = network.absence_logits(features_BTD, weights_BTC, labels_BC, self.absence)
+        absence_BC = network.absence_logits(
+            features_BTD, weights_BTC, labels_BC, self.absence, keys_B
+        )
         return StreamScores(cas_BTC, pre_BC, post_BC, absence_BC)
 
     def losses(self, network: Ecm, features_BTD: Tensor, labels_BC: Tensor) -> dict[str, Tensor]:
-        """Returns each term that has a weight, unweighted, and their weighted `total` (Eq. 5)."""
-        scores = self.scores(network, features_BTD, labels_BC)
+        """Returns the `terms` of what a network says of a batch."""
+        return self.terms(self.scores(network, features_BTD, labels_BC), labels_BC)
+
+    def terms(
+        self, scores: "StreamScores", labels_BC: Tensor, weight_C: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Returns each term that has a weight, unweighted, and their weighted `total` (Eq. 5).
+
+        Each is a mean over videos, so the terms of a batch are the weighted means of its parts.
+        """
         pre_BC, post_BC, absence_BC = scores.pre_BC, scores.post_BC, scores.absence_BC
         terms = {}
         if self.pre:
-            terms["cls_pre"] = classification_loss(pre_BC, labels_BC, self.activation)
+            terms["cls_pre"] = classification_loss(pre_BC, labels_BC, self.activation, weight_C)
         if self.post and post_BC is not None:
-            terms["cls_post"] = classification_loss(post_BC, labels_BC, self.activation)
+            terms["cls_post"] = classification_loss(post_BC, labels_BC, self.activation, weight_C)
         if self.alpha and post_BC is not None:
             terms["c2c"] = c2c_loss(pre_BC, post_BC)
         if self.beta and post_BC is not None and absence_BC is not None:
@@ -74,17 +95,50 @@ class StreamScores:
     absence_BC: Tensor | None
     """Action absence logits (s~^o)."""
 
+    def in_fp32(self) -> "StreamScores":
+        """Returns them as float32: the losses are not computed in half precision."""
+        post, absence = self.post_BC, self.absence_BC
+        return StreamScores(
+            self.cas_BTC.float(),
+            self.pre_BC.float(),
+            None if post is None else post.float(),
+            None if absence is None else absence.float(),
+        )
 
-def classification_loss(logits_BC: Tensor, labels_BC: Tensor, activation: Activation) -> Tensor:
+
+def classification_loss(
+    logits_BC: Tensor,
+    labels_BC: Tensor,
+    activation: Activation,
+    weight_C: Tensor | None = None,
+) -> Tensor:
     """Returns L_cls, mean over videos.
 
     `softmax`: cross-entropy against the L1-normalised labels. `sigmoid`: binary cross-entropy,
-    mean over classes.
+    mean over classes. `weight_C` multiplies what a present class contributes.
     """
     if activation == "sigmoid":
-        return functional.binary_cross_entropy_with_logits(logits_BC, labels_BC)
+        return functional.binary_cross_entropy_with_logits(
+            logits_BC, labels_BC, pos_weight=weight_C
+        )
     target_BC = labels_BC / labels_BC.sum(dim=1, keepdim=True).clamp(min=1)
+    if weight_C is not None:
+        target_BC = target_BC * weight_C
     return -(target_BC * logits_BC.log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def balancing_weights(labels_VC: Tensor, activation: Activation) -> Tensor:
+    """Returns the weight of each class (C,) with which frequent and rare ones count the same.
+
+    `softmax`: inverse to how many videos show the class, mean 1 over all tags. `sigmoid`: videos
+    without the class over videos with it. A class that no video shows has weight 1.
+    """
+    shown_C = labels_VC.sum(dim=0)
+    if activation == "sigmoid":
+        weight_C = (len(labels_VC) - shown_C) / shown_C.clamp(min=1)
+    else:
+        weight_C = shown_C.sum() / ((shown_C > 0).sum() * shown_C.clamp(min=1))
+    return torch.where(shown_C > 0, weight_C, torch.ones_like(weight_C))
 
 
 def c2c_loss(pre_BC: Tensor, post_BC: Tensor) -> Tensor:

@@ -72,19 +72,44 @@ def detection_score(truth: Videos, predictions: Videos, tiou_K: Sequence[float])
     Raises:
         DataError: the truth holds no instance.
     """
+    ranked = rank_detections(truth, predictions, tiou_K)
+    ap_CK = [average_precision(found.hit_KN, found.instances) for found in ranked.values()]
+    return DetectionScore(tuple(tiou_K), tuple(ranked), np.stack(ap_CK, axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class RankedDetections:
+    """The predictions of one class over all videos, best first, and which of them hit."""
+
+    instances: int
+    """Ground-truth instances of the class."""
+    video_N: NDArray[np.str_]
+    """The video of each prediction."""
+    times_N2: NDArray[np.float64]
+    """Its start and end in seconds."""
+    score_N: NDArray[np.float64]
+    """Its score."""
+    hit_KN: NDArray[np.bool_]
+    """Whether it takes a free instance, at each tIoU threshold."""
+
+
+def rank_detections(
+    truth: Videos, predictions: Videos, tiou_K: Sequence[float]
+) -> dict[str, RankedDetections]:
+    """Returns the predictions of each class of the truth as `detection_score` judges them, sorted.
+
+    Raises:
+        DataError: the truth holds no instance.
+    """
     instances = _by_class(truth)
     if not instances:
         raise DataError("the ground truth holds no timed instance, so there is nothing to score")
     found = _by_class(predictions)
-    classes = tuple(sorted(instances))
     thresholds_K = np.asarray(tiou_K, dtype=np.float64)
-    ap_CK = [
-        _average_precision(instances[name], found[name], thresholds_K)
-        if name in found
-        else np.zeros(len(thresholds_K))
-        for name in classes
-    ]
-    return DetectionScore(tuple(tiou_K), classes, np.stack(ap_CK, axis=1))
+    return {
+        name: _rank(instances[name], found.get(name, _NO_SEGMENTS), thresholds_K)
+        for name in sorted(instances)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +119,9 @@ class _ClassSegments:
     video: NDArray[np.str_]
     times_N2: NDArray[np.float64]
     score_N: NDArray[np.float64]
+
+
+_NO_SEGMENTS = _ClassSegments(np.empty(0, dtype=np.str_), np.empty((0, 2)), np.empty(0))
 
 
 def _by_class(videos: Videos) -> dict[str, _ClassSegments]:
@@ -111,16 +139,41 @@ def _by_class(videos: Videos) -> dict[str, _ClassSegments]:
     }
 
 
-def _average_precision(
+def _rank(
     truth: _ClassSegments, found: _ClassSegments, thresholds_K: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Returns the average precision of one class at each threshold."""
+) -> RankedDetections:
     order = np.argsort(found.score_N, kind="stable")[::-1]
-    hit_KN = _match(truth, found.video[order], found.times_N2[order], thresholds_K)
-    hits_KN = np.cumsum(hit_KN, axis=1)
-    precision_KN = hits_KN / np.arange(1, hit_KN.shape[1] + 1)
-    best_later_KN = np.maximum.accumulate(precision_KN[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray((best_later_KN * hit_KN).sum(axis=1) / len(truth.video))
+    video_N, times_N2 = found.video[order], found.times_N2[order]
+    hit_KN = _match(truth, video_N, times_N2, thresholds_K)
+    return RankedDetections(len(truth.video), video_N, times_N2, found.score_N[order], hit_KN)
+
+
+def average_precision(
+    hit_KN: NDArray[np.bool_], instances: int, counted_KN: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """Returns the average precision of one class at each threshold, (K,); 0 without prediction.
+
+    Args:
+        hit_KN: which predictions hit, best first.
+        instances: how many there are to find.
+        counted_KN: what is False is left out, as if it had not been predicted; no hit may be.
+    """
+    precision_KN = monotone_precision(hit_KN, counted_KN)
+    return np.asarray((precision_KN * hit_KN).sum(axis=1) / instances)
+
+
+def monotone_precision(
+    hit_KN: NDArray[np.bool_], counted_KN: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """Returns the best precision that a class has at each prediction or a later one, (K, N).
+
+    The arguments are those of `average_precision`.
+    """
+    rank = np.arange(1, hit_KN.shape[1] + 1)
+    if counted_KN is not None:
+        rank = np.maximum(np.cumsum(counted_KN, axis=1), 1)
+    precision_KN = np.cumsum(hit_KN, axis=1) / rank
+    return np.maximum.accumulate(precision_KN[:, ::-1], axis=1)[:, ::-1]
 
 
 def _match(
@@ -224,10 +277,22 @@ def tagging_map(scores_VC: NDArray[np.floating], labels_VC: NDArray[np.floating]
 
     Needs no time stamp, so it can choose a checkpoint where only tags are known.
     """
+    ap_C = tagging_ap(scores_VC, labels_VC)
+    present_C = ~np.isnan(ap_C)
+    return float(ap_C[present_C].mean()) if present_C.any() else float("nan")
+
+
+def tagging_ap(
+    scores_VC: NDArray[np.floating], labels_VC: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Returns the average precision of the video-level scores of each class, (C,).
+
+    It is NaN for a class that no video shows.
+    """
     order_VC = np.argsort(-scores_VC, axis=0, kind="stable")
     hit_VC = np.take_along_axis(labels_VC, order_VC, axis=0) > 0
     rank_V1 = np.arange(1, len(hit_VC) + 1)[:, None]
     precision_VC = np.cumsum(hit_VC, axis=0) / rank_V1
-    present_C = hit_VC.any(axis=0)
-    ap_C = (precision_VC * hit_VC).sum(axis=0)[present_C] / hit_VC.sum(axis=0)[present_C]
-    return float(ap_C.mean()) if present_C.any() else float("nan")
+    shown_C = hit_VC.sum(axis=0)
+    ap_C = (precision_VC * hit_VC).sum(axis=0) / np.maximum(shown_C, 1)
+    return np.where(shown_C > 0, ap_C, np.nan)

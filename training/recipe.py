@@ -1,5 +1,6 @@
 """All choices of a training run besides its data."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -14,6 +15,9 @@ from training.losses import Objective
 from training.options import parse_options
 
 TrainingSampling: TypeAlias = Literal["linear", "random"]
+Schedule: TypeAlias = Literal["step", "cosine"]
+Precision: TypeAlias = Literal["fp32", "bf16"]
+Judge: TypeAlias = Literal["tags", "mAP@0.5", "mAP"]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -41,10 +45,23 @@ class Recipe:
     """Passes over the training videos."""
     learning_rate: float = 2e-4
     """Of Adam."""
+    schedule: Schedule = "step"
+    """Of the learning rate: one `step` at `decay_epoch`, or a `cosine` down to 0."""
     decay_epoch: int | None = None
-    """From this epoch on the learning rate is a tenth; None keeps it."""
+    """With `step`: from this epoch on the learning rate is a tenth; None keeps it."""
+    warmup_epochs: int = 0
+    """The learning rate rises linearly over so many epochs."""
     weight_decay: float = 5e-4
     """L2 penalty inside Adam."""
+    precision: Precision = "fp32"
+    """Numbers of the convolutions in training: `fp32`, or `bf16` where the machine is faster so."""
+    ema_decay: float | None = None
+    """Keeps an exponential moving average of the weights, with this decay a step, as the result."""
+    judge: Judge = "tags"
+    """What on the validation videos chooses best.pt: their `tags`, or where they have time stamps
+    the detection `mAP@0.5`, or the `mAP` over 0.5:0.95."""
+    patience: int | None = None
+    """Training ends after so many epochs in which the validation got no better; None never."""
     seed: int = 0
     """Of the weights, the order of the videos, the sampling and dropout."""
     objective: Objective = field(default_factory=Objective)
@@ -53,9 +70,10 @@ class Recipe:
     """How segments are read off."""
 
     def __post_init__(self) -> None:
-        for name in ("hidden_width", "snippets", "batch_size", "epochs"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("hidden_width", "snippets", "batch_size", "epochs", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise OptionError(f"{name} must be at least 1, not {value}")
         if not 0 <= self.dropout < 1:
             raise OptionError(f"dropout must lie in [0, 1), not {self.dropout}")
         if not 0 < self.objective.topk_ratio <= 1:
@@ -65,6 +83,15 @@ class Recipe:
                 "learning_rate must be above 0 and weight_decay at least 0, not "
                 f"{self.learning_rate} and {self.weight_decay}"
             )
+        if not (self.ema_decay is None or 0 < self.ema_decay < 1):
+            raise OptionError(f"ema_decay must lie in (0, 1), not {self.ema_decay}")
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Returns the learning rate in an epoch, counted from 0."""
+        rate = self.learning_rate * min(1, (epoch + 1) / (self.warmup_epochs + 1))
+        if self.schedule == "cosine":
+            return rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+        return rate / 10 if self.decay_epoch is not None and epoch >= self.decay_epoch else rate
 
     def override(self, values: Mapping[str, Any]) -> "Recipe":
         """Returns the recipe with some fields changed, those of its parts included, by name.

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,20 @@ from training.evaluation import TorchEngine
 def test_torch_and_onnx_give_the_same_cas_and_segments(
     exported: bytes, network: Ecm, spec: ModelSpec, snippets: int
 ) -> None:
-    """Whatever the length, to 1e-4."""
+    """Whatever the length, to 1e-4.
+
+    Without NMS, which decides between equal scores by their last digit.
+    """
+    spec = replace(spec, localization=replace(spec.localization, nms="none"))
     features_TD = np.random.default_rng(snippets).standard_normal((snippets, 8), dtype=np.float32)
     found = [
         localize_video(engine, features_TD, spec, duration_s=10.0)
         for engine in (TorchEngine(network), OnnxEngine(exported))
     ]
     np.testing.assert_allclose(found[0].cas_TC, found[1].cas_TC, atol=1e-4)
-    times = [[(s.start_s, s.end_s, s.score) for s in result.segments] for result in found]
-    np.testing.assert_allclose(times[0], times[1], atol=1e-3)
+    rows = [[(s.start_s, s.end_s, s.score) for s in result.segments] for result in found]
+    by_time = [sorted(some, key=lambda row: (round(row[0], 3), round(row[1], 3))) for some in rows]
+    np.testing.assert_allclose(by_time[0], by_time[1], atol=1e-3)
 
 
 def test_padded_batch_equals_single_videos(exported: bytes) -> None:

@@ -94,7 +94,7 @@ def test_aggregation_sums_every_third_snippet(snippets: int) -> None:
                     ),
                     torch.zeros(5),
                 )
-                torch.testing.assert_close(got[video, class_, :, fold], expected)
+                torch.testing.assert_close(got[video, :, fold, class_], expected)
 
 
 def classify_one_by_one(network: Ecm, features_TD: Tensor, weights_TC: Tensor) -> Tensor:
@@ -121,15 +121,49 @@ def absence_by_loops(
     return torch.stack([passes[c][c] if c in passes else mean[c] for c in range(len(labels))])
 
 
+@pytest.mark.parametrize("snippets", [11, 5, 1])
 @pytest.mark.parametrize("term", ["paper", "own", "released"])
-def test_absence_terms_equal_their_description(network: Ecm, term: AbsenceTerm) -> None:
-    """Vectorised over classes and videos, they are what plain loops give."""
+def test_absence_terms_equal_their_description(
+    network: Ecm, term: AbsenceTerm, snippets: int
+) -> None:
+    """Vectorised over classes and videos, they are what plain loops give, for few snippets too."""
     torch.manual_seed(3)
-    features, w_a = torch.randn(2, 11, 8), torch.rand(2, 11, 3)
+    features, w_a = torch.randn(2, snippets, 8), torch.rand(2, snippets, 3)
     labels = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
     got = network.absence_logits(features, w_a, labels, term)
     expected = [absence_by_loops(network, features[b], w_a[b], labels[b], term) for b in range(2)]
     torch.testing.assert_close(got, torch.stack(expected), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("term", ["paper", "own", "released"])
+def test_post_logits_at_once_equal_those_apart(network: Ecm, term: AbsenceTerm) -> None:
+    """Both kinds of logits of one call are those of a call each."""
+    features_BTD, weights_BTC = torch.randn(2, 11, 8), torch.rand(2, 11, 3)
+    labels_BC = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
+    post_BC, absence_BC = network.post_logits(features_BTD, weights_BTC, labels_BC, term)
+    torch.testing.assert_close(post_BC, network.classify_aggregated(features_BTD, weights_BTC))
+    apart_BC = network.absence_logits(features_BTD, weights_BTC, labels_BC, term)
+    torch.testing.assert_close(absence_BC, apart_BC)
+
+
+@pytest.mark.parametrize("term", ["own", "released"])
+def test_dropout_depends_on_a_videos_key_alone(network: Ecm, term: AbsenceTerm) -> None:
+    """In training a video of a batch gives what it gives alone, with the same key."""
+    network.train()
+    features_BTD, weights_BTC = torch.randn(3, 11, 8), torch.rand(3, 11, 3)
+    labels_BC = torch.tensor([[1.0, 0, 1], [0, 1, 0], [1, 1, 1]])
+    keys_B = torch.tensor([5, 6, 7], dtype=torch.int32)
+    post_BC, absence_BC = network.post_logits(features_BTD, weights_BTC, labels_BC, term, keys_B)
+    cas_BTC = network(features_BTD, keys_B=keys_B)
+    for video in range(3):
+        one = slice(video, video + 1)
+        post_1C, absence_1C = network.post_logits(
+            features_BTD[one], weights_BTC[one], labels_BC[one], term, keys_B[one]
+        )
+        torch.testing.assert_close(post_BC[one], post_1C)
+        torch.testing.assert_close(absence_BC[one], absence_1C)
+        torch.testing.assert_close(cas_BTC[one], network(features_BTD[one], keys_B=keys_B[one]))
+    assert not torch.allclose(cas_BTC, network.eval()(features_BTD))
 
 
 def test_streams_that_share_nothing_have_a_classifier_each() -> None:

@@ -133,3 +133,64 @@ def test_unusable_training_data_is_named(simulated: VideoSet, tmp_path: Path) ->
     gone = replace(first, source=NpyFile(tmp_path / "gone.npy"))
     with pytest.raises(ValueError, match=r"gone\.npy"):
         fit(replace(training, videos=(gone,)), None, SMALL, tmp_path / "r")
+
+
+def test_average_of_the_weights_is_kept_over_an_interruption(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """The result is the average, the optimizer moves the raw weights; both to the bit."""
+    training, recipe = simulated.subset("training"), replace(SMALL, ema_decay=0.9)
+    whole = fit(training, None, recipe, tmp_path / "whole")
+    fit(training, None, replace(recipe, epochs=2), tmp_path / "parts")
+    parts = fit(training, None, recipe, tmp_path / "parts")
+    plain = fit(training, None, SMALL, tmp_path / "plain")
+    assert torch.equal(weights(whole), weights(parts))
+    assert not torch.equal(weights(whole), weights(plain))
+    raw = torch.cat([value.flatten() for value in whole.raw_state.values()])
+    assert torch.equal(raw, weights(plain))
+
+
+def test_training_ends_when_the_validation_gets_no_better(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """After `patience` epochs; starting it again trains nothing."""
+    training, validation = simulated.subset("training"), simulated.subset("validation")
+    recipe = replace(SMALL, patience=3, epochs=60)
+    last = fit(training, validation, recipe, tmp_path)
+    assert last.epoch == last.improved_epoch + 3 < 60
+    assert fit(training, validation, recipe, tmp_path).epoch == last.epoch
+    with pytest.raises(OptionError, match="patience needs validation videos"):
+        fit(training, None, recipe, tmp_path / "other")
+
+
+def test_epoch_can_be_chosen_by_time_stamps_where_there_are_any(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """The best checkpoint has the detection mAP that was its score."""
+    training, validation = simulated.subset("training"), simulated.subset("validation")
+    fit(training, validation, replace(SMALL, judge="mAP@0.5", epochs=6), tmp_path)
+    best = load_checkpoint(tmp_path / BEST)
+    result = evaluate(TorchEngine(best.network()), best.spec, validation, (0.5,))
+    assert result.detection.average == pytest.approx(best.best_score, abs=1e-9)
+
+
+def test_half_precision_learns_as_well(simulated: VideoSet, tmp_path: Path) -> None:
+    """Other numbers, weights in float32, and losses near those of full precision."""
+    training = simulated.subset("training")
+    recipe = SMALL.override({"epochs": 25, "hidden_width": 64, "snippets": 96})
+    checkpoint = fit(training, None, replace(recipe, precision="bf16"), tmp_path)
+    assert {value.dtype for value in checkpoint.network_state.values()} == {torch.float32}
+    engine = TorchEngine(checkpoint.network())
+    result = evaluate(engine, checkpoint.spec, simulated.subset("validation"), (0.5,))
+    assert result.detection.average > 0.6
+
+
+def test_changed_recipe_goes_on_only_where_nothing_past_would_change(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """More epochs are fine with a step; a cosine would have gone another way from the start."""
+    training = simulated.subset("training")
+    recipe = replace(SMALL, schedule="cosine", epochs=2)
+    fit(training, None, recipe, tmp_path)
+    with pytest.raises(OptionError, match="another recipe"):
+        fit(training, None, replace(recipe, epochs=4), tmp_path)

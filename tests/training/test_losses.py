@@ -3,7 +3,13 @@ import torch
 
 from model.localization import Activation
 from model.network import Ecm
-from training.losses import Objective, a2c_loss, c2c_loss, classification_loss
+from training.losses import (
+    Objective,
+    a2c_loss,
+    balancing_weights,
+    c2c_loss,
+    classification_loss,
+)
 
 
 def test_classification_loss_of_known_logits() -> None:
@@ -58,3 +64,31 @@ def test_weight_transition_learns_from_the_post_stream_alone(network: Ecm) -> No
     for parameter in network.parameters():
         assert parameter.grad is not None
         assert parameter.grad.abs().sum() > 0
+
+
+def test_balancing_weights_make_classes_count_the_same() -> None:
+    """Three videos of one class and one of another; a class that nobody shows is left alone."""
+    labels_VC = torch.tensor([[1.0, 0, 0], [1, 0, 0], [1, 0, 0], [0, 1, 0]])
+    assert balancing_weights(labels_VC, "softmax").tolist() == pytest.approx([2 / 3, 2, 1])
+    assert balancing_weights(labels_VC, "sigmoid").tolist() == pytest.approx([1 / 3, 3, 1])
+    weight_C = balancing_weights(labels_VC, "softmax")
+    logits_VC = torch.zeros(4, 3)
+    weighted = classification_loss(logits_VC, labels_VC, "softmax", weight_C)
+    assert weighted.item() == pytest.approx(
+        classification_loss(logits_VC, labels_VC, "softmax").item()
+    )
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_losses_of_a_batch_are_the_weighted_means_of_its_parts(
+    network: Ecm, activation: Activation
+) -> None:
+    """So gradients can be accumulated and shared among processes."""
+    features_BTD = torch.randn(5, 12, 8)
+    labels_BC = torch.tensor([[1.0, 0, 0], [0, 1, 1], [1, 1, 1], [0, 0, 1], [0, 1, 0]])
+    objective = Objective(activation=activation)
+    whole = objective.losses(network, features_BTD, labels_BC)
+    first = objective.losses(network, features_BTD[:2], labels_BC[:2])
+    rest = objective.losses(network, features_BTD[2:], labels_BC[2:])
+    for name, value in whole.items():
+        assert value.item() == pytest.approx(0.4 * first[name].item() + 0.6 * rest[name].item())

@@ -60,3 +60,15 @@ def test_options_override_by_name_and_unknown_ones_are_errors() -> None:
             recipe.override({name: value})
     with pytest.raises(OptionError, match="thumos15"):
         preset("thumos15")
+
+
+def test_learning_rate_follows_its_schedule() -> None:
+    """A step, a cosine to 0, and a linear rise before either."""
+    recipe = preset("own-data").override({"learning_rate": 1.0, "epochs": 10})
+    stepped = recipe.override({"decay_epoch": 6})
+    assert [stepped.learning_rate_at(e) for e in (0, 5, 6, 9)] == pytest.approx([1, 1, 0.1, 0.1])
+    cosine = recipe.override({"schedule": "cosine"})
+    assert [cosine.learning_rate_at(e) for e in (0, 5)] == pytest.approx([1, 0.5])
+    assert 0 < cosine.learning_rate_at(9) < 0.03
+    warm = recipe.override({"warmup_epochs": 3})
+    assert [warm.learning_rate_at(e) for e in range(5)] == pytest.approx([0.25, 0.5, 0.75, 1, 1])

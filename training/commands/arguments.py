@@ -6,10 +6,9 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
-from model.errors import DataError, DeviceError
+from model.errors import DataError
 from model.localization import LocalizationConfig
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
@@ -17,6 +16,7 @@ from training.datasets.native import read_native
 from training.datasets.opening import open_data
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import Progress, Results, TorchEngine
+from training.execution import torch_device
 from training.options import add_options, given_options
 from training.recipe import Recipe
 
@@ -65,18 +65,6 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     """Adds how segments are read off, where that shall differ from how the run has it."""
     add_options(parser, Recipe, only=["sampling"])
     add_options(parser, LocalizationConfig)
-
-
-def torch_device(name: str) -> str:
-    """Returns `cpu` or `cuda`.
-
-    Raises:
-        DeviceError: CUDA is asked for and absent.
-    """
-    present = torch.cuda.is_available()
-    if name == "cuda" and not present:
-        raise DeviceError("--device cuda, but torch sees no CUDA GPU; leave it out to use the CPU")
-    return "cuda" if present and name != "cpu" else "cpu"
 
 
 def torch_engine(checkpoint: Checkpoint, device: str) -> TorchEngine:

@@ -2,10 +2,13 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from training.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from model.spec import ModelSpec
+from training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from training.commands.arguments import (
     add_checkpoint,
     add_data,
@@ -18,8 +21,9 @@ from training.commands.arguments import (
     software,
     torch_engine,
 )
+from training.datasets.video_record import VideoSet
 from training.detections import write_detections, write_json
-from training.evaluation import evaluate
+from training.evaluation import Evaluation, TorchEngine, evaluate
 from training.metrics import tiou_range
 from training.options import given_options
 
@@ -31,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subset", default="validation", help="subset to measure on")
     add_tiou(parser)
     parser.add_argument("--out", type=Path, help="folder for figures.json and predictions.json")
+    parser.add_argument(
+        "--report", type=Path, help="page with figures, errors and pictures (.html)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_device(parser)
     add_reading(parser)
@@ -41,22 +48,47 @@ def run(arguments: argparse.Namespace) -> None:
     path = find_checkpoint(arguments.checkpoint)
     checkpoint = load_checkpoint(path)
     videos = read_data(arguments).subset(arguments.subset)
+    engine = torch_engine(checkpoint, arguments.device)
+    spec = chosen_spec(checkpoint, arguments)
     result = evaluate(
-        torch_engine(checkpoint, arguments.device),
-        chosen_spec(checkpoint, arguments),
+        engine,
+        spec,
         videos,
         tiou_range(arguments.tiou),
         progress=progress_bar(len(videos.videos)),
     )
     figures = result.figures()
-    if arguments.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(f"{name:16} {100 * value:6.2f} %" for name, value in figures.items()))
+    print(json.dumps(figures) if arguments.json else _table(figures))
     if not given_options(arguments):  # as the model will be served, so an export carries them
-        kept = {f"{arguments.subset}.{name}": value for name, value in figures.items()}
-        spec = replace(checkpoint.spec, evaluation=checkpoint.spec.evaluation | kept)
-        save_checkpoint(replace(checkpoint, spec=spec), path)
+        save_checkpoint(_with_figures(checkpoint, arguments.subset, figures), path)
     if arguments.out:
         write_json(arguments.out / "figures.json", figures)
         write_detections(arguments.out / "predictions.json", result.segments, version=software())
+    if arguments.report:
+        _report(arguments, path, spec, videos, result, engine)
+
+
+def _table(figures: Mapping[str, float]) -> str:
+    return "\n".join(f"{name:16} {100 * value:6.2f} %" for name, value in figures.items())
+
+
+def _with_figures(checkpoint: Checkpoint, subset: str, figures: Mapping[str, float]) -> Checkpoint:
+    kept = {f"{subset}.{name}": value for name, value in figures.items()}
+    spec = checkpoint.spec
+    return replace(checkpoint, spec=replace(spec, evaluation=spec.evaluation | kept))
+
+
+def _report(
+    arguments: argparse.Namespace,
+    model: Path,
+    spec: ModelSpec,
+    videos: VideoSet,
+    result: Evaluation,
+    engine: TorchEngine,
+) -> None:
+    # matplotlib takes a second to import
+    from training.report.page import Subject, write_report
+
+    written = datetime.now(UTC)
+    subject = Subject(str(model), spec, videos, arguments.subset, software(), written)
+    write_report(arguments.report, subject, result, engine)

@@ -1,14 +1,17 @@
 """train a network from video-level labels; goes on where an earlier run stopped"""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 
 from model.localization import LocalizationConfig
-from training.commands.arguments import add_data, add_device, read_data, software, torch_device
+from training.commands.arguments import add_data, read_data, software
+from training.execution import Execution
 from training.losses import Objective
-from training.options import add_options, given_options
+from training.options import add_options, given_options, parse_options
 from training.presets import PRESETS, preset
 from training.recipe import Recipe
+from training.world import join_world
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,23 +27,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="validation",
         help="subset whose tags choose best.pt, where there is one; may be absent",
     )
-    add_device(parser)
-    add_options(parser, Recipe, Objective, LocalizationConfig)
+    add_options(parser, Execution, Recipe, Objective, LocalizationConfig)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs this command."""
     from training.loop import fit  # TensorBoard takes seconds to import; only this needs it
 
-    recipe = preset(arguments.preset).override(given_options(arguments))
+    given = given_options(arguments)
+    named = {field.name for field in fields(Execution)}
+    execution = parse_options(Execution(), {n: v for n, v in given.items() if n in named})
+    recipe = preset(arguments.preset).override({n: v for n, v in given.items() if n not in named})
     videos = read_data(arguments)
     has_validation = any(v.subset == arguments.validation_subset for v in videos.videos)
-    last = fit(
-        videos.subset(arguments.train_subset),
-        videos.subset(arguments.validation_subset) if has_validation else None,
-        recipe,
-        arguments.out,
-        device=torch_device(arguments.device),
-        software=software(),
-    )
-    print(f"{arguments.out}: {last.epoch} epochs, {len(last.spec.labels)} classes")
+    with join_world(execution.torch_device()) as world:
+        last = fit(
+            videos.subset(arguments.train_subset),
+            videos.subset(arguments.validation_subset) if has_validation else None,
+            recipe,
+            arguments.out,
+            execution=execution,
+            world=world,
+            software=software(),
+        )
+        if world.leads:
+            print(f"{arguments.out}: {last.epoch} epochs, {len(last.spec.labels)} classes")

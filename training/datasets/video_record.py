@@ -57,6 +57,23 @@ class VideoSet:
             raise DataError(f"{self.source}: no video in subset {name!r}; there are {there}")
         return replace(self, videos=videos)
 
+    def hold_out(self, share: float) -> "tuple[VideoSet, VideoSet]":
+        """Returns all but a share of the videos, and that share, taken evenly from every label.
+
+        Raises:
+            DataError: one of the two would be empty.
+        """
+        if not 0 < share < 1 or len(self.videos) * share < 1:
+            raise DataError(f"cannot hold out a share of {share} of {len(self.videos)} videos")
+        alike = sorted(self.videos, key=lambda video: (video.labels, video.id))
+        every = round(1 / share)
+        held = {video.id for video in alike[every // 2 :: every]}
+        kept = tuple(video for video in self.videos if video.id not in held)
+        out = tuple(video for video in self.videos if video.id in held)
+        if not (kept and out):
+            raise DataError(f"holding out {share} of {len(self.videos)} videos leaves none")
+        return replace(self, videos=kept), replace(self, videos=out)
+
     def labels_VC(self, classes: Sequence[str]) -> NDArray[np.float32]:
         """Returns 1 where a video (row) shows a class (column), 0 elsewhere."""
         rows = [[label in video.labels for label in classes] for video in self.videos]

@@ -1,0 +1,101 @@
+import torch
+from torch import Tensor
+
+from model.dropout import LEVELS, derive_keys, drop, random_bytes
+
+
+def make_keys(*numbers: int) -> Tensor:
+    return torch.tensor(numbers, dtype=torch.int32)
+
+
+def test_keys_decide_what_is_dropped() -> None:
+    """The same key drops the same places whatever the values and torch's seed; another, others."""
+    keys_N, shape = make_keys(3, 8, 3), (16, 50)
+    kept_NX = drop(torch.ones(3, *shape), keys_N, 0.5) != 0
+    torch.manual_seed(1)
+    again_NX = drop(torch.rand(3, *shape) + 1, keys_N, 0.5) != 0
+    assert (kept_NX == again_NX).all()
+    assert (kept_NX[0] == kept_NX[2]).all()
+    assert 0.4 < (kept_NX[0] == kept_NX[1]).double().mean() < 0.6
+
+
+def test_batched_equals_single() -> None:
+    """What else stands in a batch changes nothing, in the values or in their gradient."""
+    keys_N, values_NX = make_keys(-5, 0, 2**31 - 1), torch.randn(3, 7, 9, requires_grad=True)
+    dropped_NX = drop(values_NX, keys_N, 0.3)
+    (gradient_NX,) = torch.autograd.grad(dropped_NX.square().sum(), values_NX)
+    for row in range(3):
+        value_1X = values_NX[row : row + 1].detach().requires_grad_()
+        alone_1X = drop(value_1X, keys_N[row : row + 1], 0.3)
+        (alone_gradient_1X,) = torch.autograd.grad(alone_1X.square().sum(), value_1X)
+        assert (dropped_NX[row] == alone_1X[0]).all()
+        assert (gradient_NX[row] == alone_gradient_1X[0]).all()
+
+
+def test_bytes_are_uniform() -> None:
+    """Chi-squared over all values with one key, and over many keys at one place."""
+    long = random_bytes(make_keys(7), (2**18,))[0]
+    many = random_bytes(torch.arange(2**18, dtype=torch.int32), (1,))[:, 0]
+    for bytes_N in (long, many):
+        expected = len(bytes_N) / LEVELS
+        count_L = torch.bincount(bytes_N.int(), minlength=LEVELS)
+        chi_squared = ((count_L - expected) ** 2 / expected).sum().item()
+        assert 150 < chi_squared < 380  # 255 degrees of freedom: 255 +- 5.5 deviations
+
+
+def test_neighbours_are_independent() -> None:
+    """Masks are uncorrelated between places, and between keys, beside each other."""
+    keys_N = torch.arange(512, dtype=torch.int32)
+    centred_NX = random_bytes(keys_N, (512,)).double() - (LEVELS - 1) / 2
+    variance = (LEVELS**2 - 1) / 12
+    for step in (1, 2, 3, 4):
+        for pair_NX in (
+            centred_NX[:, step:] * centred_NX[:, :-step],
+            centred_NX[step:] * centred_NX[:-step],
+        ):
+            assert abs(pair_NX.mean().item() / variance) < 0.01  # 5 deviations of 1 / 512
+
+
+def test_share_is_dropped_and_the_mean_kept() -> None:
+    """About the share of all places is 0; the others are scaled so that the mean stays 1."""
+    for share in (0.1, 0.25, 0.5, 0.75):
+        dropped_NX = drop(torch.ones(4, 2**16), make_keys(1, 2, 3, 4), share)
+        assert abs((dropped_NX == 0).double().mean().item() - share) < 0.005
+        assert abs(dropped_NX.double().mean().item() - 1) < 0.02
+        assert len(dropped_NX.unique()) == 2
+
+
+def test_share_of_zero_changes_nothing() -> None:
+    """A share that rounds to no byte value gives the values themselves."""
+    values_NX = torch.randn(2, 5)
+    assert drop(values_NX, make_keys(1, 2), 0) is values_NX
+
+
+def test_share_close_to_one_keeps_something() -> None:
+    """A share that rounds to all byte values leaves one of them."""
+    dropped_NX = drop(torch.ones(1, 2**16), make_keys(1), 0.999)
+    assert dropped_NX.unique().tolist() == [0, LEVELS]
+
+
+def test_derived_keys_drop_independently() -> None:
+    """Numbered uses of one key, and equal uses of different keys, share no mask."""
+    keys_N = torch.arange(64, dtype=torch.int32)
+    derived_3N = torch.stack([keys_N, derive_keys(keys_N, 0), derive_keys(keys_N, 1)])
+    assert len(derived_3N.unique()) == derived_3N.numel()
+    first, second, third = random_bytes(derived_3N.flatten(), (4096,)).view(3, 64, 4096) >= 128
+    for one, other in ((first, second), (first, third), (second, third)):
+        assert abs((one == other).double().mean().item() - 0.5) < 0.005
+
+
+def test_derived_keys_take_a_number_each() -> None:
+    """A tensor of numbers derives what each of them derives alone."""
+    keys_N, number_N = make_keys(9, 9, 4), torch.tensor([0, 5, 5])
+    together_N = derive_keys(keys_N, number_N)
+    alone_N = [derive_keys(key, int(number)) for key, number in zip(keys_N, number_N, strict=True)]
+    assert together_N.tolist() == [key.item() for key in alone_N]
+
+
+def test_half_precision_stays_half_precision() -> None:
+    """Masks do not widen the values."""
+    values_NX = torch.ones(1, 64, dtype=torch.bfloat16)
+    assert drop(values_NX, make_keys(1), 0.5).dtype == torch.bfloat16

@@ -1,0 +1,141 @@
+"""However a run is computed, the same network comes out."""
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.errors import DeviceError, OptionError
+from training.checkpoint import LAST, Checkpoint, load_checkpoint
+from training.datasets.video_record import VideoSet
+from training.execution import Execution
+from training.loop import fit
+from training.presets import preset
+
+ROOT = Path(__file__).parents[2]
+SMALL = preset("demo").override({"hidden_width": 16, "snippets": 40, "epochs": 3, "batch_size": 10})
+
+
+def assert_same_network(one: Checkpoint, other: Checkpoint, *, tolerance: float) -> None:
+    for name, value in one.network_state.items():
+        torch.testing.assert_close(
+            value,
+            other.network_state[name],
+            atol=tolerance,
+            rtol=0,
+            msg=lambda m, n=name: f"{n}: {m}",
+        )
+
+
+@pytest.mark.parametrize("absence", ["own", "released"])
+def test_gradient_in_portions_equals_the_whole(
+    simulated: VideoSet, tmp_path: Path, absence: str
+) -> None:
+    """Accumulated over 3 + 3 + 3 + 1 videos, dropout included."""
+    training, recipe = simulated.subset("training"), SMALL.override({"absence": absence})
+    whole = fit(training, None, recipe, tmp_path / "whole")
+    parts = fit(training, None, recipe, tmp_path / "parts", execution=Execution(micro_batch_size=3))
+    assert_same_network(whole, parts, tolerance=2e-5)
+
+
+def test_processes_train_the_network_of_one(simulated: VideoSet, tmp_path: Path) -> None:
+    """`torchrun` with two and three gloo processes, steps of 10, 10 and 4 videos, dropout on.
+
+    Steps of which a process gets nothing are among them (24 = 23 + 1 at a batch size of 23).
+    """
+    training, validation = simulated.subset("training"), simulated.subset("validation")
+    for processes, batch_size in ((2, 10), (3, 23)):
+        recipe = replace(SMALL, batch_size=batch_size)
+        alone = fit(training, validation, recipe, tmp_path / f"alone_{processes}")
+        out = tmp_path / f"together_{processes}"
+        words = f"--hidden-width 16 --snippets 40 --epochs 3 --batch-size {batch_size}".split()
+        data = ["--data", str(Path(simulated.source).parent), "--out", str(out)]
+        subprocess.run(
+            [sys.executable, "-m", "torch.distributed.run", "--standalone",
+             f"--nproc-per-node={processes}", "-m", "training", "fit", "--preset", "demo",
+             "--device", "cpu", *data, *words],
+            cwd=ROOT, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        together = load_checkpoint(out)
+        assert together.epoch == 3
+        assert_same_network(alone, together, tolerance=2e-5)
+        assert together.best_score == pytest.approx(alone.best_score or 0, abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # in torch itself
+def test_compiled_step_trains_the_same_network(simulated: VideoSet, tmp_path: Path) -> None:
+    """Whatever the compiler fuses."""
+    training, recipe = simulated.subset("training"), replace(SMALL, epochs=1)
+    plain = fit(training, None, recipe, tmp_path / "plain")
+    compiled = fit(training, None, recipe, tmp_path / "c", execution=Execution(compile=True))
+    assert_same_network(plain, compiled, tolerance=2e-4)
+
+
+def test_unusable_choices_are_refused() -> None:
+    """With what was expected."""
+    with pytest.raises(OptionError, match="at least 1"):
+        Execution(micro_batch_size=0)
+    with pytest.raises(OptionError, match="at least 1"):
+        Execution(loader_threads=0)
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="no CUDA GPU"):
+            Execution(device="cuda").torch_device()
+
+
+def test_full_disk_ends_with_a_clear_error_and_an_intact_checkpoint(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """The run may write files of half the size that a checkpoint has."""
+    data = ["--data", str(Path(simulated.source).parent), "--validation-subset", "none"]
+    words = [sys.executable, "-m", "training", "fit", "--preset", "demo", "--device", "cpu",
+             "--snippets", "40", *data, "--out", str(tmp_path)]  # fmt: skip
+    small = [*words, "--hidden-width", "16"]
+    subprocess.run([*small, "--epochs", "2"], cwd=ROOT, check=True, capture_output=True)
+    before = (tmp_path / LAST).read_bytes()
+
+    def fill_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, len(before) // 2))
+
+    ended = subprocess.run(
+        [*small, "--epochs", "4"], cwd=ROOT, capture_output=True, text=True, preexec_fn=fill_disk
+    )
+    assert ended.returncode == 1
+    assert "error:" in ended.stderr
+    assert LAST in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert (tmp_path / LAST).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".partial"] == []
+    subprocess.run([*small, "--epochs", "4"], cwd=ROOT, check=True, capture_output=True)
+    assert load_checkpoint(tmp_path).epoch == 4
+
+
+def test_feature_file_that_vanishes_leaves_the_last_epoch(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """Read from disk while training; the file is named, and the run goes on once it is back."""
+    folder = tmp_path / "data"
+    shutil.copytree(Path(simulated.source).parent, folder)
+    words = [sys.executable, "-m", "training", "fit", "--preset", "demo", "--device", "cpu",
+             "--hidden-width", "16", "--snippets", "40", "--data", str(folder),
+             "--feature-memory-gib", "0", "--out", str(tmp_path / "run")]  # fmt: skip
+    subprocess.run([*words, "--epochs", "2"], cwd=ROOT, check=True, capture_output=True)
+    path = sorted((folder / "features").glob("training_*.npy"))[0]
+    content = np.load(path)
+    np.save(path, np.full_like(content, np.nan))
+    ended = subprocess.run([*words, "--epochs", "4"], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert path.stem in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert load_checkpoint(tmp_path / "run").epoch == 2
+    np.save(path, content)
+    subprocess.run([*words, "--epochs", "4"], cwd=ROOT, check=True, capture_output=True)
+    assert load_checkpoint(tmp_path / "run").epoch == 4

@@ -150,8 +150,8 @@ class _Trainer:
             weight_C = balancing_weights(self.labels_VC, activation).to(self.device)
         step: Any = _Step(network, self.recipe, weight_C)
         if self.world.size > 1:
-            # Variants without one of the streams leave some parameters alone.
-            step = DistributedDataParallel(step, find_unused_parameters=True)
+            idle = not self.recipe.objective.classifies_aggregated  # the transition has no gradient
+            step = DistributedDataParallel(step, find_unused_parameters=idle)
         return torch.compile(step) if self.execution.compile else step
 
     @property

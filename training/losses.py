@@ -35,6 +35,11 @@ class Objective:
     class_weights: ClassWeights = "equal"
     """Weight of a class in L_cls: `equal`, or `balanced`, the larger the fewer videos show it."""
 
+    @property
+    def classifies_aggregated(self) -> bool:
+        """Whether a term needs the post-classification stream."""
+        return bool(self.post or self.alpha or self.beta)
+
     def scores(
         self,
         network: Ecm,
@@ -45,7 +50,7 @@ class Objective:
         """Returns the logits that the weighted terms need; `keys_B` choose what is dropped."""
         cas_BTC = network(features_BTD, keys_B=keys_B)
         pre_BC = topk_mean(cas_BTC, self.topk_ratio)
-        if not (self.post or self.alpha or self.beta):
+        if not self.classifies_aggregated:
             return StreamScores(cas_BTC, pre_BC, None, None)
         weights_BTC = network.action_weights(cas_BTC)
         post_BC = network.classify_aggregated(features_BTD, weights_BTC, keys_B)

@@ -46,16 +46,19 @@ def test_gradient_in_portions_equals_the_whole(
 
 
 def test_processes_train_the_network_of_one(simulated: VideoSet, tmp_path: Path) -> None:
-    """`torchrun` with two and three gloo processes, steps of 10, 10 and 4 videos, dropout on.
+    """`torchrun` with two and three gloo processes, dropout on.
 
-    Steps of which a process gets nothing are among them (24 = 23 + 1 at a batch size of 23).
+    Steps of which a process gets nothing are among them (24 = 23 + 1 at a batch size of 23), and a
+    variant in which parameters get no gradient.
     """
     training, validation = simulated.subset("training"), simulated.subset("validation")
-    for processes, batch_size in ((2, 10), (3, 23)):
-        recipe = replace(SMALL, batch_size=batch_size)
+    one_stream = {"post": 0.0, "alpha": 0.0, "beta": 0.0}
+    for processes, batch_size, terms in ((2, 10, {}), (3, 23, one_stream)):
+        recipe = SMALL.override({"batch_size": batch_size, **terms})
         alone = fit(training, validation, recipe, tmp_path / f"alone_{processes}")
         out = tmp_path / f"together_{processes}"
         words = f"--hidden-width 16 --snippets 40 --epochs 3 --batch-size {batch_size}".split()
+        words += [word for name in terms for word in (f"--{name}", "0")]
         data = ["--data", str(Path(simulated.source).parent), "--out", str(out)]
         subprocess.run(
             [sys.executable, "-m", "torch.distributed.run", "--standalone",

@@ -6,10 +6,10 @@ PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint serve benchmark clean
+.PHONY: help demo test test-slow lint serve benchmark benchmark-training clean
 
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12, say" if sys.version_info < (3, 11) else 0)'
@@ -38,6 +38,10 @@ serve: $(VENV)/ready ## serve ./models on PORT (8000)
 benchmark: $(VENV)/ready ## measure localization and the metric
 	$(BIN)/python benchmarks/localization.py
 	$(BIN)/python benchmarks/metric.py --loops
+
+benchmark-training: $(VENV)/ready ## measure the training step, its time and memory; takes minutes
+	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python benchmarks/training_step.py --memory
 
 clean: ## remove what `make demo` and the tests left; the environment stays
 	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

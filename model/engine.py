@@ -47,7 +47,7 @@ class OnnxEngine:
             SpecError: it carries no spec, or one that contradicts it.
             DeviceError: CUDA is required and not available.
         """
-        self._session = _open(content, config or EngineConfig())
+        self._session = open_session(content, config or EngineConfig())
         self.spec = _spec(self._session)
         self.device: Literal["cpu", "cuda"] = _device(self._session)
 
@@ -66,7 +66,13 @@ class OnnxEngine:
         return np.asarray(cas_BTC)
 
 
-def _open(content: bytes, config: EngineConfig) -> onnxruntime.InferenceSession:
+def open_session(content: bytes, config: EngineConfig) -> onnxruntime.InferenceSession:
+    """Returns any network, loaded from the bytes of its ONNX file.
+
+    Raises:
+        ModelError: the bytes are no ONNX network.
+        DeviceError: CUDA is required and not available.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = config.threads
     # Spinning threads of one session take the cores from the others and from the event loop.

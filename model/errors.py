@@ -3,6 +3,7 @@
 LocalizerError
 ├── InputError (ValueError)          what the caller handed in cannot be used
 │   ├── FeatureError                 features: shape, dtype, values
+│   ├── VideoError                   a video file: what it is, what is in it, its size
 │   ├── OptionError                  an option: name or range
 │   └── DataError                    a data set's files or annotations
 ├── ModelError (ValueError)          a model's file cannot be used
@@ -25,6 +26,10 @@ class InputError(LocalizerError, ValueError):
 
 class FeatureError(InputError):
     """Features have the wrong shape, dtype or values."""
+
+
+class VideoError(InputError):
+    """A video file cannot be decoded, or is larger than what is allowed."""
 
 
 class OptionError(InputError):

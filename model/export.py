@@ -2,10 +2,13 @@
 
 import logging
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.errors import ModelError
@@ -15,7 +18,7 @@ from model.spec import METADATA_KEY, ModelSpec
 OPSET = 18
 TOLERANCE = 1e-4
 """Largest difference between torch and onnxruntime that an export may show, relative to the
-largest logit."""
+largest value."""
 
 
 def write_onnx(network: Ecm, spec: ModelSpec, path: Path) -> None:
@@ -27,24 +30,52 @@ def write_onnx(network: Ecm, spec: ModelSpec, path: Path) -> None:
         ModelError: onnxruntime computes something else than torch.
     """
     network = network.cpu().eval()
-    example = torch.zeros(2, 8, spec.feature_dim), torch.tensor([8, 5])
+    save_onnx(
+        network,
+        (torch.zeros(2, 8, spec.feature_dim), torch.tensor([8, 5])),
+        path,
+        names=([FEATURES, LENGTHS], [CAS]),
+        free=({0: "batch", 1: "snippets"}, {0: "batch"}),
+        metadata={METADATA_KEY: spec.to_json()},
+    )
+    _compare(network, path)
+
+
+def save_onnx(
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    *,
+    names: tuple[list[str], list[str]],
+    free: tuple[dict[int, str], ...],
+    metadata: Mapping[str, str],
+) -> None:
+    """Writes any network's forward as one ONNX file.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+        example: its inputs.
+        path: of the file.
+        names: of its inputs and outputs.
+        free: the axes of each input that may have any length, with a name each.
+        metadata: what the file is to hold beside the network.
+    """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
             network,
             example,
-            input_names=[FEATURES, LENGTHS],
-            output_names=[CAS],
-            dynamic_shapes=({0: "batch", 1: "snippets"}, {0: "batch"}),
+            input_names=names[0],
+            output_names=names[1],
+            dynamic_shapes=free,
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
         )
     assert program is not None
-    program.model.metadata_props[METADATA_KEY] = spec.to_json()
+    program.model.metadata_props.update(metadata)
     program.save(str(path), external_data=False)
-    _compare(network, path)
 
 
 def _compare(network: Ecm, path: Path) -> None:
@@ -56,6 +87,15 @@ def _compare(network: Ecm, path: Path) -> None:
     got_BTC = engine.cas_batch(features_BTD, lengths_B)
     with torch.inference_mode():
         expected_BTC = network(torch.from_numpy(features_BTD), torch.from_numpy(lengths_B)).numpy()
-    difference = float(np.abs(got_BTC - expected_BTC).max())
-    if not difference <= TOLERANCE * max(1.0, float(np.abs(expected_BTC).max())):
+    check_equal(got_BTC, expected_BTC, path)
+
+
+def check_equal(got: NDArray[np.float32], expected: NDArray[np.float32], path: Path) -> None:
+    """Holds what onnxruntime gives against what torch does.
+
+    Raises:
+        ModelError: they differ by more than `TOLERANCE`, or are not finite.
+    """
+    difference = float(np.abs(got - expected).max())
+    if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise ModelError(f"{path}: onnxruntime and torch differ by {difference:.2g}")

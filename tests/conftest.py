@@ -3,10 +3,12 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -153,3 +155,53 @@ def checkpoint(network: Ecm, spec: ModelSpec) -> Checkpoint:
     """An untrained checkpoint."""
     recipe = preset("demo").override({"snippets": 16})
     return Checkpoint(spec, recipe, network.config, network.state_dict(), {}, epoch=0)
+
+
+Film: TypeAlias = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def film() -> Film:
+    """Makes small videos whose frames tell their number; see `_film`."""
+    return _film
+
+
+def _film(
+    path: Path,
+    stamps_s: Iterable[float],
+    *,
+    size: tuple[int, int] = (64, 48),
+    codec: str = "libx264",
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+    sound_s: float = 0.0,
+) -> Path:
+    """Writes a video with a frame at each stamp, its number in eight bars, black 0 and white 1.
+
+    With `sound_s`, the first stream is a sound of that length which starts at 0.
+    """
+    with av.open(str(path), "w", options=container_options or {}) as container:
+        sound = container.add_stream("aac", rate=16000) if sound_s else None
+        video = container.add_stream(codec, rate=25, options=options or {})
+        video.width, video.height = size
+        video.pix_fmt = "yuv420p"
+        ticks = 25 if path.suffix == ".avi" else 50_000
+        video.codec_context.time_base = Fraction(1, ticks)
+        if sound is not None:
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, int(16000 * sound_s)), np.float32),
+                                                 format="fltp", layout="mono")  # fmt: skip
+            silence.sample_rate, silence.pts = 16000, 0
+            container.mux(sound.encode(silence))
+            container.mux(sound.encode())
+        for number, stamp_s in enumerate(stamps_s):
+            frame = av.VideoFrame.from_ndarray(_bars(number, *size), format="rgb24")
+            frame.pts, frame.time_base = round(stamp_s * ticks), Fraction(1, ticks)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+    return path
+
+
+def _bars(number: int, width: int, height: int) -> np.ndarray:
+    bar_W = np.minimum(np.arange(width) * 8 // width, 7)
+    row_WC = np.repeat(((number >> bar_W) & 1) * 255, 3).reshape(width, 3)
+    return np.ascontiguousarray(np.broadcast_to(row_WC.astype(np.uint8), (height, width, 3)))

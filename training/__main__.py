@@ -13,6 +13,8 @@ from training.commands import (
     convert,
     evaluate,
     export,
+    export_extractor,
+    extract,
     fit,
     import_released,
     localize,
@@ -23,9 +25,11 @@ from training.commands import (
 )
 
 _COMMANDS = {
+    "extract": extract,
     "fit": fit,
     "evaluate": evaluate,
     "export": export,
+    "export-extractor": export_extractor,
     "localize": localize,
     "plot": plot,
     "score": score,

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model.errors import DataError
 from model.features import check_features
 from model.localizer import CasEngine, LocalizedVideo, localize_video
 from model.network import Ecm
 from model.segments import Segment
-from model.spec import ModelSpec
+from model.spec import Extractor, ModelSpec
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.metrics import (
     DetectionScore,
@@ -79,6 +80,20 @@ def predict(engine: CasEngine, spec: ModelSpec, videos: Sequence[VideoRecord]) -
         yield video, localize_video(engine, features_TD, spec, duration_s=video.duration_s)
 
 
+def require_extractor(spec: ModelSpec, videos: VideoSet) -> None:
+    """Checks that videos have features of the kind that a model learned from, if both are known.
+
+    Raises:
+        DataError: they were made by another extractor.
+    """
+    unknown = Extractor()
+    if unknown not in (spec.extractor, videos.extractor) and spec.extractor != videos.extractor:
+        raise DataError(
+            f"the model learned from features of {spec.extractor.name!r}, those of "
+            f"{videos.source} are of {videos.extractor.name!r}; extract them with the same"
+        )
+
+
 def evaluate(
     engine: CasEngine,
     spec: ModelSpec,
@@ -97,8 +112,9 @@ def evaluate(
         progress: wraps the iteration over the videos, to show a bar.
 
     Raises:
-        DataError: no video has a timed instance.
+        DataError: no video has a timed instance, or the features are of another extractor.
     """
+    require_extractor(spec, videos)
     truth: dict[str, Sequence[Segment]] = {video.id: video.instances for video in videos.videos}
     found: dict[str, Sequence[Segment]] = {}
     scores_VC = []

@@ -53,10 +53,10 @@ class Objective:
         if not self.classifies_aggregated:
             return StreamScores(cas_BTC, pre_BC, None, None)
         weights_BTC = network.action_weights(cas_BTC)
-        post_BC = network.classify_aggregated(features_BTD, weights_BTC, keys_B)
         if not self.beta:
+            post_BC = network.classify_aggregated(features_BTD, weights_BTC, keys_B)
             return StreamScores(cas_BTC, pre_BC, post_BC, None)
-        absence_BC = network.absence_logits(
+        post_BC, absence_BC = network.post_logits(
             features_BTD, weights_BTC, labels_BC, self.absence, keys_B
         )
         return StreamScores(cas_BTC, pre_BC, post_BC, absence_BC)

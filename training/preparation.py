@@ -97,6 +97,7 @@ def describe(training: VideoSet, recipe: Recipe, software: str) -> ModelSpec:
         activation=recipe.objective.activation,
         sampling=recipe.sampling,
         snippet_s=middle_s if agree else None,
+        extractor=training.extractor,
         localization=recipe.localization,
         provenance=Provenance(
             software=software,

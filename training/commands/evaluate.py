@@ -16,6 +16,7 @@ from training.commands.arguments import (
     add_reading,
     add_tiou,
     chosen_spec,
+    figure_table,
     progress_bar,
     read_data,
     software,
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
         progress=progress_bar(len(videos.videos)),
     )
     figures = result.figures()
-    print(json.dumps(figures) if arguments.json else _table(figures))
+    print(json.dumps(figures) if arguments.json else figure_table(figures))
     if not given_options(arguments):  # as the model will be served, so an export carries them
         save_checkpoint(_with_figures(checkpoint, arguments.subset, figures), path)
     if arguments.out:
@@ -66,10 +67,6 @@ def run(arguments: argparse.Namespace) -> None:
         write_detections(arguments.out / "predictions.json", result.segments, version=software())
     if arguments.report:
         _report(arguments, path, spec, videos, result, engine)
-
-
-def _table(figures: Mapping[str, float]) -> str:
-    return "\n".join(f"{name:16} {100 * value:6.2f} %" for name, value in figures.items())
 
 
 def _with_figures(checkpoint: Checkpoint, subset: str, figures: Mapping[str, float]) -> Checkpoint:

@@ -5,9 +5,17 @@ from dataclasses import fields
 from pathlib import Path
 
 from model.localization import LocalizationConfig
-from training.commands.arguments import add_data, read_data, software
+from training.commands.arguments import (
+    add_data,
+    figure_table,
+    read_data,
+    software,
+    torch_engine,
+)
+from training.evaluation import evaluate
 from training.execution import Execution
 from training.losses import Objective
+from training.metrics import tiou_range
 from training.options import add_options, given_options, parse_options
 from training.presets import PRESETS, preset
 from training.recipe import Recipe
@@ -40,10 +48,11 @@ def run(arguments: argparse.Namespace) -> None:
     recipe = preset(arguments.preset).override({n: v for n, v in given.items() if n not in named})
     videos = read_data(arguments)
     has_validation = any(v.subset == arguments.validation_subset for v in videos.videos)
+    validation = videos.subset(arguments.validation_subset) if has_validation else None
     with join_world(execution.torch_device()) as world:
         last = fit(
             videos.subset(arguments.train_subset),
-            videos.subset(arguments.validation_subset) if has_validation else None,
+            validation,
             recipe,
             arguments.out,
             execution=execution,
@@ -52,3 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
         if world.leads:
             print(f"{arguments.out}: {last.epoch} epochs, {len(last.spec.labels)} classes")
+        if world.leads and validation and any(video.instances for video in validation.videos):
+            engine = torch_engine(last, execution.device)
+            result = evaluate(engine, last.spec, validation, tiou_range("0.1:0.7:0.1"))
+            print(f"last epoch on {arguments.validation_subset}:\n{figure_table(result.figures())}")

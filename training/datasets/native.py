@@ -1,11 +1,15 @@
 """The native layout: annotations.json in ActivityNet's format and features/ID.npy, (T, D)."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from model.errors import DataError
-from training.datasets.annotations import all_labels, read_annotations, video_set
+from model.spec import Extractor
+from training.datasets.annotations import Annotation, all_labels, read_annotations, video_set
 from training.datasets.feature_files import NpyFile
-from training.datasets.video_record import VideoSet
+from training.datasets.video_record import VideoRecord, VideoSet
+from training.extraction import known_origin
 
 EXPECTED = "annotations.json and features/ID.npy"
 ANNOTATIONS, FEATURES = "annotations.json", "features"
@@ -31,12 +35,53 @@ def read_native(annotations: Path, features: Path) -> VideoSet:
     """
     if not features.is_dir():
         raise DataError(f"no feature folder {features}; expected a folder of ID.npy files")
-    named = read_annotations(annotations)
-    paths = {annotation.id: features / f"{annotation.id}.npy" for annotation in named}
-    return video_set(
-        [video.record(NpyFile(paths[video.id])) for video in named if paths[video.id].is_file()],
+    return with_features(read_annotations(annotations), features, source=annotations)
+
+
+def with_features(
+    named: Sequence[Annotation], features: Path, *, source: Path, snippet_s: float | None = None
+) -> VideoSet:
+    """Returns videos with their features from a folder of ID.npy files.
+
+    Args:
+        named: the videos.
+        features: the folder. Where extraction left notes of what made them, the set says it.
+        source: where the videos were named, for messages.
+        snippet_s: seconds a snippet, for videos whose length is not annotated.
+
+    Raises:
+        DataError: no video has features, or not all were made by the same extractor.
+    """
+    paths = {video.id: features / f"{video.id}.npy" for video in named}
+    there = [video for video in named if paths[video.id].is_file()]
+    videos = video_set(
+        [_record(video, NpyFile(paths[video.id]), snippet_s) for video in there],
         [video.id for video in named if not paths[video.id].is_file()],
         all_labels(named),
-        source=annotations,
+        source=source,
         expected=f"{features}/ID.npy",
     )
+    return replace(videos, extractor=recorded_extractor(features, [video.id for video in there]))
+
+
+def _record(video: Annotation, source: NpyFile, snippet_s: float | None) -> VideoRecord:
+    if video.duration_s or snippet_s is None:
+        return video.record(source)
+    return video.record(source, duration_s=source.load().shape[0] * snippet_s)
+
+
+def recorded_extractor(features: Path, ids: Sequence[str]) -> Extractor:
+    """Returns what made the features of some videos, as extraction noted it beside them.
+
+    Raises:
+        DataError: different extractors did.
+    """
+    origins = [known_origin(features, id_) for id_ in ids]
+    known = {(origin.extractor, origin.extractor_sha256) for origin in origins if origin}
+    if len(known) > 1 or (known and None in origins):
+        names = sorted({origin.extractor if origin else "an unknown one" for origin in origins})
+        raise DataError(
+            f"{features}: features of different extractors, {', '.join(names)}; "
+            "extract all videos with one"
+        )
+    return Extractor(*known.pop()) if known else Extractor()

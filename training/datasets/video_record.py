@@ -1,7 +1,7 @@
 """What every data set, in whatever layout, is read into."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from model.errors import DataError
 from model.segments import Segment
+from model.spec import Extractor
 from training.datasets.feature_files import FeatureSource
 
 
@@ -44,6 +45,8 @@ class VideoSet:
     """All labels, sorted; this order is that of the network's output."""
     source: str
     """Where it was read from, for people."""
+    extractor: Extractor = field(default_factory=Extractor)
+    """What made the features, where that is recorded beside them."""
 
     def subset(self, name: str) -> "VideoSet":
         """Returns the videos of one subset with the classes of all.

@@ -1,0 +1,128 @@
+"""Frames a second of decoding, of optical flow and of the `motion` extractor, on one video.
+
+    python benchmarks/extraction.py VIDEO [VIDEO ...]
+    python benchmarks/extraction.py            (writes a video of moving noise and takes that)
+
+Rates count frames of the video at the extractor's 25 a second; the real-time factor is how many
+seconds of video a second of computing gets through. Medians of several runs, all in one process.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from model.flow import DenseFlow, FlowMethod, to_grey
+from model.motion import MotionExtractor
+from model.video import probe, read_snippets
+from training.extraction import extract
+
+TVL1_PAIRS = 4
+"""TV-L1 takes about a second a pair at 340 x 256, so few are timed."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("videos", type=Path, nargs="*")
+    parser.add_argument("--repeats", type=int, default=3, help="timed runs; the median counts")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        videos = arguments.videos or [moving_noise(Path(folder) / "noise.mp4", seconds=30)]
+        for video in videos:
+            info = probe(video)
+            print(f"{video.name}: {info.codec}, {info.width} x {info.height}, {info.fps:g} fps")
+            for name, rate in rates(video, arguments.repeats):
+                print(f"  {name:42} {rate:8.1f} frames/s {rate / 25:8.2f} x real time", flush=True)
+        rate = together(videos, Path(folder) / "features", arguments.workers)
+        print(f"extract, {arguments.workers} workers, each video {COPIES} times, with hashing and "
+              f"writing: {rate:.0f} frames/s, {rate / 25:.0f} x real time")  # fmt: skip
+
+
+def rates(video: Path, repeats: int) -> Iterator[tuple[str, float]]:
+    motion = MotionExtractor()
+
+    def snippets(short_side: int, threads: int) -> Iterator[np.ndarray]:
+        return read_snippets(
+            video, rate_fps=25, snippet_frames=16, short_side=short_side, threads=threads
+        )
+
+    def decode(short_side: int, threads: int) -> int:
+        return 16 * sum(1 for _ in snippets(short_side, threads))
+
+    for short_side in (motion.short_side, 256):
+        for threads in (1, 0):
+            name = f"decode to {short_side}, {'one thread' if threads else 'threads as cores'}"
+            yield name, rate(lambda s=short_side, t=threads: decode(s, t), repeats)
+    some = [snippet for snippet, _ in zip(snippets(motion.short_side, 0), range(40), strict=False)]
+    yield from flow_rates(to_grey(some[len(some) // 2]), "at 128", repeats)
+    large = list(zip(snippets(256, 0), range(4), strict=False))[-1][0]
+    yield from flow_rates(to_grey(large), "at 256", repeats)
+    yield (
+        "motion, decoded snippets, one thread",
+        rate(lambda: 16 * len(list(motion.features(some))), repeats),
+    )
+    yield (
+        "motion with decoding, one thread",
+        rate(lambda: 16 * len(list(motion.features(snippets(motion.short_side, 1)))), repeats),
+    )
+
+
+def flow_rates(grey_FHW: np.ndarray, size: str, repeats: int) -> Iterator[tuple[str, float]]:
+    methods: tuple[FlowMethod, ...] = ("dis", "tvl1")
+    for method in methods:
+        for threads in (1, os.cpu_count() or 1):
+            flow = DenseFlow(method, threads=threads)
+            frames_FHW = grey_FHW if method == "dis" else grey_FHW[: TVL1_PAIRS + 1]
+            yield (
+                f"flow {method} {size}, {threads} thread{'s' * (threads > 1)}",
+                rate(lambda f=flow, x=frames_FHW: len(f(x)), repeats if method == "dis" else 1),
+            )
+
+
+def rate(work: Callable[[], int], repeats: int) -> float:
+    """Returns the median of frames a second; `work` returns how many frames it did."""
+    rates = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        frames = work()
+        rates.append(frames / (time.perf_counter() - start))
+    return float(np.median(rates))
+
+
+def together(videos: list[Path], out: Path, workers: int) -> float:
+    """Returns frames a second of a whole extraction, its workers' start included."""
+    copies = {f"{n}-{video.stem}": video for n in range(COPIES) for video in videos}
+    start = time.perf_counter()
+    outcomes = list(extract(copies, out, extractor="motion", workers=workers))
+    return 16 * sum(outcome.snippets for outcome in outcomes) / (time.perf_counter() - start)
+
+
+def moving_noise(path: Path, *, seconds: int) -> Path:
+    """Writes a video of 340 x 256 at 25 fps in which a smooth texture moves."""
+    noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
+    texture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 4), None, 0, 255, cv2.NORM_MINMAX)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 340, 256, "yuv420p"
+        for number in range(25 * seconds):
+            x, y = (round(60 * (1 + np.sin(number / period))) for period in (9, 13))
+            picture = np.ascontiguousarray(texture[y : y + 256, x : x + 340])
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+    return path
+
+
+COPIES = 4
+
+if __name__ == "__main__":
+    main()

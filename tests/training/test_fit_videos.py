@@ -1,0 +1,126 @@
+"""From video files and a table of tags to a trained network, by one command."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.__main__ import main
+from training.checkpoint import load_checkpoint
+
+SMALL = ["--epochs", "2", "--hidden-width", "8", "--snippets", "8", "--device", "cpu"]
+
+
+@pytest.fixture
+def videos(tmp_path: Path, film: Callable[..., Path]) -> Path:
+    """Three short videos and one that is none, with tags."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name, rate in (("run", 25), ("jump", 12.5), ("still", 100)):
+        film(folder / f"{name}.mp4", [n / rate for n in range(int(4 * rate))])
+    (folder / "broken.mp4").write_text("no video")
+    rows = ["video,label", "run.mp4,Run", "jump.mp4,Jump", "still.mp4,", "broken.mp4,Run"]
+    (tmp_path / "tags.csv").write_text("\n".join(rows))
+    return folder
+
+
+def fit(videos: Path, *more: str) -> int:
+    tags = ["--tags", str(videos.parent / "tags.csv"), "--activation", "sigmoid"]
+    out = ["--out", str(videos.parent / "run")]
+    return main(["fit", "--videos", str(videos), *tags, *out, *SMALL, *more])
+
+
+def test_videos_and_tags_make_a_network(videos: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It knows its extractor and clock; a file that is no video costs nothing but itself."""
+    assert fit(videos) == 0
+    spec = load_checkpoint(videos.parent / "run").spec
+    assert spec.labels == ("Jump", "Run")
+    assert spec.extractor.name.startswith("motion")
+    assert spec.snippet_s == pytest.approx(16 / 25)
+    assert spec.provenance.training_videos == 3
+    assert "broken.mp4" in caplog.text
+    features = videos.parent / "videos.motion"
+    assert len(np.load(features / "run.npy")) == 6
+
+
+def test_features_are_made_once(videos: Path) -> None:
+    """A second call reads them, wherever they were asked to be."""
+    features = videos.parent / "elsewhere"
+    assert fit(videos, "--features", str(features)) == 0
+    made = {path: path.stat().st_mtime_ns for path in features.iterdir()}
+    assert fit(videos, "--features", str(features), "--epochs", "3") == 0
+    assert {path: path.stat().st_mtime_ns for path in features.iterdir()} == made
+
+
+def test_time_stamps_end_with_figures(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where validation videos have some, in ActivityNet's format."""
+    shown = [{"label": "Run", "segment": [1.0, 2.0]}]
+    database = {
+        "run": {"subset": "training", "annotations": [{"label": "Run"}]},
+        "jump": {"subset": "validation", "annotations": shown},
+    }
+    path = videos.parent / "annotations.json"
+    path.write_text(json.dumps({"database": database}))
+    out = ["--out", str(videos.parent / "run")]
+    given = ["--videos", str(videos), "--annotations", str(path), *out]
+    assert main(["fit", *given, *SMALL]) == 0
+    assert "mAP@0.5" in capsys.readouterr().out
+
+
+def test_features_of_another_extractor_are_refused(
+    videos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model never reads features that it did not learn from, where both are known."""
+    assert fit(videos) == 0
+    features = videos.parent / "videos.motion"
+    for origin in features.glob("*.json"):
+        origin.write_text(json.dumps(json.loads(origin.read_text()) | {"extractor": "other"}))
+    database = {
+        "run": {
+            "subset": "validation",
+            "duration": 4.0,
+            "annotations": [{"label": "Run", "segment": [1.0, 2.0]}],
+        }
+    }
+    path = videos.parent / "annotations.json"
+    path.write_text(json.dumps({"database": database}))
+    run = str(videos.parent / "run")
+    given = ["--annotations", str(path), "--features", str(features)]
+    assert main(["evaluate", run, *given]) == 1
+    assert "'motion" in (told := capsys.readouterr().err)
+    assert "'other'" in told
+    one = next(features.glob("*.json"))
+    one.write_text(json.dumps(json.loads(one.read_text()) | {"extractor": "third"}))
+    for id_ in ("jump", "still"):
+        database[id_] = database["run"]
+    path.write_text(json.dumps({"database": database}))
+    assert main(["evaluate", run, *given]) == 1
+    assert "different extractors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "expected --data DIR"),
+        (["--videos", "v"], "expected --data DIR"),
+        (["--tags", "t.csv", "--features", "f"], "expected --data DIR"),
+        (["--videos", "v", "--tags", "absent.csv"], "no file of tags absent.csv"),
+    ],
+)
+def test_incomplete_arguments_say_what_is_expected(
+    given: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one sentence."""
+    assert main(["fit", *given, "--out", str(tmp_path)]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_tags_that_name_no_video_are_refused(
+    videos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the name of one that is there."""
+    (videos.parent / "tags.csv").write_text("video,label\nother.mp4,Run\n")
+    assert fit(videos) == 1
+    assert "names none of the 4 videos" in capsys.readouterr().err

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from model.errors import DataError
+from training.datasets.tags import read_tags
+
+
+def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / "tags.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_rows_of_a_video_are_its_labels(tmp_path: Path, encoding: str, line_end: str) -> None:
+    """In any spreadsheet's dialect; an empty label is none, an ending of a video does not count."""
+    lines = [
+        "video,label",
+        "b.mp4,Run",
+        'a.b.mkv,"Jump, high"',
+        "b.MP4, Jump",
+        "c,",
+        "sub/d.avi,Run",
+    ]
+    videos = read_tags(write(tmp_path, line_end.join(lines), encoding))
+    assert [(video.id, video.labels, video.subset) for video in videos] == [
+        ("b", ("Jump", "Run"), "training"),
+        ("a.b", ("Jump, high",), "training"),
+        ("c", (), "training"),
+        ("sub/d", ("Run",), "training"),
+    ]
+
+
+def test_subset_may_be_said(tmp_path: Path) -> None:
+    """With the names that other data sets use; further columns are not looked at."""
+    videos = read_tags(
+        write(tmp_path, "who,subset,label,video\nI,val,Run,a\nI,,Run,b\nI,test,,c\n")
+    )
+    assert [video.subset for video in videos] == ["validation", "training", "test"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "found nothing"),
+        ("video,label\n", "expected rows"),
+        ("clip,action\na,Run\n", "found clip, action"),
+        ("video,label\n,Run\n", "line 2.*name of a video"),
+        ("video,label\n../a.mp4,Run\n", "line 2.*name of a video"),
+        ("video,label\n/a.mp4,Run\n", "line 2.*name of a video"),
+        ("video,label,subset\na,Run,training\na,Run,test\n", "line 3.*'training' above"),
+    ],
+)
+def test_unusable_rows_are_named(tmp_path: Path, text: str, message: str) -> None:
+    """By their line."""
+    with pytest.raises(DataError, match=message):
+        read_tags(write(tmp_path, text))
+
+
+def test_file_that_is_no_table_is_named(tmp_path: Path) -> None:
+    """Absent, a folder, or no text."""
+    for path in (tmp_path / "none.csv", tmp_path, write(tmp_path, "vidéo", "latin-1")):
+        with pytest.raises(DataError, match=str(path)):
+            read_tags(path)

@@ -1,0 +1,75 @@
+"""write the two-stream I3D to one ONNX file, from its public checkpoints"""
+
+import argparse
+import hashlib
+import tempfile
+from pathlib import Path
+
+from model.backbone_spec import i3d_spec
+from model.errors import ModelError, ModelNotFoundError
+from model.i3d import FLOW_CHANNELS, RGB_CHANNELS, I3d, TwoStreamI3d, i3d_from_state
+from training.checkpoint import read_tensors
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds this command's arguments."""
+    where = "docs/extractors.md says where it is found"
+    parser.add_argument("--rgb", type=Path, required=True, help=f"rgb_imagenet.pt; {where}")
+    parser.add_argument("--flow", type=Path, required=True, help=f"flow_imagenet.pt; {where}")
+    parser.add_argument("--out", type=Path, required=True, help="the ONNX file to write")
+    parser.add_argument(
+        "--crop",
+        choices=("centre", "ten"),
+        default="centre",
+        help="the centre of a frame, or the mean of ten crops, ten times as slow",
+    )
+    parser.add_argument(
+        "--flow-method",
+        choices=("tvl1", "dis"),
+        default="tvl1",
+        help="optical flow: TV-L1, on which the public weights were trained, or the fast DIS",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs this command."""
+    network = TwoStreamI3d(
+        read_stream(arguments.rgb, channels=RGB_CHANNELS),
+        read_stream(arguments.flow, channels=FLOW_CHANNELS),
+    )
+    spec = i3d_spec(
+        crop=arguments.crop,
+        flow=arguments.flow_method,
+        weights={"rgb": _sha256(arguments.rgb), "flow": _sha256(arguments.flow)},
+    )
+    from model.backbone_export import write_backbone  # torch's exporter takes seconds to import
+
+    out: Path = arguments.out
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=out.parent) as partial:
+        write_backbone(network, spec, Path(partial) / out.name)
+        (Path(partial) / out.name).replace(out)
+    print(f"{out} {spec.id} sha256 {_sha256(out)}")
+
+
+def read_stream(path: Path, *, channels: int) -> I3d:
+    """Returns one stream of I3D with the weights of a checkpoint.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        ModelError: it is no file of plain tensors, or not of this stream of I3D.
+    """
+    if not path.is_file():
+        raise ModelNotFoundError(
+            f"no checkpoint {path}; expected rgb_imagenet.pt and flow_imagenet.pt of the public "
+            "PyTorch I3D: docs/extractors.md says where they are found"
+        )
+    try:
+        return i3d_from_state(read_tensors(path), channels=channels)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,70 @@
+"""compute the features of a folder of videos; goes on where an earlier run stopped"""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from model.errors import DataError
+from model.extractors import MOTION
+from training.extraction import Outcome, extract, find_videos
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds this command's arguments."""
+    parser.add_argument("videos", type=Path, help="folder of videos; those in its folders count")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the ID.npy files")
+    parser.add_argument(
+        "--extractor", default=MOTION, help="what computes them: motion, or a file NAME.onnx"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="videos at the same time"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs this command."""
+    videos = find_videos(arguments.videos)
+    outcomes = extract_under_bar(videos, arguments.out, arguments.extractor, arguments.workers)
+    failed = sum(outcome.failure is not None for outcome in outcomes)
+    done = sum(outcome.snippets > 0 for outcome in outcomes)
+    there = len(outcomes) - done - failed
+    print(f"{arguments.out}: {done} videos extracted, {there} up to date, {failed} failed")
+    if failed:
+        raise DataError(
+            f"{failed} of {len(videos)} videos have no features:\n{reasons(videos, outcomes)}"
+        )
+
+
+def extract_under_bar(
+    videos: Mapping[str, Path], features: Path, extractor: str, workers: int
+) -> list[Outcome]:
+    """Extracts what is missing under a progress bar; see `training.extraction.extract`."""
+    with _Bar(total=len(videos), disable=None, bar_format=_BAR) as bar:
+        outcomes = []
+        for outcome in extract(videos, features, extractor=extractor, workers=workers):
+            outcomes.append(outcome)
+            bar.update()
+    return outcomes
+
+
+def reasons(videos: Mapping[str, Path], outcomes: Sequence[Outcome]) -> str:
+    """Returns a line for each video that failed."""
+    failed = sorted((o for o in outcomes if o.failure is not None), key=lambda o: o.id)
+    return "\n".join(f"  {videos[o.id]}: {o.failure}" for o in failed)
+
+
+class _Bar(tqdm):  # type: ignore[misc] # it comes without types
+    """A bar that tells videos a minute."""
+
+    @property
+    def format_dict(self) -> Mapping[str, Any]:
+        shown = dict(super().format_dict)
+        rate = shown["rate"] or (shown["n"] / shown["elapsed"] if shown["elapsed"] else 0)
+        return shown | {"a_minute": f"{60 * rate:.1f}"}
+
+
+_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {a_minute} videos/min]"

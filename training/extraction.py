@@ -1,0 +1,122 @@
+"""A folder of videos in, a folder of features out: in parallel, and going on where it stopped.
+
+Beside each ID.npy stands an ID.json that says what it was made from; where that is still so, the
+video is not done again. Worker processes compute and this one alone writes, so that a worker that
+outlives it writes nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from model.errors import DataError
+from model.extractors import open_extractor
+from training.extraction_worker import Extracted, ExtractionWorker, Failed, Origin, Task
+from training.whole_file import whole_file
+
+SUFFIXES = (
+    ".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+)  # fmt: skip
+"""Files with other endings are not taken for videos."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one video."""
+
+    id: str
+    """Its path below the folder of videos, without its ending; its features have the same."""
+    failure: str | None = None
+    """Why there are no features; None if there are."""
+    snippets: int = 0
+    """Rows of its features, if they were computed now; 0 if they were there already."""
+
+
+def find_videos(folder: Path) -> dict[str, Path]:
+    """Returns the videos below a folder by their ids, sorted.
+
+    Raises:
+        DataError: there are none, or two that differ in their ending only.
+    """
+    videos: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            if name in videos:
+                raise DataError(f"{videos[name]} and {path} would have the same features {name}")
+            videos[name] = path
+    if not videos:
+        raise DataError(f"no videos below {folder}; known endings: {' '.join(SUFFIXES)}")
+    return videos
+
+
+def extract(
+    videos: Mapping[str, Path], features: Path, *, extractor: str, workers: int
+) -> Iterator[Outcome]:
+    """Writes ID.npy, float32 (T, D), of every video, and yields what became of each.
+
+    float32, as it is computed, so that a model is served the very features that it learned from.
+    Videos whose features are there already, of the same bytes and by the same extractor, are left
+    as they are. A video that cannot be read, or that takes its worker down, disturbs no other.
+
+    Raises:
+        OptionError: there is no such extractor.
+        OSError: features could not be written.
+    """
+    open_extractor(extractor)
+    staff = [ExtractionWorker(extractor) for _ in range(min(workers, len(videos)))]
+    idle: SimpleQueue[ExtractionWorker] = SimpleQueue()
+    for worker in staff:
+        idle.put(worker)
+    threads = ThreadPoolExecutor(len(staff))
+    try:
+        jobs = [threads.submit(_do, idle, *video, features) for video in videos.items()]
+        for job in as_completed(jobs):
+            yield job.result()
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+        for worker in staff:
+            worker.stop()
+        threads.shutdown()
+
+
+def _do(idle: "SimpleQueue[ExtractionWorker]", name: str, video: Path, features: Path) -> Outcome:
+    """Has a worker do one video, and writes what it found."""
+    worker = idle.get()
+    try:
+        answer = worker.ask(Task(video, known_origin(features, name)))
+    finally:
+        idle.put(worker)
+    if isinstance(answer, Extracted):
+        _write(features, name, answer)
+        return Outcome(name, snippets=len(answer.features_TD))
+    return Outcome(name, failure=answer.reason if isinstance(answer, Failed) else None)
+
+
+def known_origin(features: Path, name: str) -> Origin | None:
+    """Returns what the features were made from that are there; None if that cannot be told."""
+    if not (features / f"{name}.npy").is_file():
+        return None
+    try:
+        return _ORIGIN.validate_json((features / f"{name}.json").read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _write(features: Path, name: str, answer: Extracted) -> None:
+    """Writes features and their origin; at no moment does an origin stand beside other features."""
+    origin = features / f"{name}.json"
+    origin.unlink(missing_ok=True)
+    with whole_file(features / f"{name}.npy") as file:
+        np.save(file, answer.features_TD)
+    with whole_file(origin) as file:
+        file.write(_ORIGIN.dump_json(answer.origin, indent=1))
+
+
+_ORIGIN = TypeAdapter(Origin)

@@ -305,9 +305,7 @@ def test_interrupted_conversion_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [[], ["--annotations", "a"], ["--data", "d", "--features", "f"]]
 )
-def test_data_is_named_in_one_way(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_data_is_named_in_one_way(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A folder, or annotations and features."""
     assert main(["check", *arguments]) == 1
     assert "expected --data DIR, or" in capsys.readouterr().err

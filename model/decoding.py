@@ -61,7 +61,8 @@ def open_video(path: Path, *, limits: VideoLimits, threads: int) -> Iterator[Vid
                 f"most {limits.max_frame_pixels} pixels"
             )
         codec.options = _pixel_limit(limits)  # a later frame may be larger than the header says
-        codec.thread_type, codec.thread_count = "AUTO", threads
+        codec.thread_type = "AUTO" if codec.name in _FRAME_THREADED else "SLICE"
+        codec.thread_count = threads
         yield stream
 
 
@@ -124,3 +125,8 @@ def _video_stream(container: InputContainer, name: str) -> VideoStream:
 
 def _pixel_limit(limits: VideoLimits) -> dict[str, str]:
     return {"max_pixels": str(limits.max_frame_pixels)}
+
+
+_FRAME_THREADED = {"h264", "mpeg4", "vp9"}
+"""Decoders that may take several frames at once; others split single frames at most. That of HEVC
+waits for ever on some damaged files otherwise."""

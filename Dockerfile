@@ -14,7 +14,7 @@ import tomllib; \
 project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
 extras = project['optional-dependencies']; \
 own = lambda extra: [line for line in extras[extra] if not line.startswith(project['name'])]; \
-shared = project['dependencies'] + extras['http']; \
+shared = project['dependencies'] + extras['http'] + own('jobs') + extras['video']; \
 [open(extra + '.txt', 'w').write('\n'.join(shared + own(extra))) for extra in ('service', 'gpu')]"
 
 FROM requirements AS requirements-cpu
@@ -33,9 +33,10 @@ RUN python3 -m venv /opt/venv && pip wheel --no-deps --wheel-dir /dist .
 
 FROM python AS runtime
 RUN useradd --system --uid 10001 --no-create-home ecm
-ENV ECM_HOST=0.0.0.0 ECM_PORT=8000 ECM_REPOSITORY=/models
+ENV ECM_HOST=0.0.0.0 ECM_PORT=8000 ECM_REPOSITORY=/models ECM_DATA=/data ECM_EXTRACTORS=/extractors
+RUN install -d -o 10001 /data
 EXPOSE 8000
-VOLUME /models
+VOLUME ["/models", "/extractors", "/data"]
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", \
     "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"ECM_PORT\"]}/health/ready', timeout=2)"]
 ENTRYPOINT ["python", "-m", "service"]

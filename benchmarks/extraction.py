@@ -18,9 +18,11 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import torch
 
 from model.flow import DenseFlow, FlowMethod, to_grey
 from model.motion import MotionExtractor
+from model.tvl1 import Tvl1Flow
 from model.video import probe, read_snippets
 from training.extraction import extract
 
@@ -62,9 +64,10 @@ def rates(video: Path, repeats: int) -> Iterator[tuple[str, float]]:
             name = f"decode to {short_side}, {'one thread' if threads else 'threads as cores'}"
             yield name, rate(lambda s=short_side, t=threads: decode(s, t), repeats)
     some = [snippet for snippet, _ in zip(snippets(motion.short_side, 0), range(40), strict=False)]
-    yield from flow_rates(to_grey(some[len(some) // 2]), "at 128", repeats)
     large = list(zip(snippets(256, 0), range(4), strict=False))[-1][0]
-    yield from flow_rates(to_grey(large), "at 256", repeats)
+    for snippet, size in ((some[len(some) // 2], "at 128"), (large, "at 256")):
+        yield from flow_rates(to_grey(snippet), size, repeats)
+        yield from torch_rates(to_grey(snippet), size, repeats)
     yield (
         "motion, decoded snippets, one thread",
         rate(lambda: 16 * len(list(motion.features(some))), repeats),
@@ -85,6 +88,21 @@ def flow_rates(grey_FHW: np.ndarray, size: str, repeats: int) -> Iterator[tuple[
                 f"flow {method} {size}, {threads} thread{'s' * (threads > 1)}",
                 rate(lambda f=flow, x=frames_FHW: len(f(x)), repeats if method == "dis" else 1),
             )
+
+
+def torch_rates(grey_FHW: np.ndarray, size: str, repeats: int) -> Iterator[tuple[str, float]]:
+    """TV-L1 in torch on the frames that OpenCV had; a GPU gets all of them, and a run to start."""
+    few_FHW = grey_FHW[: TVL1_PAIRS + 1]
+    on_cpu, threads = Tvl1Flow("cpu"), torch.get_num_threads()
+    name = f"flow tvl1 in torch {size}, {threads} thread{'s' * (threads > 1)}"
+    yield name, rate(lambda: len(on_cpu(few_FHW)), 1)
+    apart_px = np.linalg.norm(on_cpu(few_FHW) - DenseFlow("tvl1")(few_FHW), axis=-1)
+    print(f"  (torch's and OpenCV's tvl1 {size} are {apart_px.mean():.4f} pixels apart)")
+    if not torch.cuda.is_available():
+        return
+    on_gpu = Tvl1Flow("cuda")
+    on_gpu(grey_FHW)
+    yield f"flow tvl1 in torch {size}, CUDA", rate(lambda: len(on_gpu(grey_FHW)), repeats)
 
 
 def rate(work: Callable[[], int], repeats: int) -> float:

@@ -10,7 +10,8 @@ LocalizerError
 │   ├── SpecError                    its spec is absent or unreadable
 │   └── IntegrityError               its bytes are not the ones that were published
 ├── ModelNotFoundError (LookupError) no such model or checkpoint
-└── DeviceError (RuntimeError)       the device that was asked for is not there
+├── DeviceError (RuntimeError)       the device that was asked for is not there
+└── WorkerError (RuntimeError)       a process died over its task, or took too long
 
 Every message names the value that came, what was expected, and where it helps, what to do.
 """
@@ -58,3 +59,7 @@ class ModelNotFoundError(LocalizerError, LookupError):
 
 class DeviceError(LocalizerError, RuntimeError):
     """The device that was asked for is not available."""
+
+
+class WorkerError(LocalizerError, RuntimeError):
+    """A process died over its task, or took longer than allowed."""

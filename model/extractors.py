@@ -3,14 +3,17 @@
 Axes: F frames, H height, W width, C the channels red, green and blue, D feature channels.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import OptionError
+
+if TYPE_CHECKING:
+    from model.flow import FlowEngine
 
 MOTION = "motion"
 """The extractor that works at once: OpenCV alone, no weights."""
@@ -53,12 +56,27 @@ class Extractor(Protocol):
         """
 
 
-def open_extractor(name: str, *, threads: int = 1) -> Extractor:
+@runtime_checkable
+class SeesFlow(Protocol):
+    """What an extractor has, too, if it sees optical flow of a kind that its user chooses."""
+
+    @property
+    def flow_methods(self) -> Collection[str]:
+        """The kinds of flow that it sees."""
+
+
+def sees_tvl1(extractor: Extractor) -> bool:
+    """Returns whether an extractor computes TV-L1 flow, most of its time if so."""
+    return isinstance(extractor, SeesFlow) and "tvl1" in extractor.flow_methods
+
+
+def open_extractor(name: str, *, threads: int = 1, tvl1: "FlowEngine | None" = None) -> Extractor:
     """Returns the extractor of this name, or of the id that a model's spec holds.
 
     Args:
         name: `motion`, its id, or the path of a backbone's ONNX file.
         threads: that it may compute in.
+        tvl1: what computes TV-L1 flow for an extractor that sees it; OpenCV if not given.
 
     Raises:
         OptionError: there is none of this name.
@@ -69,7 +87,8 @@ def open_extractor(name: str, *, threads: int = 1) -> Extractor:
         from model.engine import EngineConfig
         from model.onnx_extractor import open_onnx
 
-        return open_onnx(Path(name), engine=EngineConfig(threads=threads), flow_threads=threads)
+        engine = EngineConfig(threads=threads)
+        return open_onnx(Path(name), engine=engine, flow_threads=threads, tvl1=tvl1)
     from model.motion import MotionExtractor
 
     motion = MotionExtractor(threads=threads)

@@ -3,10 +3,9 @@
 Axes: F frames, P = F - 1 pairs of neighbours, H height, W width, X the displacement along x and y.
 """
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -20,8 +19,15 @@ I3D_BOUND_PX = 20.0
 """I3D clips displacements to this and takes it as 1 (its authors' preprocessing)."""
 
 
+class FlowEngine(Protocol):
+    """Computes where each pixel goes from one frame to the next, each pair on its own."""
+
+    def __call__(self, grey_FHW: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns displacements in pixels, (F - 1, H, W, 2)."""
+
+
 class DenseFlow:
-    """Computes where each pixel goes from one frame to the next, each pair on its own.
+    """A `FlowEngine` in OpenCV.
 
     Pairs are spread over threads; OpenCV leaves Python's lock while it computes. Its own threads,
     which would split single pairs, are turned off in the whole process.
@@ -36,7 +42,6 @@ class DenseFlow:
         """
         cv2.setNumThreads(1)
         self._method = method
-        self._own = threading.local()  # OpenCV's objects hold buffers and serve one thread each
         self._pool = ThreadPoolExecutor(threads, "flow") if threads > 1 else None
 
     def __call__(self, grey_FHW: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -55,10 +60,11 @@ class DenseFlow:
         return np.stack(flows) if flows else np.empty((0, *grey_FHW.shape[1:], 2), np.float32)
 
     def _pair(self, first_HW: NDArray[np.uint8], next_HW: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if not hasattr(self._own, "method"):
-            self._own.method = _METHODS[self._method]()
-        flow_HWX: NDArray[np.float32] = self._own.method.calc(first_HW, next_HW, None)
-        return flow_HWX
+        # A new object each time, which costs microseconds: they serve one thread each, and after
+        # small frames TV-L1's goes on with fewer scales.
+        method = _METHODS[self._method]()
+        flow = method.calc(first_HW, next_HW, None)  # type: ignore[call-overload] # None is allowed
+        return np.asarray(flow, np.float32)
 
 
 def to_grey(frames_FHWC: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from onnxruntime import InferenceSession
 from model.backbone_spec import METADATA_KEY, BackboneSpec, Stream
 from model.engine import EngineConfig, open_session
 from model.errors import ModelError, ModelNotFoundError, SpecError, VideoError
-from model.flow import DenseFlow, as_i3d_expects, to_grey
+from model.flow import DenseFlow, FlowEngine, as_i3d_expects, to_grey
 from model.views import VIEWS, View, as_input, cut_view
 
 Clip: TypeAlias = dict[Stream, NDArray[np.generic]]
@@ -43,6 +43,7 @@ class OnnxExtractor:
         *,
         batch_snippets: int = BATCH_SNIPPETS,
         flow_threads: int = 1,
+        tvl1: FlowEngine | None = None,
     ) -> None:
         """Holds the spec against the network; `open_onnx` takes both from files.
 
@@ -51,7 +52,8 @@ class OnnxExtractor:
             spec: what it wants to see.
             sha256: hash of the network's file.
             batch_snippets: snippets computed at once.
-            flow_threads: that compute optical flow.
+            flow_threads: that compute optical flow in OpenCV.
+            tvl1: computes TV-L1 flow, where the spec wants it; OpenCV if not given.
 
         Raises:
             SpecError: the spec contradicts the network.
@@ -60,7 +62,11 @@ class OnnxExtractor:
         self._session = session
         self._batch_snippets = batch_snippets
         self._streams = sorted({wanted.stream for wanted in spec.inputs})
-        self._flows = {s: DenseFlow(s, threads=flow_threads) for s in self._streams if s != "rgb"}
+        self._flows: dict[Stream, FlowEngine] = {
+            stream: tvl1 if stream == "tvl1" and tvl1 else DenseFlow(stream, threads=flow_threads)
+            for stream in self._streams
+            if stream != "rgb"
+        }
         declared = {node.name: (node.shape, node.type) for node in session.get_inputs()}
         _check_inputs(spec, declared)
         self._single = any(shape[0] == 1 for shape, _ in declared.values())
@@ -85,6 +91,11 @@ class OnnxExtractor:
     def short_side(self) -> int:
         """Pixels of a frame's shorter side."""
         return self.spec.short_side
+
+    @property
+    def flow_methods(self) -> tuple[Stream, ...]:
+        """The kinds of optical flow that it sees."""
+        return tuple(self._flows)
 
     def features(self, snippets: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Yields the row (D,) of each snippet (snippet_frames + 1, H, W, 3), in order.
@@ -182,6 +193,7 @@ def open_onnx(
     *,
     engine: EngineConfig | None = None,
     flow_threads: int = 1,
+    tvl1: FlowEngine | None = None,
 ) -> OnnxExtractor:
     """Returns the extractor in an ONNX file: I3D as exported here, or any other backbone.
 
@@ -190,7 +202,8 @@ def open_onnx(
         spec_path: JSON that says what it wants to see. If not given, the file's own metadata say
             it, and where they do not, the file of the same name with the suffix .json.
         engine: how onnxruntime runs.
-        flow_threads: that compute optical flow.
+        flow_threads: that compute optical flow in OpenCV.
+        tvl1: computes TV-L1 flow, where the spec wants it; OpenCV if not given.
 
     Raises:
         ModelNotFoundError: the file or its spec is not there.
@@ -205,7 +218,7 @@ def open_onnx(
         text = _read(spec_path or path.with_suffix(".json"))
     sha256 = hashlib.sha256(content).hexdigest()
     spec = BackboneSpec.from_json(text)
-    return OnnxExtractor(session, spec, sha256, flow_threads=flow_threads)
+    return OnnxExtractor(session, spec, sha256, flow_threads=flow_threads, tvl1=tvl1)
 
 
 def _read(path: Path) -> bytes:

@@ -1,19 +1,34 @@
-"""Serve, localize, and write the API's description: `python -m service --help`."""
+"""Serve, work, localize, and write the API's description: `python -m service --help`."""
 
 import argparse
 import json
 import logging
+import signal
 import sys
+import tempfile
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-from service.client import DEFAULT_URL, Client, LocalizerServiceError
+from tqdm import tqdm
+
+from service.client import DEFAULT_URL, Client, LocalizerServiceError, Options, Progress
 from service.schemas import LocalizeResponse
 
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+_LAST_ANSWERS_S = 10
+"""How long answers that are under way may take when the service is told to end."""
 _EXAMPLES = """
 examples:
   python -m service serve --repository models --port 8000
   python -m service localize features/*.npy --url http://127.0.0.1:8000 --min-score 0.2
+  python -m service localize video.mp4 https://videos.example.org/match.mkv
+  python -m service work --repository models --database-url postgresql://jobs@db/jobs
   python -m service openapi > openapi/openapi.json
 """
 
@@ -28,24 +43,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     commands.add_parser("serve", help="serve a model repository over HTTP", add_help=False)
-    _add_localize(commands.add_parser("localize", help="send feature files to a running service"))
+    commands.add_parser("work", help="work on the jobs of services elsewhere", add_help=False)
+    _add_localize(
+        commands.add_parser("localize", help="send features or videos to a running service")
+    )
     commands.add_parser("openapi", help="print the OpenAPI description")
     parsed, rest = parser.parse_known_args(arguments)
-    if parsed.command == "serve":
-        return _serve(rest)
+    if parsed.command in ("serve", "work"):
+        return _run(parsed.command, rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return _openapi() if parsed.command == "openapi" else _localize(parsed)
 
 
-def _serve(flags: Sequence[str]) -> int:
-    # Only this command needs the server; the others work with the client's packages alone.
-    import uvicorn
+def _run(command: str, flags: Sequence[str]) -> int:
+    # Only these commands need the server; the others work with the client's packages alone.
     from pydantic import ValidationError
     from pydantic_settings import CliApp
 
     from model.errors import LocalizerError
-    from service.app import create_app
+    from service.errors import ServiceError
     from service.settings import Settings
 
     try:
@@ -59,21 +76,52 @@ def _serve(flags: Sequence[str]) -> int:
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     try:
-        app = create_app(settings)
-    except LocalizerError as error:
+        if command == "serve":
+            _serve(settings)
+        else:
+            _work(settings)
+    except (LocalizerError, ServiceError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None)
     return 0
 
 
+def _serve(settings: "Settings") -> None:
+    import uvicorn
+
+    from service.app import create_app
+
+    settings.data.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(settings.data)  # large forms pass through it; /tmp may be memory
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        timeout_graceful_shutdown=_LAST_ANSWERS_S,
+    )
+
+
+def _work(settings: "Settings") -> None:
+    from service.app import open_catalog
+    from service.videos import work
+
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    with work(settings, open_catalog(settings)):
+        stop.wait()
+
+
 def _add_localize(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("features", nargs="+", type=Path, help=".npy files, (snippets, channels)")
+    parser.add_argument(
+        "videos", nargs="+", help=".npy files of features, (snippets, channels); video files; URIs"
+    )
     parser.add_argument("--url", default=DEFAULT_URL, help="where the service listens")
     parser.add_argument("--model", help="name of the model")
     parser.add_argument("--version", type=int, help="its version")
-    parser.add_argument("--duration-s", type=float, help="length of the video; with one file only")
-    parser.add_argument("--snippet-s", type=float, help="length of a snippet")
+    parser.add_argument("--duration-s", type=float, help="how long the features of one file last")
+    parser.add_argument("--snippet-s", type=float, help="length of a snippet of features")
     parser.add_argument("--class-threshold", type=float, help="classes below it are absent")
     parser.add_argument("--nms-iou", type=float, help="greedy NMS at this tIoU")
     parser.add_argument("--min-score", type=float, help="leaves out weaker segments")
@@ -83,32 +131,58 @@ def _add_localize(parser: argparse.ArgumentParser) -> None:
 
 
 def _localize(parsed: argparse.Namespace) -> int:
-    if parsed.duration_s is not None and len(parsed.features) > 1:
+    if parsed.duration_s is not None and len(parsed.videos) > 1:
         print(
             "error: --duration-s goes with one file; use --snippet-s for several", file=sys.stderr
         )
         return 2
-    options = ("model", "version", "duration_s", "snippet_s", "class_threshold", "nms_iou",
-               "min_score", "max_segments")  # fmt: skip
     failed = 0
-    with Client(parsed.url) as client:
-        results = client.localize_many(
-            parsed.features,
-            concurrency=parsed.concurrency,
-            **{name: getattr(parsed, name) for name in options},
-        )
-        for path, result in zip(parsed.features, results, strict=True):
+    with (
+        Client(parsed.url) as client,
+        tqdm(total=len(parsed.videos), unit="video", disable=None, leave=False) as bar,
+        ThreadPoolExecutor(parsed.concurrency) as pool,
+    ):
+        ask = partial(_ask, client, parsed, bar)
+        for name, result in zip(parsed.videos, pool.map(ask, parsed.videos), strict=True):
+            bar.update()
+            bar.clear()
             if isinstance(result, LocalizerServiceError):
                 failed += 1
-                print(f"error: {path}: {result}", file=sys.stderr)
+                print(f"error: {name}: {result}", file=sys.stderr)
             elif parsed.json:
-                print(json.dumps({"file": str(path), **result.model_dump(exclude_none=True)}))
+                print(json.dumps({"file": name, **result.model_dump(exclude_none=True)}))
             else:
-                _print(path, result)
+                _print(name, result)
     return 1 if failed else 0
 
 
-def _print(path: Path, result: LocalizeResponse) -> None:
+def _ask(
+    client: Client, parsed: argparse.Namespace, bar: "tqdm[NoReturn]", name: str
+) -> LocalizeResponse | LocalizerServiceError:
+    options = ("model", "version", "duration_s", "snippet_s", "class_threshold", "nms_iou",
+               "min_score", "max_segments")  # fmt: skip
+    given: Options = {option: getattr(parsed, option) for option in options}  # type: ignore[assignment]
+
+    def show(progress: Progress) -> None:
+        bar.set_postfix_str(f"{Path(name).name}: {_describe(progress)}")
+
+    try:
+        if name.endswith(".npy") and "://" not in name:
+            return client.localize(name, **given)
+        return client.localize_video(name, on_progress=show, **given)
+    except LocalizerServiceError as error:
+        return error
+
+
+def _describe(progress: Progress) -> str:
+    if progress.stage == "queued":
+        return "waits"
+    share = f"{progress.done / progress.total:.0%}" if progress.total else str(progress.done)
+    left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
+    return f"{'upload' if progress.stage == 'upload' else 'features'} {share}{left}"
+
+
+def _print(path: str, result: LocalizeResponse) -> None:
     print(f"{path}: {len(result.segments)} segments in {result.duration_s:.1f} s")
     for segment in result.segments:
         print(

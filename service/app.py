@@ -1,18 +1,27 @@
 """The FastAPI application."""
 
+import logging
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 from model.engine import EngineConfig
 from service.body_limit import BodyLimit
 from service.catalog import Catalog, load_catalog
 from service.errors import add_handlers
-from service.routes import health, localize, models
+from service.routes import health, jobs, localize, models
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.videos import Videos
+
+_log = logging.getLogger(__name__)
 
 
 def software_version() -> str:
@@ -23,7 +32,7 @@ def software_version() -> str:
         return "0+uninstalled"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServiceState:
     """What the routes work with."""
 
@@ -35,6 +44,38 @@ class ServiceState:
     """Bounds how many requests are computed at the same time."""
     started_s: float
     """Monotonic time of the start."""
+    videos: "Videos | None" = None
+    """Takes videos, while the service runs; None where it takes features only."""
+
+
+@asynccontextmanager
+async def _run(app: FastAPI) -> AsyncIterator[None]:
+    """Serves videos too while the application runs, if the packages for that are there."""
+    service: ServiceState = app.state.service
+    try:
+        from service.videos import Videos
+    except ModuleNotFoundError as error:
+        _log.warning("videos are not served: %s; see docs/service.md", error)
+        yield
+        return
+    videos = Videos(service.settings, service.catalog)
+    await to_thread.run_sync(videos.start)
+    service.videos = videos
+    try:
+        yield
+    finally:
+        service.videos = None
+        await to_thread.run_sync(videos.stop)
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """Returns the models of the settings' repository.
+
+    Raises:
+        DeviceError: CUDA is required and not available.
+    """
+    config = EngineConfig(settings.device, settings.require_cuda, settings.threads)
+    return load_catalog(settings.repository, config, settings.default_model)
 
 
 def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
@@ -47,19 +88,20 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     Raises:
         DeviceError: CUDA is required and not available.
     """
-    if catalog is None:
-        config = EngineConfig(settings.device, settings.require_cuda, settings.threads)
-        catalog = load_catalog(settings.repository, config, settings.default_model)
+    catalog = catalog or open_catalog(settings)
     app = FastAPI(
         title="ECM Localizer",
         version=software_version(),
         summary="Finds when actions happen in untrimmed videos.",
+        lifespan=_run,
     )
     app.state.service = ServiceState(
         settings, catalog, CapacityLimiter(settings.concurrency), time.monotonic()
     )
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    for routes in (localize, health, models):
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, max_video_bytes=settings.max_video_bytes
+    )
+    for routes in (localize, jobs, health, models):
         app.include_router(routes.router)
     add_handlers(app)
     return app

@@ -6,20 +6,25 @@ from service.errors import BodyTooLargeError, problem
 
 
 class BodyLimit:
-    """ASGI middleware; answers 413 to a body longer than the limit."""
+    """ASGI middleware; answers 413 to a body longer than the limit, which is another for videos."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_video_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_video_bytes = max_video_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._max_bytes:
-            error = BodyTooLargeError(self._message(int(declared)))
+        headers = dict(scope["headers"])
+        media_type = headers.get(b"content-type", b"").lower()
+        is_video = media_type.startswith((b"video/", b"multipart/"))
+        limit = self._max_video_bytes if is_video else self._max_bytes
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > limit:
+            error = BodyTooLargeError(_message(int(declared), limit))
             answer = problem(error.status, error.code, str(error), error.headers)
             await answer(scope, receive, send)
             return
@@ -29,14 +34,15 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise BodyTooLargeError(self._message(received))
+            if received > limit:
+                raise BodyTooLargeError(_message(received, limit))
             return message
 
         await self._app(scope, counted, send)
 
-    def _message(self, got: int) -> str:
-        return (
-            f"the body has {got} bytes or more, the limit is {self._max_bytes}; send float16, "
-            "a binary form instead of JSON, or the video in parts"
-        )
+
+def _message(got: int, limit: int) -> str:
+    return (
+        f"the body has {got} bytes or more, the limit is {limit}; send features as float16 or in a "
+        "binary form instead of JSON, a video with fewer pixels, or either in parts"
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from model.engine import EngineConfig, OnnxEngine
 from model.errors import DeviceError, LocalizerError
 from model.repository import PublishedModel, list_models
+from model.spec import ModelSpec
 from service.errors import ModelUnavailableError, UnknownModelError, UnusableInputError
 
 _log = logging.getLogger(__name__)
@@ -24,6 +25,12 @@ class CatalogEntry:
     """Hash of the file that was loaded."""
     error: str | None = None
     """Why it failed to load."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What it says of itself; of a loaded one only."""
+        assert self.engine is not None
+        return self.engine.spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
     with Client("http://127.0.0.1:8000") as client:
         for segment in client.localize("features.npy", duration_s=93.4).segments:
             print(segment.label, segment.start_s, segment.end_s, segment.score)
+        client.localize_video("video.mp4", on_progress=print)
 
 Both share what a call is (service/exchange.py) and differ in how they send and wait.
 """
@@ -22,16 +23,26 @@ import httpx
 from service.exchange import (
     Features,
     LocalizerServiceError,
+    OnProgress,
     Options,
+    Progress,
+    Video,
     exchange,
     localize_request,
     read_answer,
+    video_request,
+    waits,
 )
-from service.schemas import Health, LocalizeResponse, ModelDetail, ModelList, ModelSummary
+from service.schemas import Health, Job, LocalizeResponse, ModelDetail, ModelList, ModelSummary
 
-__all__ = ["DEFAULT_URL", "AsyncClient", "Client", "Features", "LocalizerServiceError", "Options"]
+__all__ = ["DEFAULT_URL", "AsyncClient", "Client", "Features", "LocalizerServiceError", "Options",
+           "Progress", "Video"]  # fmt: skip
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def _ignore(_: Progress) -> None:
+    pass
 
 
 class Client:
@@ -84,6 +95,45 @@ class Client:
                     yield _outcome(running.popleft())
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
+
+    def localize_video(
+        self, video: Video, *, on_progress: OnProgress = _ignore, **options: Unpack[Options]
+    ) -> LocalizeResponse:
+        """Uploads a video file, or names one by its URI, and waits for its action segments.
+
+        Args:
+            video: a path, or a URI that the service is allowed to fetch.
+            on_progress: is told again and again how far it is.
+            **options: as for `localize`, without those that tell the features' clock.
+
+        Raises:
+            LocalizerServiceError: the service refused it, could not be reached, or failed.
+        """
+        job = self.submit_video(video, on_progress=on_progress, **options)
+        steps = waits(on_progress)
+        next(steps)
+        while True:
+            try:
+                delay_s = steps.send(job)
+            except StopIteration as stop:
+                result: LocalizeResponse = stop.value
+                return result
+            time.sleep(delay_s)
+            job = self.job(job.id)
+
+    def submit_video(
+        self, video: Video, *, on_progress: OnProgress = _ignore, **options: Unpack[Options]
+    ) -> Job:
+        """Hands in a video as `localize_video` does, and returns its job at once."""
+        return read_answer(Job, self._send(video_request(self._http, video, options, on_progress)))
+
+    def job(self, job_id: str) -> Job:
+        """Returns a job as it is now, with its result if it is done."""
+        return read_answer(Job, self._get(f"/jobs/{job_id}"))
+
+    def cancel_job(self, job_id: str) -> Job:
+        """Cancels a job unless it is finished, and returns it."""
+        return read_answer(Job, self._send(self._http.build_request("DELETE", f"/jobs/{job_id}")))
 
     def models(self) -> list[ModelSummary]:
         """Returns every version of every model."""
@@ -169,6 +219,38 @@ class AsyncClient:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+    async def localize_video(
+        self, video: Video, *, on_progress: OnProgress = _ignore, **options: Unpack[Options]
+    ) -> LocalizeResponse:
+        """Has a video localized; see `Client.localize_video`."""
+        job = await self.submit_video(video, on_progress=on_progress, **options)
+        steps = waits(on_progress)
+        next(steps)
+        while True:
+            try:
+                delay_s = steps.send(job)
+            except StopIteration as stop:
+                result: LocalizeResponse = stop.value
+                return result
+            await asyncio.sleep(delay_s)
+            job = await self.job(job.id)
+
+    async def submit_video(
+        self, video: Video, *, on_progress: OnProgress = _ignore, **options: Unpack[Options]
+    ) -> Job:
+        """Hands in a video as `localize_video` does, and returns its job at once."""
+        request = video_request(self._http, video, options, on_progress)
+        return read_answer(Job, await self._send(request))
+
+    async def job(self, job_id: str) -> Job:
+        """Returns a job as it is now, with its result if it is done."""
+        return read_answer(Job, await self._get(f"/jobs/{job_id}"))
+
+    async def cancel_job(self, job_id: str) -> Job:
+        """Cancels a job unless it is finished, and returns it."""
+        request = self._http.build_request("DELETE", f"/jobs/{job_id}")
+        return read_answer(Job, await self._send(request))
 
     async def models(self) -> list[ModelSummary]:
         """Returns every version of every model."""

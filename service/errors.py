@@ -3,12 +3,20 @@
 ServiceError
 ├── MalformedBodyError        400  not JSON, not base64, a broken form
 ├── UnknownModelError         404  no such model or version
+├── UnknownJobError           404  no such job
+├── IdempotencyConflictError  409  the key stands for another request
 ├── BodyTooLargeError         413  longer than the limit
 ├── UnsupportedMediaError     415  a content type that is not read
 ├── UnusableInputError        422  features or an option that cannot be used
-└── ModelUnavailableError     503  the model is there but failed to load
+├── VideosNotServedError      501  the service was installed without what videos need
+├── ModelUnavailableError     503  the model is there but failed to load
+├── ExtractorUnavailableError 503  the model's extractor is not here
+├── QueueFullError            503  too many jobs wait
+├── JobsUnavailableError      503  the jobs' database cannot be reached
+└── DiskFullError             507  no room for the video
 """
 
+import errno
 import logging
 from http import HTTPStatus
 from typing import ClassVar
@@ -74,16 +82,87 @@ class ModelUnavailableError(ServiceError):
     code = "model-unavailable"
 
 
-def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """Returns the answer that tells a client of an error."""
-    body = Problem(
+class UnknownJobError(ServiceError):
+    """No such job."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "unknown-job"
+
+
+class IdempotencyConflictError(ServiceError):
+    """The Idempotency-Key was used for another request."""
+
+    status = HTTPStatus.CONFLICT
+    code = "idempotency-conflict"
+
+
+class VideosNotServedError(ServiceError):
+    """The service was installed without what videos need."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    code = "videos-not-served"
+
+
+class ExtractorUnavailableError(ServiceError):
+    """The extractor that a model was trained with is not here."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "extractor-unavailable"
+
+
+class QueueFullError(ServiceError):
+    """Too many jobs wait."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "queue-full"
+    headers = {"Retry-After": "10"}
+
+
+class JobsUnavailableError(ServiceError):
+    """The jobs' database cannot be reached."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "jobs-unavailable"
+    headers = {"Retry-After": "2"}
+
+
+class DiskFullError(ServiceError):
+    """There is no room for the video."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    code = "disk-full"
+
+
+def problem_of(error: Exception) -> Problem:
+    """Returns what a client is told of an error."""
+    if isinstance(error, ServiceError):
+        return _problem(error.status, error.code, str(error))
+    if isinstance(error, InputError):
+        return _problem(422, UnusableInputError.code, str(error))
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return _problem(507, DiskFullError.code, "the service's disk is full; try again later")
+    _log.error("request failed", exc_info=error)
+    return _problem(500, ServiceError.code, "the service failed; its log says why")
+
+
+def _problem(status: int, code: str, detail: str) -> Problem:
+    return Problem(
         type=f"urn:ecm-localizer:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
     )
+
+
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """Returns the answer that tells a client of an error."""
+    return problem_response(_problem(status, code, detail), headers)
+
+
+def problem_response(told: Problem, headers: dict[str, str] | None = None) -> Response:
+    """Returns the answer that holds a problem."""
     return Response(
-        body.model_dump_json(), status, headers=headers, media_type="application/problem+json"
+        told.model_dump_json(), told.status, headers=headers, media_type="application/problem+json"
     )
 
 
@@ -94,18 +173,14 @@ def add_handlers(app: FastAPI) -> None:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    if isinstance(error, ServiceError):
-        return problem(error.status, error.code, str(error), error.headers)
-    if isinstance(error, InputError):
-        return problem(422, UnusableInputError.code, str(error))
     if isinstance(error, RequestValidationError):
         return problem(422, UnusableInputError.code, describe_validation(error.errors()))
     if isinstance(error, HTTPException):
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         detail = f"{request.method} {request.url.path}: {error.detail}"
         return problem(error.status_code, code, detail, dict(error.headers or {}))
-    _log.error("request failed", exc_info=error)
-    return problem(500, ServiceError.code, "the service failed; its log says why")
+    headers = error.headers if isinstance(error, ServiceError) else None
+    return problem_response(problem_of(error), headers)
 
 
 def describe_validation(errors: object) -> str:

@@ -3,25 +3,33 @@
 Both clients send and wait in their own way and share all of this.
 """
 
+import asyncio
 import email.utils
+import mimetypes
 import random
 import time
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, TypedDict, TypeVar
+from typing import Literal, TypeAlias, TypedDict, TypeVar
+from uuid import uuid4
 
 import httpx
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from service.schemas import Problem
+from service.schemas import Job, LocalizeResponse, Problem
 
 Features: TypeAlias = NDArray[np.generic] | str | Path
 """An array (snippets, channels), or the path of an .npy file that holds one."""
+Video: TypeAlias = str | Path
+"""The path of a video file, or a URI that the service may fetch: file:, https:, s3:, gs:, az:."""
 
 RETRIED_STATUSES = {429, 502, 503, 504}
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.25, 30.0
+FIRST_JOB_DELAY_S, LONGEST_JOB_DELAY_S = 0.1, 2.0
+_PART_BYTES = 256 * 1024
 
 Answer = TypeVar("Answer", bound=BaseModel)
 Exchange: TypeAlias = Generator[float | None, httpx.Response | httpx.TransportError, httpx.Response]
@@ -79,6 +87,110 @@ def localize_request(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work on a video is."""
+
+    stage: Literal["upload", "queued", "running"]
+    """What is going on."""
+    done: int = 0
+    """Bytes sent, or snippets whose features are there."""
+    total: int | None = None
+    """Bytes of the file, or snippets of the video; None where it is not known."""
+    seconds_left: float | None = None
+    """As far as the service can tell."""
+
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+
+
+class VideoFileStream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A file as a request's body, read part by part; from its start at every try."""
+
+    def __init__(self, path: Path, on_progress: OnProgress) -> None:
+        """Takes a file that is there."""
+        self._path = path
+        self._on_progress = on_progress
+        self.length = path.stat().st_size
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yields its parts."""
+        sent = 0
+        with self._path.open("rb") as file:
+            while part := file.read(_PART_BYTES):
+                yield part
+                sent += len(part)
+                self._on_progress(Progress("upload", sent, self.length))
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yields its parts, which threads read."""
+        parts = iter(self)
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+            yield part
+
+
+def video_request(
+    http: httpx.Client | httpx.AsyncClient,
+    video: Video,
+    options: Options,
+    on_progress: OnProgress,
+) -> httpx.Request:
+    """Builds the request that hands in a video; sent twice, it asks for one job.
+
+    Raises:
+        LocalizerServiceError: the file cannot be read.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    key = {"Idempotency-Key": str(uuid4())}
+    if "://" in str(video) or str(video).startswith("file:"):
+        body = {"video": {"uri": str(video)}, **given}
+        return http.build_request("POST", "/jobs", headers=key, json=body)
+    path = Path(video)
+    try:
+        stream = VideoFileStream(path, on_progress)
+        path.open("rb").close()
+    except OSError as error:
+        raise LocalizerServiceError(f"{path} cannot be read: {error.strerror}") from error
+    guessed, _ = mimetypes.guess_type(path.name)
+    media_type = guessed if guessed and guessed.startswith("video/") else "video/unknown"
+    request = http.build_request(
+        "POST",
+        "/jobs",
+        params={name: str(value) for name, value in given.items()},
+        headers={**key, "Content-Type": media_type, "Content-Length": str(stream.length)},
+    )
+    request.stream = stream
+    return request
+
+
+def waits(on_progress: OnProgress) -> Generator[float, Job, LocalizeResponse]:
+    """Yields how long to wait before a job is asked for again, takes it, returns its result.
+
+    Raises:
+        LocalizerServiceError: it failed or was cancelled.
+    """
+    delay_s = 0.0
+    while True:
+        job = yield delay_s
+        if job.state in ("queued", "running"):
+            told = job.progress
+            on_progress(
+                Progress(
+                    "queued" if job.state == "queued" else "running",
+                    told.snippets_done,
+                    told.snippets_expected,
+                    told.seconds_left,
+                )
+            )
+            delay_s = min(max(1.5 * delay_s, FIRST_JOB_DELAY_S), LONGEST_JOB_DELAY_S)
+            continue
+        if job.error:
+            raise _told(job.error)
+        if not isinstance(job.result, LocalizeResponse):
+            raise LocalizerServiceError(f"job {job.id} is {job.state} and has no result")
+        return job.result
+
+
 def _load(path: str | Path) -> NDArray[np.generic]:
     try:
         array: NDArray[np.generic] = np.load(path, allow_pickle=False)
@@ -128,7 +240,11 @@ def _refusal(response: httpx.Response) -> LocalizerServiceError:
         return LocalizerServiceError(
             f"{response.request.url}: HTTP {response.status_code}", response.status_code
         )
-    return LocalizerServiceError(told.detail, told.status, told.type.rpartition(":")[2])
+    return _told(told)
+
+
+def _told(problem: Problem) -> LocalizerServiceError:
+    return LocalizerServiceError(problem.detail, problem.status, problem.type.rpartition(":")[2])
 
 
 def read_answer(kind: type[Answer], response: httpx.Response) -> Answer:

@@ -1,5 +1,6 @@
 """What POST /localize does once the body is there. Runs in a worker thread."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from time import perf_counter
 
@@ -13,8 +14,8 @@ from model.localization import LocalizationConfig
 from model.localizer import LocalizedVideo, localize_video
 from model.snippets import SnippetClock
 from model.spec import ModelSpec
-from service.catalog import Catalog
-from service.features_body import ReceivedBody
+from service.catalog import Catalog, CatalogEntry
+from service.request_body import ReceivedBody, VideoRequest
 from service.schemas import (
     ActivityNetResponse,
     ActivityNetSegment,
@@ -43,39 +44,70 @@ class _TimedEngine:
             self.elapsed_s += perf_counter() - start
 
 
-def answer(body: ReceivedBody, catalog: Catalog, *, max_snippets: int) -> bytes:
-    """Returns the JSON that answers a request.
+def answer(body: ReceivedBody, catalog: Catalog, *, max_snippets: int) -> bytes | VideoRequest:
+    """Returns the JSON that answers a request for features; a request for a video as it is.
 
     Raises:
         ServiceError, InputError: as `ReceivedBody.parse`, `Catalog.find`, `check_features` and
             `duration` do.
     """
     start = perf_counter()
-    features, options = body.parse()
+    received = body.parse()
+    if isinstance(received, VideoRequest):
+        return received
+    features, options = received
     entry = catalog.find(options.model, options.version)
-    assert entry.engine is not None
-    spec = entry.engine.spec
+    spec = entry.spec
     features_TD = check_features(features, feature_dim=spec.feature_dim, max_snippets=max_snippets)
+    duration_s = duration(options, spec, len(features_TD))
+    return localize_features(
+        features_TD, options, entry, duration_s, before={"parse": perf_counter() - start}
+    )
+
+
+def localize_features(
+    features_TD: NDArray[np.float32],
+    options: LocalizeOptions,
+    entry: CatalogEntry,
+    duration_s: float,
+    *,
+    before: Mapping[str, float],
+) -> bytes:
+    """Returns the JSON that says what was found.
+
+    Args:
+        features_TD: checked features.
+        options: of the request.
+        entry: a model that was loaded.
+        duration_s: how long the features last.
+        before: seconds that was spent on them so far, by what for.
+
+    Raises:
+        FeatureError: they are so large that the network overflows.
+    """
+    assert entry.engine is not None
+    spec = entry.spec
     engine = _TimedEngine(entry.engine)
-    parsed = perf_counter()
+    start = perf_counter()
     found = localize_video(
         engine,
         features_TD,
         spec,
-        duration_s=duration(options, spec, len(features_TD)),
+        duration_s=duration_s,
         config=localization(options, spec.localization),
     )
-    end = perf_counter()
+    elapsed_s = perf_counter() - start
     if options.format == "activitynet":
         return _activitynet(found, options).model_dump_json().encode()
-    timing_ms = {
-        "parse": 1e3 * (parsed - start),
-        "inference": 1e3 * engine.elapsed_s,
-        "localization": 1e3 * (end - parsed - engine.elapsed_s),
-        "total": 1e3 * (end - start),
+    timing_s = {
+        **before,
+        "inference": engine.elapsed_s,
+        "localization": elapsed_s - engine.elapsed_s,
+        "total": sum(before.values()) + elapsed_s,
     }
     model = ModelVersion(name=entry.published.name, version=entry.published.version)
-    response = _response(found, model, spec, {k: round(v, 3) for k, v in timing_ms.items()})
+    timing_ms = {name: round(1e3 * seconds, 3) for name, seconds in timing_s.items()}
+    response = _response(found, model, spec, timing_ms)
     if options.include == "cas":
         response.cas = Cas(labels=list(spec.labels), logits=found.cas_TC.tolist())
     return response.model_dump_json(exclude_none=True).encode()

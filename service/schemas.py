@@ -1,5 +1,6 @@
 """What goes over the wire; openapi/openapi.json is made from it."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
@@ -37,9 +38,27 @@ class LocalizeOptions(BaseModel):
     """`activitynet` answers with an ActivityNet result file."""
 
 
-class LocalizeRequest(LocalizeOptions):
-    """JSON body of POST /localize: features either as lists or as base64, and options."""
+class VideoReference(BaseModel):
+    """A video that the service is to fetch."""
 
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    uri: Annotated[str, Field(min_length=1, max_length=4096)]
+    """`file:`, `https:`, `s3:`, `gs:` or `az:`, as far as the service's settings allow it."""
+
+
+class JobRequest(LocalizeOptions):
+    """JSON body of POST /jobs."""
+
+    video: VideoReference
+    """The video."""
+
+
+class LocalizeRequest(LocalizeOptions):
+    """JSON body of POST /localize: options, and a video or features as lists or as base64."""
+
+    video: VideoReference | None = None
+    """A video in place of features."""
     features: list[list[float]] | None = None
     """Snippet features, (snippets, channels)."""
     features_b64: str | None = None
@@ -118,6 +137,36 @@ class ActivityNetResponse(BaseModel):
     external_data: dict[str, Any] = {}
 
 
+class JobProgress(BaseModel):
+    """How far a job is."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    snippets_done: int = 0
+    """Snippets whose features are stored."""
+    snippets_expected: int | None = None
+    """Snippets of the whole video, as far as its header can be trusted."""
+    seconds_left: float | None = None
+    """Time until the end at the present speed."""
+
+
+class Job(BaseModel):
+    """Work on a video."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    """The last three are final."""
+    created: datetime
+    """When it was handed in, UTC."""
+    progress: JobProgress
+    result: LocalizeResponse | ActivityNetResponse | None = None
+    """What was found; when `done`."""
+    error: "Problem | None" = None
+    """Why there is no result; when `failed`."""
+
+
 class ModelSummary(BaseModel):
     """One version of a model in the repository."""
 
@@ -134,6 +183,8 @@ class ModelSummary(BaseModel):
     """Where it runs."""
     classes: int | None = None
     feature_dim: int | None = None
+    extractor: str | None = None
+    """What makes features of videos for it; `unknown` where it takes features only."""
 
 
 class ModelDetail(ModelSummary):

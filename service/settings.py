@@ -34,5 +34,43 @@ class Settings(BaseSettings):
     """Longest request body; a longer one is refused before it is read."""
     max_snippets: int = Field(20_000, ge=1)
     """Longest video, in snippets."""
+    data: Path = Path("data")
+    """Folder for jobs, uploads and features; shared by all processes that serve the same jobs."""
+    database_url: str | None = None
+    """Database of the jobs, postgresql://...; a SQLite file in `data` if not given."""
+    jobs: int = Field(1, ge=0)
+    """Videos that this process works on at the same time; 0 leaves them to `service work`."""
+    max_queued_jobs: int = Field(1000, ge=1)
+    """Jobs that may wait; more are refused."""
+    keep_jobs_s: float = Field(7 * 24 * 3600.0, gt=0)
+    """How long finished jobs can be asked for."""
+    wait_s: float = Field(10.0, ge=0)
+    """How long POST /localize waits for a video before it answers with a job."""
+    extractors: Path = Path("extractors")
+    """Folder with the ONNX files of the extractors that models were trained with."""
+    extraction_threads: int = Field(0, ge=0)
+    """CPU threads that work on one video; 0 divides the cores among `jobs`."""
+    chunk_snippets: int = Field(32, ge=1)
+    """Snippets whose features are stored at a time; a killed job loses no more."""
+    chunk_timeout_s: float = Field(600.0, gt=0)
+    """Longest work on one of them, until the video is given up."""
+    feature_cache_bytes: int = Field(10 * 1024**3, ge=0)
+    """Disk for the features of videos that were done; the least used go first."""
+    max_video_bytes: int = Field(4 * 1024**3, ge=1)
+    """Longest video file, in bytes."""
+    max_video_s: float = Field(12 * 3600.0, gt=0)
+    """Longest video, in seconds."""
+    max_frame_pixels: int = Field(4096 * 4096, ge=1)
+    """Largest frame of a video."""
+    video_roots: tuple[Path, ...] = ()
+    """Folders below which `file:` references may lie."""
+    video_hosts: tuple[str, ...] = ()
+    """Hosts from which `https:` references are fetched; *.example.org takes its subdomains."""
+    video_buckets: tuple[str, ...] = ()
+    """Beginnings of `s3:`, `gs:` and `az:` references that are fetched, as s3://bucket/videos/."""
+    max_download_s: float = Field(600.0, gt=0)
+    """Longest download of a video."""
+    download_stall_s: float = Field(20.0, gt=0)
+    """Longest wait for a download's next bytes."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe messages that are logged."""

@@ -19,8 +19,8 @@ from torch import Tensor
 from model.errors import ModelError, ModelNotFoundError
 from model.network import Ecm, EcmConfig
 from model.spec import ModelSpec
+from model.whole_file import whole_file
 from training.recipe import Recipe
-from training.whole_file import whole_file
 
 LAST, BEST = "last.pt", "best.pt"
 

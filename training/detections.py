@@ -9,8 +9,8 @@ from pathlib import Path
 
 from model.errors import DataError
 from model.segments import Segment
+from model.whole_file import whole_file
 from training.metrics import Videos
-from training.whole_file import whole_file
 
 
 def write_detections(path: Path, videos: Videos, *, version: str) -> None:

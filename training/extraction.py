@@ -5,19 +5,35 @@ video is not done again. Worker processes compute and this one alone writes, so 
 outlives it writes nothing.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Literal, TypeAlias
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from model.errors import DataError
-from model.extractors import open_extractor
-from training.extraction_worker import Extracted, ExtractionWorker, Failed, Origin, Task
-from training.whole_file import whole_file
+from model.errors import DataError, DeviceError, LocalizerError, OptionError
+from model.extractors import Extractor, open_extractor, sees_tvl1
+from model.whole_file import whole_file
+from model.worker_process import WorkerProcess
+from training.extraction_worker import (
+    Answer,
+    Extracted,
+    ExtractorChoice,
+    Origin,
+    Task,
+    VideoExtraction,
+)
+
+FlowDevice: TypeAlias = Literal["auto", "cpu", "cuda"]
+"""Where TV-L1 flow is computed: by OpenCV on the CPU or by torch on a CUDA GPU; `auto` takes a GPU
+where there is one."""
 
 SUFFIXES = (
     ".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
@@ -57,7 +73,12 @@ def find_videos(folder: Path) -> dict[str, Path]:
 
 
 def extract(
-    videos: Mapping[str, Path], features: Path, *, extractor: str, workers: int
+    videos: Mapping[str, Path],
+    features: Path,
+    *,
+    extractor: str,
+    workers: int | None = None,
+    flow_device: FlowDevice = "auto",
 ) -> Iterator[Outcome]:
     """Writes ID.npy, float32 (T, D), of every video, and yields what became of each.
 
@@ -65,13 +86,24 @@ def extract(
     Videos whose features are there already, of the same bytes and by the same extractor, are left
     as they are. A video that cannot be read, or that takes its worker down, disturbs no other.
 
+    Args:
+        videos: files by their ids.
+        features: the folder.
+        extractor: as `open_extractor` takes it.
+        workers: processes; as many as cores if not given, but one where flow is computed on a GPU.
+        flow_device: where TV-L1 flow is computed.
+
     Raises:
-        OptionError: there is no such extractor.
+        OptionError: there is no such extractor, or it has no use for `cuda`.
+        DeviceError: `cuda` was asked for and there is none.
         OSError: features could not be written.
     """
-    open_extractor(extractor)
-    staff = [ExtractionWorker(extractor) for _ in range(min(workers, len(videos)))]
-    idle: SimpleQueue[ExtractionWorker] = SimpleQueue()
+    on_gpu = flow_on_gpu(flow_device, open_extractor(extractor))
+    cores = os.cpu_count() or 1
+    count = min(workers or (1 if on_gpu else cores), len(videos))
+    choice = ExtractorChoice(extractor, on_gpu, threads=max(1, cores // count) if on_gpu else 1)
+    staff = [WorkerProcess[Task, Answer](partial(VideoExtraction, choice)) for _ in range(count)]
+    idle: SimpleQueue[WorkerProcess[Task, Answer]] = SimpleQueue()
     for worker in staff:
         idle.put(worker)
     threads = ThreadPoolExecutor(len(staff))
@@ -86,17 +118,49 @@ def extract(
         threads.shutdown()
 
 
-def _do(idle: "SimpleQueue[ExtractionWorker]", name: str, video: Path, features: Path) -> Outcome:
+def flow_on_gpu(device: FlowDevice, extractor: Extractor) -> bool:
+    """Returns whether a GPU computes an extractor's TV-L1 flow.
+
+    Raises:
+        OptionError: `cuda` was asked for, and the extractor sees no such flow.
+        DeviceError: `cuda` was asked for and there is none.
+    """
+    if device == "cpu" or (device == "auto" and not sees_tvl1(extractor)):
+        return False
+    if not sees_tvl1(extractor):
+        raise OptionError(f"a GPU computes TV-L1 flow only, and {extractor.id} sees none")
+    present = _has_cuda()
+    if device == "cuda" and not present:
+        raise DeviceError(
+            "TV-L1 flow was asked for on CUDA, but torch sees no CUDA GPU; expected one, or `auto` "
+            "or `cpu` to compute it on the CPU"
+        )
+    return present
+
+
+def _has_cuda() -> bool:
+    if find_spec("torch") is None:
+        return False
+    import torch  # takes seconds
+
+    return torch.cuda.is_available()
+
+
+def _do(
+    idle: "SimpleQueue[WorkerProcess[Task, Answer]]", name: str, video: Path, features: Path
+) -> Outcome:
     """Has a worker do one video, and writes what it found."""
     worker = idle.get()
     try:
         answer = worker.ask(Task(video, known_origin(features, name)))
+    except (LocalizerError, OSError) as error:
+        return Outcome(name, failure=str(error))
     finally:
         idle.put(worker)
-    if isinstance(answer, Extracted):
-        _write(features, name, answer)
-        return Outcome(name, snippets=len(answer.features_TD))
-    return Outcome(name, failure=answer.reason if isinstance(answer, Failed) else None)
+    if not isinstance(answer, Extracted):
+        return Outcome(name)
+    _write(features, name, answer)
+    return Outcome(name, snippets=len(answer.features_TD))
 
 
 def known_origin(features: Path, name: str) -> Origin | None:

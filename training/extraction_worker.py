@@ -1,24 +1,14 @@
-"""A process that computes the features of videos, one after the other.
-
-A process, so that a video which crashes a decoder ends nothing else; started afresh rather than
-forked, so that it holds neither torch nor threads of its parent.
-"""
+"""What a worker process does with one video after the other; model/worker_process.py runs it."""
 
 import hashlib
-import multiprocessing
-import os
-import signal
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import LocalizerError
-from model.extractors import Extractor, open_extractor
+from model.extractors import Extractor, open_extractor, sees_tvl1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +21,35 @@ class Origin:
     """Id of the extractor: its name, version and options."""
     extractor_sha256: str | None
     """Hash of the extractor's weights; None where it has none."""
+    snippet_s: float
+    """Seconds a row."""
+    tvl1: str | None = field(default=None, compare=False)
+    """What computed TV-L1 flow, `opencv` or `torch`; None where none was. For the record only: they
+    differ about as much as OpenCV's flow before and after an invisible change of the frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractorChoice:
+    """An extractor, and how a process computes it."""
+
+    name: str
+    """As `open_extractor` takes it."""
+    flow_on_gpu: bool = False
+    """Whether a CUDA GPU computes its TV-L1 flow."""
+    threads: int = 1
+    """That it may compute in."""
+
+    def open(self) -> Extractor:
+        """Returns the extractor.
+
+        Raises:
+            OptionError, ModelError, DeviceError: as `open_extractor` and `Tvl1Flow` do.
+        """
+        if not self.flow_on_gpu:
+            return open_extractor(self.name, threads=self.threads)
+        from model.tvl1 import Tvl1Flow  # torch takes seconds to load
+
+        return open_extractor(self.name, threads=self.threads, tvl1=Tvl1Flow("cuda"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,99 +77,47 @@ class UpToDate:
     """The features that are there were made from the same file by the same extractor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """There are no features."""
-
-    reason: str
-    """Why."""
+Answer: TypeAlias = Extracted | UpToDate
 
 
-Answer: TypeAlias = Extracted | UpToDate | Failed
+class VideoExtraction:
+    """Does videos, in a worker process."""
 
+    def __init__(self, choice: ExtractorChoice) -> None:
+        """Opens the extractor.
 
-class ExtractionWorker:
-    """The process, as its parent sees it; a new one takes its place if it dies."""
+        Raises:
+            OptionError, ModelError, DeviceError: as `ExtractorChoice.open` does.
+        """
+        self._extractor = choice.open()
+        tvl1 = "torch" if choice.flow_on_gpu else "opencv"
+        self._tvl1 = tvl1 if sees_tvl1(self._extractor) else None
 
-    def __init__(self, extractor: str) -> None:
-        self._extractor = extractor
-        self._stopped = False
-        self._start()
+    def __call__(self, task: Task) -> Answer:
+        """Returns what there is to say of a video.
 
-    def ask(self, task: Task) -> Answer:
-        """Has a video done, and returns what became of it."""
-        try:
-            self._connection.send(task)
-            answer: Answer = self._connection.recv()
-            return answer
-        except (EOFError, OSError):
-            self._process.join()
-            status = self._process.exitcode
-            if not self._stopped:
-                self._start()
-            return Failed(f"the process that read it ended with status {status}")
-
-    def stop(self) -> None:
-        """Ends the process at once."""
-        self._stopped = True
-        self._process.kill()
-        self._process.join()
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_work, args=(theirs, self._extractor, os.getpid()), daemon=True
-        )
-        self._process.start()
-        theirs.close()
-
-
-def _work(connection: Connection, extractor_name: str, parent: int) -> None:
-    """Answers tasks until the parent goes away."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this one
-    extractor = open_extractor(extractor_name)
-    while True:
-        try:
-            connection.send(_answer(connection.recv(), extractor, parent))
-        except (EOFError, OSError):
-            return
-
-
-def _answer(task: Task, extractor: Extractor, parent: int) -> Answer:
-    try:
+        Raises:
+            VideoError, ModelError: as `read_snippets` and `Extractor.features` do.
+            OSError: the file cannot be read.
+        """
         with task.video.open("rb") as file:
             video_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        origin = Origin(video_sha256, extractor.id, extractor.sha256)
+        extractor = self._extractor
+        snippet_s = extractor.snippet_frames / extractor.rate_fps
+        origin = Origin(video_sha256, extractor.id, extractor.sha256, snippet_s, self._tvl1)
         if origin == task.known:
             return UpToDate()
-        return Extracted(_features(task.video, extractor, parent), origin)
-    except (LocalizerError, OSError) as error:
-        return Failed(str(error))
-    except Exception as error:  # whatever a file provokes in a library ends this video alone
-        return Failed(f"{type(error).__name__}: {error}")
+        return Extracted(self._features(task.video), origin)
 
+    def _features(self, video: Path) -> NDArray[np.float32]:
+        """Returns a video's features (T, D)."""
+        from model.video import read_snippets
 
-def _features(video: Path, extractor: Extractor, parent: int) -> NDArray[np.float32]:
-    """Returns a video's features (T, D)."""
-    from model.video import read_snippets
-
-    snippets = read_snippets(
-        video,
-        rate_fps=extractor.rate_fps,
-        snippet_frames=extractor.snippet_frames,
-        short_side=extractor.short_side,
-        threads=1,  # there are as many workers as cores
-    )
-    return np.stack(list(extractor.features(_while_parent_lives(snippets, parent))))
-
-
-Item = TypeVar("Item")
-
-
-def _while_parent_lives(items: Iterable[Item], parent: int) -> Iterator[Item]:
-    """Yields items, and ends the process where nobody is left to whom it could answer."""
-    for item in items:
-        if os.getppid() != parent:
-            os._exit(1)
-        yield item
+        snippets = read_snippets(
+            video,
+            rate_fps=self._extractor.rate_fps,
+            snippet_frames=self._extractor.snippet_frames,
+            short_side=self._extractor.short_side,
+            threads=1,  # there are as many workers as cores
+        )
+        return np.stack(list(self._extractor.features(snippets)))

@@ -6,10 +6,21 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
-from service.features_body import FORM, JSON, NPY, RAW, receive_body
+from service.errors import problem_response
 from service.localization import answer
+from service.request_body import FORM, JSON, NPY, RAW, VIDEO, VideoRequest, receive_body
+from service.routes.submission import (
+    BINARY,
+    IdempotencyKey,
+    accepted,
+    file_form,
+    served_videos,
+    submit,
+    whole_schema,
+)
 from service.schemas import (
     ActivityNetResponse,
+    Job,
     LocalizeOptions,
     LocalizeRequest,
     LocalizeResponse,
@@ -18,20 +29,14 @@ from service.schemas import (
 
 router = APIRouter(tags=["localize"])
 
-_BINARY = {"type": "string", "format": "binary"}
 _BODY = {
     "required": True,
     "content": {
-        JSON: {"schema": LocalizeRequest.model_json_schema()},
-        NPY: {"schema": _BINARY},
-        RAW: {"schema": _BINARY},
-        FORM: {
-            "schema": {
-                "type": "object",
-                "properties": {"file": _BINARY | {"description": "An .npy file."}},
-                "required": ["file"],
-            }
-        },
+        JSON: {"schema": whole_schema(LocalizeRequest)},
+        NPY: {"schema": BINARY},
+        RAW: {"schema": BINARY},
+        f"{VIDEO}*": {"schema": BINARY},
+        FORM: {"schema": file_form("An .npy file or a video.")},
     },
 }
 _RAW_HEADERS = [
@@ -47,20 +52,46 @@ _RAW_HEADERS = [
 ]
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {"application/problem+json": {}}}
-    for status in (400, 404, 413, 415, 422, 503)
+    for status in (400, 404, 409, 413, 415, 422, 501, 503, 507)
+}
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {"model": Job, "description": "The video takes longer; ask for this job."}
 }
 
 
 @router.post(
     "/localize",
     response_model=LocalizeResponse | ActivityNetResponse,
-    responses=PROBLEMS,
+    responses=_ACCEPTED | PROBLEMS,
     openapi_extra={"requestBody": _BODY, "parameters": _RAW_HEADERS},
 )
-async def localize(request: Request, options: Annotated[LocalizeOptions, Query()]) -> Response:
-    """Finds the action segments of a video from its snippet features."""
+async def localize(
+    request: Request,
+    options: Annotated[LocalizeOptions, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Finds the action segments of a video: from its snippet features, or from the video itself."""
     service = request.app.state.service
-    body = await receive_body(request, options)
-    work = partial(answer, body, service.catalog, max_snippets=service.settings.max_snippets)
-    content = await to_thread.run_sync(work, limiter=service.limiter)
-    return Response(content, media_type=JSON)
+    uploads = service.videos and service.videos.uploads
+    received = await receive_body(request, options, uploads)
+    if not isinstance(received, VideoRequest):
+        work = partial(
+            answer, received, service.catalog, max_snippets=service.settings.max_snippets
+        )
+        answered = await to_thread.run_sync(work, limiter=service.limiter)
+        if not isinstance(answered, VideoRequest):
+            return Response(answered, media_type=JSON)
+        received = answered
+    return await _localize_video(request, received, idempotency_key)
+
+
+async def _localize_video(request: Request, video: VideoRequest, key: str | None) -> Response:
+    """Answers at once if the video is short, else with its job."""
+    videos = served_videos(request)
+    job = await submit(request, video, key)
+    job = await videos.jobs.wait(job.id, request.app.state.service.settings.wait_s)
+    if job.error:
+        return problem_response(job.error)
+    if job.result:
+        return Response(job.result.model_dump_json(exclude_none=True), media_type=JSON)
+    return accepted(request, job)

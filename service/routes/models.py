@@ -53,4 +53,5 @@ def _summary(entry: CatalogEntry) -> ModelSummary:
         device=engine.device if engine else None,
         classes=len(engine.spec.labels) if engine else None,
         feature_dim=engine.spec.feature_dim if engine else None,
+        extractor=engine.spec.extractor.name if engine else None,
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model.errors import OptionError
-from model.extractors import Extractor, open_extractor
+from model.extractors import Extractor, open_extractor, sees_tvl1
 from model.video import read_snippets
 
 
@@ -67,6 +67,11 @@ def test_extractor_opens_by_its_name_and_by_its_id(extractor: Extractor) -> None
     assert open_extractor(extractor.id).id == extractor.id
     with pytest.raises(OptionError, match="no extractor 'motion-0'"):
         open_extractor("motion-0")
+
+
+def test_motion_has_no_use_for_tv_l1_flow(extractor: Extractor) -> None:
+    """So no GPU is looked for on its behalf."""
+    assert not sees_tvl1(extractor)
 
 
 def test_module_is_light() -> None:

@@ -39,6 +39,17 @@ def test_pairs_do_not_depend_on_each_other_nor_on_threads(shifted_FHW: np.ndarra
     assert threading.active_count() > 1
 
 
+@pytest.mark.parametrize("method", ["dis", "tvl1"])
+def test_flow_does_not_depend_on_the_frames_before(
+    shifted_FHW: np.ndarray, method: FlowMethod
+) -> None:
+    """Small ones, of which OpenCV's TV-L1 remembers that it needs fewer scales."""
+    flow = DenseFlow(method)
+    expected = flow(shifted_FHW)
+    flow(shifted_FHW[:, :32, :32].copy())
+    np.testing.assert_array_equal(expected, flow(shifted_FHW))
+
+
 def test_one_frame_has_no_flow(shifted_FHW: np.ndarray) -> None:
     """No pair, no displacement."""
     assert DenseFlow("dis")(shifted_FHW[:1]).shape == (0, 64, 64, 2)

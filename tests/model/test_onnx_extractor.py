@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from model.backbone_spec import METADATA_KEY, BackboneSpec, InputSpec
 from model.engine import EngineConfig, open_session
 from model.errors import ModelError, ModelNotFoundError, SpecError, VideoError
-from model.extractors import Extractor
+from model.extractors import Extractor, sees_tvl1
 from model.flow import DenseFlow, as_i3d_expects, to_grey
 from model.onnx_extractor import OnnxExtractor, open_onnx
 from model.video import read_snippets
@@ -100,6 +100,24 @@ def test_tv_l1_is_computed_where_the_spec_says_so() -> None:
     expected = as_i3d_expects(DenseFlow("tvl1")(to_grey(snippet)))[:, 4:36, 10:42].mean((0, 1, 2))
     np.testing.assert_allclose(row[2:], expected, atol=1e-5)
     assert abs(row[2:] - row[:2]).max() > 1e-4
+
+
+def test_tv_l1_may_be_computed_by_something_else() -> None:
+    """The flow that is handed in is seen in its place, the id stays, other kinds are as before."""
+
+    def to_the_right(grey_FHW: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(np.float32([5, 0]), (len(grey_FHW) - 1, *grey_FHW.shape[1:], 2))
+
+    (snippet,) = snippets(1, frames=2)
+    for method, expected in (("tvl1", [0.25, 0]), ("dis", None)):
+        flow = InputSpec("flow", "NCTHW", scale=1.0, stream=method)
+        spec = replace(TWO_STREAMS, inputs=(flow,), snippet_frames=2)
+        other = OnnxExtractor(open_session(means(spec), CPU), spec, "", tvl1=to_the_right)
+        own = opened(means(spec), spec)
+        assert own.id == other.id
+        assert sees_tvl1(other) == (method == "tvl1")
+        (row,), (own_row,) = other.features([snippet]), own.features([snippet])
+        np.testing.assert_allclose(row, own_row if expected is None else expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("pooling", "pool"), [("mean", np.mean), ("max", np.max)])

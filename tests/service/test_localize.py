@@ -191,7 +191,7 @@ def test_pickled_npy_is_refused(url: str) -> None:
         (b"{", 400, ["not JSON"]),
         (b"\xff\xfe", 400, ["not JSON"]),
         (b"[]", 422, ["JSON object"]),
-        (b"{}", 422, ["features or features_b64"]),
+        (b"{}", 422, ["features, features_b64"]),
         (b'{"features": [[1, 2], [3]]}', 422, ["equally many"]),
         (b'{"features": [["a"]]}', 422, ["lists of numbers"]),
         (b'{"features": {"a": 1}}', 422, ["lists of numbers"]),

@@ -22,7 +22,9 @@ def test_description_names_every_form_and_every_problem() -> None:
     """Developers find all content types and statuses of POST /localize."""
     call = json.loads(WRITTEN.read_text())["paths"]["/localize"]["post"]
     forms = {"application/json", "application/x-npy", "application/octet-stream"}
-    assert set(call["requestBody"]["content"]) == forms | {"multipart/form-data"}
-    assert {"200", "400", "404", "413", "415", "422", "503"} <= set(call["responses"])
+    assert set(call["requestBody"]["content"]) == forms | {"multipart/form-data", "video/*"}
+    assert {"200", "202", "400", "404", "409", "413", "415", "422", "501", "503", "507"} <= set(
+        call["responses"]
+    )
     names = {parameter["name"] for parameter in call["parameters"]}
     assert {"model", "nms_iou", "X-Shape", "X-Dtype"} <= names

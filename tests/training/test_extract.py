@@ -10,14 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+import torch
+from onnx import TensorProto, helper
 
-from model.errors import DataError
+from model.backbone_spec import METADATA_KEY, BackboneSpec, InputSpec
+from model.errors import DataError, DeviceError
 from model.extractors import open_extractor
+from model.flow import I3D_BOUND_PX
 from model.video import read_snippets
 from training.__main__ import main
-from training.extraction import find_videos
-from training.extraction_worker import ExtractionWorker, Failed, Task
+from training.extraction import find_videos, flow_on_gpu
+from training.extraction_worker import ExtractorChoice
 
 ROOT = Path(__file__).parents[2]
 Film = Callable[..., Path]
@@ -100,22 +105,6 @@ def test_videos_that_fail_are_named_and_the_others_done(
     assert extract(videos, out) == 0
 
 
-def test_worker_that_is_killed_costs_its_video_alone(videos: Path) -> None:
-    """A crash in a library is a failure of that video; the next one is done by a new process."""
-    worker = ExtractionWorker("motion")
-    try:
-        task = Task(videos / "a.mp4", known=None)
-        assert not isinstance(worker.ask(task), Failed)
-        worker._process.kill()
-        worker._process.join()
-        killed = worker.ask(task)
-        assert isinstance(killed, Failed)
-        assert "ended with status -9" in killed.reason
-        assert not isinstance(worker.ask(task), Failed)
-    finally:
-        worker.stop()
-
-
 def test_videos_that_would_share_features_are_an_error(videos: Path, film: Film) -> None:
     """a.mp4 and a.avi would both be a.npy; and a folder without videos is one, too."""
     film(videos / "a.avi", [0, 0.04])
@@ -131,6 +120,76 @@ def test_unknown_extractor_is_an_error(
     """Before anything is read."""
     assert extract(videos, tmp_path / "features", "--extractor", "emotion") == 1
     assert "no extractor 'emotion'" in capsys.readouterr().err
+
+
+@pytest.fixture
+def mean_flow(tmp_path: Path) -> Path:
+    """An ONNX file that gives the mean TV-L1 flow of a small square."""
+    flow = InputSpec("flow", "NTHWC", scale=1.0, stream="tvl1")
+    spec = BackboneSpec((flow,), "features", frames=2, snippet_frames=4, short_side=20, size=16)
+    axes = helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3])
+    mean = helper.make_node("ReduceMean", ["flow", "axes"], ["features"], keepdims=0)
+    shape = ["batch", *spec.shape(flow)[1:]]
+    inputs = [helper.make_tensor_value_info("flow", TensorProto.FLOAT, shape)]
+    outputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", 2])]
+    graph = helper.make_graph([mean], "mean", inputs, outputs, [axes])
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    network.metadata_props.add(key=METADATA_KEY, value=spec.to_json())
+    onnx.save(network, tmp_path / "mean_flow.onnx")
+    return tmp_path / "mean_flow.onnx"
+
+
+def test_what_computed_the_flow_is_noted(videos: Path, mean_flow: Path, tmp_path: Path) -> None:
+    """OpenCV on the CPU; features that torch's flow is in are up to date for both."""
+    out = tmp_path / "features"
+    on_cpu = ["--extractor", str(mean_flow), "--flow-device", "cpu"]
+    assert extract(videos, out, *on_cpu) == 0
+    origin = out / "a.json"
+    assert json.loads(origin.read_text())["tvl1"] == "opencv"
+    origin.write_text(origin.read_text().replace("opencv", "torch"))
+    assert extract(videos, out, *on_cpu) == 0
+    assert json.loads(origin.read_text())["tvl1"] == "torch"
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_a_gpu_is_taken_where_it_is_of_use(
+    mean_flow: Path, monkeypatch: pytest.MonkeyPatch, present: bool
+) -> None:
+    """By default, if there is one and the extractor sees TV-L1 flow; not if the CPU is chosen."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: present)
+    sees, sees_none = open_extractor(str(mean_flow)), open_extractor("motion")
+    assert flow_on_gpu("auto", sees) == present
+    assert not flow_on_gpu("auto", sees_none)
+    assert not flow_on_gpu("cpu", sees)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
+def test_flow_on_a_gpu_that_is_not_there_is_an_error(
+    videos: Path, mean_flow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is read; so is a GPU for an extractor that has no use for it."""
+    out, cuda = tmp_path / "features", ("--flow-device", "cuda")
+    assert extract(videos, out, "--extractor", str(mean_flow), *cuda) == 1
+    assert "torch sees no CUDA GPU" in capsys.readouterr().err
+    assert extract(videos, out, *cuda) == 1
+    assert "motion-" in (told := capsys.readouterr().err)
+    assert "sees none" in told
+    assert not out.exists()
+    with pytest.raises(DeviceError):
+        ExtractorChoice(str(mean_flow), flow_on_gpu=True).open()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+def test_flow_on_a_gpu_gives_nearly_the_same_features(
+    videos: Path, mean_flow: Path, tmp_path: Path
+) -> None:
+    """Where there is one, it is taken without being asked for, and noted."""
+    on_gpu, on_cpu = tmp_path / "gpu", tmp_path / "cpu"
+    assert extract(videos, on_gpu, "--extractor", str(mean_flow)) == 0
+    assert extract(videos, on_cpu, "--extractor", str(mean_flow), "--flow-device", "cpu") == 0
+    assert json.loads((on_gpu / "a.json").read_text())["tvl1"] == "torch"
+    expected = np.load(on_cpu / "a.npy")
+    np.testing.assert_allclose(np.load(on_gpu / "a.npy"), expected, atol=0.1 / I3D_BOUND_PX)
 
 
 def test_killed_run_goes_on_where_it_was(film: Film, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -11,11 +10,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from model.errors import DataError
-from model.extractors import MOTION, open_extractor
+from model.extractors import MOTION
 from model.localization import LocalizationConfig
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
-from training.commands.extract import extract_under_bar, reasons
+from training.commands.extract import add_flow_device, extract_under_bar, reasons
 from training.datasets.annotations import read_annotations
 from training.datasets.native import read_native, with_features
 from training.datasets.opening import open_data
@@ -23,7 +22,7 @@ from training.datasets.tags import read_tags
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import Progress, Results, TorchEngine
 from training.execution import torch_device
-from training.extraction import find_videos
+from training.extraction import FlowDevice, find_videos
 from training.options import add_options, given_options
 from training.recipe import Recipe
 
@@ -44,6 +43,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--extractor", default=MOTION, help="what makes features of --videos: motion, or NAME.onnx"
     )
+    add_flow_device(parser)
 
 
 def read_data(arguments: argparse.Namespace) -> VideoSet:
@@ -58,7 +58,13 @@ def read_data(arguments: argparse.Namespace) -> VideoSet:
         return open_data(data)
     if not data and bool(annotations) != bool(tags) and (features or videos):
         if videos:
-            return read_videos(annotations or tags, videos, features, arguments.extractor)
+            return read_videos(
+                annotations or tags,
+                videos,
+                features,
+                arguments.extractor,
+                flow_device=arguments.flow_device,
+            )
         if annotations:
             return read_native(annotations, features)
     raise DataError(
@@ -67,13 +73,21 @@ def read_data(arguments: argparse.Namespace) -> VideoSet:
     )
 
 
-def read_videos(labels: Path, videos: Path, features: Path | None, extractor: str) -> VideoSet:
+def read_videos(
+    labels: Path,
+    videos: Path,
+    features: Path | None,
+    extractor: str,
+    *,
+    flow_device: FlowDevice,
+) -> VideoSet:
     """Returns the labelled videos of a folder, with features, made now where they are missing.
 
     Videos that cannot be read are left out with a warning.
 
     Raises:
         DataError: the labels cannot be read, or no video has features.
+        OptionError, DeviceError: as `training.extraction.extract` does.
     """
     named = read_tags(labels) if labels.suffix == ".csv" else read_annotations(labels)
     features = features or videos.with_name(f"{videos.name}.{Path(extractor).stem}")
@@ -84,12 +98,10 @@ def read_videos(labels: Path, videos: Path, features: Path | None, extractor: st
             f"{labels} names none of the {len(there)} videos below {videos}, for instance "
             f"{next(iter(there))!r}"
         )
-    outcomes = extract_under_bar(wanted, features, extractor, workers=os.cpu_count() or 1)
+    outcomes = extract_under_bar(wanted, features, extractor, flow_device=flow_device)
     if failed := reasons(wanted, outcomes):
         _log.warning("videos that cannot be read:\n%s", failed)
-    clock = open_extractor(extractor)
-    snippet_s = clock.snippet_frames / clock.rate_fps
-    return with_features(named, features, source=labels, snippet_s=snippet_s)
+    return with_features(named, features, source=labels)
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:

@@ -1,16 +1,15 @@
 """compute the features of a folder of videos; goes on where an earlier run stopped"""
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tqdm import tqdm
 
 from model.errors import DataError
 from model.extractors import MOTION
-from training.extraction import Outcome, extract, find_videos
+from training.extraction import FlowDevice, Outcome, extract, find_videos
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,14 +20,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--extractor", default=MOTION, help="what computes them: motion, or a file NAME.onnx"
     )
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="videos at the same time"
-    )
+        "--workers", type=int,
+        help="videos at the same time; as many as cores if not given, one with flow on a GPU",
+    )  # fmt: skip
+    add_flow_device(parser)
+
+
+def add_flow_device(parser: argparse.ArgumentParser) -> None:
+    """Adds where TV-L1 flow is computed."""
+    parser.add_argument(
+        "--flow-device", default="auto", choices=get_args(FlowDevice),
+        help="what computes TV-L1 flow for extractors that see it; auto: a GPU if there is one",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs this command."""
     videos = find_videos(arguments.videos)
-    outcomes = extract_under_bar(videos, arguments.out, arguments.extractor, arguments.workers)
+    outcomes = extract_under_bar(
+        videos,
+        arguments.out,
+        arguments.extractor,
+        workers=arguments.workers,
+        flow_device=arguments.flow_device,
+    )
     failed = sum(outcome.failure is not None for outcome in outcomes)
     done = sum(outcome.snippets > 0 for outcome in outcomes)
     there = len(outcomes) - done - failed
@@ -40,12 +55,20 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def extract_under_bar(
-    videos: Mapping[str, Path], features: Path, extractor: str, workers: int
+    videos: Mapping[str, Path],
+    features: Path,
+    extractor: str,
+    *,
+    workers: int | None = None,
+    flow_device: FlowDevice = "auto",
 ) -> list[Outcome]:
     """Extracts what is missing under a progress bar; see `training.extraction.extract`."""
     with _Bar(total=len(videos), disable=None, bar_format=_BAR) as bar:
         outcomes = []
-        for outcome in extract(videos, features, extractor=extractor, workers=workers):
+        work = extract(
+            videos, features, extractor=extractor, workers=workers, flow_device=flow_device
+        )
+        for outcome in work:
             outcomes.append(outcome)
             bar.update()
     return outcomes

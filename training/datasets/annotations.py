@@ -40,12 +40,12 @@ class Annotation:
     """Where they happen, as far as it is known."""
 
     def record(self, source: FeatureSource, duration_s: float | None = None) -> VideoRecord:
-        """Returns the video with its features.
+        """Returns the video with its features; its length as annotated if not given.
 
         Raises:
             DataError: its length is not known.
         """
-        known_s = self.duration_s or duration_s
+        known_s = duration_s or self.duration_s
         if known_s is None:
             raise DataError(f"video {self.id!r}: expected duration, in seconds")
         return VideoRecord(self.id, self.subset, known_s, self.labels, self.instances, source)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from model.features import check_features
+from model.whole_file import whole_file
 from training.datasets.native import ANNOTATIONS, FEATURES
 from training.datasets.video_record import VideoProgress, VideoRecord, VideoSet
 from training.detections import write_json
-from training.whole_file import whole_file
 
 
 def write_native(videos: VideoSet, folder: Path, *, progress: VideoProgress = iter) -> None:

@@ -10,6 +10,7 @@ from training.datasets.annotations import Annotation, all_labels, read_annotatio
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.extraction import known_origin
+from training.extraction_worker import Origin
 
 EXPECTED = "annotations.json and features/ID.npy"
 ANNOTATIONS, FEATURES = "annotations.json", "features"
@@ -38,45 +39,43 @@ def read_native(annotations: Path, features: Path) -> VideoSet:
     return with_features(read_annotations(annotations), features, source=annotations)
 
 
-def with_features(
-    named: Sequence[Annotation], features: Path, *, source: Path, snippet_s: float | None = None
-) -> VideoSet:
+def with_features(named: Sequence[Annotation], features: Path, *, source: Path) -> VideoSet:
     """Returns videos with their features from a folder of ID.npy files.
 
     Args:
         named: the videos.
-        features: the folder. Where extraction left notes of what made them, the set says it.
+        features: the folder. Where extraction left notes of what made them, the set says it, and
+            its snippets' length tells how long they last; else the annotations do.
         source: where the videos were named, for messages.
-        snippet_s: seconds a snippet, for videos whose length is not annotated.
 
     Raises:
         DataError: no video has features, or not all were made by the same extractor.
     """
     paths = {video.id: features / f"{video.id}.npy" for video in named}
     there = [video for video in named if paths[video.id].is_file()]
+    origins = {video.id: known_origin(features, video.id) for video in there}
     videos = video_set(
-        [_record(video, NpyFile(paths[video.id]), snippet_s) for video in there],
+        [_record(video, NpyFile(paths[video.id]), origins[video.id]) for video in there],
         [video.id for video in named if not paths[video.id].is_file()],
         all_labels(named),
         source=source,
         expected=f"{features}/ID.npy",
     )
-    return replace(videos, extractor=recorded_extractor(features, [video.id for video in there]))
+    return replace(videos, extractor=_extractor(features, list(origins.values())))
 
 
-def _record(video: Annotation, source: NpyFile, snippet_s: float | None) -> VideoRecord:
-    if video.duration_s or snippet_s is None:
+def _record(video: Annotation, source: NpyFile, origin: Origin | None) -> VideoRecord:
+    if origin is None:
         return video.record(source)
-    return video.record(source, duration_s=source.load().shape[0] * snippet_s)
+    return video.record(source, duration_s=source.load().shape[0] * origin.snippet_s)
 
 
-def recorded_extractor(features: Path, ids: Sequence[str]) -> Extractor:
-    """Returns what made the features of some videos, as extraction noted it beside them.
+def _extractor(features: Path, origins: Sequence[Origin | None]) -> Extractor:
+    """Returns what made features, as extraction noted it beside them.
 
     Raises:
         DataError: different extractors did.
     """
-    origins = [known_origin(features, id_) for id_ in ids]
     known = {(origin.extractor, origin.extractor_sha256) for origin in origins if origin}
     if len(known) > 1 or (known and None in origins):
         names = sorted({origin.extractor if origin else "an unknown one" for origin in origins})

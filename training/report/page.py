@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from model.localizer import CasEngine, LocalizedVideo
 from model.spec import ModelSpec
+from model.whole_file import whole_file
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import Evaluation, predict
 from training.plot import class_colours
@@ -19,7 +20,6 @@ from training.report.diagnosis import ERRORS, Outcome
 from training.report.findings import Findings, find
 from training.report.precision_recall import PrecisionRecall
 from training.report.video_scores import VideoScore, extremes
-from training.whole_file import whole_file
 
 SHOWN_EACH = 3
 """So many of the best and of the worst videos and classes are drawn."""

@@ -1,8 +1,10 @@
-"""The four forms in which POST /localize takes features, read into one."""
+"""The forms in which features and videos come, read into one."""
 
 import base64
 import binascii
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,11 @@ from service.errors import (
     MalformedBodyError,
     UnsupportedMediaError,
     UnusableInputError,
+    VideosNotServedError,
     describe_validation,
 )
 from service.schemas import LocalizeOptions, LocalizeRequest
+from service.uploads import Upload, Uploads
 
 JSON, NPY, RAW, FORM = (
     "application/json",
@@ -29,14 +33,30 @@ JSON, NPY, RAW, FORM = (
     "application/octet-stream",
     "multipart/form-data",
 )
+VIDEO = "video/"
+"""How the content types of videos begin."""
 DTYPES: dict[str, np.dtype[np.generic]] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}
 _LISTS = "features"
 _FIELD = "file"
+_NPY_MAGIC = b"\x93NUMPY"
+_PART_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRequest:
+    """A video to work on: one that is there, or a reference to one."""
+
+    options: LocalizeOptions
+    """What else was asked for."""
+    uri: str | None = None
+    """Where it is to be fetched from."""
+    upload: Upload | None = None
+    """Its file, if it came with the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedBody:
-    """A body that has arrived whole and is not yet parsed."""
+    """A body without a video's file that has arrived whole and is not yet parsed."""
 
     media_type: str
     """Content type without parameters."""
@@ -49,8 +69,8 @@ class ReceivedBody:
     dtype: str = ""
     """Header X-Dtype."""
 
-    def parse(self) -> tuple[NDArray[np.generic], LocalizeOptions]:
-        """Returns the features, not yet checked, and the options.
+    def parse(self) -> tuple[NDArray[np.generic], LocalizeOptions] | VideoRequest:
+        """Returns the features, not yet checked, and the options; or the video that is named.
 
         Raises:
             MalformedBodyError: not JSON.
@@ -64,19 +84,31 @@ class ReceivedBody:
         return parse_npy(memoryview(self.content)), self.options
 
 
-async def receive_body(request: Request, options: LocalizeOptions) -> ReceivedBody:
-    """Returns a request's body once all of it is there.
+async def receive_body(
+    request: Request, options: LocalizeOptions, uploads: Uploads | None
+) -> ReceivedBody | VideoRequest:
+    """Returns a request's body once all of it is there; a video goes to the disk as it comes.
+
+    Args:
+        request: the request.
+        options: from its query.
+        uploads: takes a video's file; None refuses it.
 
     Raises:
         UnsupportedMediaError: a content type that is not read.
         MalformedBodyError: a broken form, or one without a file.
+        VideosNotServedError, DiskFullError, UnusableInputError: the video cannot be taken.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type.startswith(VIDEO):
+        upload = await _videos(uploads).receive(request.stream())
+        return VideoRequest(options, upload=upload)
     if media_type == FORM:
-        return await _receive_form(request, options)
+        return await _receive_form(request, options, uploads)
     if media_type not in (JSON, NPY, RAW):
         raise UnsupportedMediaError(
-            f"expected content type {JSON}, {NPY}, {RAW} or {FORM}, got {media_type or 'none'}"
+            f"expected content type {JSON}, {NPY}, {RAW}, {FORM} or {VIDEO}..., got "
+            f"{media_type or 'none'}"
         )
     headers = request.headers
     return ReceivedBody(
@@ -88,16 +120,40 @@ async def receive_body(request: Request, options: LocalizeOptions) -> ReceivedBo
     )
 
 
-async def _receive_form(request: Request, options: LocalizeOptions) -> ReceivedBody:
+async def _receive_form(
+    request: Request, options: LocalizeOptions, uploads: Uploads | None
+) -> ReceivedBody | VideoRequest:
     try:
         async with request.form(max_files=1, max_fields=32) as form:
             file = form.get(_FIELD)
             if not isinstance(file, UploadFile):
-                raise MalformedBodyError(f"expected an .npy file in the form field {_FIELD!r}")
+                raise MalformedBodyError(
+                    f"expected an .npy file or a video in the form field {_FIELD!r}"
+                )
             fields = {name: value for name, value in form.items() if name != _FIELD}
-            return ReceivedBody(NPY, await file.read(), _override(options, fields))
+            given = _override(options, fields)
+            magic = await file.read(len(_NPY_MAGIC))
+            await file.seek(0)
+            if magic == _NPY_MAGIC or Path(file.filename or "").suffix.lower() == ".npy":
+                return ReceivedBody(NPY, await file.read(), given)
+            upload = await _videos(uploads).receive(_parts(file))
+            return VideoRequest(given, upload=upload)
     except HTTPException as error:  # how Starlette tells of a form it cannot parse
         raise MalformedBodyError(f"the form cannot be read: {error.detail}") from error
+
+
+def _videos(uploads: Uploads | None) -> Uploads:
+    if uploads is None:
+        raise VideosNotServedError(
+            "this service takes features only; to have it take videos, install "
+            "'ecm-localizer[service,jobs]'"
+        )
+    return uploads
+
+
+async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
+    while part := await file.read(_PART_BYTES):
+        yield part
 
 
 def _override(options: LocalizeOptions, given: dict[str, Any]) -> LocalizeOptions:
@@ -109,21 +165,26 @@ def _override(options: LocalizeOptions, given: dict[str, Any]) -> LocalizeOption
 
 def _parse_json(
     content: bytes, options: LocalizeOptions
-) -> tuple[NDArray[np.generic], LocalizeOptions]:
+) -> tuple[NDArray[np.generic], LocalizeOptions] | VideoRequest:
     try:
         body = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise MalformedBodyError(f"the body is not JSON: {error}") from None
     if not isinstance(body, dict):
-        raise UnusableInputError('expected a JSON object like {"features": [[...]]}')
+        raise UnusableInputError(
+            'expected a JSON object like {"features": [[...]]} or {"video": {"uri": "..."}}'
+        )
     # The lists go to numpy as they are; checking each number by itself takes three times as long.
     lists = body.pop(_LISTS, None)
     try:
         request = LocalizeRequest.model_validate(options.model_dump(exclude_unset=True) | body)
     except ValidationError as error:
         raise UnusableInputError(describe_validation(error.errors())) from None
-    if (lists is None) == (request.features_b64 is None):
-        raise UnusableInputError("expected either features or features_b64 with shape")
+    sources = (lists, request.features_b64, request.video)
+    if sum(source is not None for source in sources) != 1:
+        raise UnusableInputError("expected one of features, features_b64 with shape, and video")
+    if request.video:
+        return VideoRequest(request, uri=request.video.uri)
     features = _from_base64(request) if lists is None else _from_lists(lists)
     return features, request
 

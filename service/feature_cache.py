@@ -1,0 +1,72 @@
+"""Features of whole videos, so that the same video is not extracted twice; bounded in bytes.
+
+Several processes may share the folder.
+"""
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.spec import Extractor
+from model.whole_file import whole_file
+
+_log = logging.getLogger(__name__)
+
+
+class FeatureCache:
+    """Keeps features by what they were made of; the least lately used go first."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        """Takes a folder that holds nothing else."""
+        self._folder = folder
+        self._max_bytes = max_bytes
+
+    def get(self, video_sha256: str, extractor: Extractor) -> NDArray[np.float32] | None:
+        """Returns a video's features (T, D), or None where they are not kept."""
+        path = self._path(video_sha256, extractor)
+        try:
+            features_TD: NDArray[np.float32] = np.load(path, allow_pickle=False)
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError) as error:
+            _log.warning("features %s are damaged and are made anew: %s", path.name, error)
+            path.unlink(missing_ok=True)
+            return None
+        return features_TD
+
+    def put(
+        self, video_sha256: str, extractor: Extractor, features_TD: NDArray[np.float32]
+    ) -> None:
+        """Keeps a video's features if there is room for them; a full disk is no error."""
+        if features_TD.nbytes > self._max_bytes:
+            return
+        self._make_room(features_TD.nbytes)
+        try:
+            with whole_file(self._path(video_sha256, extractor)) as file:
+                np.save(file, features_TD)
+        except OSError as error:
+            _log.warning("features are not kept: %s", error)
+
+    def _path(self, video_sha256: str, extractor: Extractor) -> Path:
+        key = f"{video_sha256} {extractor.name} {extractor.sha256}"
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.npy"
+
+    def _make_room(self, wanted_bytes: int) -> None:
+        """Removes the files used longest ago until there is room for so many bytes."""
+        files = []
+        for path in self._folder.glob("*.npy"):
+            try:
+                files.append((path.stat().st_mtime, path.stat().st_size, path))
+            except FileNotFoundError:  # another process was faster
+                continue
+        excess = sum(size for _, size, _ in files) + wanted_bytes - self._max_bytes
+        for _, size, path in sorted(files):
+            if excess <= 0:
+                return
+            path.unlink(missing_ok=True)
+            excess -= size

@@ -1,0 +1,97 @@
+"""POST /jobs, GET /jobs/{id}, GET /jobs/{id}/events, DELETE /jobs/{id}: long work on videos."""
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from service.errors import UnusableInputError
+from service.request_body import FORM, JSON, VIDEO, VideoRequest, receive_body
+from service.routes.localize import PROBLEMS
+from service.routes.submission import (
+    BINARY,
+    IdempotencyKey,
+    accepted,
+    file_form,
+    served_videos,
+    submit,
+    whole_schema,
+)
+from service.schemas import Job, JobRequest, LocalizeOptions
+
+if TYPE_CHECKING:
+    from service.jobs import Jobs
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+_BODY = {
+    "required": True,
+    "content": {
+        JSON: {"schema": whole_schema(JobRequest)},
+        f"{VIDEO}*": {"schema": BINARY},
+        FORM: {"schema": file_form("A video file.")},
+    },
+}
+_OF_A_JOB: dict[int | str, dict[str, Any]] = {
+    status: PROBLEMS[status] for status in (404, 501, 503)
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=Job,
+    responses=PROBLEMS,
+    openapi_extra={"requestBody": _BODY},
+)
+async def create_job(
+    request: Request,
+    options: Annotated[LocalizeOptions, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Hands in a video, uploaded or named, to be worked on."""
+    videos = served_videos(request)
+    await videos.jobs.check_room()
+    received = await receive_body(request, options, videos.uploads)
+    if not isinstance(received, VideoRequest):
+        parsed = await to_thread.run_sync(received.parse)
+        if not isinstance(parsed, VideoRequest):
+            raise UnusableInputError("expected a video; features go to POST /localize")
+        received = parsed
+    return accepted(request, await submit(request, received, idempotency_key))
+
+
+@router.get("/{id_}", responses=_OF_A_JOB, response_model_exclude_none=True)
+async def find_job(request: Request, id_: str) -> Job:
+    """Tells how far a job is, and its result once it is done."""
+    return await _jobs(request).find(id_)
+
+
+async def _followed(request: Request, id_: str) -> AsyncIterator[Job]:
+    """Gives the changes of a job, which is there: an answer that has begun cannot say 404."""
+    await _jobs(request).find(id_)
+    return _jobs(request).changes(id_)
+
+
+@router.get("/{id_}/events", responses=_OF_A_JOB, response_class=EventSourceResponse)
+async def follow_job(
+    changes: Annotated[AsyncIterator[Job], Depends(_followed)],
+) -> AsyncIterator[ServerSentEvent]:
+    """Tells of each change of a job, as server-sent events named by its state, until its end."""
+    told = None
+    async for job in changes:
+        if job != told:
+            told = job
+            yield ServerSentEvent(raw_data=job.model_dump_json(exclude_none=True), event=job.state)
+
+
+@router.delete("/{id_}", responses=_OF_A_JOB, response_model_exclude_none=True)
+async def cancel_job(request: Request, id_: str) -> Job:
+    """Cancels a job that is not finished; one at work ends with the snippets that it is at."""
+    return await _jobs(request).cancel(id_)
+
+
+def _jobs(request: Request) -> "Jobs":
+    return served_videos(request).jobs

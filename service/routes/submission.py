@@ -1,0 +1,81 @@
+"""What POST /localize and POST /jobs share: a video becomes a job."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID, uuid4, uuid5
+
+from fastapi import Header, Request, Response
+from pydantic import BaseModel
+
+from service.errors import VideosNotServedError
+from service.request_body import VideoRequest
+from service.schemas import Job
+
+if TYPE_CHECKING:
+    from service.videos import Videos
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        max_length=255,
+        description="Any text, new for each video. The same request with the same key is done "
+        "once, however often it is sent.",
+    ),
+]
+BINARY = {"type": "string", "format": "binary"}
+_KEYS = UUID("5f1f3d8e-6c7e-4b3d-9a55-0d5a4f0c2b11")
+
+
+def served_videos(request: Request) -> "Videos":
+    """Returns what takes videos.
+
+    Raises:
+        VideosNotServedError: nothing does.
+    """
+    videos: Videos | None = request.app.state.service.videos
+    if videos is None:
+        raise VideosNotServedError(
+            "this service takes features only; to have it take videos, install "
+            "'ecm-localizer[service,jobs]'"
+        )
+    return videos
+
+
+async def submit(request: Request, video: VideoRequest, key: str | None) -> Job:
+    """Hands in the job that a request asks for; with the same key, the same job."""
+    id_ = uuid4() if key is None else uuid5(_KEYS, key)
+    return await served_videos(request).submit(str(id_), video)
+
+
+def accepted(request: Request, job: Job) -> Response:
+    """Returns the answer that names a job to ask for."""
+    return Response(
+        job.model_dump_json(exclude_none=True),
+        202,
+        headers={"Location": str(request.url_for("find_job", id_=job.id).path)},
+        media_type="application/json",
+    )
+
+
+def file_form(description: str) -> dict[str, object]:
+    """Returns the schema of a form with one file."""
+    return {
+        "type": "object",
+        "properties": {"file": BINARY | {"description": description}},
+        "required": ["file"],
+    }
+
+
+def whole_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Returns the JSON schema of a model that names no other schema."""
+    schema = model.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def filled(node: Any) -> Any:
+        if isinstance(node, dict):
+            if name := node.get("$ref"):
+                return filled(parts[name.rpartition("/")[2]])
+            return {key: filled(value) for key, value in node.items()}
+        return [filled(value) for value in node] if isinstance(node, list) else node
+
+    whole: dict[str, Any] = filled(schema)
+    return whole

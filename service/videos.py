@@ -1,0 +1,105 @@
+"""All that serving videos takes, so that a service without it can do without its packages."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from model.errors import OptionError
+from service.catalog import Catalog
+from service.data_folder import DataFolder
+from service.errors import UnusableInputError
+from service.extractors import extractor_of
+from service.jobs import Jobs, VideoJob, prepare_database
+from service.references import check_reference
+from service.request_body import VideoRequest
+from service.schemas import Job, LocalizeOptions
+from service.settings import Settings
+from service.uploads import Uploads
+from service.video_files import reference_rules
+from service.worker import Worker
+
+
+class Videos:
+    """Takes videos in, and has them worked on: by this process, unless the settings say no."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        """Prepares it; nothing is started yet."""
+        self._settings = settings
+        self._catalog = catalog
+        self._rules = reference_rules(settings)
+        self._data = DataFolder(settings.data)
+        self.uploads = Uploads(self._data)
+
+    def start(self) -> None:
+        """Opens the jobs' database and takes up the work.
+
+        Raises:
+            JobsUnavailableError: the database cannot be reached.
+        """
+        settings = self._settings
+        database_url = settings.database_url or self._data.database_url
+        prepare_database(database_url)
+        self.jobs = Jobs(self._data, database_url, settings.max_queued_jobs)
+        self._worker = None
+        if settings.jobs:
+            self._worker = Worker(settings, self._catalog, self._data, database_url)
+            self._worker.start()
+
+    def stop(self) -> None:
+        """Lays the work down; it goes on when the next process starts."""
+        if self._worker:
+            self._worker.stop()
+        self.jobs.close()
+
+    async def submit(self, job_id: str, request: VideoRequest) -> Job:
+        """Hands in a job on a video.
+
+        Raises:
+            ServiceError, InputError: it cannot be done, or not now.
+        """
+        try:
+            job = self._job(request)
+            return await self.jobs.submit(job_id, job, request.upload)
+        finally:
+            if request.upload:
+                request.upload.path.unlink(missing_ok=True)
+
+    def _job(self, request: VideoRequest) -> VideoJob:
+        options = request.options
+        if options.duration_s is not None or options.snippet_s is not None:
+            raise UnusableInputError("a video has its own clock: leave out duration_s, snippet_s")
+        entry = self._catalog.find(options.model, options.version)
+        extractor_of(entry.spec, self._settings.extractors)
+        if entry.spec.snippet_s is None:
+            raise UnusableInputError(
+                "this model does not know how long a snippet is; train it from videos, or send "
+                "features with duration_s"
+            )
+        if request.uri is not None:
+            check_reference(request.uri, self._rules)
+        chosen = LocalizeOptions.model_validate(
+            options.model_dump(include=set(LocalizeOptions.model_fields), exclude_unset=True)
+            | {"model": entry.published.name, "version": entry.published.version}
+        )
+        sha256 = request.upload.sha256 if request.upload else None
+        return VideoJob(options=chosen, uri=request.uri, sha256=sha256)
+
+
+@contextmanager
+def work(settings: Settings, catalog: Catalog) -> Iterator[None]:
+    """Works on jobs that other processes take in.
+
+    Raises:
+        OptionError: the settings say that this process works on none.
+        JobsUnavailableError: the database cannot be reached.
+    """
+    if not settings.jobs:
+        raise OptionError("expected the setting jobs to be 1 or more for a worker, got 0")
+    data = DataFolder(settings.data)
+    database_url = settings.database_url or data.database_url
+    prepare_database(database_url)
+    worker = Worker(settings, catalog, data, database_url)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.stop()

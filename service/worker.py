@@ -1,0 +1,305 @@
+"""Works on jobs: fetches a video, extracts its features chunk by chunk, localizes.
+
+Each step's outcome is recorded by DBOS, and the features of a chunk lie on the disk before it is.
+So a worker that is killed, at whatever moment, goes on where it stood when it starts again; or
+another worker does.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from dbos import DBOS, StepOptions
+from dbos import error as dbos_errors
+from numpy.typing import NDArray
+
+from model.decoding import VideoLimits
+from model.errors import LocalizerError, VideoError, WorkerError
+from model.features import check_features
+from model.spec import Extractor
+from model.whole_file import whole_file
+from service.catalog import Catalog
+from service.data_folder import DataFolder
+from service.errors import ServiceError, problem_of
+from service.extraction import Chunk, ChunkTask, ExtractionProcesses
+from service.extractors import extractor_of
+from service.feature_cache import FeatureCache
+from service.jobs import APPLICATION, PROGRESS, QUEUE, VERSION, WORKFLOW, JobOutcome, VideoJob
+from service.localization import duration, localize_features
+from service.reference_errors import DownloadError
+from service.schemas import JobProgress
+from service.settings import Settings
+from service.video_files import VideoFile, fetch, reference_rules
+from service.worker_slot import WorkerSlot
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 0.2
+_HOUSEKEEPING_S = 2.0
+_AT_ONCE = 100
+_SPEED_CHUNKS = 8
+_FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+
+
+class Stopped(BaseException):
+    """The worker stops; no Exception, so that DBOS leaves the job as one to go on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """What is recorded of a chunk; its features are in a file."""
+
+    rows: int
+    """Snippets; fewer than in other chunks where the video ends."""
+    claimed_snippets: int | None
+    """Those of the whole video, if its header is right."""
+    elapsed_s: float
+    """How long it took."""
+
+
+class Worker:
+    """Works on as many jobs at a time as the settings say; one in a process."""
+
+    def __init__(
+        self, settings: Settings, catalog: Catalog, data: DataFolder, database_url: str
+    ) -> None:
+        """Prepares it; nothing is started yet."""
+        self._settings = settings
+        self._catalog = catalog
+        self._data = data
+        self._database_url = database_url
+        self._cache = FeatureCache(data.features, settings.feature_cache_bytes)
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Takes up the work, beginning with what a process before this one left."""
+        settings = self._settings
+        self._slot = WorkerSlot(self._data.workers)
+        limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
+        threads = settings.extraction_threads or max(1, (os.cpu_count() or 1) // settings.jobs)
+        self._processes = ExtractionProcesses(settings.jobs, limits, threads)
+        DBOS(
+            config={
+                "name": APPLICATION,
+                "system_database_url": self._database_url,
+                "application_version": VERSION,
+                "executor_id": self._slot.name,
+                "log_level": "WARNING",
+                "notification_listener_polling_interval_sec": _POLL_S,
+            }
+        )
+
+        @DBOS.workflow(name=WORKFLOW)
+        def localize_video(request: str) -> str:
+            return self._work(request)
+
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE,
+            worker_concurrency=settings.jobs,
+            polling_interval_sec=_POLL_S,
+            on_conflict="always_update",
+        )
+        self._keeper = threading.Thread(target=self._keep_house, name="housekeeping")
+        self._keeper.start()
+        _log.info("%s works on %d videos at a time", self._slot.name, settings.jobs)
+
+    def stop(self) -> None:
+        """Lays the work down; who starts next goes on with it."""
+        self._stopping.set()
+        self._processes.stop()
+        self._keeper.join()
+        DBOS.destroy(destroy_registry=True)
+        self._slot.release()
+
+    def _work(self, request: str) -> str:
+        """The workflow: from a request to its outcome, both as JSON."""
+        id_ = DBOS.workflow_id
+        assert id_
+        _log.info("job %s is begun or taken up again", id_)
+        outcome = self._outcome(id_, VideoJob.model_validate_json(request))
+        DBOS.run_step({"name": "clean"}, self._data.remove_job, id_)
+        return outcome
+
+    def _outcome(self, id_: str, job: VideoJob) -> str:
+        try:
+            return self._answer(id_, job)
+        except dbos_errors.DBOSMaxStepRetriesExceeded as error:
+            return JobOutcome(error=problem_of(error.errors[-1])).model_dump_json()
+        except (ServiceError, LocalizerError, OSError) as error:
+            return JobOutcome(error=problem_of(error)).model_dump_json()
+
+    def _answer(self, id_: str, job: VideoJob) -> str:
+        video = DBOS.run_step(_retried("fetch"), self._fetch, id_, job)
+        entry = self._catalog.find(job.options.model, job.options.version)
+        extractor = extractor_of(entry.spec, self._settings.extractors)
+        chunks: list[StoredChunk] = []
+        if not DBOS.run_step({"name": "look up"}, self._is_known, video, entry.spec.extractor):
+            chunks = self._extract(id_, video, extractor, entry.spec.extractor)
+        return DBOS.run_step({"name": "localize"}, self._localize, id_, job, video, chunks)
+
+    def _fetch(self, id_: str, job: VideoJob) -> VideoFile:
+        self._check_stopping()
+        if job.uri is None:
+            assert job.sha256
+            return VideoFile.at(self._data.upload(id_), job.sha256)
+        return fetch(job.uri, reference_rules(self._settings), self._data.job(id_))
+
+    def _is_known(self, video: VideoFile, extractor: Extractor) -> bool:
+        return self._cache.get(video.sha256, extractor) is not None
+
+    def _extract(
+        self, id_: str, video: VideoFile, name: str, extractor: Extractor
+    ) -> list[StoredChunk]:
+        """Has the features of a video computed and stored, and tells how far that is."""
+        chunks: list[StoredChunk] = []
+        size = self._settings.chunk_snippets
+        task = ChunkTask(video.path, name, extractor.name, 0, size)
+        while not chunks or chunks[-1].rows == size:
+            number = len(chunks)
+            step = _retried(f"chunk {number}")
+            chunks.append(DBOS.run_step(step, self._chunk, id_, number, task, video))
+            task = task.following()
+            DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
+        return chunks
+
+    def _chunk(self, id_: str, number: int, task: ChunkTask, video: VideoFile) -> StoredChunk:
+        self._check_stopping()
+        video.check_unchanged()
+        if task.first_snippet > self._settings.max_snippets:
+            raise VideoError(
+                f"the video has more than {self._settings.max_snippets} snippets; cut it in parts"
+            )
+        start = perf_counter()
+        chunk = self._ask(task)
+        with whole_file(self._chunk_path(id_, number)) as file:
+            np.save(file, chunk.features_TD)
+        elapsed_s = perf_counter() - start
+        _log.debug("job %s: chunk %d is stored", id_, number)
+        rows = len(chunk.features_TD)
+        return StoredChunk(rows, chunk.claimed_snippets, elapsed_s)
+
+    def _ask(self, task: ChunkTask) -> Chunk:
+        try:
+            with self._processes.one() as process:
+                return process.ask(task, timeout_s=self._settings.chunk_timeout_s)
+        except WorkerError:
+            self._check_stopping()
+            raise
+
+    def _localize(
+        self, id_: str, job: VideoJob, video: VideoFile, chunks: list[StoredChunk]
+    ) -> str:
+        self._check_stopping()
+        entry = self._catalog.find(job.options.model, job.options.version)
+        spec = entry.spec
+        features_TD = check_features(
+            self._features(id_, video, spec.extractor, chunks),
+            feature_dim=spec.feature_dim,
+            max_snippets=self._settings.max_snippets,
+        )
+        answer = localize_features(
+            features_TD,
+            job.options,
+            entry,
+            duration(job.options, spec, len(features_TD)),
+            before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
+        )
+        return f'{{"answer": {answer.decode()}}}'  # the JSON of a JobOutcome
+
+    def _features(
+        self, id_: str, video: VideoFile, extractor: Extractor, chunks: list[StoredChunk]
+    ) -> NDArray[np.float32]:
+        """Returns features (T, D) from the chunks' files, and keeps them; else the kept ones."""
+        if chunks:
+            parts = [np.load(self._chunk_path(id_, number)) for number in range(len(chunks))]
+            features_TD: NDArray[np.float32] = np.concatenate(parts)
+            self._cache.put(video.sha256, extractor, features_TD)
+            return features_TD
+        kept_TD = self._cache.get(video.sha256, extractor)
+        if kept_TD is None:
+            raise VideoError("features of this video were removed meanwhile; ask again")
+        return kept_TD
+
+    def _chunk_path(self, id_: str, number: int) -> Path:
+        return self._data.job(id_) / f"{number:06}.npy"
+
+    def _check_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise Stopped
+
+    def _keep_house(self) -> None:
+        """Takes over from workers that are gone, and removes what nobody needs any more."""
+        while not self._stopping.wait(_HOUSEKEEPING_S):
+            try:
+                self._adopt()
+                self._forget()
+                self._clean()
+            except Exception:  # the database may be away for a while
+                _log.warning("housekeeping is put off", exc_info=True)
+
+    def _adopt(self) -> None:
+        """Puts the jobs of workers that are gone back in the queue."""
+        with self._slot.others_without_process() as gone:
+            if not gone:
+                return
+            left = DBOS.list_workflows(
+                status="PENDING", executor_id=gone, load_input=False, load_output=False
+            )
+            for job in left:
+                _log.warning("job %s is taken over from %s", job.workflow_id, job.executor_id)
+                DBOS.resume_workflow(job.workflow_id, queue_name=QUEUE)
+
+    def _forget(self) -> None:
+        """Removes jobs that were finished long ago."""
+        before = datetime.now(UTC) - timedelta(seconds=self._settings.keep_jobs_s)
+        while old := DBOS.list_workflows(
+            status=_FINISHED,
+            completed_before=before.isoformat(),
+            limit=_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        ):
+            DBOS.delete_workflows([job.workflow_id for job in old])
+
+    def _clean(self) -> None:
+        """Removes what cancelled jobs left, and uploads that never became a job."""
+        there = self._data.job_ids()
+        jobs = DBOS.list_workflows(workflow_ids=there, load_input=False, load_output=False)
+        for job in jobs:
+            if job.status in _FINISHED:
+                self._data.remove_job(job.workflow_id)
+        self._data.remove_abandoned({job.workflow_id for job in jobs})
+
+
+def _retried(name: str) -> StepOptions:
+    return {
+        "name": name,
+        "retries_allowed": True,
+        "max_attempts": 3,
+        "interval_seconds": 1.0,
+        "backoff_rate": 4.0,
+        "should_retry": _may_pass,
+    }
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Tells whether the same may go well a little later."""
+    return isinstance(error, WorkerError) or (isinstance(error, DownloadError) and error.transient)
+
+
+def _progress(chunks: Sequence[StoredChunk]) -> JobProgress:
+    done = sum(chunk.rows for chunk in chunks)
+    expected = chunks[-1].claimed_snippets
+    lately = chunks[-_SPEED_CHUNKS:]
+    rows, elapsed_s = sum(chunk.rows for chunk in lately), sum(chunk.elapsed_s for chunk in lately)
+    left_s = None
+    if expected is not None and rows:
+        left_s = max(0, expected - done) * elapsed_s / rows
+    return JobProgress(snippets_done=done, snippets_expected=expected, seconds_left=left_s)

@@ -1,0 +1,118 @@
+"""A model that takes videos, and real service processes to serve it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+
+from model.export import write_onnx
+from model.extractors import MOTION, open_extractor
+from model.localization import LocalizationConfig
+from model.network import Ecm, EcmConfig
+from model.repository import publish
+from model.spec import Extractor, ModelSpec
+
+
+@pytest.fixture(scope="session")
+def motion_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model repository with one model, `moves`, whose extractor is `motion`."""
+    motion = open_extractor(MOTION)
+    spec = ModelSpec(
+        labels=("jump", "run"),
+        feature_dim=motion.feature_dim,
+        snippets=16,
+        topk_ratio=0.25,
+        snippet_s=motion.snippet_frames / motion.rate_fps,
+        extractor=Extractor(motion.id),
+        localization=LocalizationConfig(class_threshold=0.2),
+    )
+    torch.manual_seed(0)
+    network = Ecm(EcmConfig(motion.feature_dim, 2, hidden_width=16)).eval()
+    with torch.no_grad():
+        network.classifier.conv_3.weight *= 20
+    root = tmp_path_factory.mktemp("models")
+    publish(root, "moves", lambda path: write_onnx(network, spec, path))
+    return root
+
+
+class Process:
+    """A process of the service: started, killed and started again on the same data."""
+
+    def __init__(self, command: str, log: Path, flags: dict[str, object]) -> None:
+        self.log = log
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        given = flags | ({"port": self.port} if command == "serve" else {})
+        words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+        self._command = [sys.executable, "-m", "service", command, *words]
+        self._is_server = command == "serve"
+        self.start()
+
+    def start(self) -> None:
+        """Starts it and waits until it is ready."""
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+        while not self._is_ready():
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.02)
+
+    def _is_ready(self) -> bool:
+        if not self._is_server:
+            return "videos at a time" in self.log.read_text()
+        try:
+            return httpx.get(f"{self.url}/health/live", timeout=5).is_success
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        """Kills it at once; its children find out by themselves."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ends it as an operator does; returns its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+Launch = Callable[..., Process]
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launch]:
+    """Starts processes of the service, which end with the test."""
+    with contextlib.ExitStack() as processes:
+
+        def start(command: str, **flags: object) -> Process:
+            process = Process(command, tmp_path / f"{command}.log", flags)
+            processes.callback(process.kill)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def service(launch: Launch, motion_repository: Path, tmp_path: Path) -> Process:
+    """A service for `moves` with its data in `data`; `file:` references may lie in `videos`."""
+    (tmp_path / "videos").mkdir()
+    return launch(
+        "serve",
+        repository=motion_repository,
+        data=tmp_path / "data",
+        video_roots=f'["{tmp_path / "videos"}"]',
+        chunk_snippets=4,
+    )

@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -110,7 +111,8 @@ def _work(connection: Connection, prepare: "Prepare[Any, Any]", parent: int) -> 
             outcome = error, None
         except Exception as error:  # of whatever library; it may not survive the way
             outcome = WorkerError(f"{type(error).__name__}: {error}"), None
-        connection.send(outcome)
+        with suppress(BrokenPipeError):  # the parent is gone
+            connection.send(outcome)
 
 
 def _end_with(parent: int) -> None:

@@ -5,7 +5,6 @@ import json
 import logging
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -91,8 +90,6 @@ def _serve(settings: "Settings") -> None:
 
     from service.app import create_app
 
-    settings.data.mkdir(parents=True, exist_ok=True)
-    tempfile.tempdir = str(settings.data)  # large forms pass through it; /tmp may be memory
     uvicorn.run(
         create_app(settings),
         host=settings.host,

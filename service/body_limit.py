@@ -20,7 +20,8 @@ class BodyLimit:
             return
         headers = dict(scope["headers"])
         media_type = headers.get(b"content-type", b"").lower()
-        is_video = media_type.startswith((b"video/", b"multipart/"))
+        serves_videos = scope["app"].state.service.videos is not None
+        is_video = serves_videos and media_type.startswith((b"video/", b"multipart/"))
         limit = self._max_video_bytes if is_video else self._max_bytes
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:

@@ -55,9 +55,9 @@ class DataFolder:
         path.mkdir(exist_ok=True)
         return path
 
-    def upload(self, job_id: str) -> Path:
+    def upload(self, job_id: str, sha256: str) -> Path:
         """Where a job's uploaded video is, or goes to."""
-        return self._jobs / job_id / "upload"
+        return self.job(job_id) / f"upload-{sha256}"
 
     def remove_job(self, job_id: str) -> None:
         """Removes all that a job left, if it left anything."""

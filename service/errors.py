@@ -14,6 +14,8 @@ ServiceError
 ├── QueueFullError            503  too many jobs wait
 ├── JobsUnavailableError      503  the jobs' database cannot be reached
 └── DiskFullError             507  no room for the video
+
+Of others, an InputError is 422, a ModelError 503, a DownloadError of reference_errors.py 502.
 """
 
 import errno
@@ -24,8 +26,10 @@ from typing import ClassVar
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from model.errors import InputError
+from model.errors import InputError, LocalizerError, ModelError, WorkerError
+from service.reference_errors import DownloadError
 from service.schemas import Problem
 
 _log = logging.getLogger(__name__)
@@ -133,12 +137,22 @@ class DiskFullError(ServiceError):
     code = "disk-full"
 
 
+_TOLD: tuple[tuple[type[LocalizerError], int, str], ...] = (
+    (InputError, 422, UnusableInputError.code),
+    (DownloadError, 502, "download-failed"),
+    (WorkerError, 500, "worker-failed"),
+    (ModelError, 503, ModelUnavailableError.code),
+)
+"""What a client is told of errors that are not the service's own, besides their text."""
+
+
 def problem_of(error: Exception) -> Problem:
     """Returns what a client is told of an error."""
     if isinstance(error, ServiceError):
         return _problem(error.status, error.code, str(error))
-    if isinstance(error, InputError):
-        return _problem(422, UnusableInputError.code, str(error))
+    for kind, status, code in _TOLD:
+        if isinstance(error, kind):
+            return _problem(status, code, str(error))
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return _problem(507, DiskFullError.code, "the service's disk is full; try again later")
     _log.error("request failed", exc_info=error)
@@ -170,6 +184,7 @@ def add_handlers(app: FastAPI) -> None:
     """Makes every error of an app a problem+json."""
     for kind in (ServiceError, InputError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
 
 
 async def _answer(request: Request, error: Exception) -> Response:
@@ -181,6 +196,11 @@ async def _answer(request: Request, error: Exception) -> Response:
         return problem(error.status_code, code, detail, dict(error.headers or {}))
     headers = error.headers if isinstance(error, ServiceError) else None
     return problem_response(problem_of(error), headers)
+
+
+async def _answer_nobody(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Keeps a client that hangs up, which is no failure of ours, out of the log."""
+    return problem(400, MalformedBodyError.code, "the connection ended before the body did")
 
 
 def describe_validation(errors: object) -> str:

@@ -6,6 +6,7 @@ Several processes may share the folder.
 import hashlib
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,8 @@ class FeatureCache:
             return None
         except (OSError, ValueError, EOFError) as error:
             _log.warning("features %s are damaged and are made anew: %s", path.name, error)
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # of a folder that cannot be written to
+                path.unlink()
             return None
         return features_TD
 
@@ -45,8 +47,8 @@ class FeatureCache:
         """Keeps a video's features if there is room for them; a full disk is no error."""
         if features_TD.nbytes > self._max_bytes:
             return
-        self._make_room(features_TD.nbytes)
         try:
+            self._make_room(features_TD.nbytes)
             with whole_file(self._path(video_sha256, extractor)) as file:
                 np.save(file, features_TD)
         except OSError as error:

@@ -6,7 +6,7 @@ They live in a database, by DBOS; `service.worker` works on them, in this proces
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final, Literal
@@ -130,7 +130,7 @@ class Jobs:
     async def submit(self, id_: str, job: VideoJob, upload: Upload | None) -> Job:
         """Hands in a job, unless it is there already, and returns it.
 
-        The upload is moved to where the worker expects it, or removed.
+        The upload goes to where the worker expects it, or is removed.
 
         Raises:
             IdempotencyConflictError: a job of this id was asked for something else.
@@ -139,8 +139,8 @@ class Jobs:
         try:
             if not await self._status(id_):
                 if upload:
-                    self._data.job(id_)
-                    upload.path.replace(self._data.upload(id_))
+                    with suppress(FileExistsError):  # the same request came twice at once
+                        self._data.upload(id_, upload.sha256).hardlink_to(upload.path)
                 with _database():
                     await self._client.enqueue_async(
                         {

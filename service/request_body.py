@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from model.errors import FeatureError
 from model.features import parse_npy, parse_raw
 from service.errors import (
+    BodyTooLargeError,
     MalformedBodyError,
     UnsupportedMediaError,
     UnusableInputError,
@@ -135,6 +136,12 @@ async def _receive_form(
             magic = await file.read(len(_NPY_MAGIC))
             await file.seek(0)
             if magic == _NPY_MAGIC or Path(file.filename or "").suffix.lower() == ".npy":
+                limit = request.app.state.service.settings.max_body_bytes
+                if (file.size or 0) > limit:
+                    raise BodyTooLargeError(
+                        f"the features have {file.size} bytes, the limit is {limit}; send float16, "
+                        "or the video in parts"
+                    )
                 return ReceivedBody(NPY, await file.read(), given)
             upload = await _videos(uploads).receive(_parts(file))
             return VideoRequest(given, upload=upload)

@@ -2,7 +2,7 @@
 
 import errno
 import hashlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -27,17 +27,20 @@ class Upload:
 class Uploads:
     """Takes videos to the disk as they come, whatever their size."""
 
-    def __init__(self, data: DataFolder) -> None:
-        """Takes them to this folder."""
+    def __init__(self, data: DataFolder, check_room: Callable[[], Awaitable[None]]) -> None:
+        """Takes them to this folder, if there is room for one more job."""
         self._data = data
+        self._check_room = check_room
 
     async def receive(self, parts: AsyncIterable[bytes]) -> Upload:
         """Returns a video once all of it is on the disk; nothing is left of one that stops.
 
         Raises:
+            QueueFullError: too many jobs wait; nothing was read.
             DiskFullError: there is no room for it.
             UnusableInputError: it is empty.
         """
+        await self._check_room()
         path = self._data.incoming / uuid4().hex
         digest = hashlib.sha256()
         try:

@@ -1,5 +1,6 @@
 """All that serving videos takes, so that a service without it can do without its packages."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,7 +28,6 @@ class Videos:
         self._catalog = catalog
         self._rules = reference_rules(settings)
         self._data = DataFolder(settings.data)
-        self.uploads = Uploads(self._data)
 
     def start(self) -> None:
         """Opens the jobs' database and takes up the work.
@@ -35,10 +35,12 @@ class Videos:
         Raises:
             JobsUnavailableError: the database cannot be reached.
         """
+        tempfile.tempdir = str(self._data.incoming)  # large forms pass there; /tmp may be memory
         settings = self._settings
         database_url = settings.database_url or self._data.database_url
         prepare_database(database_url)
         self.jobs = Jobs(self._data, database_url, settings.max_queued_jobs)
+        self.uploads = Uploads(self._data, self.jobs.check_room)
         self._worker = None
         if settings.jobs:
             self._worker = Worker(settings, self._catalog, self._data, database_url)
@@ -49,6 +51,7 @@ class Videos:
         if self._worker:
             self._worker.stop()
         self.jobs.close()
+        tempfile.tempdir = None
 
     async def submit(self, job_id: str, request: VideoRequest) -> Job:
         """Hands in a job on a video.
@@ -58,6 +61,8 @@ class Videos:
         """
         try:
             job = self._job(request)
+            if not request.upload:
+                await self.jobs.check_room()
             return await self.jobs.submit(job_id, job, request.upload)
         finally:
             if request.upload:

@@ -136,19 +136,24 @@ class Worker:
             return JobOutcome(error=problem_of(error)).model_dump_json()
 
     def _answer(self, id_: str, job: VideoJob) -> str:
+        # All that can fail is in steps: a job that is taken up again has to go the same way.
         video = DBOS.run_step(_retried("fetch"), self._fetch, id_, job)
-        entry = self._catalog.find(job.options.model, job.options.version)
-        extractor = extractor_of(entry.spec, self._settings.extractors)
+        name, extractor = DBOS.run_step({"name": "choose"}, self._extractor, job)
         chunks: list[StoredChunk] = []
-        if not DBOS.run_step({"name": "look up"}, self._is_known, video, entry.spec.extractor):
-            chunks = self._extract(id_, video, extractor, entry.spec.extractor)
+        if not DBOS.run_step({"name": "look up"}, self._is_known, video, extractor):
+            chunks = self._extract(id_, video, name, extractor)
         return DBOS.run_step({"name": "localize"}, self._localize, id_, job, video, chunks)
+
+    def _extractor(self, job: VideoJob) -> tuple[str, Extractor]:
+        """Returns the extractor of the model that was asked for, by its name here and by its id."""
+        spec = self._catalog.find(job.options.model, job.options.version).spec
+        return extractor_of(spec, self._settings.extractors), spec.extractor
 
     def _fetch(self, id_: str, job: VideoJob) -> VideoFile:
         self._check_stopping()
         if job.uri is None:
             assert job.sha256
-            return VideoFile.at(self._data.upload(id_), job.sha256)
+            return VideoFile.at(self._data.upload(id_, job.sha256), job.sha256)
         return fetch(job.uri, reference_rules(self._settings), self._data.job(id_))
 
     def _is_known(self, video: VideoFile, extractor: Extractor) -> bool:
@@ -166,7 +171,8 @@ class Worker:
             step = _retried(f"chunk {number}")
             chunks.append(DBOS.run_step(step, self._chunk, id_, number, task, video))
             task = task.following()
-            DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
+            progress = _progress(chunks, ended=chunks[-1].rows < size)
+            DBOS.set_event(PROGRESS, progress.model_dump_json())
         return chunks
 
     def _chunk(self, id_: str, number: int, task: ChunkTask, video: VideoFile) -> StoredChunk:
@@ -250,7 +256,11 @@ class Worker:
             if not gone:
                 return
             left = DBOS.list_workflows(
-                status="PENDING", executor_id=gone, load_input=False, load_output=False
+                status="PENDING",
+                executor_id=gone,
+                app_version=VERSION,
+                load_input=False,
+                load_output=False,
             )
             for job in left:
                 _log.warning("job %s is taken over from %s", job.workflow_id, job.executor_id)
@@ -270,8 +280,9 @@ class Worker:
 
     def _clean(self) -> None:
         """Removes what cancelled jobs left, and uploads that never became a job."""
-        there = self._data.job_ids()
-        jobs = DBOS.list_workflows(workflow_ids=there, load_input=False, load_output=False)
+        jobs = []
+        if there := self._data.job_ids():  # DBOS takes none for all
+            jobs = DBOS.list_workflows(workflow_ids=there, load_input=False, load_output=False)
         for job in jobs:
             if job.status in _FINISHED:
                 self._data.remove_job(job.workflow_id)
@@ -294,12 +305,13 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, WorkerError) or (isinstance(error, DownloadError) and error.transient)
 
 
-def _progress(chunks: Sequence[StoredChunk]) -> JobProgress:
+def _progress(chunks: Sequence[StoredChunk], *, ended: bool) -> JobProgress:
     done = sum(chunk.rows for chunk in chunks)
-    expected = chunks[-1].claimed_snippets
+    claimed = chunks[-1].claimed_snippets
+    expected = done if ended else None if claimed is None else max(claimed, done)
     lately = chunks[-_SPEED_CHUNKS:]
     rows, elapsed_s = sum(chunk.rows for chunk in lately), sum(chunk.elapsed_s for chunk in lately)
     left_s = None
     if expected is not None and rows:
-        left_s = max(0, expected - done) * elapsed_s / rows
+        left_s = (expected - done) * elapsed_s / rows
     return JobProgress(snippets_done=done, snippets_expected=expected, seconds_left=left_s)

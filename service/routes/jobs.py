@@ -52,9 +52,7 @@ async def create_job(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Hands in a video, uploaded or named, to be worked on."""
-    videos = served_videos(request)
-    await videos.jobs.check_room()
-    received = await receive_body(request, options, videos.uploads)
+    received = await receive_body(request, options, served_videos(request).uploads)
     if not isinstance(received, VideoRequest):
         parsed = await to_thread.run_sync(received.parse)
         if not isinstance(parsed, VideoRequest):

@@ -42,7 +42,7 @@ def served_videos(request: Request) -> "Videos":
 
 async def submit(request: Request, video: VideoRequest, key: str | None) -> Job:
     """Hands in the job that a request asks for; with the same key, the same job."""
-    id_ = uuid4() if key is None else uuid5(_KEYS, key)
+    id_ = uuid5(_KEYS, key) if key else uuid4()
     return await served_videos(request).submit(str(id_), video)
 
 

@@ -92,16 +92,29 @@ class Process:
 Launch = Callable[..., Process]
 
 
-@pytest.fixture
-def launch(tmp_path: Path) -> Iterator[Launch]:
-    """Starts processes of the service, which end with the test."""
+@contextlib.contextmanager
+def _launcher(logs: Path) -> Iterator[Launch]:
     with contextlib.ExitStack() as processes:
 
         def start(command: str, **flags: object) -> Process:
-            process = Process(command, tmp_path / f"{command}.log", flags)
+            process = Process(command, logs / f"{command}.log", flags)
             processes.callback(process.kill)
             return process
 
+        yield start
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launch]:
+    """Starts processes of the service, which end with the test."""
+    with _launcher(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def launch_for_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
+    """Starts processes of the service, which end with the last test of the module."""
+    with _launcher(tmp_path_factory.mktemp("service")) as start:
         yield start
 
 

@@ -159,8 +159,13 @@ def video_request(
         params={name: str(value) for name, value in given.items()},
         headers={**key, "Content-Type": media_type, "Content-Length": str(stream.length)},
     )
-    request.stream = stream
-    return request
+    return httpx.Request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        extensions=request.extensions,
+        stream=stream,
+    )
 
 
 def waits(on_progress: OnProgress) -> Generator[float, Job, LocalizeResponse]:

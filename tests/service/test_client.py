@@ -1,5 +1,6 @@
 import asyncio
 import email.utils
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from service.client import AsyncClient, Client, LocalizerServiceError
+from service.client import AsyncClient, Client, LocalizerServiceError, Progress
 from service.exchange import retry_delay_s
 
 FEATURES = np.zeros((4, 8), dtype=np.float32)
@@ -165,3 +166,84 @@ def test_a_server_that_is_no_localizer_is_told() -> None:
         pytest.raises(LocalizerServiceError, match="did not answer as this service does"),
     ):
         client.localize(FEATURES)
+
+
+JOB = {"id": "1", "state": "queued", "created": "2026-01-01T00:00:00Z", "progress": {}}
+
+
+class JobService(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Loses the first upload, is busy at the second, takes the third; its job takes a while."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, bytes]] = []
+        self._states = iter(["queued", "running", "done"])
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answers the sync client."""
+        return self._answer(request, b"".join(request.stream))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answers the other."""
+        return self._answer(request, b"".join([part async for part in request.stream]))
+
+    def _answer(self, request: httpx.Request, content: bytes) -> httpx.Response:
+        if request.method == "GET":
+            job = JOB | {"state": (state := next(self._states))}
+            progress = {"snippets_done": 3, "snippets_expected": 4, "seconds_left": 0.5}
+            done = {"result": ANSWER} if state == "done" else {"progress": progress}
+            return httpx.Response(200, json=job | done)
+        self.asked.append((str(request.url), request.headers["idempotency-key"], content))
+        if len(self.asked) == 1:
+            raise httpx.WriteError("connection lost")
+        return httpx.Response(503) if len(self.asked) == 2 else httpx.Response(202, json=JOB)
+
+
+def test_an_upload_that_breaks_off_is_sent_again_as_the_same_job(tmp_path: Path) -> None:
+    """Whole each time, under one key; progress tells of each part. By both clients."""
+    video = tmp_path / "video.mp4"
+    video.write_bytes(bytes(range(256)) * 3000)
+    told: list[Progress] = []
+
+    async def ask(transport: JobService) -> object:
+        async with AsyncClient("http://test", transport=transport) as client:
+            return await client.localize_video(video, on_progress=told.append, min_score=0.2)
+
+    for is_async in (False, True):
+        told.clear()
+        transport = JobService()
+        if is_async:
+            answer = asyncio.run(ask(transport))
+        else:
+            with Client("http://test", transport=transport) as client:
+                answer = client.localize_video(video, on_progress=told.append, min_score=0.2)
+        assert answer.snippets == 4
+        assert len(transport.asked) == 3
+        [(url, _, content)] = set(transport.asked)
+        assert url == "http://test/jobs?min_score=0.2"
+        assert content == video.read_bytes()
+        sent = [progress.done for progress in told if progress.stage == "upload"]
+        assert sent == [262144, 524288, 768000] * 3
+        assert told[-1] == Progress("running", 3, 4, 0.5)
+
+
+def test_a_video_that_is_not_there_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    """As is one that may not be read, or that is a folder."""
+    transport = httpx.MockTransport(lambda _: pytest.fail("was asked"))
+    with Client("http://test", transport=transport) as client:
+        for path in (tmp_path / "absent.mp4", tmp_path):
+            with pytest.raises(LocalizerServiceError, match="cannot be read"):
+                client.localize_video(path)
+
+
+@pytest.mark.parametrize("uri", ["https://example.org/a.mp4", "file:///a.mp4", "s3://b/a.mp4"])
+def test_a_uri_is_named_and_not_read(uri: str) -> None:
+    """With the options beside it."""
+    bodies: list[object] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        return httpx.Response(202, json=JOB | {"state": "done", "result": ANSWER})
+
+    with Client("http://test", transport=httpx.MockTransport(answer)) as client:
+        assert client.localize_video(uri, max_segments=2, min_score=None).snippets == 4
+    assert bodies == [{"video": {"uri": uri}, "max_segments": 2}]

@@ -6,7 +6,7 @@ PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint serve benchmark benchmark-training clean
+.PHONY: help demo test test-slow lint serve benchmark benchmark-training benchmark-extraction clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ benchmark: $(VENV)/ready ## measure localization and the metric
 benchmark-training: $(VENV)/ready ## measure the training step, its time and memory; takes minutes
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/training_step.py --memory
+
+benchmark-extraction: $(VENV)/ready ## measure decoding, optical flow and the motion extractor
+	$(BIN)/python benchmarks/extraction.py
 
 clean: ## remove what `make demo` and the tests left; the environment stays
 	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -4,6 +4,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 from model.errors import OptionError
 from service.catalog import Catalog
 from service.data_folder import DataFolder
@@ -37,7 +40,7 @@ class Videos:
         """
         tempfile.tempdir = str(self._data.incoming)  # large forms pass there; /tmp may be memory
         settings = self._settings
-        database_url = settings.database_url or self._data.database_url
+        database_url = _database_url(settings, self._data)
         prepare_database(database_url)
         self.jobs = Jobs(self._data, database_url, settings.max_queued_jobs)
         self.uploads = Uploads(self._data, self.jobs.check_room)
@@ -100,7 +103,7 @@ def work(settings: Settings, catalog: Catalog) -> Iterator[None]:
     if not settings.jobs:
         raise OptionError("expected the setting jobs to be 1 or more for a worker, got 0")
     data = DataFolder(settings.data)
-    database_url = settings.database_url or data.database_url
+    database_url = _database_url(settings, data)
     prepare_database(database_url)
     worker = Worker(settings, catalog, data, database_url)
     worker.start()
@@ -108,3 +111,23 @@ def work(settings: Settings, catalog: Catalog) -> Iterator[None]:
         yield
     finally:
         worker.stop()
+
+
+def _database_url(settings: Settings, data: DataFolder) -> str:
+    """Returns where the jobs are, as DBOS takes it.
+
+    Raises:
+        OptionError: it is no PostgreSQL database.
+    """
+    if settings.database_url is None:
+        return data.database_url
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "postgresql":
+        raise OptionError(
+            "expected the setting database_url as postgresql://USER:PASSWORD@HOST/NAME"
+        )
+    # A database of encoding SQL_ASCII would answer in bytes.
+    return url.update_query_dict({"client_encoding": "utf8"}).render_as_string(hide_password=False)

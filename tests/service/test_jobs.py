@@ -14,14 +14,25 @@ import pytest
 from model.engine import OnnxEngine
 from model.extractors import MOTION, open_extractor
 from model.localizer import localize_video
+from model.motion import MotionExtractor
 from model.repository import list_models
 from model.video import read_snippets
 from service.client import AsyncClient, Client, LocalizerServiceError, Progress
+from training.__main__ import main
+from training.checkpoint import load_checkpoint
+from training.evaluation import TorchEngine
+
+SNIPPET_S = MotionExtractor.snippet_frames / MotionExtractor.rate_fps
+
+
+def snippets_in(frames: int) -> int:
+    """Snippets of so many frames at 25 a second."""
+    return int(frames / MotionExtractor.snippet_frames + 0.5)
 
 
 @pytest.fixture(scope="module")
 def video(film, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video of 12 s, which is 19 snippets."""
+    """A video of 12 s, which is no whole number of snippets."""
     return film(tmp_path_factory.mktemp("film") / "film.mp4", np.arange(300) / 25)
 
 
@@ -39,6 +50,31 @@ def offline(video: Path, repository: Path) -> list[tuple[str, float, float, floa
     duration_s = len(features_TD) * motion.snippet_frames / motion.rate_fps
     found = localize_video(engine, features_TD, engine.spec, duration_s=duration_s)
     return [(s.label, s.start_s, s.end_s, s.score) for s in found.segments]
+
+
+def test_a_model_trained_from_videos_serves_them_as_it_was_evaluated(
+    launch, film, tmp_path: Path
+) -> None:
+    """Tags and videos in, a served model out: it sees what training saw, at the same times."""
+    videos = tmp_path / "videos"
+    (videos / "b").mkdir(parents=True)
+    for name, rate in (("run", 25), ("jump", 12.5), ("b/walk", 30)):
+        film(videos / f"{name}.mp4", np.arange(int(7 * rate)) / rate)
+    (tmp_path / "tags.csv").write_text("video,label\nrun,Run\njump,Jump\nb/walk,\n")
+    run, models = tmp_path / "run", tmp_path / "models"
+    small = ["--activation", "sigmoid", "--epochs", "2", "--hidden-width", "8"]
+    data = ["--videos", str(videos), "--tags", str(tmp_path / "tags.csv")]
+    assert main(["fit", *data, "--out", str(run), *small]) == 0
+    assert main(["export", str(run), "--repository", str(models), "--name", "mine"]) == 0
+    trained = TorchEngine(load_checkpoint(run).network(), "cpu")
+    service = launch("serve", repository=models, data=tmp_path / "data")
+    with Client(service.url) as client:
+        for name in ("run", "jump", "b/walk"):
+            features_TD = np.load(tmp_path / "videos.motion" / f"{name}.npy")
+            served = client.localize_video(videos / f"{name}.mp4", include="cas")
+            assert served.duration_s == pytest.approx(len(features_TD) * SNIPPET_S)
+            assert served.cas is not None
+            np.testing.assert_allclose(served.cas.logits, trained.cas(features_TD), atol=1e-5)
 
 
 def left(data: Path) -> list[Path]:
@@ -64,7 +100,8 @@ def test_every_way_in_gives_the_segments_of_the_offline_evaluation(
         answer = json.loads(subprocess.check_output(["curl", "-sS", localize, *body]))
         assert segments_of(answer) == expected
         assert ("cas" in answer) == (body is form)
-        assert (answer["snippets"], answer["duration_s"]) == (19, pytest.approx(19 * 0.64))
+        assert answer["snippets"] == snippets_in(300)
+        assert answer["duration_s"] == pytest.approx(snippets_in(300) * SNIPPET_S)
         job = json.loads(subprocess.check_output(["curl", "-sS", jobs, *body]))
         with Client(service.url) as client:
             done = finished(client, job["id"])
@@ -113,16 +150,16 @@ def test_a_long_video_is_answered_with_a_job_that_tells_how_far_it_is(
     assert kinds[-1] == "done"
     done = [event["progress"]["snippets_done"] for event in told]
     assert done == sorted(done)
-    assert done[-1] == told[-1]["progress"]["snippets_expected"] == 47
+    assert done[-1] == told[-1]["progress"]["snippets_expected"] == snippets_in(750)
     assert len(set(done)) > 3
-    assert told[-1]["result"]["snippets"] == 47
+    assert told[-1]["result"]["snippets"] == snippets_in(750)
 
     heard: list[Progress] = []
     with Client(service.url) as client:
         other = film(tmp_path / "other.mp4", np.arange(740) / 25)
-        assert client.localize_video(other, on_progress=heard.append).snippets == 46
+        assert client.localize_video(other, on_progress=heard.append).snippets == snippets_in(740)
     assert [p for p in heard if p.stage == "upload"][-1].done == other.stat().st_size
-    assert any(p.stage == "running" and p.total == 46 and p.done for p in heard)
+    assert any(p.stage == "running" and p.total == snippets_in(740) and p.done for p in heard)
 
 
 def read_events(url: str) -> Iterator[tuple[str, dict]]:
@@ -191,7 +228,7 @@ def test_a_cancelled_job_ends_and_leaves_nothing(
             assert client.cancel_job(job.id).state == "cancelled"
         while left(tmp_path / "data"):
             time.sleep(0.02)
-        assert client.localize_video(film(tmp_path / "next.mp4", np.arange(32) / 25)).snippets == 2
+        assert client.localize_video(film(tmp_path / "next.mp4", np.arange(32) / 25)).segments
         assert client.job(running.id).state == "cancelled"
         with pytest.raises(LocalizerServiceError, match="cancelled"):
             next_result(client, running.id)

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,6 +22,7 @@ from training.commands.arguments import (
 )
 from training.datasets.annotations import read_annotations
 from training.detections import write_detections
+from training.extraction import known_origin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,30 +42,29 @@ def run(arguments: argparse.Namespace) -> None:
     engine = torch_engine(checkpoint, arguments.device)
     named = read_annotations(arguments.annotations) if arguments.annotations else []
     durations_s = {video.id: video.duration_s for video in named if video.duration_s}
-    files = sorted(arguments.features.glob("*.npy"))
+    files = sorted(arguments.features.rglob("*.npy"))
     if not files:
         raise DataError(f"{arguments.features} holds no .npy file")
     results: dict[str, list[Segment]] = {}
     for path in tqdm(files, unit="video", disable=None):
+        id_ = path.relative_to(arguments.features).with_suffix("").as_posix()
         try:
             features_TD = check_features(read_features(path), feature_dim=spec.feature_dim)
-            duration_s = _duration_s(path.stem, len(features_TD), spec, durations_s)
+            origin = known_origin(arguments.features, id_)
+            known_s = origin.snippet_s * len(features_TD) if origin else durations_s.get(id_)
+            duration_s = known_s or _duration_s(id_, len(features_TD), spec)
         except LocalizerError as error:
             tqdm.write(f"left out {path.name}: {error}", file=sys.stderr)
             continue
         found = localize_video(engine, features_TD, spec, duration_s=duration_s)
-        results[path.stem] = found.segments
+        results[id_] = found.segments
     write_detections(arguments.out, results, version=software())
     print(f"{arguments.out}: {len(results)} videos, {sum(map(len, results.values()))} segments")
     if len(results) < len(files):
         raise DataError(f"{len(files) - len(results)} of {len(files)} files were left out")
 
 
-def _duration_s(
-    id_: str, snippets: int, spec: ModelSpec, durations_s: Mapping[str, float]
-) -> float:
-    if id_ in durations_s:
-        return durations_s[id_]
+def _duration_s(id_: str, snippets: int, spec: ModelSpec) -> float:
     if spec.snippet_s is None:
         raise DataError(
             f"the duration of {id_} is not known: name it in --annotations, since the snippets "

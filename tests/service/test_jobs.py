@@ -27,7 +27,7 @@ SNIPPET_S = MotionExtractor.snippet_frames / MotionExtractor.rate_fps
 
 def snippets_in(frames: int) -> int:
     """Snippets of so many frames at 25 a second."""
-    return int(frames / MotionExtractor.snippet_frames + 0.5)
+    return int(frames / 25 / SNIPPET_S + 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +228,7 @@ def test_a_cancelled_job_ends_and_leaves_nothing(
             assert client.cancel_job(job.id).state == "cancelled"
         while left(tmp_path / "data"):
             time.sleep(0.02)
-        assert client.localize_video(film(tmp_path / "next.mp4", np.arange(32) / 25)).segments
+        assert client.localize_video(film(tmp_path / "next.mp4", np.arange(32) / 25)).snippets
         assert client.job(running.id).state == "cancelled"
         with pytest.raises(LocalizerServiceError, match="cancelled"):
             next_result(client, running.id)

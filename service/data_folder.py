@@ -3,6 +3,7 @@
 DATA/jobs/ID/    what a job needs while it lasts: its video, and its features as far as they are
 DATA/incoming/   uploads that are not whole yet
 DATA/features/   features of videos that were done; see feature_cache.py
+DATA/features.lock held by who writes there
 DATA/workers/    locks of the processes that work on jobs; see worker_slot.py
 DATA/jobs.sqlite the jobs themselves, where no other database is named
 """
@@ -57,7 +58,9 @@ class DataFolder:
 
     def upload(self, job_id: str, sha256: str) -> Path:
         """Where a job's uploaded video is, or goes to."""
-        return self.job(job_id) / f"upload-{sha256}"
+        folder = self.job(job_id) / sha256  # with one key, others may upload another at once
+        folder.mkdir(exist_ok=True)
+        return folder / "upload"
 
     def remove_job(self, job_id: str) -> None:
         """Removes all that a job left, if it left anything."""

@@ -3,10 +3,12 @@
 Several processes may share the folder.
 """
 
+import fcntl
 import hashlib
 import logging
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,9 @@ from model.spec import Extractor
 from model.whole_file import whole_file
 
 _log = logging.getLogger(__name__)
+
+_HEADER_BYTES = 128
+"""What an .npy file of two axes has before its numbers."""
 
 
 class FeatureCache:
@@ -31,10 +36,12 @@ class FeatureCache:
         path = self._path(video_sha256, extractor)
         try:
             features_TD: NDArray[np.float32] = np.load(path, allow_pickle=False)
+            if features_TD.ndim != 2 or features_TD.dtype != np.float32:
+                raise ValueError(f"{features_TD.ndim} axes of {features_TD.dtype}")
             os.utime(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # numpy has many for the header alone
             _log.warning("features %s are damaged and are made anew: %s", path.name, error)
             with suppress(OSError):  # of a folder that cannot be written to
                 path.unlink()
@@ -45,12 +52,14 @@ class FeatureCache:
         self, video_sha256: str, extractor: Extractor, features_TD: NDArray[np.float32]
     ) -> None:
         """Keeps a video's features if there is room for them; a full disk is no error."""
-        if features_TD.nbytes > self._max_bytes:
+        wanted_bytes = features_TD.nbytes + _HEADER_BYTES
+        if wanted_bytes > self._max_bytes:
             return
         try:
-            self._make_room(features_TD.nbytes)
-            with whole_file(self._path(video_sha256, extractor)) as file:
-                np.save(file, features_TD)
+            with self._alone():
+                self._make_room(wanted_bytes)
+                with whole_file(self._path(video_sha256, extractor)) as file:
+                    np.save(file, features_TD)
         except OSError as error:
             _log.warning("features are not kept: %s", error)
 
@@ -58,8 +67,17 @@ class FeatureCache:
         key = f"{video_sha256} {extractor.name} {extractor.sha256}"
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.npy"
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keeps other writers out: two that write the same file would see each other's half."""
+        with self._folder.with_name(f"{self._folder.name}.lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _make_room(self, wanted_bytes: int) -> None:
         """Removes the files used longest ago until there is room for so many bytes."""
+        for path in self._folder.glob(".*.partial"):  # their writers were killed
+            path.unlink(missing_ok=True)
         files = []
         for path in self._folder.glob("*.npy"):
             try:
@@ -70,5 +88,6 @@ class FeatureCache:
         for _, size, path in sorted(files):
             if excess <= 0:
                 return
-            path.unlink(missing_ok=True)
-            excess -= size
+            with suppress(OSError):  # a folder, for one, or removed by a reader
+                path.unlink()
+                excess -= size

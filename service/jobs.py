@@ -5,6 +5,7 @@ They live in a database, by DBOS; `service.worker` works on them, in this proces
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ VERSION: Final = "1"
 comes, so it changes only where the steps do, not with each release."""
 
 FINAL: Final = frozenset({"done", "failed", "cancelled"})
+_IS_ID = re.compile(r"[0-9a-f-]{36}")
 _WAITING = ["ENQUEUED", "DELAYED"]
 _SHORTEST_POLL_S, _LONGEST_POLL_S = 0.05, 0.5
 
@@ -169,7 +171,7 @@ class Jobs:
             UnknownJobError: there is none of this id, or none any more.
             JobsUnavailableError: the database cannot be reached.
         """
-        status = await self._status(id_)
+        status = await self._status(id_) if _IS_ID.fullmatch(id_) else None
         if status is None:
             raise UnknownJobError(f"no job {id_!r}; finished jobs are kept for a while only")
         return await self._describe(status)

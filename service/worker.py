@@ -8,14 +8,16 @@ another worker does.
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from dbos import DBOS, StepOptions
+from dbos import DBOS, StepOptions, WorkflowStatus
 from dbos import error as dbos_errors
 from numpy.typing import NDArray
 
@@ -42,6 +44,8 @@ _log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
 _HOUSEKEEPING_S = 2.0
+_STOP_S = 3.0
+_LOST_ROUNDS = 3
 _AT_ONCE = 100
 _SPEED_CHUNKS = 8
 _FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -56,7 +60,9 @@ class StoredChunk:
     """What is recorded of a chunk; its features are in a file."""
 
     rows: int
-    """Snippets; fewer than in other chunks where the video ends."""
+    """Snippets."""
+    ended: bool
+    """Whether the video ends here; recorded, since the setting of its size may change."""
     claimed_snippets: int | None
     """Those of the whole video, if its header is right."""
     elapsed_s: float
@@ -76,6 +82,8 @@ class Worker:
         self._database_url = database_url
         self._cache = FeatureCache(data.features, settings.feature_cache_bytes)
         self._stopping = threading.Event()
+        self._at_work: set[str] = set()
+        self._missed: Counter[str] = Counter()
 
     def start(self) -> None:
         """Takes up the work, beginning with what a process before this one left."""
@@ -106,16 +114,22 @@ class Worker:
             polling_interval_sec=_POLL_S,
             on_conflict="always_update",
         )
-        self._keeper = threading.Thread(target=self._keep_house, name="housekeeping")
+        self._keeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
         self._keeper.start()
         _log.info("%s works on %d videos at a time", self._slot.name, settings.jobs)
 
     def stop(self) -> None:
-        """Lays the work down; who starts next goes on with it."""
+        """Lays the work down; who starts next goes on with it.
+
+        Threads that wait for a database that is away are left behind.
+        """
         self._stopping.set()
         self._processes.stop()
-        self._keeper.join()
-        DBOS.destroy(destroy_registry=True)
+        self._keeper.join(_STOP_S)
+        end = partial(DBOS.destroy, destroy_registry=True)
+        ending = threading.Thread(target=end, name="ending", daemon=True)
+        ending.start()
+        ending.join(_STOP_S)
         self._slot.release()
 
     def _work(self, request: str) -> str:
@@ -123,9 +137,13 @@ class Worker:
         id_ = DBOS.workflow_id
         assert id_
         _log.info("job %s is begun or taken up again", id_)
-        outcome = self._outcome(id_, VideoJob.model_validate_json(request))
-        DBOS.run_step({"name": "clean"}, self._data.remove_job, id_)
-        return outcome
+        self._at_work.add(id_)
+        try:
+            outcome = self._outcome(id_, VideoJob.model_validate_json(request))
+            DBOS.run_step({"name": "clean"}, self._data.remove_job, id_)
+            return outcome
+        finally:
+            self._at_work.discard(id_)
 
     def _outcome(self, id_: str, job: VideoJob) -> str:
         try:
@@ -140,7 +158,11 @@ class Worker:
         video = DBOS.run_step(_retried("fetch"), self._fetch, id_, job)
         name, extractor = DBOS.run_step({"name": "choose"}, self._extractor, job)
         chunks: list[StoredChunk] = []
-        if not DBOS.run_step({"name": "look up"}, self._is_known, video, extractor):
+        known = DBOS.run_step({"name": "look up"}, self._known_snippets, video, extractor)
+        if known:
+            told = JobProgress(snippets_done=known, snippets_expected=known, seconds_left=0)
+            DBOS.set_event(PROGRESS, told.model_dump_json())
+        else:
             chunks = self._extract(id_, video, name, extractor)
         return DBOS.run_step({"name": "localize"}, self._localize, id_, job, video, chunks)
 
@@ -156,8 +178,9 @@ class Worker:
             return VideoFile.at(self._data.upload(id_, job.sha256), job.sha256)
         return fetch(job.uri, reference_rules(self._settings), self._data.job(id_))
 
-    def _is_known(self, video: VideoFile, extractor: Extractor) -> bool:
-        return self._cache.get(video.sha256, extractor) is not None
+    def _known_snippets(self, video: VideoFile, extractor: Extractor) -> int:
+        features_TD = self._cache.get(video.sha256, extractor)
+        return 0 if features_TD is None else len(features_TD)
 
     def _extract(
         self, id_: str, video: VideoFile, name: str, extractor: Extractor
@@ -165,14 +188,12 @@ class Worker:
         """Has the features of a video computed and stored, and tells how far that is."""
         chunks: list[StoredChunk] = []
         size = self._settings.chunk_snippets
-        task = ChunkTask(video.path, name, extractor.name, 0, size)
-        while not chunks or chunks[-1].rows == size:
-            number = len(chunks)
+        while not chunks or not chunks[-1].ended:
+            number, first = len(chunks), sum(chunk.rows for chunk in chunks)
+            task = ChunkTask(video.path, name, extractor.name, first, size)
             step = _retried(f"chunk {number}")
             chunks.append(DBOS.run_step(step, self._chunk, id_, number, task, video))
-            task = task.following()
-            progress = _progress(chunks, ended=chunks[-1].rows < size)
-            DBOS.set_event(PROGRESS, progress.model_dump_json())
+            DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
         return chunks
 
     def _chunk(self, id_: str, number: int, task: ChunkTask, video: VideoFile) -> StoredChunk:
@@ -189,7 +210,7 @@ class Worker:
         elapsed_s = perf_counter() - start
         _log.debug("job %s: chunk %d is stored", id_, number)
         rows = len(chunk.features_TD)
-        return StoredChunk(rows, chunk.claimed_snippets, elapsed_s)
+        return StoredChunk(rows, rows < task.snippets, chunk.claimed_snippets, elapsed_s)
 
     def _ask(self, task: ChunkTask) -> Chunk:
         try:
@@ -245,26 +266,30 @@ class Worker:
         while not self._stopping.wait(_HOUSEKEEPING_S):
             try:
                 self._adopt()
+                self._take_up_lost()
                 self._forget()
                 self._clean()
-            except Exception:  # the database may be away for a while
-                _log.warning("housekeeping is put off", exc_info=True)
+            except Exception as error:  # the database may be away for a while
+                _log.warning("housekeeping is put off: %s", error)
 
     def _adopt(self) -> None:
         """Puts the jobs of workers that are gone back in the queue."""
         with self._slot.others_without_process() as gone:
             if not gone:
                 return
-            left = DBOS.list_workflows(
-                status="PENDING",
-                executor_id=gone,
-                app_version=VERSION,
-                load_input=False,
-                load_output=False,
-            )
-            for job in left:
+            for job in _pending(gone):
                 _log.warning("job %s is taken over from %s", job.workflow_id, job.executor_id)
                 DBOS.resume_workflow(job.workflow_id, queue_name=QUEUE)
+
+    def _take_up_lost(self) -> None:
+        """Puts own jobs back whose end could not be recorded: the disk was full, for one."""
+        pending = [job.workflow_id for job in _pending([self._slot.name])]
+        idle = [id_ for id_ in pending if id_ not in self._at_work]
+        self._missed = Counter({id_: self._missed[id_] + 1 for id_ in idle})
+        for id_ in idle:
+            if self._missed[id_] >= _LOST_ROUNDS:  # it is just being begun or ended otherwise
+                _log.warning("job %s is taken up again: its end was not recorded", id_)
+                DBOS.resume_workflow(id_, queue_name=QUEUE)
 
     def _forget(self) -> None:
         """Removes jobs that were finished long ago."""
@@ -289,6 +314,16 @@ class Worker:
         self._data.remove_abandoned({job.workflow_id for job in jobs})
 
 
+def _pending(workers: list[str]) -> list[WorkflowStatus]:
+    return DBOS.list_workflows(
+        status="PENDING",
+        executor_id=workers,
+        app_version=VERSION,
+        load_input=False,
+        load_output=False,
+    )
+
+
 def _retried(name: str) -> StepOptions:
     return {
         "name": name,
@@ -305,10 +340,10 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, WorkerError) or (isinstance(error, DownloadError) and error.transient)
 
 
-def _progress(chunks: Sequence[StoredChunk], *, ended: bool) -> JobProgress:
+def _progress(chunks: Sequence[StoredChunk]) -> JobProgress:
     done = sum(chunk.rows for chunk in chunks)
     claimed = chunks[-1].claimed_snippets
-    expected = done if ended else None if claimed is None else max(claimed, done)
+    expected = done if chunks[-1].ended else None if claimed is None else max(claimed, done)
     lately = chunks[-_SPEED_CHUNKS:]
     rows, elapsed_s = sum(chunk.rows for chunk in lately), sum(chunk.elapsed_s for chunk in lately)
     left_s = None

@@ -1,8 +1,8 @@
 """From the class activation sequence (CAS) of a video to its action segments.
 
-    CAS logits (T, C) -> class scores (C,) -> reject absent classes -> normalise each class over
-    time -> threshold at many levels -> runs above a level are proposals -> score each by its
-    outer-inner contrast -> suppress what overlaps a better one -> segments in seconds
+    CAS logits (T, C) -> class scores (C,) -> reject absent classes -> scale each class, over its
+    time or to probabilities -> threshold at many levels -> runs above a level are proposals ->
+    score each by its outer-inner contrast -> suppress what overlaps a better one -> segments
 
 Paper, section 3.5; BaS-Net; AutoLoc for the outer-inner contrast. Two protocols:
 
@@ -32,6 +32,7 @@ from model.suppression import Nms, suppress
 
 Protocol: TypeAlias = Literal["corrected", "released"]
 Activation: TypeAlias = Literal["softmax", "sigmoid"]
+CasScale: TypeAlias = Literal["video", "probability"]
 Floats: TypeAlias = NDArray[np.float64]
 
 
@@ -41,6 +42,9 @@ class LocalizationConfig:
 
     protocol: Protocol = "corrected"
     """`corrected` or `released`; see the module."""
+    cas_scale: CasScale = "video"
+    """What is compared with the thresholds: logits stretched to 0 to 1 over each `video`, or their
+    sigmoid, a `probability` that means the same in every video, for networks that learned it."""
     class_threshold: float = 0.25
     """tau: classes whose score is lower are absent."""
     cas_threshold_min: float = 0.05
@@ -144,7 +148,7 @@ def localize(
     """
     released = config.protocol == "released"
     present_P = np.flatnonzero(np.asarray(class_scores_C) >= config.class_threshold)
-    cas_NP = normalise(np.asarray(cas_TC, dtype=np.float32)[:, present_P])
+    cas_NP = scale_cas(np.asarray(cas_TC, dtype=np.float32)[:, present_P], config.cas_scale)
     if released:
         cas_NP = resample(cas_NP, frames or len(cas_TC) * SNIPPET_FRAMES)
     runs = find_runs(np.ascontiguousarray(cas_NP.T), config.cas_thresholds_K, exact=not released)
@@ -167,6 +171,13 @@ def localize(
     kept, score = kept[: config.max_segments], score[: config.max_segments]
     names = [labels[class_] for class_ in present_P[runs.row_R[kept]].tolist()]
     return list(map(Segment, start_R[kept].tolist(), end_R[kept].tolist(), names, score.tolist()))
+
+
+def scale_cas(cas_TC: NDArray[np.float32], scale: CasScale) -> NDArray[np.float32]:
+    """Returns what is compared with the thresholds: `normalise`d over the video, or the sigmoid."""
+    if scale == "probability":
+        return activate(cas_TC.astype(np.float64), "sigmoid").astype(np.float32)
+    return normalise(cas_TC)
 
 
 def normalise(cas_TC: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -42,6 +42,24 @@ class EcmConfig:
     """Whether both streams have one classifier, which is what ECM is about (Table 4)."""
     attention: Attention = "class"
     """Whether each `class` has aggregation weights of its own, or all share `agnostic` ones."""
+    standardized: bool = False
+    """Whether features are brought to the mean and deviation that they had in training."""
+
+
+class Standardization(nn.Module):
+    """Brings every channel to mean 0 and deviation 1 over the snippets that were learned from."""
+
+    mean_D: Tensor
+    deviation_D: Tensor
+
+    def __init__(self, feature_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean_D", torch.zeros(feature_dim))
+        self.register_buffer("deviation_D", torch.ones(feature_dim))
+
+    def forward(self, features_BTD: Tensor) -> Tensor:
+        """Returns the features on that scale, (B, T, D)."""
+        return (features_BTD - self.mean_D) / self.deviation_D
 
 
 class SnippetClassifier(nn.Module):
@@ -124,6 +142,9 @@ class Ecm(nn.Module):
     def __init__(self, config: EcmConfig) -> None:
         super().__init__()
         self.config = config
+        self.standardize = (
+            Standardization(config.feature_dim) if config.standardized else nn.Identity()
+        )
         self.classifier = SnippetClassifier(config)
         own_classifier = None if config.shared_classifier else SnippetClassifier(config)
         self.post_classifier = own_classifier
@@ -137,7 +158,7 @@ class Ecm(nn.Module):
         keys_B: Tensor | None = None,
     ) -> Tensor:
         """Returns the class activation sequence, logits (B, T, C); 0 beyond a video's length."""
-        features_BDT = features_BTD.transpose(1, 2)
+        features_BDT = self.standardize(features_BTD).transpose(1, 2)
         if lengths_B is None:
             return self.classifier(features_BDT, None, keys_B).transpose(1, 2)
         steps_T = torch.arange(features_BTD.shape[1], device=features_BTD.device)
@@ -156,7 +177,7 @@ class Ecm(nn.Module):
         """Returns the post-classification logits (B, C) of class-wise weighted sums (Eq. 1, 2)."""
         classifier = self.post_classifier or self.classifier
         keys_B = None if keys_B is None else derive_keys(keys_B, _ACTION)
-        return classifier.classify_own(features_BTD, weights_BTC, keys_B)
+        return classifier.classify_own(self.standardize(features_BTD), weights_BTC, keys_B)
 
     def post_logits(
         self,

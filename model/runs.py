@@ -142,8 +142,10 @@ def released_contrast(runs: Runs, outer_ratio: float) -> Floats:
 def _difference_of_means(
     runs: Runs, inside_R: Floats, outside_R: Floats, points_R: Floats
 ) -> Floats:
-    mean_R = np.divide(outside_R, points_R, out=np.zeros_like(outside_R), where=points_R > 0)
-    return inside_R / (runs.end_R - runs.start_R) - mean_R
+    length_R = runs.end_R - runs.start_R  # 0 where a lone point just reaches the threshold
+    inner_R = np.divide(inside_R, length_R, out=np.zeros_like(inside_R), where=length_R > 0)
+    outer_R = np.divide(outside_R, points_R, out=np.zeros_like(outside_R), where=points_R > 0)
+    return inner_R - outer_R
 
 
 def _sum_above_threshold(runs: Runs, inside_R: Floats, left_R: Floats, right_R: Floats) -> Floats:

@@ -75,11 +75,22 @@ class TrainingFeatures:
         execution: Execution,
         *,
         feature_dim: int,
+        snippets: int,
     ) -> None:
+        """Reads them, if they fit.
+
+        Args:
+            videos: to learn from.
+            recipe: how they are sampled.
+            execution: how much memory they may take.
+            feature_dim: channels that each is to have.
+            snippets: length to which each is brought.
+        """
         self._videos = videos
         self._recipe = recipe
         self._threads = execution.loader_threads
         self._feature_dim = feature_dim
+        self._snippets = snippets
         self._held: list[NDArray[np.float32]] | None = None
         if self._size_gib() <= execution.feature_memory_gib:
             bar = tqdm(videos, desc="reading features", unit="video", disable=None, leave=False)
@@ -89,7 +100,7 @@ class TrainingFeatures:
         values = 0
         for video in self._videos:
             snippets = video.features().shape[0]
-            values += self._recipe.snippets if self._is_resampled else snippets
+            values += self._snippets if self._is_resampled else snippets
         return values * self._feature_dim * np.dtype(np.float32).itemsize / 2**30
 
     @property
@@ -114,7 +125,7 @@ class TrainingFeatures:
 
     def _at_rest(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
         """Returns all of the preparation that is the same in every epoch."""
-        return resample(features_TD, self._recipe.snippets) if self._is_resampled else features_TD
+        return resample(features_TD, self._snippets) if self._is_resampled else features_TD
 
     def _sample(self, index: int, epoch: int) -> NDArray[np.float32]:
         held = self._held
@@ -122,7 +133,7 @@ class TrainingFeatures:
         if self._is_resampled:
             return features_TD
         rng = np.random.default_rng([self._recipe.seed, epoch, index])
-        return features_TD[sample_one_per_bin(len(features_TD), self._recipe.snippets, rng)]
+        return features_TD[sample_one_per_bin(len(features_TD), self._snippets, rng)]
 
     def load(self, portion: Portion) -> Tensor:
         """Returns a portion's features at the training length, (B, T, D)."""

@@ -118,7 +118,11 @@ class _Trainer:
         self.device = execution.torch_device()
         self.labels_VC = torch.from_numpy(training.labels_VC(start.spec.labels))
         self.features = TrainingFeatures(
-            training.videos, self.recipe, execution, feature_dim=start.spec.feature_dim
+            training.videos,
+            self.recipe,
+            execution,
+            feature_dim=start.spec.feature_dim,
+            snippets=start.spec.snippets,
         )
         self.network = start.network().to(self.device)
         self.average = self.averaged(self.network)

@@ -3,18 +3,22 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from model.errors import DataError, OptionError
-from model.network import Ecm, EcmConfig
+from model.features import check_features
+from model.network import Ecm, EcmConfig, Standardization
 from model.snippets import SnippetClock
 from model.spec import ModelSpec, Provenance
 from training.checkpoint import LAST, Checkpoint, load_checkpoint
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.recipe import Recipe
 
+Floats: TypeAlias = NDArray[np.float64]
 _log = logging.getLogger(__name__)
 
 SNIPPET_TOLERANCE = 0.01
@@ -55,9 +59,49 @@ def beginning(training: VideoSet, recipe: Recipe, out: Path, software: str) -> C
         dropout=recipe.dropout,
         shared_classifier=recipe.shared_classifier,
         attention=recipe.attention,
+        standardized=recipe.standardize,
     )
+    network = fresh_network(config, recipe)
+    if isinstance(network.standardize, Standardization):
+        mean_D, deviation_D = channel_statistics(training)
+        network.standardize.mean_D.copy_(torch.from_numpy(mean_D))
+        network.standardize.deviation_D.copy_(torch.from_numpy(deviation_D))
+    return Checkpoint(spec, recipe, config, network.state_dict(), {}, epoch=0)
+
+
+def fresh_network(config: EcmConfig, recipe: Recipe) -> Ecm:
+    """Returns a network with the weights that a recipe begins with."""
     torch.manual_seed(recipe.seed)
-    return Checkpoint(spec, recipe, config, Ecm(config).state_dict(), {}, epoch=0)
+    network = Ecm(config)
+    if recipe.transition_start == "identity":
+        with torch.no_grad():
+            transition_CC = torch.eye(config.classes)
+            if config.attention == "agnostic":
+                transition_CC = transition_CC.mean(dim=0, keepdim=True)
+            network.transition.weight.copy_(transition_CC[..., None])
+            assert network.transition.bias is not None
+            network.transition.bias.zero_()
+    return network
+
+
+def channel_statistics(training: VideoSet) -> tuple[Floats, Floats]:
+    """Returns the mean and the deviation of each channel over all snippets, float64 (D,) each.
+
+    A channel that hardly ever changes would be blown up where it does: the deviation is at least
+    a hundredth of the mean of all, and 1 where all are 0.
+
+    Raises:
+        DataError: a video's features cannot be used.
+    """
+    count, sum_D, squares_D = 0, np.zeros(1), np.zeros(1)
+    for video in training.videos:
+        features_TD = _checked(video).astype(np.float64)
+        count += len(features_TD)
+        sum_D = sum_D + features_TD.sum(axis=0)
+        squares_D = squares_D + (features_TD**2).sum(axis=0)
+    mean_D = sum_D / count
+    deviation_D = np.sqrt(np.maximum(squares_D / count - mean_D**2, 0))
+    return mean_D, np.maximum(deviation_D, deviation_D.mean() / 100 or 1.0)
 
 
 def _continued(last: Checkpoint, training: VideoSet, recipe: Recipe, out: Path) -> Checkpoint:
@@ -92,7 +136,7 @@ def describe(training: VideoSet, recipe: Recipe, software: str) -> ModelSpec:
     return ModelSpec(
         labels=training.classes,
         feature_dim=channels.pop(),
-        snippets=recipe.snippets,
+        snippets=recipe.snippets or round(float(np.median([shape[0] for shape in shapes]))),
         topk_ratio=recipe.objective.topk_ratio,
         activation=recipe.objective.activation,
         sampling=recipe.sampling,
@@ -106,6 +150,13 @@ def describe(training: VideoSet, recipe: Recipe, software: str) -> ModelSpec:
             training_videos=len(training.videos),
         ),
     )
+
+
+def _checked(video: VideoRecord) -> NDArray[np.float32]:
+    try:
+        return check_features(video.features())
+    except ValueError as error:
+        raise DataError(f"video {video.id}: {error}") from error
 
 
 def _shape(video: VideoRecord) -> tuple[int, int]:

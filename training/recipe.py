@@ -17,6 +17,7 @@ from training.options import parse_options
 TrainingSampling: TypeAlias = Literal["linear", "random"]
 Schedule: TypeAlias = Literal["step", "cosine"]
 Precision: TypeAlias = Literal["fp32", "bf16"]
+TransitionStart: TypeAlias = Literal["random", "identity"]
 Judge: TypeAlias = Literal["tags", "mAP@0.5", "mAP"]
 
 
@@ -33,8 +34,14 @@ class Recipe:
     """Whether both streams have one classifier, which is what ECM is about (Table 4)."""
     attention: Attention = "class"
     """Whether each `class` has aggregation weights of its own, or all share `agnostic` ones."""
-    snippets: int = 256
-    """Length to which training brings every video."""
+    standardize: bool = False
+    """Whether the network brings each channel to mean 0 and deviation 1 over the training snippets,
+    which channels of different sizes need; the exported file holds both."""
+    transition_start: TransitionStart = "random"
+    """First weights of the transition from CAS to W_a: `random`, of which a class's own may be
+    negative and then look for it where it is not, or `identity`."""
+    snippets: int | None = 256
+    """Length to which training brings every video; None takes the middle one of their lengths."""
     training_sampling: TrainingSampling = "linear"
     """`linear` interpolation, or one `random` snippet from each of equal bins every epoch."""
     sampling: Sampling = "native"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from model.errors import ModelError, ModelNotFoundError
+from model.errors import ModelError, ModelNotFoundError, OptionError
 from model.network import EcmConfig
 from model.spec import ModelSpec, Provenance
 from training.checkpoint import Checkpoint, read_tensors
@@ -35,12 +35,17 @@ def import_released(path: Path, labels: Sequence[str], recipe: Recipe, software:
     Raises:
         ModelNotFoundError: there is no such file.
         ModelError: it is not such a checkpoint, or its classes are not as many as the labels.
+        OptionError: the recipe leaves the number of snippets to the training videos.
     """
     state = _rename(_state_dict(path), path)
     width, channels, _ = state["classifier.conv_1.weight"].shape
     classes = state["classifier.conv_3.weight"].shape[0]
     if classes != len(labels):
         raise ModelError(f"{path} has {classes} classes, but {len(labels)} labels are given")
+    if recipe.snippets is None:
+        raise OptionError(
+            "a released checkpoint comes without videos to take snippets from, not None"
+        )
     spec = ModelSpec(
         labels=tuple(labels),
         feature_dim=channels,

@@ -154,3 +154,31 @@ def test_settings_out_of_range_are_refused(values: dict[str, float]) -> None:
     """The message names the setting and its value."""
     with pytest.raises(OptionError, match=next(iter(values))):
         LocalizationConfig(**values)  # type: ignore[arg-type]
+
+
+def test_probability_scale_means_the_same_in_every_video() -> None:
+    """A weak video is not stretched to full height, so its segments score less or are none."""
+    config = LocalizationConfig(cas_scale="probability", class_threshold=0.0)
+    strong_TC = np.full((40, 1), -4, np.float32)
+    strong_TC[10:20] = 4
+    weak_TC = np.where(strong_TC > 0, np.float32(-1), strong_TC)
+
+    def read(cas_TC: np.ndarray) -> list[Segment]:
+        scores_C = class_scores(cas_TC, 1 / 8, activation="sigmoid")
+        return localize(cas_TC, scores_C, labels=["a"], duration_s=40.0, config=config)
+
+    best, weak = read(strong_TC)[0], read(weak_TC)[0]
+    assert (best.start_s, best.end_s) == pytest.approx((10, 20), abs=0.5)
+    assert best.score > 0.9 > 0.5 > weak.score
+    assert read(np.full((40, 1), -6, np.float32)) == []
+
+
+def test_lone_point_that_just_reaches_the_threshold_has_a_finite_score() -> None:
+    """Its run has no length."""
+    cas_TC = np.full((9, 1), -9, np.float32)
+    cas_TC[4] = 0.0  # a probability of 0.5, one of the thresholds
+    config = LocalizationConfig(
+        cas_scale="probability", class_threshold=0.0, cas_threshold_min=0.5, nms="none"
+    )
+    found = localize(cas_TC, np.ones(1), labels=["a"], duration_s=9.0, config=config)
+    assert all(np.isfinite(segment.score) for segment in found)

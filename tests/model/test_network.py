@@ -183,3 +183,29 @@ def test_agnostic_attention_weights_all_classes_alike() -> None:
     weights_BTC = network.action_weights(network(torch.randn(2, 9, 8)))
     assert weights_BTC.shape == (2, 9, 3)
     assert (weights_BTC == weights_BTC[..., :1]).all()
+
+
+def test_standardization_is_that_of_the_features_in_both_streams() -> None:
+    """Raw features into a network that standardizes are standardized ones into one that does not.
+
+    Padding stays without influence, though 0 is no longer what stands for it.
+    """
+    torch.manual_seed(0)
+    plain = Ecm(EcmConfig(8, 3, hidden_width=16)).eval()
+    scaled = Ecm(EcmConfig(8, 3, hidden_width=16, standardized=True)).eval()
+    mean_D, deviation_D = torch.randn(8), torch.rand(8) + 0.5
+    statistics = {"standardize.mean_D": mean_D, "standardize.deviation_D": deviation_D}
+    scaled.load_state_dict(plain.state_dict() | statistics)
+    features_BTD, lengths_B = torch.randn(2, 20, 8), torch.tensor([20, 7])
+    standard_BTD = (features_BTD - mean_D) / deviation_D
+    weights_BTC = torch.rand(2, 20, 3)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            scaled(features_BTD, lengths_B), plain(standard_BTD, lengths_B), rtol=0, atol=1e-5
+        )
+        torch.testing.assert_close(
+            scaled.classify_aggregated(features_BTD, weights_BTC),
+            plain.classify_aggregated(standard_BTD, weights_BTC),
+            rtol=0,
+            atol=1e-4,
+        )

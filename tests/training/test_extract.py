@@ -78,7 +78,7 @@ def test_only_what_changed_is_done_again(
     origin.write_text(origin.read_text().replace("motion", "emotion"))
     assert extract(videos, out) == 0
     assert "2 videos extracted, 0 up to date" in capsys.readouterr().out
-    assert len(np.load(out / "a.npy")) == 4
+    assert len(np.load(out / "a.npy")) == 5
 
     (out / "a.npy").unlink()
     origin.write_text("{broken")

@@ -38,11 +38,11 @@ def test_videos_and_tags_make_a_network(videos: Path, caplog: pytest.LogCaptureF
     spec = load_checkpoint(videos.parent / "run").spec
     assert spec.labels == ("Jump", "Run")
     assert spec.extractor.name.startswith("motion")
-    assert spec.snippet_s == pytest.approx(16 / 25)
+    assert spec.snippet_s == pytest.approx(0.6)
     assert spec.provenance.training_videos == 3
     assert "broken.mp4" in caplog.text
     features = videos.parent / "videos.motion"
-    assert len(np.load(features / "run.npy")) == 6
+    assert len(np.load(features / "run.npy")) == 7
 
 
 def test_features_are_made_once(videos: Path) -> None:

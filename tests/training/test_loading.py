@@ -58,7 +58,9 @@ def test_features_from_disk_equal_those_in_memory(simulated: VideoSet, sampling:
     videos = simulated.subset("training").videos
     recipe = RECIPE.override({"training_sampling": sampling})
     held, read = (
-        TrainingFeatures(videos, recipe, Execution(feature_memory_gib=gib), feature_dim=32)
+        TrainingFeatures(
+            videos, recipe, Execution(feature_memory_gib=gib), feature_dim=32, snippets=40
+        )
         for gib in (1.0, 0.0)
     )
     assert held.in_memory
@@ -74,7 +76,8 @@ def test_features_from_disk_equal_those_in_memory(simulated: VideoSet, sampling:
 def test_file_that_vanishes_is_named(simulated: VideoSet) -> None:
     """In the thread that reads it; whoever waits for the step gets the error."""
     videos = simulated.subset("training").videos
-    features = TrainingFeatures(videos, RECIPE, Execution(feature_memory_gib=0.0), feature_dim=32)
+    on_disk = Execution(feature_memory_gib=0.0)
+    features = TrainingFeatures(videos, RECIPE, on_disk, feature_dim=32, snippets=40)
     gone = NpyFile(simulated_path := videos[0].source.path.with_name("gone.npy"))  # type: ignore[attr-defined]
     features._videos = (replace(videos[0], source=gone), *videos[1:])
     work = portions(0, len(videos), RECIPE, Execution(), World())

@@ -72,3 +72,13 @@ def test_learning_rate_follows_its_schedule() -> None:
     assert 0 < cosine.learning_rate_at(9) < 0.03
     warm = recipe.override({"warmup_epochs": 3})
     assert [warm.learning_rate_at(e) for e in range(5)] == pytest.approx([0.25, 0.5, 0.75, 1, 1])
+
+
+def test_own_videos_learns_from_videos_that_show_nothing() -> None:
+    """Each class by itself, so one class is enough, and probabilities are what is read."""
+    recipe = preset("own-videos")
+    assert (recipe.objective.activation, recipe.localization.cas_scale) == (
+        "sigmoid",
+        "probability",
+    )
+    assert recipe.standardize

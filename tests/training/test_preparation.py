@@ -1,0 +1,84 @@
+"""What a run begins with."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.engine import OnnxEngine
+from model.export import write_onnx
+from model.network import EcmConfig
+from model.snippets import resample
+from training.datasets.feature_files import NpyFile
+from training.datasets.video_record import VideoSet
+from training.loop import fit
+from training.preparation import beginning, channel_statistics, fresh_network
+from training.presets import preset
+
+RECIPE = preset("own-videos").override({"hidden_width": 8, "epochs": 1})
+
+
+def test_statistics_are_those_of_all_training_snippets(simulated: VideoSet) -> None:
+    """Every snippet counts once, whatever its video's length."""
+    training = simulated.subset("training")
+    snippets = np.concatenate([np.asarray(video.features()) for video in training.videos])
+    mean_D, deviation_D = channel_statistics(training)
+    np.testing.assert_allclose(mean_D, snippets.mean(axis=0, dtype=np.float64), atol=1e-6)
+    np.testing.assert_allclose(deviation_D, snippets.std(axis=0, dtype=np.float64), rtol=1e-4)
+
+
+def test_channel_that_hardly_changes_is_not_blown_up(simulated: VideoSet, tmp_path: Path) -> None:
+    """Nor is anything divided by 0 where nothing changes at all."""
+    training = simulated.subset("training")
+    features_TD = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
+    features_TD[:, 0] = 3
+    for name, content_TD in (("one", features_TD), ("all", np.zeros_like(features_TD))):
+        np.save(tmp_path / f"{name}.npy", content_TD)
+        video = replace(training.videos[0], source=NpyFile(tmp_path / f"{name}.npy"))
+        _, deviation_D = channel_statistics(replace(training, videos=(video,)))
+        assert deviation_D.min() > 0.005
+    assert (deviation_D == 1).all()
+
+
+def test_exported_network_holds_the_statistics(simulated: VideoSet, tmp_path: Path) -> None:
+    """The file takes features as they are; scaled and shifted ones teach the same network."""
+    training = simulated.subset("training")
+    shifted = tuple(
+        replace(video, source=NpyFile(tmp_path / f"{video.id}.npy")) for video in training.videos
+    )
+    for video in training.videos:
+        np.save(tmp_path / f"{video.id}.npy", 50 * np.asarray(video.features(), np.float64) + 7)
+    features_TD = np.asarray(training.videos[0].features(), np.float32)
+    cas = []
+    for videos, input_TD in ((training.videos, features_TD), (shifted, 50 * features_TD + 7)):
+        out = tmp_path / str(len(cas))
+        checkpoint = fit(replace(training, videos=videos), None, RECIPE, out)
+        write_onnx(checkpoint.network(), checkpoint.spec, out / "model.onnx")
+        cas.append(OnnxEngine((out / "model.onnx").read_bytes()).cas(input_TD))
+    np.testing.assert_allclose(cas[0], cas[1], atol=1e-3)
+
+
+@pytest.mark.parametrize(("attention", "expected"), [("class", 1.0), ("agnostic", 1 / 3)])
+def test_transition_may_begin_as_the_identity(attention: str, expected: float) -> None:
+    """So that no class is looked for where its own logits are low; all other weights stay."""
+    config = EcmConfig(8, 3, hidden_width=4, attention=attention)  # type: ignore[arg-type]
+    identity, random = (
+        fresh_network(config, RECIPE.override({"transition_start": start}))
+        for start in ("identity", "random")
+    )
+    weight = identity.transition.weight[:, :, 0]
+    assert weight.diagonal().tolist() == pytest.approx([expected] * len(weight.diagonal()))
+    assert weight.sum(dim=1).tolist() == pytest.approx([1] * len(weight))
+    assert torch.equal(identity.classifier.conv_1.weight, random.classifier.conv_1.weight)
+    assert not torch.equal(identity.transition.weight, random.transition.weight)
+
+
+def test_length_in_training_may_be_the_middle_one(simulated: VideoSet, tmp_path: Path) -> None:
+    """Half of the videos are stretched, half are shortened."""
+    training = simulated.subset("training")
+    middle = np.median([len(video.features()) for video in training.videos])
+    spec = beginning(training, RECIPE, tmp_path, "test").spec
+    assert spec.snippets == round(float(middle))
+    assert len(resample(np.zeros((5, 2), np.float32), spec.snippets)) == spec.snippets

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import FeatureError
-from model.localization import LocalizationConfig, class_scores, localize
+from model.localization import CasScale, LocalizationConfig, class_scores, localize
 from model.segments import Segment
 from model.snippets import resample
 from model.spec import ModelSpec
@@ -36,6 +36,8 @@ class LocalizedVideo:
     """The video's probability of each class."""
     segments: list[Segment]
     """Action segments, best first."""
+    cas_scale: CasScale
+    """On what scale the sequence was compared with thresholds; see `scale_cas`."""
 
 
 def localize_video(
@@ -65,14 +67,9 @@ def localize_video(
             f"(their largest is {np.abs(features_TD).max():.3g})"
         )
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
-    segments = localize(
-        cas_TC,
-        scores_C,
-        labels=spec.labels,
-        duration_s=duration_s,
-        config=config or spec.localization,
-    )
-    return LocalizedVideo(duration_s, cas_TC, scores_C, segments)
+    config = config or spec.localization
+    segments = localize(cas_TC, scores_C, labels=spec.labels, duration_s=duration_s, config=config)
+    return LocalizedVideo(duration_s, cas_TC, scores_C, segments, config.cas_scale)
 
 
 def at_inference_length(features_TD: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:

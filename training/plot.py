@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.localization import normalise
+from model.localization import scale_cas
 from model.localizer import LocalizedVideo
 from model.segments import Segment
 
@@ -78,12 +78,13 @@ def _draw_cas(
 ) -> None:
     snippets = len(result.cas_TC)
     middle_T = (np.arange(snippets) + 0.5) * result.duration_s / snippets
-    cas_TC = np.maximum(normalise(result.cas_TC), 0)
+    cas_TC = np.maximum(scale_cas(result.cas_TC, result.cas_scale), 0)
     for label, colour in colours.items():
         curve_T = cas_TC[:, list(classes).index(label)]
         axes.plot(middle_T, curve_T, color=colour)
         axes.fill_between(middle_T, curve_T, color=colour, alpha=0.15)
-    axes.set_ylabel("class activation\n(normalised)")
+    scale = "normalised" if result.cas_scale == "video" else result.cas_scale
+    axes.set_ylabel(f"class activation\n({scale})")
     axes.set_ylim(0, 1.05)
 
 

@@ -13,7 +13,7 @@ CLASSES = (r"$\frac{", "_hidden", "absent")
 
 def result(segments: list[Segment]) -> LocalizedVideo:
     cas_TC = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
-    return LocalizedVideo(10.0, cas_TC, np.array([0.7, 0.2, 0.1]), segments)
+    return LocalizedVideo(10.0, cas_TC, np.array([0.7, 0.2, 0.1]), segments, "video")
 
 
 @pytest.mark.parametrize("name", ["new/picture.png", "picture.svg"])

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model.errors import DataError
-from model.localization import normalise
+from model.localization import scale_cas
 from model.localizer import LocalizedVideo
 from training.datasets.video_record import VideoRecord
 from training.evaluation import predict
@@ -85,7 +85,7 @@ def outer_inner(
 def _curves(result: LocalizedVideo) -> tuple[np.ndarray, np.ndarray]:
     snippets = len(result.cas_TC)
     middle_T = (np.arange(snippets) + 0.5) * result.duration_s / snippets
-    return np.maximum(normalise(result.cas_TC), 0), middle_T
+    return np.maximum(scale_cas(result.cas_TC, result.cas_scale), 0), middle_T
 
 
 def _draw(

@@ -1,8 +1,9 @@
-"""Serve, work, localize, and write the API's description: `python -m service --help`."""
+"""Serve, work, localize, and write what others need to know: `python -m service --help`."""
 
 import argparse
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -29,6 +30,7 @@ examples:
   python -m service localize video.mp4 https://videos.example.org/match.mkv
   python -m service work --repository models --database-url postgresql://jobs@db/jobs
   python -m service openapi > openapi/openapi.json
+  python -m service export-triton models
 """
 
 
@@ -47,11 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.add_parser("localize", help="send features or videos to a running service")
     )
     commands.add_parser("openapi", help="print the OpenAPI description")
+    _add_export_triton(
+        commands.add_parser("export-triton", help="write what Triton needs to serve the models")
+    )
     parsed, rest = parser.parse_known_args(arguments)
     if parsed.command in ("serve", "work"):
         return _run(parsed.command, rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if parsed.command == "export-triton":
+        return _export_triton(parsed.repository, force=parsed.force)
     return _openapi() if parsed.command == "openapi" else _localize(parsed)
 
 
@@ -108,6 +115,8 @@ def _work(settings: "Settings") -> None:
         signal.signal(name, lambda *_: stop.set())
     with work(settings, open_catalog(settings)):
         stop.wait()
+    logging.shutdown()
+    os._exit(0)  # threads that wait for a database that is away do not hold it up
 
 
 def _add_localize(parser: argparse.ArgumentParser) -> None:
@@ -196,6 +205,24 @@ def _openapi() -> int:
     app = create_app(Settings(), Catalog(()))
     print(json.dumps(app.openapi(), indent=2))
     return 0
+
+
+def _add_export_triton(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("repository", type=Path, help="folder with NAME/VERSION/model.onnx")
+    parser.add_argument("--force", action="store_true", help="overwrite files that differ")
+
+
+def _export_triton(repository: Path, *, force: bool) -> int:
+    from service.triton_config import write_configs
+
+    failed = 0
+    for written in write_configs(repository, force=force):
+        if isinstance(written, Path):
+            print(written)
+        else:
+            failed += 1
+            print(f"error: {written}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from model.engine import EngineConfig
 from service.body_limit import BodyLimit
 from service.catalog import Catalog, load_catalog
 from service.errors import add_handlers
-from service.routes import health, jobs, localize, models
+from service.routes import health, inference_protocol, jobs, localize, models
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, max_video_bytes=settings.max_video_bytes
     )
-    for routes in (localize, jobs, health, models):
+    for routes in (localize, jobs, health, models, inference_protocol):
         app.include_router(routes.router)
     add_handlers(app)
     return app

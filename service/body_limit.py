@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import BodyTooLargeError, problem
+from service.errors import BodyTooLargeError, error_response, is_inference_protocol, problem_of
 
 
 class BodyLimit:
@@ -21,12 +21,13 @@ class BodyLimit:
         headers = dict(scope["headers"])
         media_type = headers.get(b"content-type", b"").lower()
         serves_videos = scope["app"].state.service.videos is not None
+        serves_videos &= not is_inference_protocol(scope["path"])
         is_video = serves_videos and media_type.startswith((b"video/", b"multipart/"))
         limit = self._max_video_bytes if is_video else self._max_bytes
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
             error = BodyTooLargeError(_message(int(declared), limit))
-            answer = problem(error.status, error.code, str(error), error.headers)
+            answer = error_response(scope["path"], problem_of(error), error.headers)
             await answer(scope, receive, send)
             return
         received = 0

@@ -1,5 +1,7 @@
 """HTTP errors, each with its status; one handler writes them all as problem+json (RFC 9457).
 
+Below /v2 it writes them as the Open Inference Protocol has it.
+
 ServiceError
 ├── MalformedBodyError        400  not JSON, not base64, a broken form
 ├── UnknownModelError         404  no such model or version
@@ -9,6 +11,7 @@ ServiceError
 ├── UnsupportedMediaError     415  a content type that is not read
 ├── UnusableInputError        422  features or an option that cannot be used
 ├── VideosNotServedError      501  the service was installed without what videos need
+├── UnsupportedCallError      501  a part of the Open Inference Protocol that is not served
 ├── ModelUnavailableError     503  the model is there but failed to load
 ├── ExtractorUnavailableError 503  the model's extractor is not here
 ├── QueueFullError            503  too many jobs wait
@@ -29,10 +32,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from model.errors import InputError, LocalizerError, ModelError, WorkerError
+from service.inference_schemas import InferenceError
 from service.reference_errors import DownloadError
 from service.schemas import Problem
 
 _log = logging.getLogger(__name__)
+
+INFERENCE_PROTOCOL = "/v2"
+"""Path of the Open Inference Protocol, which has errors of its own form."""
 
 
 class ServiceError(Exception):
@@ -105,6 +112,13 @@ class VideosNotServedError(ServiceError):
 
     status = HTTPStatus.NOT_IMPLEMENTED
     code = "videos-not-served"
+
+
+class UnsupportedCallError(ServiceError):
+    """A part of the Open Inference Protocol that is not served."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    code = "unsupported-call"
 
 
 class ExtractorUnavailableError(ServiceError):
@@ -180,22 +194,38 @@ def problem_response(told: Problem, headers: dict[str, str] | None = None) -> Re
     )
 
 
+def error_response(path: str, told: Problem, headers: dict[str, str] | None = None) -> Response:
+    """Returns the answer that tells of an error in the form that clients of a path expect."""
+    if not is_inference_protocol(path):
+        return problem_response(told, headers)
+    status = 400 if told.status == 422 else told.status
+    content = InferenceError(error=told.detail).model_dump_json()
+    return Response(content, status, headers=headers, media_type="application/json")
+
+
+def is_inference_protocol(path: str) -> bool:
+    """Returns whether a path belongs to the Open Inference Protocol."""
+    return path == INFERENCE_PROTOCOL or path.startswith(f"{INFERENCE_PROTOCOL}/")
+
+
 def add_handlers(app: FastAPI) -> None:
-    """Makes every error of an app a problem+json."""
+    """Makes every error of an app a problem+json, or what the Open Inference Protocol expects."""
     for kind in (ServiceError, InputError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
 
 
 async def _answer(request: Request, error: Exception) -> Response:
+    path = request.url.path
     if isinstance(error, RequestValidationError):
-        return problem(422, UnusableInputError.code, describe_validation(error.errors()))
+        told = _problem(422, UnusableInputError.code, describe_validation(error.errors()))
+        return error_response(path, told)
     if isinstance(error, HTTPException):
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-        detail = f"{request.method} {request.url.path}: {error.detail}"
-        return problem(error.status_code, code, detail, dict(error.headers or {}))
+        told = _problem(error.status_code, code, f"{request.method} {path}: {error.detail}")
+        return error_response(path, told, dict(error.headers or {}))
     headers = error.headers if isinstance(error, ServiceError) else None
-    return problem_response(problem_of(error), headers)
+    return error_response(path, problem_of(error), headers)
 
 
 async def _answer_nobody(request: Request, error: Exception) -> Response:  # noqa: ARG001

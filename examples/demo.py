@@ -53,7 +53,8 @@ def served() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = ["-m", "service", "serve", "--repository", str(MODELS), "--port", str(port)]
+    command = ["-m", "service", "serve", "--repository", str(MODELS), "--port", str(port),
+               "--data", str(ROOT / "service")]  # fmt: skip
     print("\n$ python", *command, flush=True)
     with (ROOT / "service.log").open("w") as log:
         process = subprocess.Popen([sys.executable, *command], stdout=log, stderr=log)

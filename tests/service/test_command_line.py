@@ -24,13 +24,14 @@ def service(*arguments: object, **options: object) -> subprocess.CompletedProces
 
 
 @pytest.fixture
-def process_url(repository: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def process_url(repository: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A service process, set up half by flag and half by environment, and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "service", "serve", "--port", str(port)]
-    environment = os.environ | {"ECM_REPOSITORY": str(repository), "ECM_PORT": "1"}
+    told = {"ECM_REPOSITORY": str(repository), "ECM_PORT": "1", "ECM_DATA": str(tmp_path / "data")}
+    environment = os.environ | told
     process = subprocess.Popen(
         command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -107,13 +107,15 @@ def _serve(settings: "Settings") -> None:
 
 
 def _work(settings: "Settings") -> None:
-    from service.app import open_catalog
+    from service.app import open_models
+    from service.model_keeper import kept
     from service.videos import work
 
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    with work(settings, open_catalog(settings)):
+    models = open_models(settings)
+    with kept(models, settings.reload_s), work(settings, models.catalog):
         stop.wait()
     logging.shutdown()
     os._exit(0)  # threads that wait for a database that is away do not hold it up
@@ -202,7 +204,7 @@ def _openapi() -> int:
     from service.catalog import Catalog
     from service.settings import Settings
 
-    app = create_app(Settings(), Catalog(()))
+    app = create_app(Settings(), Catalog())
     print(json.dumps(app.openapi(), indent=2))
     return 0
 

@@ -13,8 +13,9 @@ from fastapi import FastAPI
 
 from model.engine import EngineConfig
 from service.body_limit import BodyLimit
-from service.catalog import Catalog, load_catalog
+from service.catalog import Catalog
 from service.errors import add_handlers
+from service.model_keeper import ModelKeeper, kept
 from service.routes import health, inference_protocol, jobs, localize, models
 from service.settings import Settings
 
@@ -40,6 +41,8 @@ class ServiceState:
     """As the operator set them."""
     catalog: Catalog
     """The models."""
+    keeper: ModelKeeper | None
+    """Loads and unloads them; None where they were given."""
     limiter: CapacityLimiter
     """Bounds how many requests are computed at the same time."""
     started_s: float
@@ -50,8 +53,15 @@ class ServiceState:
 
 @asynccontextmanager
 async def _run(app: FastAPI) -> AsyncIterator[None]:
-    """Serves videos too while the application runs, if the packages for that are there."""
+    """Looks for new models, and serves videos if the packages for that are there."""
     service: ServiceState = app.state.service
+    with kept(service.keeper, service.settings.reload_s):
+        async with _serve_videos(service):
+            yield
+
+
+@asynccontextmanager
+async def _serve_videos(service: ServiceState) -> AsyncIterator[None]:
     try:
         from service.videos import Videos
     except ModuleNotFoundError as error:
@@ -68,14 +78,15 @@ async def _run(app: FastAPI) -> AsyncIterator[None]:
         await to_thread.run_sync(videos.stop)
 
 
-def open_catalog(settings: Settings) -> Catalog:
+def open_models(settings: Settings) -> ModelKeeper:
     """Returns the models of the settings' repository.
 
     Raises:
         DeviceError: CUDA is required and not available.
     """
     config = EngineConfig(settings.device, settings.require_cuda, settings.threads)
-    return load_catalog(settings.repository, config, settings.default_model)
+    catalog = Catalog(default_model=settings.default_model)
+    return ModelKeeper(catalog, settings.repository, config, settings.newest_versions)
 
 
 def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
@@ -88,7 +99,10 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     Raises:
         DeviceError: CUDA is required and not available.
     """
-    catalog = catalog or open_catalog(settings)
+    keeper = None
+    if catalog is None:
+        keeper = open_models(settings)
+        catalog = keeper.catalog
     app = FastAPI(
         title="ECM Localizer",
         version=software_version(),
@@ -96,7 +110,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
         lifespan=_run,
     )
     app.state.service = ServiceState(
-        settings, catalog, CapacityLimiter(settings.concurrency), time.monotonic()
+        settings, catalog, keeper, CapacityLimiter(settings.concurrency), time.monotonic()
     )
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, max_video_bytes=settings.max_video_bytes

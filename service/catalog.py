@@ -1,21 +1,19 @@
-"""The models that are served: loaded once, each on its own, so a bad one disturbs no other."""
+"""The models that are served, as they are now; `service.model_keeper` loads them."""
 
-import logging
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-from model.engine import EngineConfig, OnnxEngine
-from model.errors import DeviceError, LocalizerError
-from model.repository import PublishedModel, list_models
+from model.engine import OnnxEngine
+from model.repository import PublishedModel
 from model.spec import ModelSpec
 from service.errors import ModelUnavailableError, UnknownModelError, UnusableInputError
 
-_log = logging.getLogger(__name__)
+State: TypeAlias = Literal["ready", "failed", "unloaded"]
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One version of one model: loaded, or the reason why not."""
+    """One version of one model: loaded, or the reason why not. Who found one may keep using it."""
 
     published: PublishedModel
     """Its place in the repository."""
@@ -24,7 +22,14 @@ class CatalogEntry:
     sha256: str | None = None
     """Hash of the file that was loaded."""
     error: str | None = None
-    """Why it failed to load."""
+    """Why it is not served."""
+    unloaded: bool = False
+    """Whether it was asked to be unloaded."""
+
+    @property
+    def state(self) -> State:
+        """Whether it is served."""
+        return "ready" if self.engine else "unloaded" if self.unloaded else "failed"
 
     @property
     def spec(self) -> ModelSpec:
@@ -33,13 +38,13 @@ class CatalogEntry:
         return self.engine.spec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Catalog:
     """All models of a repository."""
 
-    entries: tuple[CatalogEntry, ...]
-    """By name, then by version."""
-    default_model: str | None = field(default=None)
+    entries: tuple[CatalogEntry, ...] = ()
+    """By name, then by version; replaced as a whole where something changes."""
+    default_model: str | None = None
     """Name of the model for requests that name none."""
 
     def find(self, name: str | None, version: int | None) -> CatalogEntry:
@@ -48,7 +53,7 @@ class Catalog:
         Raises:
             UnusableInputError: no name was given and several models are served.
             UnknownModelError: there is no such model or version.
-            ModelUnavailableError: it failed to load.
+            ModelUnavailableError: it failed to load, or was unloaded.
         """
         name = name or self.default_model or self._only_name()
         versions = [entry for entry in self.entries if entry.published.name == name]
@@ -58,7 +63,7 @@ class Catalog:
         loaded = [entry for entry in asked if entry.engine]
         if not loaded:
             raise ModelUnavailableError(
-                f"model {_called(name, version)} failed to load: {asked[-1].error}"
+                f"model {_called(name, version)} is not served: {asked[-1].error}"
             )
         return loaded[-1]
 
@@ -92,30 +97,3 @@ class Catalog:
 
 def _called(name: str, version: int | None) -> str:
     return repr(name) if version is None else f"{name!r} version {version}"
-
-
-def load_catalog(
-    repository: Path, config: EngineConfig, default_model: str | None = None
-) -> Catalog:
-    """Returns all models of a repository, loaded as far as they can be.
-
-    Raises:
-        DeviceError: CUDA is required and not available.
-    """
-    entries = tuple(_load(published, config) for published in list_models(repository))
-    if not entries:
-        _log.warning("no model in %s; expected %s/NAME/VERSION/model.onnx", repository, repository)
-    return Catalog(entries, default_model)
-
-
-def _load(published: PublishedModel, config: EngineConfig) -> CatalogEntry:
-    try:
-        content, sha256 = published.read()
-        engine = OnnxEngine(content, config)
-    except DeviceError:
-        raise
-    except LocalizerError as error:
-        _log.error("model %s/%d is not served: %s", published.name, published.version, error)
-        return CatalogEntry(published, error=str(error))
-    _log.info("model %s/%d is served on %s", published.name, published.version, engine.device)
-    return CatalogEntry(published, engine, sha256)

@@ -174,7 +174,7 @@ class ModelSummary(BaseModel):
 
     name: str
     version: int
-    state: Literal["ready", "failed"]
+    state: Literal["ready", "failed", "unloaded"]
     error: str | None = None
     """Why it is not served."""
     sha256: str | None = None

@@ -16,6 +16,10 @@ class Settings(BaseSettings):
 
     repository: Path = Path("models")
     """Folder with NAME/VERSION/model.onnx."""
+    reload_s: float = Field(5.0, ge=0)
+    """How often the repository is looked at for new models; 0 for never."""
+    newest_versions: int = Field(0, ge=0)
+    """How many versions of each model are served, the newest; 0 for all."""
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 for all."""
     port: int = Field(8000, ge=0, le=65535)

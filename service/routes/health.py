@@ -14,7 +14,7 @@ async def health(request: Request) -> Health:
     """Tells how the service is; always 200."""
     service = request.app.state.service
     ready = service.catalog.ready()
-    failed = len(service.catalog.entries) - ready
+    failed = sum(entry.state == "failed" for entry in service.catalog.entries)
     return Health(
         status="unavailable" if not ready else "degraded" if failed else "ok",
         version=request.app.version,

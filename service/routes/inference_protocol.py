@@ -102,14 +102,18 @@ async def unsupported(request: Request) -> Response:
     raise UnsupportedCallError(f"{request.method} {request.url.path} is not served")
 
 
-@router.post("/repository/models/{name}/load", status_code=501)
-@router.post("/repository/models/{name}/unload", status_code=501)
-async def change_model(name: str) -> Response:
-    """Refuses to load or unload a model while the service runs."""
-    raise UnsupportedCallError(
-        f"{name!r} cannot be loaded or unloaded while the service runs; it loads every model of "
-        "its repository when it starts"
-    )
+@router.post("/repository/models/{name}/load")
+async def load_model(request: Request, name: str) -> dict[str, str]:
+    """Serves a model again that was unloaded, or whose versions failed; looks for new ones too."""
+    await to_thread.run_sync(request.app.state.service.keeper.load, name)
+    return {}
+
+
+@router.post("/repository/models/{name}/unload")
+async def unload_model(request: Request, name: str) -> dict[str, str]:
+    """Serves a model no more, until it is loaded again."""
+    await to_thread.run_sync(request.app.state.service.keeper.unload, name)
+    return {}
 
 
 @router.post(

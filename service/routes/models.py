@@ -1,17 +1,20 @@
-"""GET /models: what is served, and what failed to load and why."""
+"""GET /models: what is served, and what is not and why; load and unload."""
 
 import json
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
 
 from service.catalog import Catalog, CatalogEntry
 from service.errors import UnknownModelError
+from service.model_keeper import ModelKeeper
 from service.routes.localize import PROBLEMS
 from service.schemas import ModelDetail, ModelList, ModelSummary, ModelVersions
 
 router = APIRouter(prefix="/models", tags=["models"])
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: PROBLEMS[404]}
+_CHANGED: dict[int | str, dict[str, Any]] = {status: PROBLEMS[status] for status in (404, 503)}
 
 
 @router.get("")
@@ -37,6 +40,25 @@ async def describe(request: Request, name: str, version: int) -> ModelDetail:
     raise UnknownModelError(f"model {name!r} has no version {version}")
 
 
+@router.post("/{name}/load", responses=_CHANGED)
+async def load(request: Request, name: str) -> ModelVersions:
+    """Serves a model again that was unloaded, or whose versions failed; looks for new ones too."""
+    await to_thread.run_sync(_keeper(request).load, name)
+    return await list_versions(request, name)
+
+
+@router.post("/{name}/unload", responses=_CHANGED)
+async def unload(request: Request, name: str) -> ModelVersions:
+    """Serves a model no more, until it is loaded again; requests that are under way are done."""
+    await to_thread.run_sync(_keeper(request).unload, name)
+    return await list_versions(request, name)
+
+
+def _keeper(request: Request) -> ModelKeeper:
+    keeper: ModelKeeper = request.app.state.service.keeper
+    return keeper
+
+
 def _catalog(request: Request) -> Catalog:
     catalog: Catalog = request.app.state.service.catalog
     return catalog
@@ -47,7 +69,7 @@ def _summary(entry: CatalogEntry) -> ModelSummary:
     return ModelSummary(
         name=entry.published.name,
         version=entry.published.version,
-        state="ready" if engine else "failed",
+        state=entry.state,
         error=entry.error,
         sha256=entry.sha256,
         device=engine.device if engine else None,

@@ -118,8 +118,8 @@ def test_failed_models_are_told(serving: Serving, repository: Path) -> None:
         assert (cut["state"], small["state"]) == ("UNAVAILABLE", "READY")
         assert "ONNX" in cut["reason"]
         assert httpx.post(f"{url}/v2/repository/index", json={"ready": True}).json() == [small]
-        assert_error(httpx.get(f"{url}/v2/models/cut/ready"), 503, "failed to load")
-        assert_error(httpx.post(f"{url}/v2/models/cut/infer"), 503, "failed to load")
+        assert_error(httpx.get(f"{url}/v2/models/cut/ready"), 503, "is not served")
+        assert_error(httpx.post(f"{url}/v2/models/cut/infer"), 503, "is not served")
     with serving(Settings(repository=repository / "absent")) as url:
         assert_error(httpx.get(f"{url}/v2/health/ready"), 503, "no model")
         assert httpx.get(f"{url}/v2/health/live").json() == {"live": True}
@@ -446,8 +446,6 @@ def test_what_is_not_served_is_told(url: str, client: triton.InferenceServerClie
     assert_error(httpx.post(f"{url}/v2/repository/index", content=b"[]"), 400)
     assert_error(httpx.post(f"{url}/v2/repository/index", json={"ready": "x"}), 400, "ready")
     for call in (
-        lambda: client.load_model("small"),
-        lambda: client.unload_model("small"),
         client.get_inference_statistics,
         lambda: client.get_inference_statistics("small"),
         lambda: client.get_inference_statistics("small", "1"),

@@ -69,7 +69,7 @@ def test_bad_models_are_told_and_the_others_serve(
             f"{url}/localize", params={"model": "cut"}, content=content, headers=RAW
         )
         assert refused.status_code == 503
-        assert "failed to load" in refused.json()["detail"]
+        assert "is not served" in refused.json()["detail"]
         unnamed = httpx.post(f"{url}/localize", content=content, headers=RAW)
         assert unnamed.status_code == 422
         assert "name one" in unnamed.json()["detail"]

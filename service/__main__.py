@@ -19,6 +19,7 @@ from service.client import DEFAULT_URL, Client, LocalizerServiceError, Options, 
 from service.schemas import LocalizeResponse
 
 if TYPE_CHECKING:
+    from service.configuration import Configuration
     from service.settings import Settings
 
 _LAST_ANSWERS_S = 10
@@ -26,6 +27,7 @@ _LAST_ANSWERS_S = 10
 _EXAMPLES = """
 examples:
   python -m service serve --repository models --port 8000
+  python -m service config --config ecm.toml --json
   python -m service localize features/*.npy --url http://127.0.0.1:8000 --min-score 0.2
   python -m service localize video.mp4 https://videos.example.org/match.mkv
   python -m service work --repository models --database-url postgresql://jobs@db/jobs
@@ -45,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     commands.add_parser("serve", help="serve a model repository over HTTP", add_help=False)
     commands.add_parser("work", help="work on the jobs of services elsewhere", add_help=False)
+    config = commands.add_parser("config", help="print the settings in force", add_help=False)
+    config.add_argument("--json", action="store_true")
     _add_localize(
         commands.add_parser("localize", help="send features or videos to a running service")
     )
@@ -55,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed, rest = parser.parse_known_args(arguments)
     if parsed.command in ("serve", "work"):
         return _run(parsed.command, rest)
+    if parsed.command == "config":
+        return _config(rest, as_json=parsed.json)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if parsed.command == "export-triton":
@@ -64,20 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(command: str, flags: Sequence[str]) -> int:
     # Only these commands need the server; the others work with the client's packages alone.
-    from pydantic import ValidationError
-    from pydantic_settings import CliApp
-
     from model.errors import LocalizerError
     from service.errors import ServiceError
-    from service.settings import Settings
 
-    try:
-        settings = CliApp.run(Settings, cli_args=list(flags))
-    except ValidationError as error:
-        for wrong in error.errors():
-            name = ".".join(map(str, wrong["loc"]))
-            print(f"error: setting {name}: {wrong['msg']}, got {wrong['input']!r}", file=sys.stderr)
+    configuration = _configuration(command, flags)
+    if configuration is None:
         return 2
+    settings = configuration.settings
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -89,6 +88,27 @@ def _run(command: str, flags: Sequence[str]) -> int:
     except (LocalizerError, ServiceError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    return 0
+
+
+def _configuration(command: str, flags: Sequence[str]) -> "Configuration | None":
+    """Returns the settings in force; None where they are wrong, which is then told."""
+    from model.errors import OptionError
+    from service.configuration import read_configuration
+
+    try:
+        return read_configuration(flags, command=command)
+    except OptionError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return None
+
+
+def _config(flags: Sequence[str], *, as_json: bool) -> int:
+    configuration = _configuration("config", flags)
+    if configuration is None:
+        return 2
+    print(configuration.to_json() if as_json else configuration.lines())
     return 0
 
 

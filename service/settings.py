@@ -1,7 +1,7 @@
-"""Settings of the service: flag > environment variable `ECM_NAME` > default."""
+"""Settings of the service; configuration.py says where their values come from."""
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,11 @@ class Settings(BaseSettings):
         env_prefix="ECM_", use_attribute_docstrings=True, cli_kebab_case=True, extra="ignore"
     )
 
+    secrets: ClassVar[frozenset[str]] = frozenset({"database_url"})
+    """Settings whose values are not shown."""
+
+    config: Path | None = None
+    """TOML file with settings, by their names; flags and the environment go before it."""
     repository: Path = Path("models")
     """Folder with NAME/VERSION/model.onnx."""
     reload_s: float = Field(5.0, ge=0)

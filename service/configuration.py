@@ -1,0 +1,119 @@
+"""Where the settings come from: flag > environment variable > file > default."""
+
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import CliSettingsSource, EnvSettingsSource, SettingsError
+
+from model.errors import OptionError
+from service.settings import Settings
+
+_DEFAULT = "default"
+_MASK = "***"
+_PASSWORD = re.compile(r"(?<=[?&]password=)[^&]*|(?<=[?&]sslpassword=)[^&]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings in force."""
+
+    settings: Settings
+    """Their values."""
+    origins: dict[str, str]
+    """Where each value came from: flag, environment, file PATH or default."""
+
+    def shown(self) -> dict[str, Any]:
+        """Returns the values as JSON has them, without what is secret."""
+        values = self.settings.model_dump(mode="json")
+        if self.settings.database_url is not None:
+            values["database_url"] = _without_password(self.settings.database_url)
+        return values
+
+    def lines(self) -> str:
+        """Returns one setting a line, with its value and where it came from."""
+        lines = (f"{name} = {json.dumps(value)}" for name, value in self.shown().items())
+        return "\n".join(
+            f"{line:<45} # {origin}"
+            for line, origin in zip(lines, self.origins.values(), strict=True)
+        )
+
+    def to_json(self) -> str:
+        """Returns the same for programs."""
+        told = {
+            name: {"value": value, "from": self.origins[name]}
+            for name, value in self.shown().items()
+        }
+        return json.dumps(told, indent=2)
+
+
+def read_configuration(flags: Sequence[str], *, command: str) -> Configuration:
+    """Returns the settings that a command was started with.
+
+    Raises:
+        OptionError: one cannot be used, or the file cannot be read.
+    """
+    try:
+        program = f"python -m service {command}"
+        from_flags = CliSettingsSource[Any](
+            Settings, cli_parse_args=list(flags), cli_prog_name=program
+        )()
+        from_environment = EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        raise OptionError(f'{error}; expected JSON, as ["a", "b"]') from error
+    sources = [("environment", from_environment), ("flag", from_flags)]
+    file = from_flags.get("config", from_environment.get("config"))
+    if file is not None:
+        sources.insert(0, (f"file {file}", _read_file(Path(file))))
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(Settings.model_fields, _DEFAULT)
+    for origin, given in sources:
+        values |= given
+        origins |= dict.fromkeys(given, origin)
+    try:
+        return Configuration(Settings(**values), origins)
+    except ValidationError as error:
+        raise OptionError(_complaints(error, origins)) from None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionError(f"settings file {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise OptionError(f"settings file {path} is not TOML: {error}") from error
+    known = Settings.model_fields.keys() - {"config"}
+    if unknown := sorted(given.keys() - known):
+        raise OptionError(
+            f"settings file {path}: unknown keys {', '.join(unknown)}; expected names as "
+            "`python -m service config` prints them"
+        )
+    return given
+
+
+def _complaints(error: ValidationError, origins: dict[str, str]) -> str:
+    """Returns what is wrong, a line each; without values, where they may be secret."""
+    lines = []
+    for wrong in error.errors():
+        name = str(wrong["loc"][0])
+        place = ".".join(map(str, wrong["loc"]))
+        got = "" if name in Settings.secrets else f", got {wrong['input']!r}"
+        lines.append(f"setting {place} ({origins[name]}): {wrong['msg']}{got}")
+    return "\n".join(lines)
+
+
+def _without_password(url: str) -> str:
+    """Returns a database's URL with its password masked; all of it where that is unclear."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return _MASK
+    account, at, place = rest.rpartition("@")
+    user, colon, _ = account.partition(":")
+    shown = f"{user}:{_MASK}" if colon else account
+    return f"{scheme}://{shown}{at}{_PASSWORD.sub(_MASK, place)}"

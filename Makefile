@@ -6,7 +6,7 @@ PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint serve benchmark benchmark-training benchmark-extraction clean
+.PHONY: help demo test test-slow lint serve benchmark benchmark-training benchmark-extraction audit clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -45,6 +45,11 @@ benchmark-training: $(VENV)/ready ## measure the training step, its time and mem
 
 benchmark-extraction: $(VENV)/ready ## measure decoding, optical flow and the motion extractor
 	$(BIN)/python benchmarks/extraction.py
+
+audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; needs the network
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install --quiet pip-audit
+	$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 clean: ## remove what `make demo` and the tests left; the environment stays
 	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

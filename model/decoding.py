@@ -97,7 +97,7 @@ def _packets(stream: VideoStream) -> Iterator["av.Packet[VideoStream] | None"]:
 
 def _open_container(path: Path, limits: VideoLimits) -> InputContainer:
     if not path.is_file():
-        raise VideoError(f"no video file {path}")
+        raise VideoError(f"no video file {path.name}")
     rules = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
         return av.open(

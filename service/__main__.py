@@ -1,6 +1,7 @@
 """Serve, work, localize, and write what others need to know: `python -m service --help`."""
 
 import argparse
+import ipaddress
 import json
 import logging
 import os
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from service.configuration import Configuration
     from service.settings import Settings
 
+_log = logging.getLogger(__name__)
+
 _LAST_ANSWERS_S = 10
 """How long answers that are under way may take when the service is told to end."""
 _EXAMPLES = """
@@ -33,6 +36,7 @@ examples:
   python -m service work --repository models --database-url postgresql://jobs@db/jobs
   python -m service openapi > openapi/openapi.json
   python -m service export-triton models
+  python -m service new-key camera-3 --scopes infer
 """
 
 
@@ -53,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.add_parser("localize", help="send features or videos to a running service")
     )
     commands.add_parser("openapi", help="print the OpenAPI description")
+    _add_new_key(commands.add_parser("new-key", help="print a fresh API key and its line"))
     _add_export_triton(
         commands.add_parser("export-triton", help="write what Triton needs to serve the models")
     )
@@ -63,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _config(rest, as_json=parsed.json)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if parsed.command == "new-key":
+        return _new_key(parsed.name, frozenset(parsed.scopes))
     if parsed.command == "export-triton":
         return _export_triton(parsed.repository, force=parsed.force)
     return _openapi() if parsed.command == "openapi" else _localize(parsed)
@@ -117,13 +124,29 @@ def _serve(settings: "Settings") -> None:
 
     from service.app import create_app
 
+    app = create_app(settings)
+    if not (settings.api_keys or settings.api_keys_file or _is_loopback(settings.host)):
+        _log.warning(
+            "%s is listened on without API keys: whoever reaches it may use it; docs/service.md "
+            "tells how to set some",
+            settings.host,
+        )
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
+        server_header=False,
+        ws="none",
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
     )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _work(settings: "Settings") -> None:
@@ -146,6 +169,10 @@ def _add_localize(parser: argparse.ArgumentParser) -> None:
         "videos", nargs="+", help=".npy files of features, (snippets, channels); video files; URIs"
     )
     parser.add_argument("--url", default=DEFAULT_URL, help="where the service listens")
+    parser.add_argument(
+        "--api-key",
+        help="where the service has keys; better in ECM_API_KEY, which others cannot see",
+    )
     parser.add_argument("--model", help="name of the model")
     parser.add_argument("--version", type=int, help="its version")
     parser.add_argument("--duration-s", type=float, help="how long the features of one file last")
@@ -166,7 +193,7 @@ def _localize(parsed: argparse.Namespace) -> int:
         return 2
     failed = 0
     with (
-        Client(parsed.url) as client,
+        Client(parsed.url, api_key=parsed.api_key or os.environ.get("ECM_API_KEY")) as client,
         tqdm(total=len(parsed.videos), unit="video", disable=None, leave=False) as bar,
         ThreadPoolExecutor(parsed.concurrency) as pool,
     ):
@@ -226,6 +253,27 @@ def _openapi() -> int:
 
     app = create_app(Settings(), Catalog())
     print(json.dumps(app.openapi(), indent=2))
+    return 0
+
+
+def _add_new_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="whose it is")
+    parser.add_argument("--scopes", nargs="+", choices=("infer", "admin"), default=["infer"])
+
+
+def _new_key(name: str, scopes: frozenset[str]) -> int:
+    from model.errors import OptionError
+    from service.api_keys import new_key
+
+    try:
+        key, kept = new_key(name, scopes)
+    except OptionError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print("the key, shown only now:", file=sys.stderr)
+    print(key)
+    print("its line for api_keys_file or ECM_API_KEYS:", file=sys.stderr)
+    print(kept.line())
     return 0
 
 

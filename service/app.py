@@ -6,17 +6,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from model.engine import EngineConfig
+from service.access import KeyCheck, describe_access
+from service.api_keys import read_keys
 from service.body_limit import BodyLimit
 from service.catalog import Catalog
 from service.errors import add_handlers
+from service.inference_protocol import HEADER_LENGTH
 from service.model_keeper import ModelKeeper, kept
 from service.routes import health, inference_protocol, jobs, localize, models
+from service.security_headers import SecurityHeaders
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,6 +55,29 @@ class ServiceState:
     """Monotonic time of the start."""
     videos: "Videos | None" = None
     """Takes videos, while the service runs; None where it takes features only."""
+
+
+class LocalizerApp(FastAPI):
+    """A FastAPI application whose errors, the unexpected ones too, pass through our headers."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Returns all that a request passes through, the outermost first."""
+        stack = super().build_middleware_stack()
+        if origins := self.state.service.settings.cors_origins:
+            stack = CORSMiddleware(
+                stack,
+                allow_origins=origins,
+                allow_methods=["GET", "POST", "DELETE"],
+                allow_headers=["*"],
+                expose_headers=["Location", "Retry-After", HEADER_LENGTH],
+            )
+        return SecurityHeaders(stack)
+
+    def openapi(self) -> dict[str, Any]:
+        """Returns the description, which tells what needs an API key."""
+        description = super().openapi()
+        describe_access(description)
+        return description
 
 
 @asynccontextmanager
@@ -98,16 +127,20 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
 
     Raises:
         DeviceError: CUDA is required and not available.
+        OptionError: the API keys cannot be read.
     """
+    keys = read_keys(settings)
     keeper = None
     if catalog is None:
         keeper = open_models(settings)
         catalog = keeper.catalog
-    app = FastAPI(
+    app = LocalizerApp(
         title="ECM Localizer",
         version=software_version(),
         summary="Finds when actions happen in untrimmed videos.",
         lifespan=_run,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.service = ServiceState(
         settings, catalog, keeper, CapacityLimiter(settings.concurrency), time.monotonic()
@@ -115,6 +148,8 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, max_video_bytes=settings.max_video_bytes
     )
+    if keys:
+        app.add_middleware(KeyCheck, keys=keys)  # the last added is the first passed
     for routes in (localize, jobs, health, models, inference_protocol):
         app.include_router(routes.router)
     add_handlers(app)

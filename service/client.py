@@ -28,6 +28,7 @@ from service.exchange import (
     Progress,
     Video,
     exchange,
+    key_header,
     localize_request,
     read_answer,
     video_request,
@@ -52,6 +53,7 @@ class Client:
         self,
         url: str = DEFAULT_URL,
         *,
+        api_key: str | None = None,
         timeout_s: float = 60.0,
         retries: int = 4,
         transport: httpx.BaseTransport | None = None,
@@ -60,11 +62,14 @@ class Client:
 
         Args:
             url: where the service listens.
+            api_key: where the service has keys.
             timeout_s: longest wait for a connection or for the next bytes.
             retries: further tries when the service is busy or cannot be reached.
             transport: another way to send, for tests.
         """
-        self._http = httpx.Client(base_url=url, timeout=timeout_s, transport=transport)
+        self._http = httpx.Client(
+            base_url=url, headers=key_header(api_key), timeout=timeout_s, transport=transport
+        )
         self._retries = retries
 
     def localize(self, features: Features, **options: Unpack[Options]) -> LocalizeResponse:
@@ -190,12 +195,15 @@ class AsyncClient:
         self,
         url: str = DEFAULT_URL,
         *,
+        api_key: str | None = None,
         timeout_s: float = 60.0,
         retries: int = 4,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Prepares a client; see `Client`."""
-        self._http = httpx.AsyncClient(base_url=url, timeout=timeout_s, transport=transport)
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=key_header(api_key), timeout=timeout_s, transport=transport
+        )
         self._retries = retries
 
     async def localize(self, features: Features, **options: Unpack[Options]) -> LocalizeResponse:

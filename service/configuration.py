@@ -33,6 +33,7 @@ class Configuration:
         values = self.settings.model_dump(mode="json")
         if self.settings.database_url is not None:
             values["database_url"] = _without_password(self.settings.database_url)
+        values["api_keys"] = [_MASK for _ in self.settings.api_keys]
         return values
 
     def lines(self) -> str:

@@ -4,6 +4,8 @@ Below /v2 it writes them as the Open Inference Protocol has it.
 
 ServiceError
 ├── MalformedBodyError        400  not JSON, not base64, a broken form
+├── NoValidKeyError           401  no API key, or one that is not known
+├── ScopeMissingError         403  the API key does not allow it
 ├── UnknownModelError         404  no such model or version
 ├── UnknownJobError           404  no such job
 ├── IdempotencyConflictError  409  the key stands for another request
@@ -55,6 +57,26 @@ class MalformedBodyError(ServiceError):
 
     status = HTTPStatus.BAD_REQUEST
     code = "malformed-body"
+
+
+class NoValidKeyError(ServiceError):
+    """No API key, or one that is not known."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "no-valid-key"
+    # The body is not read.
+    headers = {"WWW-Authenticate": 'Bearer realm="ecm-localizer"', "Connection": "close"}
+
+
+class ScopeMissingError(ServiceError):
+    """The API key does not allow it."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "scope-missing"
+    headers = {
+        "WWW-Authenticate": 'Bearer realm="ecm-localizer", error="insufficient_scope"',
+        "Connection": "close",
+    }
 
 
 class UnknownModelError(ServiceError):

@@ -63,6 +63,11 @@ class LocalizerServiceError(Exception):
         self.code = code
 
 
+def key_header(api_key: str | None) -> dict[str, str]:
+    """Returns the header that presents an API key, if there is one."""
+    return {"Authorization": f"Bearer {api_key.strip()}"} if api_key else {}
+
+
 def localize_request(
     http: httpx.Client | httpx.AsyncClient, features: Features, options: Options
 ) -> httpx.Request:

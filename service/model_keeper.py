@@ -142,7 +142,7 @@ class ModelKeeper:
             raise
         except Exception as error:  # whatever a file provokes costs its model alone
             _log.error("model %s/%d is not served: %s", *_key(published), error)
-            return CatalogEntry(published, error=str(error))
+            return CatalogEntry(published, error=_without_place(str(error), published))
         _log.info("model %s/%d is served on %s", *_key(published), engine.device)
         return CatalogEntry(published, engine, sha256)
 
@@ -177,3 +177,8 @@ def _stamp(path: Path) -> Stamp:
     except OSError:
         return None
     return about.st_mtime_ns, about.st_size
+
+
+def _without_place(text: str, published: PublishedModel) -> str:
+    """Names files as the repository does: clients are not told where that is."""
+    return text.replace(f"{published.path.parents[2]}/", "")

@@ -1,10 +1,11 @@
 """Settings of the service; configuration.py says where their values come from."""
 
+import json
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -14,7 +15,7 @@ class Settings(BaseSettings):
         env_prefix="ECM_", use_attribute_docstrings=True, cli_kebab_case=True, extra="ignore"
     )
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"database_url"})
+    secrets: ClassVar[frozenset[str]] = frozenset({"database_url", "api_keys"})
     """Settings whose values are not shown."""
 
     config: Path | None = None
@@ -81,5 +82,20 @@ class Settings(BaseSettings):
     """Longest download of a video."""
     download_stall_s: float = Field(20.0, gt=0)
     """Longest wait for a download's next bytes."""
+    api_keys_file: Path | None = None
+    """File with API keys, a line each: NAME SCOPES SHA256HEX; without keys all may ask."""
+    api_keys: Annotated[tuple[str, ...], NoDecode] = ()
+    """The same lines, separated by commas or as JSON."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may call the service from a browser, as https://app.example.org."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe messages that are logged."""
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split(cls, given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        if given.lstrip().startswith("["):
+            return json.loads(given)
+        return tuple(line for line in given.split(",") if line.strip())

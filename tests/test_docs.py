@@ -13,7 +13,12 @@ from training.__main__ import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), ROOT / "model" / "README.md"]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "SECURITY.md",
+    *sorted(ROOT.glob("docs/*.md")),
+    ROOT / "model" / "README.md",
+]
 
 
 def test_every_setting_is_documented_as_it_is() -> None:

@@ -123,6 +123,7 @@ def _serve(settings: "Settings") -> None:
     import uvicorn
 
     from service.app import create_app
+    from service.connection import BoundedConnection
 
     app = create_app(settings)
     if not (settings.api_keys or settings.api_keys_file or _is_loopback(settings.host)):
@@ -137,6 +138,7 @@ def _serve(settings: "Settings") -> None:
         port=settings.port,
         log_config=None,
         server_header=False,
+        http=BoundedConnection,
         ws="none",
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
     )

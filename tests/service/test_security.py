@@ -1,5 +1,6 @@
 """What answers tell and do not tell: headers, origins, and no path of the server."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +83,29 @@ def test_process_does_not_name_its_server(launch, repository: Path, tmp_path: Pa
     """No Server header."""
     process = launch("serve", repository=repository, data=tmp_path / "data", jobs=0)
     assert "server" not in httpx.get(f"{process.url}/health").headers
+
+
+ENDLESS = {
+    "header": (b"GET /health HTTP/1.1\r\nHost: a\r\nX-A: ", b"x" * 100_000),
+    "headers": (b"GET /health HTTP/1.1\r\nHost: a\r\n", b"x: y\r\n" * 20_000),
+    "path": (b"GET /", b"x" * 100_000),
+    "trailers": (b"POST /health HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 b"1\r\nx\r\n0\r\n", b"x: y\r\n" * 20_000),
+}  # fmt: skip
+
+
+def test_what_never_gets_anywhere_is_ended(launch, repository: Path, tmp_path: Path) -> None:
+    """One header, many, a path and trailers; the service goes on, with long heads too."""
+    process = launch("serve", repository=repository, data=tmp_path / "data", jobs=0)
+    for begin, endless in ENDLESS.values():
+        with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
+            connection.sendall(begin)
+            with pytest.raises(ConnectionError):
+                connection.sendall(endless * 1000)
+    long = {"X-Long": "x" * 30_000}
+    with httpx.Client() as client:
+        for _ in range(5):
+            assert client.get(f"{process.url}/health", headers=long).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ RUN python3 -m venv /opt/venv && pip wheel --no-deps --wheel-dir /dist .
 
 FROM python AS runtime
 RUN useradd --system --uid 10001 --no-create-home ecm
-ENV ECM_HOST=0.0.0.0 ECM_PORT=8000 ECM_REPOSITORY=/models ECM_DATA=/data ECM_EXTRACTORS=/extractors
+ENV ECM_HOST=0.0.0.0 ECM_PORT=8000 ECM_REPOSITORY=/models ECM_DATA=/data ECM_EXTRACTORS=/extractors \
+    ECM_LOG_FORMAT=json
 RUN install -d -o 10001 /data
 EXPOSE 8000
 VOLUME ["/models", "/extractors", "/data"]

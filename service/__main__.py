@@ -79,14 +79,13 @@ def _run(command: str, flags: Sequence[str]) -> int:
     # Only these commands need the server; the others work with the client's packages alone.
     from model.errors import LocalizerError
     from service.errors import ServiceError
+    from service.log_format import log_to_stderr
 
     configuration = _configuration(command, flags)
     if configuration is None:
         return 2
     settings = configuration.settings
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    log_to_stderr(settings.log_level, settings.log_format)
     try:
         if command == "serve":
             _serve(settings)
@@ -137,6 +136,7 @@ def _serve(settings: "Settings") -> None:
         host=settings.host,
         port=settings.port,
         log_config=None,
+        access_log=False,
         server_header=False,
         http=BoundedConnection,
         ws="none",
@@ -152,7 +152,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def _work(settings: "Settings") -> None:
+    from prometheus_client import start_http_server
+
     from service.app import open_models
+    from service.metrics import Metrics
     from service.model_keeper import kept
     from service.videos import work
 
@@ -160,7 +163,10 @@ def _work(settings: "Settings") -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     models = open_models(settings)
-    with kept(models, settings.reload_s), work(settings, models.catalog):
+    metrics = Metrics(models.catalog)
+    if settings.metrics_port is not None:
+        start_http_server(settings.metrics_port, settings.host, metrics.registry)
+    with kept(models, settings.reload_s), work(settings, models.catalog, metrics):
         stop.wait()
     logging.shutdown()
     os._exit(0)  # threads that wait for a database that is away do not hold it up

@@ -20,8 +20,10 @@ from service.body_limit import BodyLimit
 from service.catalog import Catalog
 from service.errors import add_handlers
 from service.inference_protocol import HEADER_LENGTH
+from service.metrics import Metrics
 from service.model_keeper import ModelKeeper, kept
-from service.routes import health, inference_protocol, jobs, localize, models
+from service.observation import Observation, Spans
+from service.routes import health, inference_protocol, jobs, localize, metrics, models
 from service.security_headers import SecurityHeaders
 from service.settings import Settings
 
@@ -51,6 +53,8 @@ class ServiceState:
     """Loads and unloads them; None where they were given."""
     limiter: CapacityLimiter
     """Bounds how many requests are computed at the same time."""
+    metrics: Metrics
+    """Counts what is done."""
     started_s: float
     """Monotonic time of the start."""
     videos: "Videos | None" = None
@@ -97,7 +101,7 @@ async def _serve_videos(service: ServiceState) -> AsyncIterator[None]:
         _log.warning("videos are not served: %s; see docs/service.md", error)
         yield
         return
-    videos = Videos(service.settings, service.catalog)
+    videos = Videos(service.settings, service.catalog, service.metrics)
     await to_thread.run_sync(videos.start)
     service.videos = videos
     try:
@@ -118,12 +122,15 @@ def open_models(settings: Settings) -> ModelKeeper:
     return ModelKeeper(catalog, settings.repository, config, settings.newest_versions)
 
 
-def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, catalog: Catalog | None = None, spans: Spans | None = None
+) -> FastAPI:
     """Returns the application.
 
     Args:
         settings: as the operator set them.
         catalog: the models; loaded from the settings' repository if not given.
+        spans: takes each request as a span, if given.
 
     Raises:
         DeviceError: CUDA is required and not available.
@@ -142,15 +149,20 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    app.state.service = ServiceState(
-        settings, catalog, keeper, CapacityLimiter(settings.concurrency), time.monotonic()
-    )
+    limiter, counts = CapacityLimiter(settings.concurrency), Metrics(catalog)
+    counts.watch(limiter)
+    app.state.service = ServiceState(settings, catalog, keeper, limiter, counts, time.monotonic())
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, max_video_bytes=settings.max_video_bytes
     )
     if keys:
         app.add_middleware(KeyCheck, keys=keys)  # the last added is the first passed
-    for routes in (localize, jobs, health, models, inference_protocol):
-        app.include_router(routes.router)
+    routers = [
+        part.router for part in (localize, jobs, health, models, inference_protocol, metrics)
+    ]
+    for router in routers:
+        app.include_router(router)
+    routes = [route for router in routers for route in router.routes]
+    app.add_middleware(Observation, metrics=counts, routes=routes, spans=spans)
     add_handlers(app)
     return app

@@ -32,6 +32,11 @@ class CatalogEntry:
         return "ready" if self.engine else "unloaded" if self.unloaded else "failed"
 
     @property
+    def name(self) -> str:
+        """NAME/VERSION."""
+        return f"{self.published.name}/{self.published.version}"
+
+    @property
     def spec(self) -> ModelSpec:
         """What it says of itself; of a loaded one only."""
         assert self.engine is not None
@@ -91,7 +96,7 @@ class Catalog:
         raise UnusableInputError(f"several models are served, name one; {self._offer()}")
 
     def _offer(self) -> str:
-        served = [f"{e.published.name}/{e.published.version}" for e in self.entries if e.engine]
+        served = [entry.name for entry in self.entries if entry.engine]
         return f"served are {', '.join(served) or 'none'}"
 
 

@@ -231,8 +231,11 @@ def is_inference_protocol(path: str) -> bool:
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Makes every error of an app a problem+json, or what the Open Inference Protocol expects."""
-    for kind in (ServiceError, InputError, RequestValidationError, HTTPException, Exception):
+    """Makes errors of an app problem+json, or what the Open Inference Protocol expects.
+
+    Those that nobody foresaw are left to `service.observation`.
+    """
+    for kind in (ServiceError, InputError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
 

@@ -3,7 +3,9 @@
 Axes: B videos, T snippets, D feature channels, C classes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,12 @@ class InferenceAnswer:
     """The body."""
     headers: dict[str, str]
     """Its headers."""
+    model: str
+    """NAME/VERSION."""
+    snippets: int
+    """Of all videos together, padding included."""
+    stages_s: Mapping[str, float]
+    """How long each stage took."""
 
 
 def infer(
@@ -68,6 +76,7 @@ def infer(
         ServiceError, FeatureError: as `Catalog.find`, `parse_request` and `InputTensor.array` do;
             inputs or outputs that the network does not have, or that do not fit each other.
     """
+    start = perf_counter()
     entry = catalog.find(received.model, received.version)
     assert entry.engine is not None
     feature_dim = entry.spec.feature_dim
@@ -77,7 +86,9 @@ def infer(
     inputs = _named(request.inputs)
     features_BTD = _features(inputs[FEATURES], feature_dim, max_snippets)
     lengths_B = _lengths(inputs.get(LENGTHS), features_BTD)
+    parsed = perf_counter()
     cas_BTC = entry.engine.cas_batch(features_BTD, lengths_B)
+    stages_s = {"parse": parsed - start, "inference": perf_counter() - parsed}
     if not np.isfinite(cas_BTC).all():
         raise FeatureError(
             "the network's output is not finite: the features are far from what it was trained on "
@@ -88,16 +99,20 @@ def infer(
         model_name=published.name, model_version=str(published.version), id=request.id, outputs=[]
     )
     body, json_bytes = write_response(answer, {CAS: cas_BTC}, binary)
-    return _packed(body, json_bytes, asked_encoding(received.accepted))
+    content, headers = _packed(body, json_bytes, asked_encoding(received.accepted))
+    snippets = cas_BTC.shape[0] * cas_BTC.shape[1]
+    return InferenceAnswer(content, headers, entry.name, snippets, stages_s)
 
 
-def _packed(body: bytes, json_bytes: int | None, encoding: str | None) -> InferenceAnswer:
+def _packed(
+    body: bytes, json_bytes: int | None, encoding: str | None
+) -> tuple[bytes, dict[str, str]]:
     headers = {"Content-Type": "application/json"}
     if json_bytes is not None:
         headers = {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(json_bytes)}
     if encoding:
-        return InferenceAnswer(compress(body, encoding), headers | {"Content-Encoding": encoding})
-    return InferenceAnswer(body, headers)
+        return compress(body, encoding), headers | {"Content-Encoding": encoding}
+    return body, headers
 
 
 def _binary_outputs(request: ParsedRequest) -> frozenset[str]:

@@ -129,6 +129,19 @@ class Jobs:
         if excess:
             raise QueueFullError(f"{self._max_queued} videos wait already; try again later")
 
+    async def unfinished(self) -> dict[str, int]:
+        """Returns how many jobs are queued and how many running.
+
+        Raises:
+            JobsUnavailableError: the database cannot be reached.
+        """
+        with _database():
+            jobs = await self._client.list_workflows_async(
+                name=WORKFLOW, status=[*_WAITING, "PENDING"], load_input=False, load_output=False
+            )
+        queued = sum(job.status in _WAITING for job in jobs)
+        return {"queued": queued, "running": len(jobs) - queued}
+
     async def submit(self, id_: str, job: VideoJob, upload: Upload | None) -> Job:
         """Hands in a job, unless it is there already, and returns it.
 

@@ -1,7 +1,7 @@
 """What POST /localize does once the body is there. Runs in a worker thread."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -28,6 +28,22 @@ from service.schemas import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class LocalizedAnswer:
+    """What was found in a video."""
+
+    content: bytes
+    """The JSON that says it."""
+    model: str
+    """NAME/VERSION."""
+    snippets: int
+    """Of the video."""
+    segments: int
+    """How many were found."""
+    stages_s: Mapping[str, float]
+    """How long each stage took."""
+
+
 class _TimedEngine:
     """Measures how long the network runs."""
 
@@ -44,8 +60,10 @@ class _TimedEngine:
             self.elapsed_s += perf_counter() - start
 
 
-def answer(body: ReceivedBody, catalog: Catalog, *, max_snippets: int) -> bytes | VideoRequest:
-    """Returns the JSON that answers a request for features; a request for a video as it is.
+def answer(
+    body: ReceivedBody, catalog: Catalog, *, max_snippets: int
+) -> LocalizedAnswer | VideoRequest:
+    """Returns the answer to a request for features; a request for a video as it is.
 
     Raises:
         ServiceError, InputError: as `ReceivedBody.parse`, `Catalog.find`, `check_features` and
@@ -72,8 +90,8 @@ def localize_features(
     duration_s: float,
     *,
     before: Mapping[str, float],
-) -> bytes:
-    """Returns the JSON that says what was found.
+) -> LocalizedAnswer:
+    """Returns what was found, and the JSON that says it.
 
     Args:
         features_TD: checked features.
@@ -97,14 +115,31 @@ def localize_features(
         config=localization(options, spec.localization),
     )
     elapsed_s = perf_counter() - start
-    if options.format == "activitynet":
-        return _activitynet(found, options).model_dump_json().encode()
-    timing_s = {
+    stages_s = {
         **before,
         "inference": engine.elapsed_s,
         "localization": elapsed_s - engine.elapsed_s,
-        "total": sum(before.values()) + elapsed_s,
     }
+    return LocalizedAnswer(
+        _written(found, options, entry, stages_s),
+        entry.name,
+        len(found.cas_TC),
+        len(found.segments),
+        stages_s,
+    )
+
+
+def _written(
+    found: LocalizedVideo,
+    options: LocalizeOptions,
+    entry: CatalogEntry,
+    stages_s: Mapping[str, float],
+) -> bytes:
+    """Returns the JSON that says what was found, in the form that was asked for."""
+    if options.format == "activitynet":
+        return _activitynet(found, options).model_dump_json().encode()
+    spec = entry.spec
+    timing_s = {**stages_s, "total": sum(stages_s.values())}
     model = ModelVersion(name=entry.published.name, version=entry.published.version)
     timing_ms = {name: round(1e3 * seconds, 3) for name, seconds in timing_s.items()}
     response = _response(found, model, spec, timing_ms)

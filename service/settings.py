@@ -88,6 +88,10 @@ class Settings(BaseSettings):
     """The same lines, separated by commas or as JSON."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may call the service from a browser, as https://app.example.org."""
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    """Port where `service work` tells its metrics; `service serve` has them at /metrics."""
+    log_format: Literal["text", "json"] = "text"
+    """Form of the log: text for people, or a JSON object a line."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe messages that are logged."""
 

@@ -13,6 +13,7 @@ from service.data_folder import DataFolder
 from service.errors import UnusableInputError
 from service.extractors import extractor_of
 from service.jobs import Jobs, VideoJob, prepare_database
+from service.metrics import Metrics
 from service.references import check_reference
 from service.request_body import VideoRequest
 from service.schemas import Job, LocalizeOptions
@@ -25,8 +26,9 @@ from service.worker import Worker
 class Videos:
     """Takes videos in, and has them worked on: by this process, unless the settings say no."""
 
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, metrics: Metrics) -> None:
         """Prepares it; nothing is started yet."""
+        self._metrics = metrics
         self._settings = settings
         self._catalog = catalog
         self._rules = reference_rules(settings)
@@ -46,7 +48,7 @@ class Videos:
         self.uploads = Uploads(self._data, self.jobs.check_room)
         self._worker = None
         if settings.jobs:
-            self._worker = Worker(settings, self._catalog, self._data, database_url)
+            self._worker = Worker(settings, self._catalog, self._data, database_url, self._metrics)
             self._worker.start()
 
     def stop(self) -> None:
@@ -93,7 +95,7 @@ class Videos:
 
 
 @contextmanager
-def work(settings: Settings, catalog: Catalog) -> Iterator[None]:
+def work(settings: Settings, catalog: Catalog, metrics: Metrics) -> Iterator[None]:
     """Works on jobs that other processes take in.
 
     Raises:
@@ -105,7 +107,7 @@ def work(settings: Settings, catalog: Catalog) -> Iterator[None]:
     data = DataFolder(settings.data)
     database_url = _database_url(settings, data)
     prepare_database(database_url)
-    worker = Worker(settings, catalog, data, database_url)
+    worker = Worker(settings, catalog, data, database_url, metrics)
     worker.start()
     try:
         yield

@@ -34,6 +34,7 @@ from service.extractors import extractor_of
 from service.feature_cache import FeatureCache
 from service.jobs import APPLICATION, PROGRESS, QUEUE, VERSION, WORKFLOW, JobOutcome, VideoJob
 from service.localization import duration, localize_features
+from service.metrics import Metrics
 from service.reference_errors import DownloadError
 from service.schemas import JobProgress
 from service.settings import Settings
@@ -73,9 +74,15 @@ class Worker:
     """Works on as many jobs at a time as the settings say; one in a process."""
 
     def __init__(
-        self, settings: Settings, catalog: Catalog, data: DataFolder, database_url: str
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        data: DataFolder,
+        database_url: str,
+        metrics: Metrics,
     ) -> None:
         """Prepares it; nothing is started yet."""
+        self._metrics = metrics
         self._settings = settings
         self._catalog = catalog
         self._data = data
@@ -147,11 +154,20 @@ class Worker:
 
     def _outcome(self, id_: str, job: VideoJob) -> str:
         try:
-            return self._answer(id_, job)
+            answer = self._answer(id_, job)
         except dbos_errors.DBOSMaxStepRetriesExceeded as error:
-            return JobOutcome(error=problem_of(error.errors[-1])).model_dump_json()
+            return self._failed(error.errors[-1])
         except (ServiceError, LocalizerError, OSError) as error:
-            return JobOutcome(error=problem_of(error)).model_dump_json()
+            return self._failed(error)
+        except dbos_errors.DBOSWorkflowCancelledError:
+            self._metrics.finished_job("cancelled")
+            raise
+        self._metrics.finished_job("done")
+        return answer
+
+    def _failed(self, error: Exception) -> str:
+        self._metrics.finished_job("failed")
+        return JobOutcome(error=problem_of(error)).model_dump_json()
 
     def _answer(self, id_: str, job: VideoJob) -> str:
         # All that can fail is in steps: a job that is taken up again has to go the same way.
@@ -180,6 +196,7 @@ class Worker:
 
     def _known_snippets(self, video: VideoFile, extractor: Extractor) -> int:
         features_TD = self._cache.get(video.sha256, extractor)
+        self._metrics.looked_up(hit=features_TD is not None)
         return 0 if features_TD is None else len(features_TD)
 
     def _extract(
@@ -210,6 +227,7 @@ class Worker:
         elapsed_s = perf_counter() - start
         _log.debug("job %s: chunk %d is stored", id_, number)
         rows = len(chunk.features_TD)
+        self._metrics.extracted(rows, elapsed_s)
         return StoredChunk(rows, rows < task.snippets, chunk.claimed_snippets, elapsed_s)
 
     def _ask(self, task: ChunkTask) -> Chunk:
@@ -231,14 +249,15 @@ class Worker:
             feature_dim=spec.feature_dim,
             max_snippets=self._settings.max_snippets,
         )
-        answer = localize_features(
+        found = localize_features(
             features_TD,
             job.options,
             entry,
             duration(job.options, spec, len(features_TD)),
             before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
         )
-        return f'{{"answer": {answer.decode()}}}'  # the JSON of a JobOutcome
+        self._metrics.localized_job(found)
+        return f'{{"answer": {found.content.decode()}}}'  # the JSON of a JobOutcome
 
     def _features(
         self, id_: str, video: VideoFile, extractor: Extractor, chunks: list[StoredChunk]

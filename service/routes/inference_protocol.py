@@ -31,6 +31,7 @@ from service.inference_schemas import (
     ServerReady,
 )
 from service.request_body import JSON, RAW
+from service.request_record import RequestRecord
 from service.routes.submission import BINARY, whole_schema
 from service.triton_config import input_tensors, model_config, output_tensors
 
@@ -195,7 +196,9 @@ async def _infer(request: Request, name: str, version: int | None = None) -> Res
         max_snippets=service.settings.max_snippets,
         max_bytes=service.settings.max_body_bytes,
     )
-    answer = await to_thread.run_sync(work, limiter=service.limiter)
+    record: RequestRecord = request.state.record
+    answer = await record.compute(work, service.limiter)
+    record.computed(answer.model, answer.snippets, answer.stages_s)
     return Response(answer.content, headers=answer.headers)
 
 

@@ -3,12 +3,12 @@
 from functools import partial
 from typing import Annotated, Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from service.errors import problem_response
 from service.localization import answer
 from service.request_body import FORM, JSON, NPY, RAW, VIDEO, VideoRequest, receive_body
+from service.request_record import RequestRecord
 from service.routes.submission import (
     BINARY,
     IdempotencyKey,
@@ -78,9 +78,12 @@ async def localize(
         work = partial(
             answer, received, service.catalog, max_snippets=service.settings.max_snippets
         )
-        answered = await to_thread.run_sync(work, limiter=service.limiter)
+        record: RequestRecord = request.state.record
+        answered = await record.compute(work, service.limiter)
         if not isinstance(answered, VideoRequest):
-            return Response(answered, media_type=JSON)
+            record.computed(answered.model, answered.snippets, answered.stages_s)
+            service.metrics.localized(answered)
+            return Response(answered.content, media_type=JSON)
         received = answered
     return await _localize_video(request, received, idempotency_key)
 
@@ -92,6 +95,9 @@ async def _localize_video(request: Request, video: VideoRequest, key: str | None
     job = await videos.jobs.wait(job.id, request.app.state.service.settings.wait_s)
     if job.error:
         return problem_response(job.error)
+    if isinstance(job.result, LocalizeResponse):
+        model = job.result.model
+        request.state.record.computed(f"{model.name}/{model.version}", job.result.snippets, {})
     if job.result:
         return Response(job.result.model_dump_json(exclude_none=True), media_type=JSON)
     return accepted(request, job)

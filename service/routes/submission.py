@@ -43,7 +43,9 @@ def served_videos(request: Request) -> "Videos":
 async def submit(request: Request, video: VideoRequest, key: str | None) -> Job:
     """Hands in the job that a request asks for; with the same key, the same job."""
     id_ = uuid5(_KEYS, key) if key else uuid4()
-    return await served_videos(request).submit(str(id_), video)
+    job = await served_videos(request).submit(str(id_), video)
+    request.state.record.job = job.id
+    return job
 
 
 def accepted(request: Request, job: Job) -> Response:

@@ -1,6 +1,7 @@
 """What /metrics tells, asked from real services."""
 
 import concurrent.futures
+import json
 import re
 import socket
 import time
@@ -183,3 +184,18 @@ def test_documented_metrics_are_those_told(url: str) -> None:
     rows = re.findall(r"^\| `(ecm_\w+)` \| (\w+) \|", text, flags=re.MULTILINE)
     ours = {name: kind for name, kind in families(url).items() if name.startswith("ecm_")}
     assert dict(rows) == ours
+
+
+def test_dashboard_shows_metrics_that_are_told(url: str) -> None:
+    """Every name in it; and every metric of ours is in it."""
+    dashboard = ROOT / "deploy" / "grafana" / "dashboards" / "ecm-localizer.json"
+    panels = json.loads(dashboard.read_text())["panels"]
+    shown = " ".join(target["expr"] for panel in panels for target in panel["targets"])
+    told = set()
+    for name, kind in families(url).items():
+        parts = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+        told |= {f"{name}{part}" for part in parts}
+    names = set(re.findall(r"\b(?:ecm|process)_\w+", shown))
+    assert names <= told
+    for name in families(url):
+        assert not name.startswith("ecm_") or name in shown

@@ -49,7 +49,8 @@ benchmark-extraction: $(VENV)/ready ## measure decoding, optical flow and the mo
 audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; needs the network
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/pip install --quiet pip-audit
-	$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	grep -F == constraints.txt > $(VENV)/audit/pinned.txt
+	$(VENV)/audit/bin/pip-audit --requirement $(VENV)/audit/pinned.txt --no-deps --disable-pip
 
 clean: ## remove what `make demo` and the tests left; the environment stays
 	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

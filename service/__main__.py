@@ -21,6 +21,7 @@ from service.schemas import LocalizeResponse
 
 if TYPE_CHECKING:
     from service.configuration import Configuration
+    from service.observation import Spans
     from service.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def _serve(settings: "Settings") -> None:
     from service.app import create_app
     from service.connection import BoundedConnection
 
-    app = create_app(settings)
+    app = create_app(settings, spans=open_spans())
     if not (settings.api_keys or settings.api_keys_file or _is_loopback(settings.host)):
         _log.warning(
             "%s is listened on without API keys: whoever reaches it may use it; docs/service.md "
@@ -149,6 +150,18 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def open_spans() -> "Spans | None":
+    """Returns what takes requests as OpenTelemetry spans, if there is somewhere to send them."""
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return None
+    try:
+        from service.spans import OtelSpans
+    except ModuleNotFoundError as error:
+        _log.warning("no spans are sent: %s; install 'ecm-localizer[otel]'", error)
+        return None
+    return OtelSpans()
 
 
 def _work(settings: "Settings") -> None:

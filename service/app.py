@@ -57,6 +57,8 @@ class ServiceState:
     """Counts what is done."""
     started_s: float
     """Monotonic time of the start."""
+    spans: Spans | None = None
+    """Takes each request as a span."""
     videos: "Videos | None" = None
     """Takes videos, while the service runs; None where it takes features only."""
 
@@ -86,15 +88,20 @@ class LocalizerApp(FastAPI):
 
 @asynccontextmanager
 async def _run(app: FastAPI) -> AsyncIterator[None]:
-    """Looks for new models, and serves videos if the packages for that are there."""
+    """Has what the application needs while it runs, and sends the last spans at its end."""
     service: ServiceState = app.state.service
-    with kept(service.keeper, service.settings.reload_s):
-        async with _serve_videos(service):
-            yield
+    try:
+        with kept(service.keeper, service.settings.reload_s):
+            async with _videos_served(service):
+                yield
+    finally:
+        if service.spans:
+            await to_thread.run_sync(service.spans.close)
 
 
 @asynccontextmanager
-async def _serve_videos(service: ServiceState) -> AsyncIterator[None]:
+async def _videos_served(service: ServiceState) -> AsyncIterator[None]:
+    """Serves videos too, if the packages for that are there."""
     try:
         from service.videos import Videos
     except ModuleNotFoundError as error:
@@ -151,7 +158,9 @@ def create_app(
     )
     limiter, counts = CapacityLimiter(settings.concurrency), Metrics(catalog)
     counts.watch(limiter)
-    app.state.service = ServiceState(settings, catalog, keeper, limiter, counts, time.monotonic())
+    app.state.service = ServiceState(
+        settings, catalog, keeper, limiter, counts, time.monotonic(), spans
+    )
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, max_video_bytes=settings.max_video_bytes
     )

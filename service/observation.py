@@ -25,6 +25,9 @@ class Spans(Protocol):
     def write(self, record: RequestRecord, elapsed_s: float) -> str:
         """Takes a request that is over and returns the id of its trace."""
 
+    def close(self) -> None:
+        """Sends what is left."""
+
 
 class Observation:
     """ASGI middleware, outside all others; parts of bodies pass through it one by one."""

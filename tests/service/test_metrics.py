@@ -4,15 +4,17 @@ import concurrent.futures
 import json
 import re
 import socket
+import threading
 import time
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from model.localizer import LocalizedVideo, localize_video
 from service.client import Client
 from service.settings import Settings
 
@@ -96,23 +98,29 @@ def test_hostile_paths_and_methods_add_no_labels(url: str) -> None:
     assert value(url, "ecm_requests_total", "other", "/localize", "405") == 30
 
 
-def test_requests_that_wait_and_compute_are_told(serving, repository: Path) -> None:
-    """One slot, three long requests: one is computed, two wait; afterwards none."""
+def test_requests_that_wait_and_compute_are_told(
+    serving, repository: Path, features_TD: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One slot, three requests that are held up: one is computed, two wait; afterwards none."""
+    go_on = threading.Event()
+
+    def held_up(*given: Any, **options: Any) -> LocalizedVideo:
+        assert go_on.wait(30)
+        return localize_video(*given, **options)
+
+    monkeypatch.setattr("service.localization.localize_video", held_up)
     settings = Settings(repository=repository, concurrency=1)
-    body = np.zeros((20_000, 8), np.float32).tobytes()
-    headers = NPY | {"X-Shape": "20000,8"}
-    seen = set()
     with serving(settings) as url, concurrent.futures.ThreadPoolExecutor(3) as pool:
-        ask = partial(httpx.post, f"{url}/localize", content=body, headers=headers, timeout=60)
-        answers = [pool.submit(ask) for _ in range(3)]
-        while not all(answer.done() for answer in answers):
-            told = samples(url)
-            names = ("ecm_requests_computing", "ecm_requests_waiting")
-            seen.add(tuple(told[name, frozenset()] for name in names))
+        answers = [pool.submit(localize, url, features_TD) for _ in range(3)]
+        end_s = time.monotonic() + 4
+        while value(url, "ecm_requests_waiting") < 2 and time.monotonic() < end_s:
+            time.sleep(0.01)
+        told = samples(url)
+        go_on.set()
         assert [answer.result().status_code for answer in answers] == [200] * 3
-        assert {computing for computing, _ in seen} <= {0, 1}
-        assert any(waiting > 0 for _, waiting in seen)
-        assert value(url, "ecm_requests_computing") == 0
+        assert told["ecm_requests_computing", frozenset()] == 1
+        assert told["ecm_requests_waiting", frozenset()] == 2
+        assert value(url, "ecm_requests_computing") == value(url, "ecm_requests_waiting") == 0
 
 
 def test_apps_of_one_process_do_not_mix(serving, repository: Path, features_TD: np.ndarray) -> None:

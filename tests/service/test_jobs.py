@@ -136,8 +136,8 @@ def test_a_long_video_is_answered_with_a_job_that_tells_how_far_it_is(
 ) -> None:
     """202 with a place to ask; events until the end; the client reports each stage."""
     service = launch("serve", repository=motion_repository, data=tmp_path / "data",
-                     chunk_snippets=4, wait_s=0)  # fmt: skip
-    long = film(tmp_path / "long.mp4", np.arange(750) / 25)
+                     chunk_snippets=2, wait_s=0)  # fmt: skip
+    long = film(tmp_path / "long.mp4", np.arange(3000) / 25)
     answer = httpx.post(
         f"{service.url}/localize", content=long.read_bytes(), headers={"Content-Type": "video/mp4"}
     )
@@ -150,16 +150,16 @@ def test_a_long_video_is_answered_with_a_job_that_tells_how_far_it_is(
     assert kinds[-1] == "done"
     done = [event["progress"]["snippets_done"] for event in told]
     assert done == sorted(done)
-    assert done[-1] == told[-1]["progress"]["snippets_expected"] == snippets_in(750)
+    assert done[-1] == told[-1]["progress"]["snippets_expected"] == snippets_in(3000)
     assert len(set(done)) > 3
-    assert told[-1]["result"]["snippets"] == snippets_in(750)
+    assert told[-1]["result"]["snippets"] == snippets_in(3000)
 
     heard: list[Progress] = []
     with Client(service.url) as client:
-        other = film(tmp_path / "other.mp4", np.arange(740) / 25)
-        assert client.localize_video(other, on_progress=heard.append).snippets == snippets_in(740)
+        other = film(tmp_path / "other.mp4", np.arange(2900) / 25)
+        assert client.localize_video(other, on_progress=heard.append).snippets == snippets_in(2900)
     assert [p for p in heard if p.stage == "upload"][-1].done == other.stat().st_size
-    assert any(p.stage == "running" and p.total == snippets_in(740) and p.done for p in heard)
+    assert any(p.stage == "running" and p.total == snippets_in(2900) and p.done for p in heard)
 
 
 def read_events(url: str) -> Iterator[tuple[str, dict]]:

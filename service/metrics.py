@@ -4,7 +4,7 @@ Label values come from short lists: route templates, stages, models; never from 
 Each app has a registry of its own, so several in one process do not mix.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from anyio import CapacityLimiter
@@ -16,6 +16,8 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from service.catalog import Catalog
 from service.localization import LocalizedAnswer
@@ -28,6 +30,23 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SNIPPETS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
 _SEGMENTS = (0, 1, 3, 10, 30, 100, 300, 1_000)
+
+
+class _Models(Collector):
+    """Tells the models as they are when it is asked; they come and go."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields the one metric."""
+        models = GaugeMetricFamily(
+            "ecm_model_info", "Versions of models, always 1.", labels=["name", "version", "state"]
+        )
+        for entry in self._catalog.entries:
+            labels = [entry.published.name, str(entry.published.version), entry.state]
+            models.add_metric(labels, 1)
+        yield models
 
 
 class Metrics:
@@ -43,15 +62,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._count_requests()
         self._count_jobs()
-        models = Gauge(
-            "ecm_model_info",
-            "Versions of models, always 1.",
-            ["name", "version", "state"],
-            registry=self.registry,
-        )
-        for entry in catalog.entries:
-            state = "ready" if entry.engine else "failed"
-            models.labels(entry.published.name, entry.published.version, state).set(1)
+        self.registry.register(_Models(catalog))
 
     def _count_requests(self) -> None:
         registry = self.registry

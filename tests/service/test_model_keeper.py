@@ -144,6 +144,7 @@ def test_models_are_loaded_and_unloaded_over_http(
         assert client.localize(features_TD).model.version == 2
         triton.unload_model("small")
         assert not triton.is_model_ready("small")
+        assert 'state="unloaded",version="2"} 1.0' in httpx.get(f"{url}/metrics").text
         assert client.health().status == "unavailable"
         with pytest.raises(LocalizerServiceError, match="unloaded"):
             client.localize(features_TD)

@@ -28,11 +28,14 @@ from service.exchange import (
     Progress,
     Video,
     exchange,
+    is_final,
+    job_delays_s,
     key_header,
     localize_request,
+    progress_of,
     read_answer,
+    result_of,
     video_request,
-    waits,
 )
 from service.schemas import Health, Job, LocalizeResponse, ModelDetail, ModelList, ModelSummary
 
@@ -115,16 +118,12 @@ class Client:
             LocalizerServiceError: the service refused it, could not be reached, or failed.
         """
         job = self.submit_video(video, on_progress=on_progress, **options)
-        steps = waits(on_progress)
-        next(steps)
-        while True:
-            try:
-                delay_s = steps.send(job)
-            except StopIteration as stop:
-                result: LocalizeResponse = stop.value
-                return result
-            time.sleep(delay_s)
+        delays_s = job_delays_s()
+        while not is_final(job):
+            on_progress(progress_of(job))
+            time.sleep(next(delays_s))
             job = self.job(job.id)
+        return result_of(job)
 
     def submit_video(
         self, video: Video, *, on_progress: OnProgress = _ignore, **options: Unpack[Options]
@@ -233,16 +232,12 @@ class AsyncClient:
     ) -> LocalizeResponse:
         """Has a video localized; see `Client.localize_video`."""
         job = await self.submit_video(video, on_progress=on_progress, **options)
-        steps = waits(on_progress)
-        next(steps)
-        while True:
-            try:
-                delay_s = steps.send(job)
-            except StopIteration as stop:
-                result: LocalizeResponse = stop.value
-                return result
-            await asyncio.sleep(delay_s)
+        delays_s = job_delays_s()
+        while not is_final(job):
+            on_progress(progress_of(job))
+            await asyncio.sleep(next(delays_s))
             job = await self.job(job.id)
+        return result_of(job)
 
     async def submit_video(
         self, video: Video, *, on_progress: OnProgress = _ignore, **options: Unpack[Options]

@@ -173,32 +173,37 @@ def video_request(
     )
 
 
-def waits(on_progress: OnProgress) -> Generator[float, Job, LocalizeResponse]:
-    """Yields how long to wait before a job is asked for again, takes it, returns its result.
+def is_final(job: Job) -> bool:
+    """Tells whether nothing will change about a job any more."""
+    return job.state not in ("queued", "running")
+
+
+def job_delays_s() -> Iterator[float]:
+    """Yields how long to wait each time before a job is asked for again."""
+    delay_s = FIRST_JOB_DELAY_S
+    while True:
+        yield delay_s
+        delay_s = min(1.5 * delay_s, LONGEST_JOB_DELAY_S)
+
+
+def progress_of(job: Job) -> Progress:
+    """Returns how far a job is that is not final."""
+    told = job.progress
+    stage: Literal["queued", "running"] = "queued" if job.state == "queued" else "running"
+    return Progress(stage, told.snippets_done, told.snippets_expected, told.seconds_left)
+
+
+def result_of(job: Job) -> LocalizeResponse:
+    """Returns what a final job found.
 
     Raises:
         LocalizerServiceError: it failed or was cancelled.
     """
-    delay_s = 0.0
-    while True:
-        job = yield delay_s
-        if job.state in ("queued", "running"):
-            told = job.progress
-            on_progress(
-                Progress(
-                    "queued" if job.state == "queued" else "running",
-                    told.snippets_done,
-                    told.snippets_expected,
-                    told.seconds_left,
-                )
-            )
-            delay_s = min(max(1.5 * delay_s, FIRST_JOB_DELAY_S), LONGEST_JOB_DELAY_S)
-            continue
-        if job.error:
-            raise _told(job.error)
-        if not isinstance(job.result, LocalizeResponse):
-            raise LocalizerServiceError(f"job {job.id} is {job.state} and has no result")
-        return job.result
+    if job.error:
+        raise _told(job.error)
+    if not isinstance(job.result, LocalizeResponse):
+        raise LocalizerServiceError(f"job {job.id} is {job.state} and has no result")
+    return job.result
 
 
 def _load(path: str | Path) -> NDArray[np.generic]:

@@ -52,13 +52,17 @@ class FeatureCache:
         self, video_sha256: str, extractor: Extractor, features_TD: NDArray[np.float32]
     ) -> None:
         """Keeps a video's features if there is room for them; a full disk is no error."""
+        path = self._path(video_sha256, extractor)
         wanted_bytes = features_TD.nbytes + _HEADER_BYTES
         if wanted_bytes > self._max_bytes:
             return
         try:
+            if path.exists():  # what the name stands for is always the same
+                os.utime(path)
+                return
             with self._alone():
                 self._make_room(wanted_bytes)
-                with whole_file(self._path(video_sha256, extractor)) as file:
+                with whole_file(path) as file:
                     np.save(file, features_TD)
         except OSError as error:
             _log.warning("features are not kept: %s", error)

@@ -145,30 +145,26 @@ class Jobs:
     async def submit(self, id_: str, job: VideoJob, upload: Upload | None) -> Job:
         """Hands in a job, unless it is there already, and returns it.
 
-        The upload goes to where the worker expects it, or is removed.
+        The upload is linked to where the worker expects it; the caller removes it.
 
         Raises:
             IdempotencyConflictError: a job of this id was asked for something else.
             JobsUnavailableError: the database cannot be reached.
         """
-        try:
-            if not await self._status(id_):
-                if upload:
-                    with suppress(FileExistsError):  # the same request came twice at once
-                        self._data.upload(id_, upload.sha256).hardlink_to(upload.path)
-                with _database():
-                    await self._client.enqueue_async(
-                        {
-                            "queue_name": QUEUE,
-                            "workflow_name": WORKFLOW,
-                            "workflow_id": id_,
-                            "app_version": VERSION,
-                        },
-                        job.model_dump_json(),
-                    )
-        finally:
+        if not await self._status(id_):
             if upload:
-                upload.path.unlink(missing_ok=True)
+                with suppress(FileExistsError):  # the same request came twice at once
+                    self._data.upload(id_, upload.sha256).hardlink_to(upload.path)
+            with _database():
+                await self._client.enqueue_async(
+                    {
+                        "queue_name": QUEUE,
+                        "workflow_name": WORKFLOW,
+                        "workflow_id": id_,
+                        "app_version": VERSION,
+                    },
+                    job.model_dump_json(),
+                )
         status = await self._status(id_)
         assert status
         if status.input and status.input["args"][0] != job.model_dump_json():

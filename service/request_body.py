@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from service.errors import (
     MalformedBodyError,
     UnsupportedMediaError,
     UnusableInputError,
-    VideosNotServedError,
     describe_validation,
 )
 from service.schemas import LocalizeOptions, LocalizeRequest
@@ -87,14 +86,14 @@ class ReceivedBody:
 
 
 async def receive_body(
-    request: Request, options: LocalizeOptions, uploads: Uploads | None
+    request: Request, options: LocalizeOptions, uploads: Callable[[], Uploads]
 ) -> ReceivedBody | VideoRequest:
     """Returns a request's body once all of it is there; a video goes to the disk as it comes.
 
     Args:
         request: the request.
         options: from its query.
-        uploads: takes a video's file; None refuses it.
+        uploads: gives what takes a video's file, or refuses it.
 
     Raises:
         UnsupportedMediaError: a content type that is not read.
@@ -103,7 +102,7 @@ async def receive_body(
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type.startswith(VIDEO):
-        upload = await _videos(uploads).receive(request.stream())
+        upload = await uploads().receive(request.stream())
         return VideoRequest(options, upload=upload)
     if media_type == FORM:
         return await _receive_form(request, options, uploads)
@@ -123,7 +122,7 @@ async def receive_body(
 
 
 async def _receive_form(
-    request: Request, options: LocalizeOptions, uploads: Uploads | None
+    request: Request, options: LocalizeOptions, uploads: Callable[[], Uploads]
 ) -> ReceivedBody | VideoRequest:
     try:
         async with request.form(max_files=1, max_fields=32) as form:
@@ -144,19 +143,10 @@ async def _receive_form(
                         "or the video in parts"
                     )
                 return ReceivedBody(NPY, await file.read(), given)
-            upload = await _videos(uploads).receive(_parts(file))
+            upload = await uploads().receive(_parts(file))
             return VideoRequest(given, upload=upload)
     except HTTPException as error:  # how Starlette tells of a form it cannot parse
         raise MalformedBodyError(f"the form cannot be read: {error.detail}") from error
-
-
-def _videos(uploads: Uploads | None) -> Uploads:
-    if uploads is None:
-        raise VideosNotServedError(
-            "this service takes features only; to have it take videos, install "
-            "'ecm-localizer[service,jobs]'"
-        )
-    return uploads
 
 
 async def _parts(file: UploadFile) -> AsyncIterator[bytes]:

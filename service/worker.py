@@ -173,11 +173,9 @@ class Worker:
         # All that can fail is in steps: a job that is taken up again has to go the same way.
         video = DBOS.run_step(_retried("fetch"), self._fetch, id_, job)
         name, extractor = DBOS.run_step({"name": "choose"}, self._extractor, job)
-        chunks: list[StoredChunk] = []
-        known = DBOS.run_step({"name": "look up"}, self._known_snippets, video, extractor)
-        if known:
-            told = JobProgress(snippets_done=known, snippets_expected=known, seconds_left=0)
-            DBOS.set_event(PROGRESS, told.model_dump_json())
+        chunks = DBOS.run_step({"name": "look up"}, self._kept, id_, video, extractor)
+        if chunks:
+            DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
         else:
             chunks = self._extract(id_, video, name, extractor)
         return DBOS.run_step({"name": "localize"}, self._localize, id_, job, video, chunks)
@@ -194,10 +192,15 @@ class Worker:
             return VideoFile.at(self._data.upload(id_, job.sha256), job.sha256)
         return fetch(job.uri, reference_rules(self._settings), self._data.job(id_))
 
-    def _known_snippets(self, video: VideoFile, extractor: Extractor) -> int:
+    def _kept(self, id_: str, video: VideoFile, extractor: Extractor) -> list[StoredChunk]:
+        """Takes the features of a video that was done before into the job, as its one chunk."""
         features_TD = self._cache.get(video.sha256, extractor)
         self._metrics.looked_up(hit=features_TD is not None)
-        return 0 if features_TD is None else len(features_TD)
+        if features_TD is None:
+            return []
+        self._store(id_, 0, features_TD)
+        rows = len(features_TD)
+        return [StoredChunk(rows, ended=True, claimed_snippets=rows, elapsed_s=0.0)]
 
     def _extract(
         self, id_: str, video: VideoFile, name: str, extractor: Extractor
@@ -222,8 +225,7 @@ class Worker:
             )
         start = perf_counter()
         chunk = self._ask(task)
-        with whole_file(self._chunk_path(id_, number)) as file:
-            np.save(file, chunk.features_TD)
+        self._store(id_, number, chunk.features_TD)
         elapsed_s = perf_counter() - start
         _log.debug("job %s: chunk %d is stored", id_, number)
         rows = len(chunk.features_TD)
@@ -244,11 +246,13 @@ class Worker:
         self._check_stopping()
         entry = self._catalog.find(job.options.model, job.options.version)
         spec = entry.spec
+        parts = [np.load(self._chunk_path(id_, number)) for number in range(len(chunks))]
         features_TD = check_features(
-            self._features(id_, video, spec.extractor, chunks),
+            np.concatenate(parts),
             feature_dim=spec.feature_dim,
             max_snippets=self._settings.max_snippets,
         )
+        self._cache.put(video.sha256, spec.extractor, features_TD)
         found = localize_features(
             features_TD,
             job.options,
@@ -259,19 +263,9 @@ class Worker:
         self._metrics.localized_job(found)
         return f'{{"answer": {found.content.decode()}}}'  # the JSON of a JobOutcome
 
-    def _features(
-        self, id_: str, video: VideoFile, extractor: Extractor, chunks: list[StoredChunk]
-    ) -> NDArray[np.float32]:
-        """Returns features (T, D) from the chunks' files, and keeps them; else the kept ones."""
-        if chunks:
-            parts = [np.load(self._chunk_path(id_, number)) for number in range(len(chunks))]
-            features_TD: NDArray[np.float32] = np.concatenate(parts)
-            self._cache.put(video.sha256, extractor, features_TD)
-            return features_TD
-        kept_TD = self._cache.get(video.sha256, extractor)
-        if kept_TD is None:
-            raise VideoError("features of this video were removed meanwhile; ask again")
-        return kept_TD
+    def _store(self, id_: str, number: int, features_TD: NDArray[np.float32]) -> None:
+        with whole_file(self._chunk_path(id_, number)) as file:
+            np.save(file, features_TD)
 
     def _chunk_path(self, id_: str, number: int) -> Path:
         return self._data.job(id_) / f"{number:06}.npy"

@@ -1,6 +1,7 @@
 """POST /jobs, GET /jobs/{id}, GET /jobs/{id}/events, DELETE /jobs/{id}: long work on videos."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from anyio import to_thread
@@ -17,6 +18,7 @@ from service.routes.submission import (
     file_form,
     served_videos,
     submit,
+    uploads,
     whole_schema,
 )
 from service.schemas import Job, JobRequest, LocalizeOptions
@@ -52,7 +54,7 @@ async def create_job(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Hands in a video, uploaded or named, to be worked on."""
-    received = await receive_body(request, options, served_videos(request).uploads)
+    received = await receive_body(request, options, partial(uploads, request))
     if not isinstance(received, VideoRequest):
         parsed = await to_thread.run_sync(received.parse)
         if not isinstance(parsed, VideoRequest):

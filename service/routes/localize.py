@@ -16,6 +16,7 @@ from service.routes.submission import (
     file_form,
     served_videos,
     submit,
+    uploads,
     whole_schema,
 )
 from service.schemas import (
@@ -72,8 +73,7 @@ async def localize(
 ) -> Response:
     """Finds the action segments of a video: from its snippet features, or from the video itself."""
     service = request.app.state.service
-    uploads = service.videos and service.videos.uploads
-    received = await receive_body(request, options, uploads)
+    received = await receive_body(request, options, partial(uploads, request))
     if not isinstance(received, VideoRequest):
         work = partial(
             answer, received, service.catalog, max_snippets=service.settings.max_snippets

@@ -11,6 +11,7 @@ from service.request_body import VideoRequest
 from service.schemas import Job
 
 if TYPE_CHECKING:
+    from service.uploads import Uploads
     from service.videos import Videos
 
 IdempotencyKey = Annotated[
@@ -38,6 +39,11 @@ def served_videos(request: Request) -> "Videos":
             "'ecm-localizer[service,jobs]'"
         )
     return videos
+
+
+def uploads(request: Request) -> "Uploads":
+    """Returns what takes the files of videos; see `served_videos`."""
+    return served_videos(request).uploads
 
 
 async def submit(request: Request, video: VideoRequest, key: str | None) -> Job:

@@ -18,6 +18,7 @@ from model.motion import MotionExtractor
 from model.repository import list_models
 from model.video import read_snippets
 from service.client import AsyncClient, Client, LocalizerServiceError, Progress
+from service.exchange import result_of
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
 from training.evaluation import TorchEngine
@@ -231,18 +232,10 @@ def test_a_cancelled_job_ends_and_leaves_nothing(
         assert client.localize_video(film(tmp_path / "next.mp4", np.arange(32) / 25)).snippets
         assert client.job(running.id).state == "cancelled"
         with pytest.raises(LocalizerServiceError, match="cancelled"):
-            next_result(client, running.id)
+            result_of(client.job(running.id))
         with pytest.raises(LocalizerServiceError, match="no job"):
             client.job("other")
     assert httpx.get(f"{service.url}/jobs/other/events").status_code == 404
-
-
-def next_result(client: Client, job_id: str) -> None:
-    from service.exchange import waits
-
-    steps = waits(lambda _: None)
-    next(steps)
-    steps.send(client.job(job_id))
 
 
 def test_the_queue_has_an_end(launch, motion_repository: Path, film, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ Axes: B videos, T snippets, D feature channels, C classes.
 """
 
 import logging
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from model.errors import DeviceError, ModelError, SpecError
+from model.sessions import Instances, Sessions, Shared, WideOrNarrow
 from model.spec import METADATA_KEY, ModelSpec
 
 _log = logging.getLogger(__name__)
@@ -33,7 +35,10 @@ class EngineConfig:
     require_cuda: bool = False
     """Whether to fail instead of falling back to the CPU."""
     threads: int = 0
-    """Threads of one run on the CPU; 0 lets onnxruntime choose."""
+    """Threads of one run on the CPU; 0 gives all cores to a run that is alone, one to each of
+    several."""
+    instances: int = 1
+    """Runs at the same time where a run has several threads, or the GPU; each has its own."""
 
 
 class OnnxEngine:
@@ -47,22 +52,38 @@ class OnnxEngine:
             SpecError: it carries no spec, or one that contradicts it.
             DeviceError: CUDA is required and not available.
         """
-        self._session = open_session(content, config or EngineConfig())
-        self.spec = _spec(self._session)
-        self.device: Literal["cpu", "cuda"] = _device(self._session)
+        config = config or EngineConfig()
+        first = open_session(content, config)
+        self.spec = _spec(first)
+        self.device: Literal["cpu", "cuda"] = _device(first)
+        self._sessions = _sessions(first, content, config)
 
-    def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Returns the class activation sequence of one video, logits (T, C)."""
-        return self.cas_batch(features_TD[None], np.array([len(features_TD)]))[0]
+    def cas(
+        self, features_TD: NDArray[np.float32], run_options: onnxruntime.RunOptions | None = None
+    ) -> NDArray[np.float32]:
+        """Returns the class activation sequence of one video, logits (T, C); see `cas_batch`."""
+        return self.cas_batch(features_TD[None], np.array([len(features_TD)]), run_options)[0]
 
     def cas_batch(
-        self, features_BTD: NDArray[np.float32], lengths_B: NDArray[np.int64]
+        self,
+        features_BTD: NDArray[np.float32],
+        lengths_B: NDArray[np.int64],
+        run_options: onnxruntime.RunOptions | None = None,
     ) -> NDArray[np.float32]:
         """Returns the class activation sequences, logits (B, T, C), of videos padded to one length.
 
-        What lies beyond a video's length changes nothing and comes out as 0.
+        What lies beyond a video's length changes nothing and comes out as 0. Several threads may
+        call it at once.
+
+        Args:
+            features_BTD: the videos' features.
+            lengths_B: how many snippets each has.
+            run_options: whoever sets their `terminate` ends the run, which then raises what
+                onnxruntime raises.
         """
-        (cas_BTC,) = self._session.run([CAS], {FEATURES: features_BTD, LENGTHS: lengths_B})
+        inputs = {FEATURES: features_BTD, LENGTHS: lengths_B}
+        with self._sessions.taken() as session:
+            (cas_BTC,) = session.run([CAS], inputs, run_options)
         return np.asarray(cas_BTC)
 
 
@@ -96,12 +117,32 @@ def open_session(content: bytes, config: EngineConfig) -> onnxruntime.InferenceS
     return session
 
 
-def _providers(config: EngineConfig) -> list[str]:
+def _sessions(
+    first: onnxruntime.InferenceSession, content: bytes, config: EngineConfig
+) -> Sessions:
+    """Returns the sessions of a network, the first of which is open."""
+    if _device(first) == "cpu":
+        if config.threads == 1 or cores() == 1:
+            return Shared(first)
+        if config.threads == 0:
+            return WideOrNarrow(first, open_session(content, replace(config, threads=1)))
+    others = [open_session(content, config) for _ in range(config.instances - 1)]
+    return Instances([first, *others])
+
+
+def cores() -> int:
+    """Returns how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _providers(config: EngineConfig) -> list[str | tuple[str, dict[str, str]]]:
     wants_cuda = config.require_cuda or config.device != "cpu"
     if not wants_cuda or "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return ["CPUExecutionProvider"]
     onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed
-    return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    # An exhaustive search would run again for every new length of video.
+    cuda = {"cudnn_conv_algo_search": "HEURISTIC"}
+    return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
 
 
 def _device(session: onnxruntime.InferenceSession) -> Literal["cpu", "cuda"]:

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from model.engine import EngineConfig
+from model.engine import EngineConfig, cores
 from service.access import KeyCheck, describe_access
+from service.admission import Admission, Bounds
 from service.api_keys import read_keys
-from service.body_limit import BodyLimit
+from service.buffers import Buffers
 from service.catalog import Catalog
 from service.errors import add_handlers
+from service.gate import BodyBounds, Gate
 from service.inference_protocol import HEADER_LENGTH
 from service.metrics import Metrics
 from service.model_keeper import ModelKeeper, kept
@@ -26,6 +28,7 @@ from service.observation import Observation, Spans
 from service.routes import health, inference_protocol, jobs, localize, metrics, models
 from service.security_headers import SecurityHeaders
 from service.settings import Settings
+from service.slots import Slots
 
 if TYPE_CHECKING:
     from service.videos import Videos
@@ -51,8 +54,8 @@ class ServiceState:
     """The models."""
     keeper: ModelKeeper | None
     """Loads and unloads them; None where they were given."""
-    limiter: CapacityLimiter
-    """Bounds how many requests are computed at the same time."""
+    slots: Slots
+    """Computes requests."""
     metrics: Metrics
     """Counts what is done."""
     started_s: float
@@ -129,6 +132,15 @@ def open_models(settings: Settings) -> ModelKeeper:
     return ModelKeeper(catalog, settings.repository, config, settings.newest_versions)
 
 
+def open_admission(settings: Settings) -> Admission:
+    """Returns what lets requests in, as the settings say."""
+    concurrency = settings.concurrency or max(1, cores() // max(1, settings.threads))
+    bounds = Bounds(
+        concurrency, settings.max_waiting, settings.max_wait_s, settings.max_memory_bytes
+    )
+    return Admission(bounds, Buffers(settings.max_body_bytes))
+
+
 def create_app(
     settings: Settings, catalog: Catalog | None = None, spans: Spans | None = None
 ) -> FastAPI:
@@ -156,14 +168,14 @@ def create_app(
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    limiter, counts = CapacityLimiter(settings.concurrency), Metrics(catalog)
-    counts.watch(limiter)
+    admission = open_admission(settings)
+    slots, counts = Slots(admission, settings.max_request_s), Metrics(catalog)
+    counts.watch(admission, slots.limiter)
     app.state.service = ServiceState(
-        settings, catalog, keeper, limiter, counts, time.monotonic(), spans
+        settings, catalog, keeper, slots, counts, time.monotonic(), spans
     )
-    app.add_middleware(
-        BodyLimit, max_bytes=settings.max_body_bytes, max_video_bytes=settings.max_video_bytes
-    )
+    bounds = BodyBounds(settings.max_body_bytes, settings.max_video_bytes, settings.body_stall_s)
+    app.add_middleware(Gate, admission=admission, bounds=bounds)
     if keys:
         app.add_middleware(KeyCheck, keys=keys)  # the last added is the first passed
     routers = [

@@ -1,13 +1,40 @@
-"""An HTTP connection that ends when a client sends on and on without getting anywhere."""
+"""The HTTP connection: uvicorn's, with three things more.
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+- A body goes from the socket straight to where it is wanted, and not before that.
+- An answer that comes before the body has arrived reaches the client that is still sending.
+- A client that sends on and on without getting anywhere is cut off.
+"""
+
+import asyncio
+from typing import Any, Final, Protocol
+
+import httptools
+from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_IDLE_BYTES = 64 * 1024
 """Most bytes of a head, of trailers or between chunks, beyond the part that was read with them."""
+LINGER_S = 2.0
+"""How long a client may go on to send after its answer; then the connection is reset."""
+BODY: Final = "ecm.body"
+"""Name of the ASGI extension that receives a body; a `BodyReceiver`."""
+
+
+class BodyReceiver(Protocol):
+    """Receives the body of one request whose length is known."""
+
+    async def __call__(self, buffer: memoryview, stall_s: float) -> None:
+        """Fills a buffer that is as long as the body.
+
+        Raises:
+            ClientDisconnect: the client left before all of it was there.
+            TimeoutError: nothing came for `stall_s` seconds.
+        """
+        ...
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """The server's connection, with a limit on what the parser would collect without end."""
+    """The server's side of a connection."""
 
     _idle_bytes = 0
 
@@ -22,8 +49,158 @@ class BoundedConnection(HttpToolsProtocol):
         """Begins a request whose head was short enough."""
         self._idle_bytes = 0
         super().on_headers_complete()
+        cycle = self.cycle
+        cycle.transport = _LingeringTransport(self, cycle)  # type: ignore[assignment]
+
+        async def receive(buffer: memoryview, stall_s: float) -> None:
+            await self._receive_body(cycle, buffer, stall_s)
+
+        self.scope["extensions"] = {BODY: receive}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
         """Takes a part of the body, which has limits of its own."""
         self._idle_bytes = 0
         super().on_body(body)
+
+    async def _receive_body(
+        self, cycle: RequestResponseCycle, buffer: memoryview, stall_s: float
+    ) -> None:
+        if cycle.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            cycle.waiting_for_100_continue = False
+        here = len(cycle.body)
+        buffer[:here] = cycle.body
+        cycle.body = bytearray()
+        if cycle.more_body and not cycle.disconnected:
+            await self._fill(buffer[here:], stall_s)
+            cycle.more_body = False
+            cycle.message_event.set()
+        if cycle.disconnected:
+            raise ClientDisconnect
+
+    async def _fill(self, rest: memoryview, stall_s: float) -> None:
+        """Fills what is left of a body with what comes next, past the parser."""
+        filling = _Filling(self, rest)
+        self._turn_to(filling)
+        try:
+            await filling.wait(stall_s)
+        except BaseException:
+            self.cycle.keep_alive = False  # nobody knows any more where the next request begins
+            raise
+        finally:
+            if not self.transport.is_closing():
+                self._turn_to(self)
+        self.parser = httptools.HttpRequestParser(self)  # the old one still waits for this body
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def _turn_to(self, protocol: asyncio.BaseProtocol) -> None:
+        """Has the transport give what it reads to another protocol."""
+        self.flow.pause_reading()  # it looks only when it begins to read
+        self.transport.set_protocol(protocol)
+        self.flow.resume_reading()
+
+    def linger(self) -> None:
+        """Ends the connection as soon as the client stops to send, or has had its time."""
+        if self.transport.is_closing():
+            return
+        self.transport.write_eof()
+        self._turn_to(_Leftovers(self))
+        self.loop.call_later(LINGER_S, self.transport.close)
+
+
+class _Stand(asyncio.BufferedProtocol):
+    """Stands in for a connection while what comes is no head of a request."""
+
+    def __init__(self, connection: BoundedConnection) -> None:
+        self._connection = connection
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tells the connection."""
+        self._connection.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Tells the connection."""
+        self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Tells the connection."""
+        self._connection.resume_writing()
+
+
+class _Filling(_Stand):
+    """Receives a known number of bytes into a buffer, and not one more."""
+
+    def __init__(self, connection: BoundedConnection, rest: memoryview) -> None:
+        super().__init__(connection)
+        self._rest = rest
+        self._over = connection.loop.create_future()
+
+    async def wait(self, stall_s: float) -> None:
+        """Returns when the buffer is full, or the client has left.
+
+        Raises:
+            TimeoutError: nothing came for so long.
+        """
+        while not self._over.done():
+            missing = len(self._rest)
+            await asyncio.wait((self._over,), timeout=stall_s)
+            if not self._over.done() and len(self._rest) == missing:
+                raise TimeoutError
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """Returns what is not yet filled."""
+        return self._rest
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Notes that more of it is filled."""
+        self._rest = self._rest[nbytes:]
+        if not self._rest:
+            self._connection.flow.pause_reading()
+            self._end()
+
+    def eof_received(self) -> None:
+        """Closes: the client will not send the rest."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Ends the waiting too."""
+        super().connection_lost(exc)
+        self._end()
+
+    def _end(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+
+
+class _Leftovers(_Stand):
+    """Throws away what a client sends after its answer."""
+
+    _buffer = memoryview(bytearray(256 * 1024))
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """Returns a buffer that nobody reads."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Does nothing with it."""
+
+
+class _LingeringTransport:
+    """What a request's answer is written to.
+
+    Whoever closes a socket with unread bytes resets the connection, and the client, which is still
+    sending, may never see the answer.
+    """
+
+    def __init__(self, connection: BoundedConnection, cycle: RequestResponseCycle) -> None:
+        self._connection = connection
+        self._cycle = cycle
+
+    def close(self) -> None:
+        """Closes, once the client has heard of it."""
+        if self._cycle.more_body and not self._cycle.disconnected:
+            self._connection.linger()
+        else:
+            self._connection.transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection.transport, name)

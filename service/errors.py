@@ -8,6 +8,7 @@ ServiceError
 ├── ScopeMissingError         403  the API key does not allow it
 ├── UnknownModelError         404  no such model or version
 ├── UnknownJobError           404  no such job
+├── BodyTooSlowError          408  the body did not arrive in time
 ├── IdempotencyConflictError  409  the key stands for another request
 ├── BodyTooLargeError         413  longer than the limit
 ├── UnsupportedMediaError     415  a content type that is not read
@@ -16,8 +17,10 @@ ServiceError
 ├── UnsupportedCallError      501  a part of the Open Inference Protocol that is not served
 ├── ModelUnavailableError     503  the model is there but failed to load
 ├── ExtractorUnavailableError 503  the model's extractor is not here
+├── OverloadedError           503  too many requests are under way
 ├── QueueFullError            503  too many jobs wait
 ├── JobsUnavailableError      503  the jobs' database cannot be reached
+├── DeadlineExceededError     504  there was no result in time
 └── DiskFullError             507  no room for the video
 
 Of others, an InputError is 422, a ModelError 503, a DownloadError of reference_errors.py 502.
@@ -25,6 +28,8 @@ Of others, an InputError is 422, a ModelError 503, a DownloadError of reference_
 
 import errno
 import logging
+import math
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -40,6 +45,9 @@ from service.schemas import Problem
 
 _log = logging.getLogger(__name__)
 
+CLIENT_GONE = 499
+"""What nginx calls the status of a request whose client left before the answer."""
+
 INFERENCE_PROTOCOL = "/v2"
 """Path of the Open Inference Protocol, which has errors of its own form."""
 
@@ -49,7 +57,7 @@ class ServiceError(Exception):
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     code: ClassVar[str] = "internal"
-    headers: ClassVar[dict[str, str]] = {}
+    headers: Mapping[str, str] = {}
 
 
 class MalformedBodyError(ServiceError):
@@ -84,6 +92,14 @@ class UnknownModelError(ServiceError):
 
     status = HTTPStatus.NOT_FOUND
     code = "unknown-model"
+
+
+class BodyTooSlowError(ServiceError):
+    """The body did not arrive in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "body-too-slow"
+    headers = {"Connection": "close"}
 
 
 class BodyTooLargeError(ServiceError):
@@ -150,6 +166,23 @@ class ExtractorUnavailableError(ServiceError):
     code = "extractor-unavailable"
 
 
+class OverloadedError(ServiceError):
+    """Too many requests are under way."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "overloaded"
+
+    def __init__(self, why: str, wait_s: float) -> None:
+        """Refuses a request before its body is read.
+
+        Args:
+            why: what is too much.
+            wait_s: how long it would wait.
+        """
+        super().__init__(f"the service is busy: {why}; try again as Retry-After says")
+        self.headers = {"Retry-After": str(max(1, math.ceil(wait_s))), "Connection": "close"}
+
+
 class QueueFullError(ServiceError):
     """Too many jobs wait."""
 
@@ -164,6 +197,13 @@ class JobsUnavailableError(ServiceError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "jobs-unavailable"
     headers = {"Retry-After": "2"}
+
+
+class DeadlineExceededError(ServiceError):
+    """There was no result in time."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = "deadline-exceeded"
 
 
 class DiskFullError(ServiceError):
@@ -204,19 +244,14 @@ def _problem(status: int, code: str, detail: str) -> Problem:
     )
 
 
-def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """Returns the answer that tells a client of an error."""
-    return problem_response(_problem(status, code, detail), headers)
-
-
-def problem_response(told: Problem, headers: dict[str, str] | None = None) -> Response:
+def problem_response(told: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Returns the answer that holds a problem."""
     return Response(
         told.model_dump_json(), told.status, headers=headers, media_type="application/problem+json"
     )
 
 
-def error_response(path: str, told: Problem, headers: dict[str, str] | None = None) -> Response:
+def error_response(path: str, told: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Returns the answer that tells of an error in the form that clients of a path expect."""
     if not is_inference_protocol(path):
         return problem_response(told, headers)
@@ -255,7 +290,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 async def _answer_nobody(request: Request, error: Exception) -> Response:  # noqa: ARG001
     """Keeps a client that hangs up, which is no failure of ours, out of the log."""
-    return problem(400, MalformedBodyError.code, "the connection ended before the body did")
+    return Response(status_code=CLIENT_GONE)
 
 
 def describe_validation(errors: object) -> str:

@@ -5,6 +5,7 @@ Axes: B videos, T snippets, D feature channels, C classes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -25,6 +26,8 @@ from service.inference_protocol import (
     write_response,
 )
 from service.inference_schemas import InferenceResponse
+from service.stop import Stop
+from service.whole_body import Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class ReceivedInference:
     """Name of the model."""
     version: int | None
     """Its version; the newest if None."""
-    content: bytes
+    content: Body
     """The body."""
     encoding: str = ""
     """Header Content-Encoding."""
@@ -62,13 +65,14 @@ class InferenceAnswer:
 
 
 def infer(
-    received: ReceivedInference, catalog: Catalog, *, max_snippets: int, max_bytes: int
+    received: ReceivedInference, catalog: Catalog, stop: Stop, *, max_snippets: int, max_bytes: int
 ) -> InferenceAnswer:
     """Returns the network's output for a request.
 
     Args:
         received: the request.
         catalog: the models.
+        stop: ends it before its time.
         max_snippets: the most snippets of all its videos together, padding included.
         max_bytes: the most bytes of its body once that is unpacked.
 
@@ -87,7 +91,7 @@ def infer(
     features_BTD = _features(inputs[FEATURES], feature_dim, max_snippets)
     lengths_B = _lengths(inputs.get(LENGTHS), features_BTD)
     parsed = perf_counter()
-    cas_BTC = entry.engine.cas_batch(features_BTD, lengths_B)
+    cas_BTC = stop.run(partial(entry.engine.cas_batch, features_BTD, lengths_B))
     stages_s = {"parse": parsed - start, "inference": perf_counter() - parsed}
     if not np.isfinite(cas_BTC).all():
         raise FeatureError(

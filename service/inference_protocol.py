@@ -31,6 +31,7 @@ from service.inference_schemas import (
     ResponseOutput,
     ResponseParameters,
 )
+from service.whole_body import Body
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """The header that tells how many bytes of a body are JSON."""
@@ -96,7 +97,7 @@ class ParsedRequest:
     """Whether outputs come in binary that do not say."""
 
 
-def decompress(content: bytes, encoding: str, *, max_bytes: int) -> bytes:
+def decompress(content: Body, encoding: str, *, max_bytes: int) -> Body:
     """Returns a body without its Content-Encoding.
 
     Raises:
@@ -137,7 +138,7 @@ def compress(content: bytes, encoding: str) -> bytes:
     return zlib.compress(content, _FASTEST, _WINDOW_BITS[encoding])
 
 
-def parse_request(content: bytes, header_length: str | None, feature_dim: int) -> ParsedRequest:
+def parse_request(content: Body, header_length: str | None, feature_dim: int) -> ParsedRequest:
     """Returns the request that a body holds.
 
     Args:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from model.engine import OnnxEngine
@@ -16,16 +18,8 @@ from model.snippets import SnippetClock
 from model.spec import ModelSpec
 from service.catalog import Catalog, CatalogEntry
 from service.request_body import ReceivedBody, VideoRequest
-from service.schemas import (
-    ActivityNetResponse,
-    ActivityNetSegment,
-    Cas,
-    ClassScore,
-    LocalizeOptions,
-    LocalizeResponse,
-    ModelVersion,
-    SegmentResult,
-)
+from service.schemas import LocalizeOptions
+from service.stop import Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +39,24 @@ class LocalizedAnswer:
 
 
 class _TimedEngine:
-    """Measures how long the network runs."""
+    """Measures how long the network runs, and lets it be stopped."""
 
-    def __init__(self, engine: OnnxEngine) -> None:
+    def __init__(self, engine: OnnxEngine, stop: Stop) -> None:
         self._engine = engine
+        self._stop = stop
         self.elapsed_s = 0.0
 
     def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
         """Returns the class activation sequence, logits (T, C)."""
         start = perf_counter()
         try:
-            return self._engine.cas(features_TD)
+            return self._stop.run(partial(self._engine.cas, features_TD))
         finally:
             self.elapsed_s += perf_counter() - start
 
 
 def answer(
-    body: ReceivedBody, catalog: Catalog, *, max_snippets: int
+    body: ReceivedBody, catalog: Catalog, stop: Stop, *, max_snippets: int
 ) -> LocalizedAnswer | VideoRequest:
     """Returns the answer to a request for features; a request for a video as it is.
 
@@ -70,7 +65,7 @@ def answer(
             `duration` do.
     """
     start = perf_counter()
-    received = body.parse()
+    received = body.parse(max_snippets)
     if isinstance(received, VideoRequest):
         return received
     features, options = received
@@ -78,9 +73,8 @@ def answer(
     spec = entry.spec
     features_TD = check_features(features, feature_dim=spec.feature_dim, max_snippets=max_snippets)
     duration_s = duration(options, spec, len(features_TD))
-    return localize_features(
-        features_TD, options, entry, duration_s, before={"parse": perf_counter() - start}
-    )
+    before = {"parse": perf_counter() - start}
+    return localize_features(features_TD, options, entry, duration_s, before=before, stop=stop)
 
 
 def localize_features(
@@ -90,6 +84,7 @@ def localize_features(
     duration_s: float,
     *,
     before: Mapping[str, float],
+    stop: Stop | None = None,
 ) -> LocalizedAnswer:
     """Returns what was found, and the JSON that says it.
 
@@ -99,13 +94,14 @@ def localize_features(
         entry: a model that was loaded.
         duration_s: how long the features last.
         before: seconds that was spent on them so far, by what for.
+        stop: ends it before its time.
 
     Raises:
         FeatureError: they are so large that the network overflows.
     """
     assert entry.engine is not None
     spec = entry.spec
-    engine = _TimedEngine(entry.engine)
+    engine = _TimedEngine(entry.engine, stop or Stop())
     start = perf_counter()
     found = localize_video(
         engine,
@@ -135,17 +131,31 @@ def _written(
     entry: CatalogEntry,
     stages_s: Mapping[str, float],
 ) -> bytes:
-    """Returns the JSON that says what was found, in the form that was asked for."""
+    """Returns the JSON of a LocalizeResponse, or of the form that was asked for.
+
+    Checking it by its schema would take as long as finding the segments; a test does.
+    """
     if options.format == "activitynet":
-        return _activitynet(found, options).model_dump_json().encode()
-    spec = entry.spec
+        return orjson.dumps(_activitynet(found, options))
+    labels, scores_C = entry.spec.labels, found.class_scores_C
     timing_s = {**stages_s, "total": sum(stages_s.values())}
-    model = ModelVersion(name=entry.published.name, version=entry.published.version)
-    timing_ms = {name: round(1e3 * seconds, 3) for name, seconds in timing_s.items()}
-    response = _response(found, model, spec, timing_ms)
+    told: dict[str, object] = {
+        "model": {"name": entry.published.name, "version": entry.published.version},
+        "duration_s": found.duration_s,
+        "snippets": len(found.cas_TC),
+        "classes": [
+            {"label": labels[index], "score": scores_C[index]}
+            for index in np.argsort(-scores_C, kind="stable")
+        ],
+        "segments": [
+            {"label": label, "start_s": start_s, "end_s": end_s, "score": score}
+            for start_s, end_s, label, score in found.segments
+        ],
+        "timing_ms": {name: round(1e3 * seconds, 3) for name, seconds in timing_s.items()},
+    }
     if options.include == "cas":
-        response.cas = Cas(labels=list(spec.labels), logits=found.cas_TC.tolist())
-    return response.model_dump_json(exclude_none=True).encode()
+        told["cas"] = {"labels": labels, "logits": np.ascontiguousarray(found.cas_TC)}
+    return orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def duration(options: LocalizeOptions, spec: ModelSpec, snippets: int) -> float:
@@ -180,29 +190,14 @@ def localization(options: LocalizeOptions, default: LocalizationConfig) -> Local
     return config
 
 
-def _response(
-    found: LocalizedVideo, model: ModelVersion, spec: ModelSpec, timing_ms: dict[str, float]
-) -> LocalizeResponse:
-    order = np.argsort(-found.class_scores_C, kind="stable")
-    return LocalizeResponse(
-        model=model,
-        duration_s=found.duration_s,
-        snippets=len(found.cas_TC),
-        classes=[
-            ClassScore(label=spec.labels[index], score=float(found.class_scores_C[index]))
-            for index in order
-        ],
-        segments=[
-            SegmentResult(label=s.label, start_s=s.start_s, end_s=s.end_s, score=s.score)
-            for s in found.segments
-        ],
-        timing_ms=timing_ms,
-    )
-
-
-def _activitynet(found: LocalizedVideo, options: LocalizeOptions) -> ActivityNetResponse:
+def _activitynet(found: LocalizedVideo, options: LocalizeOptions) -> dict[str, object]:
+    """Returns an ActivityNetResponse."""
     segments = [
-        ActivityNetSegment(label=s.label, score=s.score, segment=(s.start_s, s.end_s))
-        for s in found.segments
+        {"label": label, "score": score, "segment": (start_s, end_s)}
+        for start_s, end_s, label, score in found.segments
     ]
-    return ActivityNetResponse(version="ecm-localizer", results={options.video_id: segments})
+    return {
+        "version": "ecm-localizer",
+        "results": {options.video_id: segments},
+        "external_data": {},
+    }

@@ -19,6 +19,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from service.admission import Admission
 from service.catalog import Catalog
 from service.localization import LocalizedAnswer
 from service.request_record import RequestRecord
@@ -29,6 +30,7 @@ JOB: Final = "job"
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SNIPPETS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
+_BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _SEGMENTS = (0, 1, 3, 10, 30, 100, 300, 1_000)
 
 
@@ -85,6 +87,19 @@ class Metrics:
         self._waiting = Gauge(
             "ecm_requests_waiting", "Requests that wait for a slot.", registry=registry
         )
+        self._expected_wait_s = Gauge(
+            "ecm_expected_wait_seconds",
+            "How long one more request would wait for a slot.",
+            registry=registry,
+        )
+        self._memory_bytes = Gauge(
+            "ecm_admitted_memory_bytes",
+            "What bodies that are under way, and what is made of them, may take.",
+            registry=registry,
+        )
+        self._batches = Histogram(
+            "ecm_batch_videos", "Videos of a batch.", buckets=_BATCHES, registry=registry
+        )
         self._snippets = Histogram(
             "ecm_localized_snippets", "Snippets of a video.", buckets=_SNIPPETS, registry=registry
         )
@@ -118,10 +133,16 @@ class Metrics:
         for result in ("hit", "miss"):
             self._lookups.labels(result)
 
-    def watch(self, limiter: CapacityLimiter) -> None:
-        """Tells from now on how many requests have a slot and how many wait for one."""
+    def watch(self, admission: Admission, limiter: CapacityLimiter) -> None:
+        """Tells from now on how many requests have a slot, and what waits for one."""
         self._computing.set_function(lambda: limiter.borrowed_tokens)
         self._waiting.set_function(lambda: limiter.statistics().tasks_waiting)
+        self._expected_wait_s.set_function(admission.expected_wait_s)
+        self._memory_bytes.set_function(lambda: admission.memory_bytes)
+
+    def batched(self, videos: int) -> None:
+        """Counts a run of the network for several requests at once."""
+        self._batches.observe(videos)
 
     def answered(self, record: RequestRecord, elapsed_s: float) -> None:
         """Counts a request that is over."""

@@ -8,14 +8,12 @@ from typing import Protocol
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import error_response, problem_of
+from service.errors import CLIENT_GONE, error_response, problem_of
 from service.metrics import Metrics
 from service.request_record import OTHER, REQUEST_ID, RequestRecord, begin_record
 
 _log = logging.getLogger(__name__)
 
-_CLIENT_GONE = 499
-"""What nginx calls the status of a request whose client left before the answer."""
 _PROBES = ("/health", "/metrics")
 
 
@@ -63,7 +61,7 @@ class Observation:
         async def received() -> Message:
             message = await receive()
             if message["type"] == "http.request":
-                record.receive(message.get("body", b""), more=message.get("more_body", False))
+                record.receive(len(message.get("body", b"")), more=message.get("more_body", False))
             return message
 
         async def sent(message: Message) -> None:
@@ -86,7 +84,7 @@ class Observation:
     def _tell(self, scope: Scope, record: RequestRecord) -> None:
         elapsed_s = perf_counter() - record.began_s
         record.path = self._template(scope)
-        record.status = record.status or _CLIENT_GONE
+        record.status = record.status or CLIENT_GONE
         self._metrics.answered(record, elapsed_s)
         if self._spans:
             record.trace_id = self._spans.write(record, elapsed_s)

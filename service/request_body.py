@@ -26,6 +26,7 @@ from service.errors import (
 )
 from service.schemas import LocalizeOptions, LocalizeRequest
 from service.uploads import Upload, Uploads
+from service.whole_body import Body, BodyTimes, receive_whole
 
 JSON, NPY, RAW, FORM = (
     "application/json",
@@ -41,6 +42,8 @@ _FIELD = "file"
 _NPY_MAGIC = b"\x93NUMPY"
 _PART_BYTES = 1024 * 1024
 _MOST_FIELDS = 64
+_OTHER_LISTS = 100
+"""Lists that a body may hold besides one for each snippet, brackets in texts included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class ReceivedBody:
 
     media_type: str
     """Content type without parameters."""
-    content: bytes
+    content: Body
     """The bytes; of a form, those of its file."""
     options: LocalizeOptions
     """From the query, and from a form's other fields."""
@@ -70,8 +73,14 @@ class ReceivedBody:
     dtype: str = ""
     """Header X-Dtype."""
 
-    def parse(self) -> tuple[NDArray[np.generic], LocalizeOptions] | VideoRequest:
+    def parse(
+        self, max_snippets: int
+    ) -> tuple[NDArray[np.generic], LocalizeOptions] | VideoRequest:
         """Returns the features, not yet checked, and the options; or the video that is named.
+
+        Args:
+            max_snippets: longest video, so that JSON with more lists than that is not parsed: an
+                empty list takes twenty times the memory of its text.
 
         Raises:
             MalformedBodyError: not JSON.
@@ -79,6 +88,7 @@ class ReceivedBody:
             FeatureError: features that cannot be read.
         """
         if self.media_type == JSON:
+            _check_lists(self.content, max_snippets)
             return _parse_json(self.content, self.options)
         if self.media_type == RAW:
             return _parse_raw(self.content, self.shape, self.dtype), self.options
@@ -86,13 +96,17 @@ class ReceivedBody:
 
 
 async def receive_body(
-    request: Request, options: LocalizeOptions, uploads: Callable[[], Uploads]
+    request: Request,
+    options: LocalizeOptions,
+    times: BodyTimes,
+    uploads: Callable[[], Uploads],
 ) -> ReceivedBody | VideoRequest:
     """Returns a request's body once all of it is there; a video goes to the disk as it comes.
 
     Args:
         request: the request.
         options: from its query.
+        times: how long a body of features may take to arrive.
         uploads: gives what takes a video's file, or refuses it.
 
     Raises:
@@ -114,7 +128,7 @@ async def receive_body(
     headers = request.headers
     return ReceivedBody(
         media_type,
-        await request.body(),
+        await receive_whole(request, times),
         options,
         shape=headers.get("x-shape", ""),
         dtype=headers.get("x-dtype", "float32"),
@@ -161,8 +175,15 @@ def _override(options: LocalizeOptions, given: dict[str, Any]) -> LocalizeOption
         raise UnusableInputError(describe_validation(error.errors())) from None
 
 
+def _check_lists(content: Body, max_snippets: int) -> None:
+    parts = (content[start : start + _PART_BYTES] for start in range(0, len(content), _PART_BYTES))
+    lists = sum(bytes(part).count(b"[") for part in parts)
+    if lists > max_snippets + _OTHER_LISTS:
+        raise FeatureError(f"expected at most {max_snippets} snippets, got {lists} lists")
+
+
 def _parse_json(
-    content: bytes, options: LocalizeOptions
+    content: Body, options: LocalizeOptions
 ) -> tuple[NDArray[np.generic], LocalizeOptions] | VideoRequest:
     try:
         body = orjson.loads(content)
@@ -211,7 +232,7 @@ def _from_base64(request: LocalizeRequest) -> NDArray[np.generic]:
     return parse_raw(content, shape=request.shape, dtype=DTYPES[request.dtype])
 
 
-def _parse_raw(content: bytes, shape: str, dtype: str) -> NDArray[np.generic]:
+def _parse_raw(content: Body, shape: str, dtype: str) -> NDArray[np.generic]:
     try:
         snippets, channels = (int(part) for part in shape.split(","))
     except ValueError:

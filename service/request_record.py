@@ -1,14 +1,12 @@
 """What is told of a request when it is over: in the log, to Prometheus and as spans."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from time import perf_counter, time_ns
-from typing import Final, TypeVar
+from typing import Final
 from uuid import uuid4
 
-from anyio import CapacityLimiter, to_thread
 from starlette.types import Scope
 
 REQUEST_ID: Final = "X-Request-ID"
@@ -18,7 +16,6 @@ OTHER: Final = "other"
 _SANE_ID = re.compile(r"[ -~]{1,128}")
 _TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-"
                            r"[0-9a-f]{2}(-.*)?")  # fmt: skip
-_Result = TypeVar("_Result")
 
 
 @dataclass(slots=True)
@@ -52,20 +49,11 @@ class RequestRecord:
     began_ns: int = field(default_factory=time_ns)
     """Time of day, since 1970."""
 
-    def receive(self, part: bytes, *, more: bool) -> None:
+    def receive(self, length: int, *, more: bool) -> None:
         """Counts a part of the body."""
-        self.received_bytes += len(part)
+        self.received_bytes += length
         if not more and self.received_bytes:
             self.stages_s.setdefault("receive", perf_counter() - self.began_s)
-
-    async def compute(self, work: Callable[[], _Result], limiter: CapacityLimiter) -> _Result:
-        """Returns what work returns, which is done in a thread once there is a slot."""
-        asked_s = perf_counter()
-        return await to_thread.run_sync(partial(self._work, work, asked_s), limiter=limiter)
-
-    def _work(self, work: Callable[[], _Result], asked_s: float) -> _Result:
-        self.stages_s["wait"] = perf_counter() - asked_s
-        return work()
 
     def computed(self, model: str, snippets: int, stages_s: Mapping[str, float]) -> None:
         """Notes by which model a video of how many snippets was computed, and how long it took."""

@@ -37,9 +37,21 @@ class Settings(BaseSettings):
     require_cuda: bool = False
     """Fail at start instead of falling back to the CPU."""
     threads: int = Field(0, ge=0)
-    """CPU threads of one inference; 0 takes one for each core."""
-    concurrency: int = Field(2, ge=1)
-    """Requests computed at the same time; the others wait."""
+    """CPU threads of one inference; 0 gives all cores to one that is alone, one each to several."""
+    concurrency: int = Field(0, ge=0)
+    """Requests computed at the same time; 0 for as many as the cores have threads for."""
+    max_waiting: int = Field(256, ge=0)
+    """Requests that may wait for that; more are refused before their bodies are read."""
+    max_wait_s: float = Field(10.0, gt=0)
+    """Longest that a request may have to wait, as far as can be foreseen; else it is refused."""
+    max_request_s: float = Field(60.0, gt=0)
+    """Longest time from a request's last byte to its result; then it is given up."""
+    max_memory_bytes: int = Field(1024**3, ge=1)
+    """Memory that bodies and what is made of them may take; more are refused."""
+    max_body_s: float = Field(60.0, gt=0)
+    """Longest time in which a body of features may arrive."""
+    body_stall_s: float = Field(20.0, gt=0)
+    """Longest wait for the next bytes of any body."""
     max_body_bytes: int = Field(64 * 1024 * 1024, ge=1)
     """Longest request body; a longer one is refused before it is read."""
     max_snippets: int = Field(20_000, ge=1)

@@ -20,6 +20,7 @@ from model.network import Ecm, EcmConfig
 from model.repository import publish
 from model.spec import ModelSpec
 from service.app import create_app
+from service.connection import BoundedConnection
 from service.settings import Settings
 from training.checkpoint import Checkpoint
 from training.datasets.native import read_native
@@ -120,7 +121,9 @@ def features_TD() -> np.ndarray:
 @contextlib.contextmanager
 def _serving(settings: Settings) -> Iterator[str]:
     """Runs the service in a thread on a free port of the loopback; gives its address."""
-    config = uvicorn.Config(create_app(settings), port=0, log_config=None, lifespan="off")
+    config = uvicorn.Config(
+        create_app(settings), port=0, log_config=None, lifespan="off", http=BoundedConnection
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -32,8 +32,9 @@ from service.inference_schemas import (
 )
 from service.request_body import JSON, RAW
 from service.request_record import RequestRecord
-from service.routes.submission import BINARY, whole_schema
+from service.routes.submission import BINARY, TIMEOUT_HEADER, body_times, whole_schema
 from service.triton_config import input_tensors, model_config, output_tensors
+from service.whole_body import receive_whole, whole_number
 
 router = APIRouter(
     prefix=INFERENCE_PROTOCOL,
@@ -62,7 +63,8 @@ _INFER: dict[str, Any] = {
                 "description": "Bytes of the body that are JSON; binary tensors follow. 0: the "
                 "body is one video of FP32 features.",
                 "schema": {"type": "integer", "minimum": 0},
-            }
+            },
+            TIMEOUT_HEADER,
         ],
     },
 }
@@ -181,10 +183,15 @@ async def infer_version(request: Request, name: str, version: int) -> Response:
 
 async def _infer(request: Request, name: str, version: int | None = None) -> Response:
     service = request.app.state.service
+    content = await receive_whole(
+        request,
+        body_times(request),
+        head_bytes=whole_number(request.headers.get(HEADER_LENGTH, "")) or 0,
+    )
     received = ReceivedInference(
         name,
         version,
-        await request.body(),
+        content,
         encoding=request.headers.get("content-encoding", ""),
         accepted=request.headers.get("accept-encoding", ""),
         header_length=request.headers.get(HEADER_LENGTH),
@@ -197,7 +204,7 @@ async def _infer(request: Request, name: str, version: int | None = None) -> Res
         max_bytes=service.settings.max_body_bytes,
     )
     record: RequestRecord = request.state.record
-    answer = await record.compute(work, service.limiter)
+    answer = await service.slots.compute(request, work)
     record.computed(answer.model, answer.snippets, answer.stages_s)
     return Response(answer.content, headers=answer.headers)
 

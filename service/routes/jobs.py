@@ -15,6 +15,7 @@ from service.routes.submission import (
     BINARY,
     IdempotencyKey,
     accepted,
+    body_times,
     file_form,
     served_videos,
     submit,
@@ -54,9 +55,10 @@ async def create_job(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Hands in a video, uploaded or named, to be worked on."""
-    received = await receive_body(request, options, partial(uploads, request))
+    received = await receive_body(request, options, body_times(request), partial(uploads, request))
     if not isinstance(received, VideoRequest):
-        parsed = await to_thread.run_sync(received.parse)
+        most = request.app.state.service.settings.max_snippets
+        parsed = await to_thread.run_sync(received.parse, most)
         if not isinstance(parsed, VideoRequest):
             raise UnusableInputError("expected a video; features go to POST /localize")
         received = parsed

@@ -11,8 +11,10 @@ from service.request_body import FORM, JSON, NPY, RAW, VIDEO, VideoRequest, rece
 from service.request_record import RequestRecord
 from service.routes.submission import (
     BINARY,
+    TIMEOUT_HEADER,
     IdempotencyKey,
     accepted,
+    body_times,
     file_form,
     served_videos,
     submit,
@@ -53,7 +55,7 @@ _RAW_HEADERS = [
 ]
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {"application/problem+json": {}}}
-    for status in (400, 404, 409, 413, 415, 422, 501, 503, 507)
+    for status in (400, 404, 408, 409, 413, 415, 422, 501, 503, 504, 507)
 }
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": Job, "description": "The video takes longer; ask for this job."}
@@ -64,7 +66,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     "/localize",
     response_model=LocalizeResponse | ActivityNetResponse,
     responses=_ACCEPTED | PROBLEMS,
-    openapi_extra={"requestBody": _BODY, "parameters": _RAW_HEADERS},
+    openapi_extra={"requestBody": _BODY, "parameters": [*_RAW_HEADERS, TIMEOUT_HEADER]},
 )
 async def localize(
     request: Request,
@@ -73,13 +75,13 @@ async def localize(
 ) -> Response:
     """Finds the action segments of a video: from its snippet features, or from the video itself."""
     service = request.app.state.service
-    received = await receive_body(request, options, partial(uploads, request))
+    received = await receive_body(request, options, body_times(request), partial(uploads, request))
     if not isinstance(received, VideoRequest):
         work = partial(
             answer, received, service.catalog, max_snippets=service.settings.max_snippets
         )
         record: RequestRecord = request.state.record
-        answered = await record.compute(work, service.limiter)
+        answered = await service.slots.compute(request, work)
         if not isinstance(answered, VideoRequest):
             record.computed(answered.model, answered.snippets, answered.stages_s)
             service.metrics.localized(answered)
@@ -91,6 +93,7 @@ async def localize(
 async def _localize_video(request: Request, video: VideoRequest, key: str | None) -> Response:
     """Answers at once if the video is short, else with its job."""
     videos = served_videos(request)
+    request.state.ticket.leave()  # others need not wait for it
     job = await submit(request, video, key)
     job = await videos.jobs.wait(job.id, request.app.state.service.settings.wait_s)
     if job.error:

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from service.errors import VideosNotServedError
 from service.request_body import VideoRequest
 from service.schemas import Job
+from service.slots import TIMEOUT
+from service.whole_body import BodyTimes
 
 if TYPE_CHECKING:
     from service.uploads import Uploads
@@ -23,6 +25,13 @@ IdempotencyKey = Annotated[
     ),
 ]
 BINARY = {"type": "string", "format": "binary"}
+TIMEOUT_HEADER = {
+    "name": TIMEOUT,
+    "in": "header",
+    "required": False,
+    "description": "Seconds after which the result is of no use any more; then 504.",
+    "schema": {"type": "number", "exclusiveMinimum": 0},
+}
 _KEYS = UUID("5f1f3d8e-6c7e-4b3d-9a55-0d5a4f0c2b11")
 
 
@@ -44,6 +53,12 @@ def served_videos(request: Request) -> "Videos":
 def uploads(request: Request) -> "Uploads":
     """Returns what takes the files of videos; see `served_videos`."""
     return served_videos(request).uploads
+
+
+def body_times(request: Request) -> BodyTimes:
+    """Returns how long a body of features may take to arrive."""
+    settings = request.app.state.service.settings
+    return BodyTimes(settings.max_body_s, settings.body_stall_s)
 
 
 async def submit(request: Request, video: VideoRequest, key: str | None) -> Job:

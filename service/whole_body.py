@@ -1,0 +1,54 @@
+"""A body taken into memory as a whole, straight from the socket where the server can do that."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from starlette.requests import Request
+
+from service.admission import Ticket
+from service.buffers import ALIGNMENT
+from service.connection import BODY, BodyReceiver
+from service.request_record import RequestRecord
+
+Body: TypeAlias = bytes | memoryview
+_MOST_DIGITS = len(str(2**63))
+
+
+@dataclass(frozen=True, slots=True)
+class BodyTimes:
+    """How long a body may take to arrive."""
+
+    longest_s: float
+    """All of it."""
+    stall_s: float
+    """Its next bytes."""
+
+
+def whole_number(text: str) -> int | None:
+    """Returns the number that a header holds, if it is one of a sane size."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else None
+
+
+async def receive_whole(request: Request, times: BodyTimes, *, head_bytes: int = 0) -> Body:
+    """Returns a request's body, which is to be used no longer than the request lasts.
+
+    Args:
+        request: the request.
+        times: how long it may take.
+        head_bytes: what of the body stands before its numbers, which are to lie aligned.
+
+    Raises:
+        BodyTooSlowError, BodyTooLargeError, ClientDisconnect: it did not arrive.
+    """
+    ticket: Ticket = request.state.ticket
+    receiver: BodyReceiver | None = request.scope.get("extensions", {}).get(BODY)
+    length = request.headers.get("content-length")
+    async with ticket.receiving(times.longest_s):
+        if receiver is None or length is None or "transfer-encoding" in request.headers:
+            return await request.body()
+        skipped = -head_bytes % ALIGNMENT
+        buffer = ticket.lend(skipped + int(length))[skipped:]
+        await receiver(buffer, times.stall_s)
+    record: RequestRecord = request.state.record
+    record.receive(len(buffer), more=False)
+    return buffer

@@ -1,0 +1,164 @@
+"""Bodies arrive whole, however they come, and the connection goes on with the next request."""
+
+import asyncio
+import hashlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from service.admission import Admission, Bounds, Ticket
+from service.buffers import ALIGNMENT, Buffers
+from service.connection import BoundedConnection
+from service.request_record import begin_record
+from service.whole_body import BodyTimes, receive_whole
+
+TIMES = BodyTimes(longest_s=10, stall_s=5)
+SIZES = [0, 1, 100, 65_535, 65_536, 65_537, 300_000, 3_000_001]
+ADMISSION = Admission(Bounds(1, 1, 1.0, 10**9), Buffers(2**24))
+
+
+async def digest(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the length and hash of the body, and where its numbers begin in memory."""
+    if scope["type"] != "http":
+        return
+    scope["state"]["ticket"] = ticket = Ticket(ADMISSION, 0, computed=False)
+    scope["state"]["record"] = begin_record(scope)
+    try:
+        request = Request(scope, receive)
+        begin = int(request.headers.get("x-begin", "0"))
+        body = await receive_whole(request, TIMES, head_bytes=begin)
+        place = np.frombuffer(body, dtype=np.uint8).ctypes.data + begin if len(body) else 0
+        await asyncio.sleep(0)
+        told = f"{len(body)} {hashlib.sha256(body).hexdigest()} {place % ALIGNMENT}"
+        await PlainTextResponse(told)(scope, receive, send)
+    finally:
+        ticket.give_back()
+
+
+@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
+def port(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Where it listens, on either event loop."""
+    config = uvicorn.Config(digest, port=0, log_config=None, lifespan="off",
+                            http=BoundedConnection, loop=request.param)  # fmt: skip
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+def request_bytes(body: bytes, *lines: str) -> bytes:
+    words = ["POST / HTTP/1.1", "Host: a", f"Content-Length: {len(body)}", *lines, "", ""]
+    return "\r\n".join(words).encode() + body
+
+
+def read_answer(client: socket.socket, left: bytes = b"") -> tuple[str, bytes]:
+    """Returns the body of the next answer, and what came behind it."""
+    while b"\r\n\r\n" not in left:
+        left += client.recv(65536)
+    head, _, rest = left.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200"), head
+    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+    while len(rest) < length:
+        rest += client.recv(65536)
+    return rest[:length].decode(), rest[length:]
+
+
+def expected(body: bytes) -> str:
+    return f"{len(body)} {hashlib.sha256(body).hexdigest()}"
+
+
+def connect(port: int) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bodies_of_any_length_in_any_parts(port: int, seed: int) -> None:
+    """One after the other on one connection; cut anywhere, heads too."""
+    rng = np.random.default_rng(seed)
+    with connect(port) as client:
+        for size in rng.permutation(SIZES):
+            body = rng.bytes(int(size))
+            whole = request_bytes(body)
+            cuts = sorted(rng.integers(0, len(whole), rng.integers(0, 6)))
+            for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
+                client.sendall(whole[start:end])
+                time.sleep(0.001 * rng.integers(0, 3))
+            assert read_answer(client)[0].startswith(expected(body))
+
+
+def test_pipelined_requests_are_answered_in_order(port: int) -> None:
+    """All are sent before the first answer is read."""
+    rng = np.random.default_rng(0)
+    bodies = [rng.bytes(size) for size in (10, 200_000, 0, 70_000, 5, 1_000_000, 3)]
+    with connect(port) as client:
+        whole = b"".join(map(request_bytes, bodies))
+        sender = threading.Thread(target=client.sendall, args=[whole])
+        sender.start()
+        left = b""
+        for body in bodies:
+            told, left = read_answer(client, left)
+            assert told.startswith(expected(body))
+        sender.join()
+
+
+def test_numbers_lie_aligned(port: int) -> None:
+    """Whatever stands before them in the body."""
+    with connect(port) as client:
+        for begin in (0, 1, 77, 128, 300):
+            client.sendall(request_bytes(bytes(1000), f"X-Begin: {begin}"))
+            assert read_answer(client)[0].endswith(" 0")
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(port: int) -> None:
+    """100 Continue comes before the body, once."""
+    body = bytes(500_000)
+    whole = request_bytes(body, "Expect: 100-continue")
+    with connect(port) as client:
+        client.sendall(whole[: -len(body)])
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(body)
+        assert read_answer(client)[0].startswith(expected(body))
+
+
+@pytest.mark.parametrize("sent", [0, 100, 200_000])
+@pytest.mark.parametrize("half_closed", [True, False])
+def test_a_client_that_leaves_disturbs_nobody(port: int, sent: int, half_closed: bool) -> None:
+    """In the middle of a body, by closing or by saying that no more will come."""
+    whole = request_bytes(bytes(1_000_000))
+    with connect(port) as client:
+        client.sendall(whole[: len(whole) - 1_000_000 + sent])
+        if half_closed:
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(1000) == b""
+    with connect(port) as client:
+        client.sendall(request_bytes(b"x"))
+        assert read_answer(client)[0].startswith(expected(b"x"))
+
+
+def test_buffers_are_used_again() -> None:
+    """Of like sizes; not more than may be kept, and the largest length is given exactly."""
+    buffers = Buffers(max_kept_bytes=300_000)
+    with buffers.lent(100_000) as first:
+        first[:] = bytes(100_000)
+        with buffers.lent(131_072) as second:
+            assert len(second) == 131_072
+    kept = [np.frombuffer(view, np.uint8).ctypes.data for view in (first, second)]
+    with buffers.lent(70_000) as third, buffers.lent(131_072) as fourth:
+        again = [np.frombuffer(view, np.uint8).ctypes.data for view in (third, fourth)]
+    assert sorted(again) == sorted(kept)
+    with buffers.lent(1_000_000), buffers.lent(0) as empty:
+        assert len(empty) == 0

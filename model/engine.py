@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from model.errors import DeviceError, ModelError, SpecError
+from model.errors import DeviceError, EngineError, ModelError, SpecError
 from model.spec import METADATA_KEY, ModelSpec
 
 _log = logging.getLogger(__name__)
@@ -61,8 +61,16 @@ class OnnxEngine:
         """Returns the class activation sequences, logits (B, T, C), of videos padded to one length.
 
         What lies beyond a video's length changes nothing and comes out as 0.
+
+        Raises:
+            EngineError: the network failed; the cause may name places on this machine.
         """
-        (cas_BTC,) = self._session.run([CAS], {FEATURES: features_BTD, LENGTHS: lengths_B})
+        try:
+            (cas_BTC,) = self._session.run([CAS], {FEATURES: features_BTD, LENGTHS: lengths_B})
+        except Exception as error:  # onnxruntime raises its own family, without a common root
+            raise EngineError(
+                f"the network failed on features of shape {features_BTD.shape}; the log says why"
+            ) from error
         return np.asarray(cas_BTC)
 
 

@@ -126,7 +126,9 @@ def open_models(settings: Settings) -> ModelKeeper:
     """
     config = EngineConfig(settings.device, settings.require_cuda, settings.threads)
     catalog = Catalog(default_model=settings.default_model)
-    return ModelKeeper(catalog, settings.repository, config, settings.newest_versions)
+    return ModelKeeper(
+        catalog, settings.repository, config, settings.versions, settings.warm_snippets
+    )
 
 
 def create_app(

@@ -7,11 +7,10 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from model.engine import OnnxEngine
 from model.errors import InputError
 from model.features import check_features
 from model.localization import LocalizationConfig
-from model.localizer import LocalizedVideo, localize_video
+from model.localizer import CasEngine, LocalizedVideo, localize_video
 from model.snippets import SnippetClock
 from model.spec import ModelSpec
 from service.catalog import Catalog, CatalogEntry
@@ -47,7 +46,7 @@ class LocalizedAnswer:
 class _TimedEngine:
     """Measures how long the network runs."""
 
-    def __init__(self, engine: OnnxEngine) -> None:
+    def __init__(self, engine: CasEngine) -> None:
         self._engine = engine
         self.elapsed_s = 0.0
 

@@ -43,9 +43,10 @@ class _Models(Collector):
         models = GaugeMetricFamily(
             "ecm_model_info", "Versions of models, always 1.", labels=["name", "version", "state"]
         )
-        for entry in self._catalog.entries:
-            labels = [entry.published.name, str(entry.published.version), entry.state]
-            models.add_metric(labels, 1)
+        told = [(entry.published, entry.state) for entry in self._catalog.entries]
+        draining = {engine.published for engine in self._catalog.draining}
+        for published, state in [*told, *((published, "draining") for published in draining)]:
+            models.add_metric([published.name, str(published.version), state], 1)
         yield models
 
 

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, PositiveInt, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.version_policy import VersionPolicy
 
 
 class Settings(BaseSettings):
@@ -24,8 +26,10 @@ class Settings(BaseSettings):
     """Folder with NAME/VERSION/model.onnx."""
     reload_s: float = Field(5.0, ge=0)
     """How often the repository is looked at for new models; 0 for never."""
-    newest_versions: int = Field(0, ge=0)
-    """How many versions of each model are served, the newest; 0 for all."""
+    versions: dict[str, VersionPolicy] = {}
+    """Versions served, by model, * for the others: all, newest, newest:2, or a list as [1, 3]."""
+    warm_snippets: tuple[PositiveInt, ...] = ()
+    """Lengths that a network is run on before it is served; each model's own if none are given."""
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 for all."""
     port: int = Field(8000, ge=0, le=65535)

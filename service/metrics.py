@@ -20,6 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.catalog import Catalog
+from service.gpu_metrics import GpuCollector
 from service.localization import LocalizedAnswer
 from service.request_record import RequestRecord
 
@@ -64,6 +65,7 @@ class Metrics:
         self._count_requests()
         self._count_jobs()
         self.registry.register(_Models(catalog))
+        self.registry.register(GpuCollector(catalog))
 
     def _count_requests(self) -> None:
         registry = self.registry

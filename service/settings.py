@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from service.version_policy import VersionPolicy
 
@@ -98,6 +103,17 @@ class Settings(BaseSettings):
     """Form of the log: text for people, or a JSON object a line."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe messages that are logged."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        *read: PydanticBaseSettingsSource,  # noqa: ARG003
+        **also_read: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Reads nothing: configuration.py does, and keeps a table of one source from another's."""
+        return (init_settings,)
 
     @field_validator("api_keys", mode="before")
     @classmethod

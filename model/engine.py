@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from model.errors import DeviceError, ModelError, SpecError
+from model.errors import DeviceError, EngineError, ModelError, SpecError
 from model.sessions import Instances, Sessions, Shared, WideOrNarrow
 from model.spec import METADATA_KEY, ModelSpec
 
@@ -78,12 +78,19 @@ class OnnxEngine:
         Args:
             features_BTD: the videos' features.
             lengths_B: how many snippets each has.
-            run_options: whoever sets their `terminate` ends the run, which then raises what
-                onnxruntime raises.
+            run_options: whoever sets their `terminate` ends the run, which fails then.
+
+        Raises:
+            EngineError: the network failed; the cause may name places on this machine.
         """
         inputs = {FEATURES: features_BTD, LENGTHS: lengths_B}
-        with self._sessions.taken() as session:
-            (cas_BTC,) = session.run([CAS], inputs, run_options)
+        try:
+            with self._sessions.taken() as session:
+                (cas_BTC,) = session.run([CAS], inputs, run_options)
+        except Exception as error:  # onnxruntime raises its own family, without a common root
+            raise EngineError(
+                f"the network failed on features of shape {features_BTD.shape}; the log says why"
+            ) from error
         return np.asarray(cas_BTC)
 
 

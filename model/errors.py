@@ -11,6 +11,7 @@ LocalizerError
 │   └── IntegrityError               its bytes are not the ones that were published
 ├── ModelNotFoundError (LookupError) no such model or checkpoint
 ├── DeviceError (RuntimeError)       the device that was asked for is not there
+├── EngineError (RuntimeError)       a network that was loaded failed while it ran
 └── WorkerError (RuntimeError)       a process died over its task, or took too long
 
 Every message names the value that came, what was expected, and where it helps, what to do.
@@ -59,6 +60,10 @@ class ModelNotFoundError(LocalizerError, LookupError):
 
 class DeviceError(LocalizerError, RuntimeError):
     """The device that was asked for is not available."""
+
+
+class EngineError(LocalizerError, RuntimeError):
+    """A network that was loaded failed while it ran, on an input that was checked."""
 
 
 class WorkerError(LocalizerError, RuntimeError):

@@ -12,6 +12,7 @@ METADATA_KEY = "ecm.spec"
 """Where the ONNX metadata holds the spec."""
 
 Sampling: TypeAlias = Literal["native", "resampled"]
+Precision: TypeAlias = Literal["float32", "float16"]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -68,6 +69,8 @@ class ModelSpec:
     needed."""
     extractor: Extractor = field(default_factory=Extractor)
     """What made the features."""
+    precision: Precision = "float32"
+    """Of the network's weights and arithmetic; its inputs and outputs are float32 in any case."""
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
     """Defaults for reading segments off the class activation sequence."""
     evaluation: dict[str, float] = field(default_factory=dict)

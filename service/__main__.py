@@ -168,6 +168,7 @@ def _work(settings: "Settings") -> None:
     from prometheus_client import start_http_server
 
     from service.app import open_models
+    from service.catalog import Catalog
     from service.metrics import Metrics
     from service.model_keeper import kept
     from service.videos import work
@@ -175,11 +176,12 @@ def _work(settings: "Settings") -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    models = open_models(settings)
-    metrics = Metrics(models.catalog)
+    catalog = Catalog(default_model=settings.default_model)
+    metrics = Metrics(catalog)
+    models = open_models(settings, catalog, metrics)
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, settings.host, metrics.registry)
-    with kept(models, settings.reload_s), work(settings, models.catalog, metrics):
+    with kept(models, settings.reload_s), work(settings, catalog, metrics):
         stop.wait()
     logging.shutdown()
     os._exit(0)  # threads that wait for a database that is away do not hold it up

@@ -17,6 +17,7 @@ from model.engine import EngineConfig, cores
 from service.access import KeyCheck, describe_access
 from service.admission import Admission, Bounds
 from service.api_keys import read_keys
+from service.batching import BatchConfig
 from service.buffers import Buffers
 from service.catalog import Catalog
 from service.errors import add_handlers
@@ -27,6 +28,7 @@ from service.model_keeper import ModelKeeper, kept
 from service.observation import Observation, Spans
 from service.routes import health, inference_protocol, jobs, localize, metrics, models
 from service.security_headers import SecurityHeaders
+from service.served_engine import DEFAULT_BATCHES, ServingConfig
 from service.settings import Settings
 from service.slots import Slots
 
@@ -121,24 +123,40 @@ async def _videos_served(service: ServiceState) -> AsyncIterator[None]:
         await to_thread.run_sync(videos.stop)
 
 
-def open_models(settings: Settings) -> ModelKeeper:
-    """Returns the models of the settings' repository.
+def open_models(settings: Settings, catalog: Catalog, metrics: Metrics) -> ModelKeeper:
+    """Returns what keeps a catalog as the settings' repository is, which it has read once.
 
     Raises:
         DeviceError: CUDA is required and not available.
     """
-    config = EngineConfig(settings.device, settings.require_cuda, settings.threads)
-    catalog = Catalog(default_model=settings.default_model)
-    return ModelKeeper(catalog, settings.repository, config, settings.newest_versions)
+    engine = EngineConfig(
+        settings.device, settings.require_cuda, settings.threads, settings.instances
+    )
+    batch = BatchConfig(
+        settings.max_batch, 1e-3 * settings.batch_delay_ms, settings.batch_bucket_snippets
+    )
+    config = ServingConfig(
+        engine, settings.warm_snippets, batch if settings.max_batch else None, metrics.batched
+    )
+    return ModelKeeper(catalog, settings.repository, config, settings.versions)
 
 
-def open_admission(settings: Settings) -> Admission:
+def open_admission(settings: Settings, catalog: Catalog) -> Admission:
     """Returns what lets requests in, as the settings say."""
-    concurrency = settings.concurrency or max(1, cores() // max(1, settings.threads))
     bounds = Bounds(
-        concurrency, settings.max_waiting, settings.max_wait_s, settings.max_memory_bytes
+        settings.concurrency or _concurrency(settings, catalog),
+        settings.max_waiting,
+        settings.max_wait_s,
+        settings.max_memory_bytes,
     )
     return Admission(bounds, Buffers(settings.max_body_bytes))
+
+
+def _concurrency(settings: Settings, catalog: Catalog) -> int:
+    """Returns how many requests keep the processors busy: two batches, or all cores."""
+    on_gpu = any(entry.engine and entry.engine.device == "cuda" for entry in catalog.entries)
+    batch = settings.max_batch or DEFAULT_BATCHES["cuda" if on_gpu else "cpu"].max_videos
+    return 2 * batch if batch > 1 else max(1, cores() // max(1, settings.threads))
 
 
 def create_app(
@@ -156,10 +174,10 @@ def create_app(
         OptionError: the API keys cannot be read.
     """
     keys = read_keys(settings)
-    keeper = None
-    if catalog is None:
-        keeper = open_models(settings)
-        catalog = keeper.catalog
+    loads = catalog is None
+    catalog = catalog or Catalog(default_model=settings.default_model)
+    counts = Metrics(catalog)
+    keeper = open_models(settings, catalog, counts) if loads else None
     app = LocalizerApp(
         title="ECM Localizer",
         version=software_version(),
@@ -168,8 +186,8 @@ def create_app(
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    admission = open_admission(settings)
-    slots, counts = Slots(admission, settings.max_request_s), Metrics(catalog)
+    admission = open_admission(settings, catalog)
+    slots = Slots(admission, settings.max_request_s)
     counts.watch(admission, slots.limiter)
     app.state.service = ServiceState(
         settings, catalog, keeper, slots, counts, time.monotonic(), spans

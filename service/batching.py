@@ -6,31 +6,33 @@ as soon as the engine is free then. Until that moment others may join.
 Axes: B videos, T snippets, D feature channels, C classes.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime import RunOptions
 
 from model.engine import OnnxEngine
-from model.spec import ModelSpec
+from model.errors import EngineError
 
 
 @dataclass(frozen=True, slots=True)
 class BatchConfig:
     """What is put together."""
 
-    max_videos: int
+    max_videos: int = 1
     """Most videos of a batch."""
-    delay_s: float
+    delay_s: float = 0.0
     """How long the first of them waits for others."""
-    bucket_snippets: int
+    bucket_snippets: int = 1
     """Videos are padded to a multiple of this, and those of one length are put together."""
-    runs: int = 1
-    """Batches that are run at the same time."""
+
+    def padded(self, snippets: int) -> int:
+        """Returns the length to which a video is padded."""
+        return -(-snippets // self.bucket_snippets) * self.bucket_snippets
 
 
 @dataclass(eq=False, slots=True)
@@ -45,42 +47,36 @@ class _Batch:
     """What came of it; None if it failed."""
 
 
-class BatchingEngine:
-    """An engine that many threads ask for one video each; the first of a batch runs it for all."""
+class Batches:
+    """Takes one video from each of many threads; the first of a batch runs it for all."""
 
     def __init__(
-        self, engine: OnnxEngine, config: BatchConfig, observe: Callable[[int], None]
+        self, engine: OnnxEngine, config: BatchConfig, runs: int, observe: Callable[[int], None]
     ) -> None:
         """Puts videos together for an engine.
 
         Args:
             engine: runs them.
             config: how many, and for how long they wait.
-            observe: is told how many videos each run had.
+            runs: batches that the engine runs at the same time.
+            observe: is told how many videos each had.
         """
         self._engine = engine
         self._config = config
         self._observe = observe
         self._open: dict[int, _Batch] = {}
         self._lock = threading.Lock()
-        self._free = threading.Semaphore(config.runs)
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What the network says of itself."""
-        return self._engine.spec
-
-    @property
-    def device(self) -> Literal["cpu", "cuda"]:
-        """Where it runs."""
-        return self._engine.device
+        self._free = threading.Semaphore(runs)
 
     def cas(
-        self, features_TD: NDArray[np.float32], run_options: onnxruntime.RunOptions | None = None
+        self, features_TD: NDArray[np.float32], run_options: RunOptions | None = None
     ) -> NDArray[np.float32]:
-        """Returns the class activation sequence of one video, logits (T, C).
+        """Returns the class activation sequence of one video, logits (T, C), as `OnnxEngine` does.
 
         `run_options` end no run that others wait for, too.
+
+        Raises:
+            EngineError: the network failed on this video, by itself.
         """
         batch, place = self._join(features_TD)
         if place == 0:
@@ -90,19 +86,9 @@ class BatchingEngine:
             return self._engine.cas(features_TD, run_options)
         return batch.cas_BTC[place, : len(features_TD)]
 
-    def cas_batch(
-        self,
-        features_BTD: NDArray[np.float32],
-        lengths_B: NDArray[np.int64],
-        run_options: onnxruntime.RunOptions | None = None,
-    ) -> NDArray[np.float32]:
-        """Returns the class activation sequences of videos that come together already."""
-        return self._engine.cas_batch(features_BTD, lengths_B, run_options)
-
     def _join(self, features_TD: NDArray[np.float32]) -> tuple[_Batch, int]:
         """Returns the batch that a video is in now, and its place there."""
-        bucket = self._config.bucket_snippets
-        snippets = -(-len(features_TD) // bucket) * bucket
+        snippets = self._config.padded(len(features_TD))
         with self._lock:
             batch = self._open.get(snippets)
             if batch is None:
@@ -121,18 +107,16 @@ class BatchingEngine:
                 with self._lock:
                     if self._open.get(batch.snippets) is batch:
                         del self._open[batch.snippets]
-                batch.cas_BTC = self._run(batch)
                 self._observe(len(batch.videos))
-        except Exception:
-            batch.cas_BTC = None  # each tries alone, and is told what is wrong with it
+                with contextlib.suppress(EngineError, MemoryError):  # then each is run alone
+                    batch.cas_BTC = self._run(batch)
         finally:
             batch.over.set()
 
     def _run(self, batch: _Batch) -> NDArray[np.float32]:
         lengths_B = np.array([len(features_TD) for features_TD in batch.videos])
-        features_BTD = np.zeros(
-            (len(batch.videos), batch.snippets, self.spec.feature_dim), dtype=np.float32
-        )
+        channels = self._engine.spec.feature_dim
+        features_BTD = np.zeros((len(lengths_B), batch.snippets, channels), dtype=np.float32)
         for padded_TD, features_TD in zip(features_BTD, batch.videos, strict=True):
             padded_TD[: len(features_TD)] = features_TD
         return self._engine.cas_batch(features_BTD, lengths_B)

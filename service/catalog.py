@@ -1,12 +1,13 @@
 """The models that are served, as they are now; `service.model_keeper` loads them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+from weakref import WeakSet
 
-from model.engine import OnnxEngine
 from model.repository import PublishedModel
 from model.spec import ModelSpec
 from service.errors import ModelUnavailableError, UnknownModelError, UnusableInputError
+from service.served_engine import ServedEngine
 
 State: TypeAlias = Literal["ready", "failed", "unloaded"]
 
@@ -17,19 +18,29 @@ class CatalogEntry:
 
     published: PublishedModel
     """Its place in the repository."""
-    engine: OnnxEngine | None = None
+    engine: ServedEngine | None = None
     """Runs it; None if it failed to load."""
     sha256: str | None = None
     """Hash of the file that was loaded."""
     error: str | None = None
-    """Why it is not served."""
+    """Why its file, as it is now, is not served."""
     unloaded: bool = False
     """Whether it was asked to be unloaded."""
 
     @property
+    def ready(self) -> bool:
+        """Whether it was loaded and can be run."""
+        return self.engine is not None and self.engine.failure is None
+
+    @property
     def state(self) -> State:
         """Whether it is served."""
-        return "ready" if self.engine else "unloaded" if self.unloaded else "failed"
+        return "ready" if self.ready else "unloaded" if self.unloaded else "failed"
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not served, or not as its file is now."""
+        return (self.engine and self.engine.failure) or self.error
 
     @property
     def name(self) -> str:
@@ -51,26 +62,29 @@ class Catalog:
     """By name, then by version; replaced as a whole where something changes."""
     default_model: str | None = None
     """Name of the model for requests that name none."""
+    draining: WeakSet[ServedEngine] = field(default_factory=WeakSet)
+    """Networks that requests under way still use, though nobody finds them any more; replaced as a
+    whole, too."""
 
     def find(self, name: str | None, version: int | None) -> CatalogEntry:
-        """Returns the version asked for, or of a model's loaded versions the newest.
+        """Returns the version asked for, or of a model's ready versions the newest.
 
         Raises:
             UnusableInputError: no name was given and several models are served.
             UnknownModelError: there is no such model or version.
-            ModelUnavailableError: it failed to load, or was unloaded.
+            ModelUnavailableError: it failed, or was unloaded.
         """
         name = name or self.default_model or self._only_name()
         versions = [entry for entry in self.entries if entry.published.name == name]
         asked = [entry for entry in versions if version in (None, entry.published.version)]
         if not asked:
             raise UnknownModelError(f"no model {_called(name, version)}; {self._offer()}")
-        loaded = [entry for entry in asked if entry.engine]
-        if not loaded:
+        ready = [entry for entry in asked if entry.ready]
+        if not ready:
             raise ModelUnavailableError(
-                f"model {_called(name, version)} is not served: {asked[-1].error}"
+                f"model {_called(name, version)} is not served: {asked[-1].reason}"
             )
-        return loaded[-1]
+        return ready[-1]
 
     def versions(self, name: str) -> list[CatalogEntry]:
         """Returns all versions of a model, loaded or not.
@@ -85,7 +99,7 @@ class Catalog:
 
     def ready(self) -> int:
         """Returns how many versions can be served."""
-        return sum(entry.engine is not None for entry in self.entries)
+        return sum(entry.ready for entry in self.entries)
 
     def _only_name(self) -> str:
         names = {entry.published.name for entry in self.entries}
@@ -96,7 +110,7 @@ class Catalog:
         raise UnusableInputError(f"several models are served, name one; {self._offer()}")
 
     def _offer(self) -> str:
-        served = [entry.name for entry in self.entries if entry.engine]
+        served = [entry.name for entry in self.entries if entry.ready]
         return f"served are {', '.join(served) or 'none'}"
 
 

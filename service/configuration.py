@@ -66,7 +66,7 @@ def read_configuration(flags: Sequence[str], *, command: str) -> Configuration:
         )()
         from_environment = EnvSettingsSource(Settings)()
     except SettingsError as error:
-        raise OptionError(f'{error}; expected JSON, as ["a", "b"]') from error
+        raise OptionError(f'{error}; expected JSON, as ["a", "b"] or {{"a": "b"}}') from error
     sources = [("environment", from_environment), ("flag", from_flags)]
     file = from_flags.get("config", from_environment.get("config"))
     if file is not None:

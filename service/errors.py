@@ -23,7 +23,8 @@ ServiceError
 ├── DeadlineExceededError     504  there was no result in time
 └── DiskFullError             507  no room for the video
 
-Of others, an InputError is 422, a ModelError 503, a DownloadError of reference_errors.py 502.
+Of others, an InputError is 422, an EngineError or WorkerError 500, a ModelError 503, and a
+DownloadError of reference_errors.py 502.
 """
 
 import errno
@@ -38,7 +39,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from model.errors import InputError, LocalizerError, ModelError, WorkerError
+from model.errors import EngineError, InputError, LocalizerError, ModelError, WorkerError
 from service.inference_schemas import InferenceError
 from service.reference_errors import DownloadError
 from service.schemas import Problem
@@ -217,6 +218,7 @@ _TOLD: tuple[tuple[type[LocalizerError], int, str], ...] = (
     (InputError, 422, UnusableInputError.code),
     (DownloadError, 502, "download-failed"),
     (WorkerError, 500, "worker-failed"),
+    (EngineError, 500, "engine-failed"),
     (ModelError, 503, ModelUnavailableError.code),
 )
 """What a client is told of errors that are not the service's own, besides their text."""
@@ -270,7 +272,7 @@ def add_handlers(app: FastAPI) -> None:
 
     Those that nobody foresaw are left to `service.observation`.
     """
-    for kind in (ServiceError, InputError, RequestValidationError, HTTPException):
+    for kind in (ServiceError, InputError, EngineError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
 

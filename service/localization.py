@@ -9,7 +9,6 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from model.engine import OnnxEngine
 from model.errors import InputError
 from model.features import check_features
 from model.localization import LocalizationConfig
@@ -19,6 +18,7 @@ from model.spec import ModelSpec
 from service.catalog import Catalog, CatalogEntry
 from service.request_body import ReceivedBody, VideoRequest
 from service.schemas import LocalizeOptions
+from service.served_engine import ServedEngine
 from service.stop import Stop
 
 
@@ -41,7 +41,7 @@ class LocalizedAnswer:
 class _TimedEngine:
     """Measures how long the network runs, and lets it be stopped."""
 
-    def __init__(self, engine: OnnxEngine, stop: Stop) -> None:
+    def __init__(self, engine: ServedEngine, stop: Stop) -> None:
         self._engine = engine
         self._stop = stop
         self.elapsed_s = 0.0

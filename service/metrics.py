@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 
 from service.admission import Admission
 from service.catalog import Catalog
+from service.gpu_metrics import GpuCollector
 from service.localization import LocalizedAnswer
 from service.request_record import RequestRecord
 
@@ -45,9 +46,10 @@ class _Models(Collector):
         models = GaugeMetricFamily(
             "ecm_model_info", "Versions of models, always 1.", labels=["name", "version", "state"]
         )
-        for entry in self._catalog.entries:
-            labels = [entry.published.name, str(entry.published.version), entry.state]
-            models.add_metric(labels, 1)
+        told = [(entry.published, entry.state) for entry in self._catalog.entries]
+        draining = {engine.published for engine in self._catalog.draining}
+        for published, state in [*told, *((published, "draining") for published in draining)]:
+            models.add_metric([published.name, str(published.version), state], 1)
         yield models
 
 
@@ -65,6 +67,7 @@ class Metrics:
         self._count_requests()
         self._count_jobs()
         self.registry.register(_Models(catalog))
+        self.registry.register(GpuCollector(catalog))
 
     def _count_requests(self) -> None:
         registry = self.registry

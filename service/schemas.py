@@ -176,7 +176,7 @@ class ModelSummary(BaseModel):
     version: int
     state: Literal["ready", "failed", "unloaded"]
     error: str | None = None
-    """Why it is not served."""
+    """Why it is not served, or not as its file is now."""
     sha256: str | None = None
     """Hash of its file."""
     device: Literal["cpu", "cuda"] | None = None
@@ -185,6 +185,10 @@ class ModelSummary(BaseModel):
     feature_dim: int | None = None
     extractor: str | None = None
     """What makes features of videos for it; `unknown` where it takes features only."""
+    load_s: float | None = None
+    """How long loading it took."""
+    warm_up_s: float | None = None
+    """How long its first runs took, before it was served."""
 
 
 class ModelDetail(ModelSummary):
@@ -213,7 +217,7 @@ class Health(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: Literal["ok", "degraded", "unavailable"]
-    """`degraded`: some model failed to load; `unavailable`: no model can be served."""
+    """`degraded`: some model failed; `unavailable`: no model can be served."""
     version: str
     models_ready: int
     models_failed: int

@@ -4,8 +4,15 @@ import json
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, PositiveInt, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from service.version_policy import VersionPolicy
 
 
 class Settings(BaseSettings):
@@ -24,8 +31,10 @@ class Settings(BaseSettings):
     """Folder with NAME/VERSION/model.onnx."""
     reload_s: float = Field(5.0, ge=0)
     """How often the repository is looked at for new models; 0 for never."""
-    newest_versions: int = Field(0, ge=0)
-    """How many versions of each model are served, the newest; 0 for all."""
+    versions: dict[str, VersionPolicy] = {}
+    """Versions served, by model, * for the others: all, newest, newest:2, or a list as [1, 3]."""
+    warm_snippets: tuple[PositiveInt, ...] = ()
+    """Lengths that a network is run on before it is served; each model's own if none are given."""
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 for all."""
     port: int = Field(8000, ge=0, le=65535)
@@ -40,6 +49,14 @@ class Settings(BaseSettings):
     """CPU threads of one inference; 0 gives all cores to one that is alone, one each to several."""
     concurrency: int = Field(0, ge=0)
     """Requests computed at the same time; 0 for as many as the cores have threads for."""
+    instances: int = Field(1, ge=1)
+    """Runs of one network at the same time, each with threads of its own, or on a GPU."""
+    max_batch: int = Field(0, ge=0)
+    """Most videos that are run together; 0 for 16 on a GPU and one by one on a CPU."""
+    batch_delay_ms: float = Field(2.0, ge=0)
+    """How long the first of them waits for others."""
+    batch_bucket_snippets: int = Field(64, ge=1)
+    """Videos are padded to multiples of this length, and run together where they have the same."""
     max_waiting: int = Field(256, ge=0)
     """Requests that may wait for that; more are refused before their bodies are read."""
     max_wait_s: float = Field(10.0, gt=0)
@@ -106,6 +123,17 @@ class Settings(BaseSettings):
     """Form of the log: text for people, or a JSON object a line."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe messages that are logged."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        *read: PydanticBaseSettingsSource,  # noqa: ARG003
+        **also_read: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Reads nothing: configuration.py does, and keeps a table of one source from another's."""
+        return (init_settings,)
 
     @field_validator("api_keys", mode="before")
     @classmethod

@@ -130,7 +130,7 @@ async def index(request: Request) -> list[IndexEntry]:
     except ValidationError as error:
         raise UnusableInputError(describe_validation(error.errors())) from None
     entries = _catalog(request).entries
-    return [_index_entry(entry) for entry in entries if entry.engine or not asked.ready]
+    return [_index_entry(entry) for entry in entries if entry.ready or not asked.ready]
 
 
 @router.get("/models/{name}")
@@ -214,7 +214,7 @@ def _metadata(request: Request, name: str, version: int | None = None) -> ModelM
     spec = catalog.find(name, version).spec
     return ModelMetadata(
         name=name,
-        versions=[str(e.published.version) for e in catalog.versions(name) if e.engine],
+        versions=[str(e.published.version) for e in catalog.versions(name) if e.ready],
         platform="onnxruntime_onnx",
         inputs=input_tensors(spec),
         outputs=output_tensors(spec),
@@ -225,8 +225,8 @@ def _index_entry(entry: CatalogEntry) -> IndexEntry:
     return IndexEntry(
         name=entry.published.name,
         version=str(entry.published.version),
-        state="READY" if entry.engine else "UNAVAILABLE",
-        reason=entry.error or "",
+        state="READY" if entry.ready else "UNAVAILABLE",
+        reason=entry.reason or "",
     )
 
 

@@ -55,7 +55,7 @@ _RAW_HEADERS = [
 ]
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {"application/problem+json": {}}}
-    for status in (400, 404, 408, 409, 413, 415, 422, 501, 503, 504, 507)
+    for status in (400, 404, 408, 409, 413, 415, 422, 500, 501, 502, 503, 504, 507)
 }
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": Job, "description": "The video takes longer; ask for this job."}

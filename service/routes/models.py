@@ -70,10 +70,12 @@ def _summary(entry: CatalogEntry) -> ModelSummary:
         name=entry.published.name,
         version=entry.published.version,
         state=entry.state,
-        error=entry.error,
+        error=entry.reason,
         sha256=entry.sha256,
         device=engine.device if engine else None,
         classes=len(engine.spec.labels) if engine else None,
         feature_dim=engine.spec.feature_dim if engine else None,
         extractor=engine.spec.extractor.name if engine else None,
+        load_s=round(engine.load_s, 3) if engine else None,
+        warm_up_s=round(engine.warm_up_s, 3) if engine else None,
     )

@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,11 @@ import pytest
 import torch
 
 from model.engine import EngineConfig, OnnxEngine
-from model.errors import DeviceError, ModelError, SpecError
-from model.export import write_onnx
+from model.errors import DeviceError, FeatureError, ModelError, SpecError
+from model.export import HALF_TOLERANCE, write_onnx
 from model.localizer import localize_video
-from model.network import Ecm
-from model.spec import METADATA_KEY, ModelSpec
+from model.network import Ecm, EcmConfig
+from model.spec import METADATA_KEY, ModelSpec, Precision
 from training.evaluation import TorchEngine
 
 
@@ -43,6 +44,89 @@ def test_padded_batch_equals_single_videos(exported: bytes) -> None:
     cas_BTC = engine.cas_batch(features_BTD, lengths_B)
     for features_TD, cas_TC, length in zip(features_BTD, cas_BTC, lengths_B, strict=True):
         np.testing.assert_allclose(cas_TC[:length], engine.cas(features_TD[:length]), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def wide() -> Ecm:
+    """A network whose weights are most of its file, on features of an odd scale."""
+    torch.manual_seed(0)
+    network = Ecm(EcmConfig(64, 3, hidden_width=256, standardized=True)).eval()
+    network.standardize.mean_D.fill_(1e6)
+    network.standardize.deviation_D.fill_(1e4)
+    return network
+
+
+@pytest.fixture(scope="module")
+def halved(wide: Ecm, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of that network in float16."""
+    path = tmp_path_factory.mktemp("halved") / "model.onnx"
+    write_onnx(wide, wide_spec("float16"), path)
+    return path.read_bytes()
+
+
+def wide_spec(precision: Precision) -> ModelSpec:
+    return ModelSpec(("a", "b", "c"), 64, snippets=16, topk_ratio=0.25, precision=precision)
+
+
+def raw_features(shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
+    normal = np.random.default_rng(3).standard_normal(shape, dtype=np.float32)
+    return np.float32(1e6) + np.float32(1e4) * np.float32(scale) * normal
+
+
+@pytest.mark.parametrize("scale", [1, 100])
+@pytest.mark.parametrize("snippets", [1, 50, 333])
+def test_half_precision_is_close_to_torch(
+    wide: Ecm, halved: bytes, snippets: int, scale: float
+) -> None:
+    """Also a hundred times as far from the mean, and where float16 could not hold the features."""
+    features_TD = raw_features((snippets, 64), scale)
+    expected_TC, got_TC = (
+        engine.cas(features_TD) for engine in (TorchEngine(wide), OnnxEngine(halved))
+    )
+    assert got_TC.dtype == np.float32
+    tolerance = HALF_TOLERANCE * np.abs(expected_TC).max()
+    np.testing.assert_allclose(got_TC, expected_TC, atol=tolerance, rtol=0)
+    assert np.abs(got_TC - expected_TC).max() > 0
+
+
+def test_half_precision_pads_as_float32_does(halved: bytes) -> None:
+    """A padded batch gives what single videos give."""
+    engine = OnnxEngine(halved)
+    features_BTD, lengths_B = raw_features((3, 20, 64)), np.array([20, 5, 1])
+    cas_BTC = engine.cas_batch(features_BTD, lengths_B)
+    for features_TD, cas_TC, length in zip(features_BTD, cas_BTC, lengths_B, strict=True):
+        single_TC = engine.cas(features_TD[:length])
+        tolerance = HALF_TOLERANCE * np.abs(cas_BTC).max()
+        np.testing.assert_allclose(cas_TC[:length], single_TC, atol=tolerance, rtol=0)
+        assert not cas_TC[length:].any()
+
+
+def test_half_precision_halves_the_file(wide: Ecm, halved: bytes, tmp_path: Path) -> None:
+    """Its weights are float16, its inputs and output as ever, and the spec says so."""
+    write_onnx(wide, wide_spec("float32"), tmp_path / "model.onnx")
+    assert len(halved) < 0.55 * (tmp_path / "model.onnx").stat().st_size
+    graph = onnx.load_from_string(halved).graph
+    ends = [*graph.input, *graph.output]
+    kinds = {end.name: end.type.tensor_type.elem_type for end in ends}
+    floats, integers = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+    assert kinds == {"features": floats, "lengths": integers, "cas": floats}
+    weights = {w.name: w.data_type for w in graph.initializer if "conv" in w.name}
+    assert set(weights.values()) == {onnx.TensorProto.FLOAT16}
+    assert OnnxEngine(halved).spec.precision == "float16"
+
+
+def test_what_float16_cannot_hold_is_refused(wide: Ecm, halved: bytes, tmp_path: Path) -> None:
+    """A network at its export; features when they come, not answered with what is wrong."""
+    features_TD = raw_features((9, 64), 1e6)
+    spec = wide_spec("float16")
+    with pytest.raises(FeatureError, match="not finite"):
+        localize_video(OnnxEngine(halved), features_TD, spec, duration_s=1.0)
+    loud = copy.deepcopy(wide)
+    with torch.no_grad():
+        loud.classifier.conv_1.weight *= 1e4
+    write_onnx(loud, wide_spec("float32"), tmp_path / "float32.onnx")
+    with pytest.raises(ModelError, match="overflows; export it in float32"):
+        write_onnx(loud, spec, tmp_path / "float16.onnx")
 
 
 def test_spec_travels_inside_the_file(exported: bytes, spec: ModelSpec) -> None:

@@ -21,6 +21,7 @@ from service.api_keys import find_key, new_key, read_keys
 from service.app import create_app
 from service.catalog import Catalog
 from service.client import AsyncClient, Client, LocalizerServiceError
+from service.configuration import read_configuration
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -177,9 +178,10 @@ def test_environment_gives_keys_in_either_form(monkeypatch: pytest.MonkeyPatch) 
     """Separated by commas, as JSON, or none."""
     for value in (",".join(LINES), json.dumps(LINES), f" {LINES[0]} ,\n{LINES[1]},"):
         monkeypatch.setenv("ECM_API_KEYS", value)
-        assert read_keys(Settings()) == (INFER_KEPT, ADMIN_KEPT)
+        settings = read_configuration([], command="serve").settings
+        assert read_keys(settings) == (INFER_KEPT, ADMIN_KEPT)
     monkeypatch.setenv("ECM_API_KEYS", "")
-    assert read_keys(Settings()) == ()
+    assert read_keys(read_configuration([], command="serve").settings) == ()
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,13 @@ import concurrent.futures
 import json
 import re
 import socket
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import httpx
 import numpy as np
@@ -186,24 +189,34 @@ def families(url: str) -> dict[str, str]:
     return {name: kind for name, kind in found if not name.endswith("_created")}
 
 
-def test_documented_metrics_are_those_told(url: str) -> None:
+@pytest.fixture
+def complete_url(serving, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a service that tells all it can, GPUs as well."""
+    nvml = MagicMock(**{"nvmlDeviceGetCount.return_value": 0})
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    monkeypatch.setattr("model.engine._device", lambda _: "cuda")
+    with serving(Settings(repository=repository)) as url:
+        yield url
+
+
+def test_documented_metrics_are_those_told(complete_url: str) -> None:
     """Name and kind of all of ours, in docs/observability.md; no other."""
     text = (ROOT / "docs" / "observability.md").read_text()
     rows = re.findall(r"^\| `(ecm_\w+)` \| (\w+) \|", text, flags=re.MULTILINE)
-    ours = {name: kind for name, kind in families(url).items() if name.startswith("ecm_")}
+    ours = {name: kind for name, kind in families(complete_url).items() if name.startswith("ecm_")}
     assert dict(rows) == ours
 
 
-def test_dashboard_shows_metrics_that_are_told(url: str) -> None:
+def test_dashboard_shows_metrics_that_are_told(complete_url: str) -> None:
     """Every name in it; and every metric of ours is in it."""
     dashboard = ROOT / "deploy" / "grafana" / "dashboards" / "ecm-localizer.json"
     panels = json.loads(dashboard.read_text())["panels"]
     shown = " ".join(target["expr"] for panel in panels for target in panel["targets"])
     told = set()
-    for name, kind in families(url).items():
+    for name, kind in families(complete_url).items():
         parts = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
         told |= {f"{name}{part}" for part in parts}
     names = set(re.findall(r"\b(?:ecm|process)_\w+", shown))
     assert names <= told
-    for name in families(url):
+    for name in families(complete_url):
         assert not name.startswith("ecm_") or name in shown

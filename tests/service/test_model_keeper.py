@@ -15,12 +15,12 @@ import pytest
 import tritonclient.http
 from tritonclient.utils import InferenceServerException
 
-from model.engine import EngineConfig
 from model.repository import publish
 from service.catalog import Catalog
 from service.client import Client, LocalizerServiceError
 from service.errors import ModelUnavailableError, UnknownModelError
 from service.model_keeper import ModelKeeper, kept
+from service.served_engine import ServingConfig
 from service.settings import Settings
 
 Publish = Callable[[str], Path]
@@ -35,7 +35,7 @@ def publish_one(repository: Path, exported: bytes) -> Publish:
 @pytest.fixture
 def keeper(repository: Path) -> ModelKeeper:
     """Keeps a repository that holds `small`, version 1."""
-    return ModelKeeper(Catalog(), repository, EngineConfig(), newest=0)
+    return ModelKeeper(Catalog(), repository, ServingConfig(), {})
 
 
 def told(keeper: ModelKeeper) -> list[tuple[str, int, str]]:
@@ -97,7 +97,7 @@ def test_only_the_newest_versions_are_served(repository: Path, publish_one: Publ
     """As many of each model as the setting says."""
     for name in ("small", "small", "other"):
         publish_one(name)
-    keeper = ModelKeeper(Catalog(), repository, EngineConfig(), newest=2)
+    keeper = ModelKeeper(Catalog(), repository, ServingConfig(), {"*": "newest:2"})
     assert [entry[:2] for entry in told(keeper)] == [("other", 1), ("small", 2), ("small", 3)]
     publish_one("small")
     keeper.refresh()

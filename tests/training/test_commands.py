@@ -1,6 +1,7 @@
 """The command line as a person uses it, from data to a served file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,10 @@ def test_fit_evaluate_export_localize_plot_and_score(
     spec = OnnxEngine(list_models(repository)[-1].read()[0]).spec
     assert spec.evaluation["validation.mAP@0.5"] == figures["mAP@0.5"]
     assert spec.provenance.epoch == load_checkpoint(out).epoch
+    half = ["export", str(out), "--repository", str(repository), "--name", "sim", "--half"]
+    assert main(half) == 0
+    half_spec = OnnxEngine(list_models(repository)[-1].read()[0]).spec
+    assert half_spec == replace(spec, precision="float16")
 
     assert main(["localize", str(out), *data[2:], "--out", str(tmp_path / "all.json")]) == 0
     both = read_detections(tmp_path / "all.json"), read_detections(Path(predictions))

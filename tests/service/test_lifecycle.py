@@ -269,6 +269,17 @@ def await_starts(process, count: int) -> None:
     eventually(lambda: process.log.read_text().count("Started server process") == count)
 
 
+def neighbours() -> int:
+    """A free port whose next one is free, too."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 1))
+                return port
+
+
 @pytest.fixture
 def several(launch, motion_repository: Path, tmp_path: Path):
     """Two processes that share a port and work on videos."""
@@ -298,28 +309,27 @@ def test_several_processes_share_port_and_jobs_and_replace_each_other(
     assert not any(map(is_there, pids))
 
 
-@pytest.fixture
-def two(start):
-    """Two processes that work on no videos."""
-    process = start(processes=2, shutdown_s=100)
-    await_starts(process, 2)
-    return process
-
-
-def test_processes_end_with_their_parent(two) -> None:
+def test_each_process_has_metrics_and_they_end_with_their_parent(start) -> None:
     """Killed, it cannot tell them; they answer what is under way and end."""
-    pids = children(two)
-    two.kill()
+    first = neighbours()
+    process = start(processes=2, shutdown_s=100, metrics_port=first)
+    await_starts(process, 2)
+    for port in (first, first + 1):
+        assert "ecm_requests" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    pids = children(process)
+    process.kill()
     eventually(lambda: not any(map(is_there, pids)))
 
 
-def test_the_second_signal_ends_several_processes_at_once(two, features_TD) -> None:
+def test_the_second_signal_ends_several_processes_at_once(start, features_TD) -> None:
     """Whatever is under way."""
-    pids = children(two)
-    with connect(two) as connection:
+    process = start(processes=2, shutdown_s=100)
+    await_starts(process, 2)
+    pids = children(process)
+    with connect(process) as connection:
         connection.sendall(request(features_TD)[:-100])
-        two.process.send_signal(signal.SIGTERM)
-        eventually(lambda: not is_listening(two))
-        two.process.send_signal(signal.SIGTERM)
-        assert two.process.wait(timeout=30) == -signal.SIGTERM
+        process.process.send_signal(signal.SIGTERM)
+        eventually(lambda: not is_listening(process))
+        process.process.send_signal(signal.SIGTERM)
+        assert process.process.wait(timeout=30) == -signal.SIGTERM
         eventually(lambda: not any(map(is_there, pids)))

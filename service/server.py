@@ -40,21 +40,26 @@ _LAST_S: Final = 15.0
 
 
 class DrainedConnection(BoundedConnection):
-    """A connection that ends with its request, also if that is just beginning."""
+    """A connection that ends with an answer which says so, or while nothing is asked on it."""
 
     def shutdown(self) -> None:
-        """Closes it if it is idle; else it is closed after the answer."""
+        """Ends it as soon as that loses nothing."""
         if self.transport.is_closing():
             return
-        if self._is_beginning() or self._has_unread():
+        if self._has_begun_answer() or self._is_beginning() or self._has_unread():
             self.loop.call_later(_LOOK_S, self.shutdown)
         else:
             super().shutdown()
 
     def end_with_answer(self) -> None:
-        """Has the answer that is under way be the last one, and say so."""
-        if self.cycle is not None:
+        """Has the answer that is under way be the last one, if it can still say so."""
+        if self.cycle is not None and not self.cycle.response_started:
             self.cycle.keep_alive = False
+
+    def _has_begun_answer(self) -> bool:
+        """Tells whether an answer is being sent after which the client may ask again."""
+        cycle = self.cycle
+        return cycle is not None and cycle.response_started and not cycle.response_complete
 
     def _is_beginning(self) -> bool:
         """Tells whether a head has come in part."""
@@ -123,6 +128,9 @@ class Server(uvicorn.Server):
             if not any(map(is_readable, sockets or [])):
                 break
             await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(0)  # now the last of them are among our connections
         cut_off = asyncio.get_running_loop().call_later(shutdown_s, self._cut_off)
         await super().shutdown(sockets)
         cut_off.cancel()

@@ -1,9 +1,7 @@
 """Serve, work, localize, and write what others need to know: `python -m service --help`."""
 
 import argparse
-import ipaddress
 import json
-import logging
 import os
 import signal
 import sys
@@ -21,13 +19,8 @@ from service.schemas import LocalizeResponse
 
 if TYPE_CHECKING:
     from service.configuration import Configuration
-    from service.observation import Spans
     from service.settings import Settings
 
-_log = logging.getLogger(__name__)
-
-_LAST_ANSWERS_S = 10
-"""How long answers that are under way may take when the service is told to end."""
 _EXAMPLES = """
 examples:
   python -m service serve --repository models --port 8000
@@ -78,24 +71,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(command: str, flags: Sequence[str]) -> int:
     # Only these commands need the server; the others work with the client's packages alone.
-    from model.errors import LocalizerError
-    from service.errors import ServiceError
+    from service.ending import leave, status_of
     from service.log_format import log_to_stderr
+    from service.serving import serve
 
     configuration = _configuration(command, flags)
     if configuration is None:
         return 2
     settings = configuration.settings
     log_to_stderr(settings.log_level, settings.log_format)
-    try:
-        if command == "serve":
-            _serve(settings)
-        else:
-            _work(settings)
-    except (LocalizerError, ServiceError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return leave(status_of(partial(serve if command == "serve" else _work, settings)))
 
 
 def _configuration(command: str, flags: Sequence[str]) -> "Configuration | None":
@@ -119,51 +104,6 @@ def _config(flags: Sequence[str], *, as_json: bool) -> int:
     return 0
 
 
-def _serve(settings: "Settings") -> None:
-    import uvicorn
-
-    from service.app import create_app
-    from service.connection import BoundedConnection
-
-    app = create_app(settings, spans=open_spans())
-    if not (settings.api_keys or settings.api_keys_file or _is_loopback(settings.host)):
-        _log.warning(
-            "%s is listened on without API keys: whoever reaches it may use it; docs/service.md "
-            "tells how to set some",
-            settings.host,
-        )
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        http=BoundedConnection,
-        ws="none",
-        timeout_graceful_shutdown=_LAST_ANSWERS_S,
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def open_spans() -> "Spans | None":
-    """Returns what takes requests as OpenTelemetry spans, if there is somewhere to send them."""
-    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        return None
-    try:
-        from service.spans import OtelSpans
-    except ModuleNotFoundError as error:
-        _log.warning("no spans are sent: %s; install 'ecm-localizer[otel]'", error)
-        return None
-    return OtelSpans()
-
-
 def _work(settings: "Settings") -> None:
     from prometheus_client import start_http_server
 
@@ -183,8 +123,6 @@ def _work(settings: "Settings") -> None:
         start_http_server(settings.metrics_port, settings.host, metrics.registry)
     with kept(models, settings.reload_s), work(settings, catalog, metrics):
         stop.wait()
-    logging.shutdown()
-    os._exit(0)  # threads that wait for a database that is away do not hold it up
 
 
 def _add_localize(parser: argparse.ArgumentParser) -> None:

@@ -2,13 +2,12 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -66,6 +65,8 @@ class ServiceState:
     """Takes each request as a span."""
     videos: "Videos | None" = None
     """Takes videos, while the service runs; None where it takes features only."""
+    draining: bool = False
+    """Whether the service was told to end and only answers what still comes."""
 
 
 class LocalizerApp(FastAPI):
@@ -91,21 +92,24 @@ class LocalizerApp(FastAPI):
         return description
 
 
-@asynccontextmanager
-async def _run(app: FastAPI) -> AsyncIterator[None]:
-    """Has what the application needs while it runs, and sends the last spans at its end."""
-    service: ServiceState = app.state.service
+@contextmanager
+def running(service: ServiceState) -> Iterator[None]:
+    """Has what the application needs while it runs, and sends the last spans at its end.
+
+    Raises:
+        OptionError: the data folder cannot be used.
+        JobsUnavailableError: the database of the jobs cannot be reached.
+    """
     try:
-        with kept(service.keeper, service.settings.reload_s):
-            async with _videos_served(service):
-                yield
+        with kept(service.keeper, service.settings.reload_s), _videos_served(service):
+            yield
     finally:
         if service.spans:
-            await to_thread.run_sync(service.spans.close)
+            service.spans.close()
 
 
-@asynccontextmanager
-async def _videos_served(service: ServiceState) -> AsyncIterator[None]:
+@contextmanager
+def _videos_served(service: ServiceState) -> Iterator[None]:
     """Serves videos too, if the packages for that are there."""
     try:
         from service.videos import Videos
@@ -114,13 +118,13 @@ async def _videos_served(service: ServiceState) -> AsyncIterator[None]:
         yield
         return
     videos = Videos(service.settings, service.catalog, service.metrics)
-    await to_thread.run_sync(videos.start)
+    videos.start()
     service.videos = videos
     try:
         yield
     finally:
         service.videos = None
-        await to_thread.run_sync(videos.stop)
+        videos.stop()
 
 
 def open_models(settings: Settings, catalog: Catalog, metrics: Metrics) -> ModelKeeper:
@@ -182,7 +186,6 @@ def create_app(
         title="ECM Localizer",
         version=software_version(),
         summary="Finds when actions happen in untrimmed videos.",
-        lifespan=_run,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )

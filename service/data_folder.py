@@ -8,10 +8,14 @@ DATA/workers/    locks of the processes that work on jobs; see worker_slot.py
 DATA/jobs.sqlite the jobs themselves, where no other database is named
 """
 
+import errno
+import os
 import shutil
 import time
 from collections.abc import Collection
 from pathlib import Path
+
+from model.errors import OptionError
 
 ABANDONED_S = 24 * 3600.0
 """What belongs to no job is removed once it is so old: uploads take their time."""
@@ -21,10 +25,22 @@ class DataFolder:
     """The paths below the folder that the settings name."""
 
     def __init__(self, root: Path) -> None:
-        """Makes the folder."""
+        """Makes the folder.
+
+        Raises:
+            OptionError: it cannot be made, or not be written.
+        """
         self._root = root.absolute()
-        for path in (self._jobs, self.incoming, self.features, self.workers):
-            path.mkdir(parents=True, exist_ok=True)
+        try:
+            for path in (self._jobs, self.incoming, self.features, self.workers):
+                path.mkdir(parents=True, exist_ok=True)
+                if not os.access(path, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, "it may not be written", path)
+        except OSError as error:
+            raise OptionError(
+                f"the data folder {root} cannot be used: {error.strerror}; set data (--data or "
+                "ECM_DATA) to one that this process may write"
+            ) from error
 
     @property
     def _jobs(self) -> Path:

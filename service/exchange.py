@@ -28,6 +28,8 @@ Video: TypeAlias = str | Path
 
 RETRIED_STATUSES = {429, 502, 503, 504}
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.25, 30.0
+JITTER_SHARE = 0.25
+"""By how much longer than Retry-After is waited at most, so that not all come back at once."""
 FIRST_JOB_DELAY_S, LONGEST_JOB_DELAY_S = 0.1, 2.0
 _PART_BYTES = 256 * 1024
 
@@ -223,29 +225,43 @@ def exchange(retries: int) -> Exchange:
         LocalizerServiceError: the service refused, or the tries are used up.
     """
     outcome = yield 0.0
-    for attempt in range(retries):
-        if isinstance(outcome, httpx.Response) and outcome.status_code not in RETRIED_STATUSES:
-            break
-        outcome = yield retry_delay_s(outcome, attempt)
+    tries = 1
+    while tries <= retries and _may_pass(outcome):
+        outcome = yield retry_delay_s(outcome, tries - 1)
+        tries += 1
     if isinstance(outcome, httpx.TransportError):
+        told = "1 try" if tries == 1 else f"{tries} tries"
         raise LocalizerServiceError(
-            f"the service cannot be reached after {retries + 1} tries: {outcome}"
+            f"the service cannot be reached after {told}: {outcome}"
         ) from outcome
     if outcome.is_success:
         return outcome
     raise _refusal(outcome)
 
 
+def _may_pass(outcome: httpx.Response | httpx.TransportError) -> bool:
+    """Tells whether the same request may go well a little later."""
+    if isinstance(outcome, httpx.Response):
+        return outcome.status_code in RETRIED_STATUSES
+    return not isinstance(outcome, httpx.UnsupportedProtocol | httpx.LocalProtocolError)
+
+
 def retry_delay_s(outcome: httpx.Response | httpx.TransportError, attempt: int) -> float:
     """Returns how long to wait: as Retry-After says, else twice as long each time, with jitter."""
-    asked = outcome.headers.get("retry-after") if isinstance(outcome, httpx.Response) else None
-    if asked and asked.strip().isdigit():
-        return min(float(asked), LONGEST_DELAY_S)
-    date = email.utils.parsedate_tz(asked) if asked else None
-    if date:
-        return min(max(email.utils.mktime_tz(date) - time.time(), 0.0), LONGEST_DELAY_S)
+    asked_s = _retry_after_s(outcome) if isinstance(outcome, httpx.Response) else None
+    if asked_s is not None:
+        return min(random.uniform(asked_s, (1 + JITTER_SHARE) * asked_s), LONGEST_DELAY_S)
     longest_s = min(FIRST_DELAY_S * 2**attempt, LONGEST_DELAY_S)
     return random.uniform(longest_s / 2, longest_s)
+
+
+def _retry_after_s(response: httpx.Response) -> float | None:
+    """Returns what a Retry-After says, in seconds or as a date; None where there is none."""
+    told = response.headers.get("retry-after", "").strip()
+    if told.isascii() and told.isdigit():
+        return float(told)
+    date = email.utils.parsedate_tz(told)
+    return max(email.utils.mktime_tz(date) - time.time(), 0.0) if date else None
 
 
 def _refusal(response: httpx.Response) -> LocalizerServiceError:

@@ -74,13 +74,19 @@ def prepare_database(url: str) -> None:
     """Makes the tables of the jobs, if they are not there.
 
     Raises:
-        JobsUnavailableError: the database cannot be reached.
+        JobsUnavailableError: the database cannot be reached or used.
     """
     dbos_log = logging.getLogger("dbos")
     dbos_log.setLevel(logging.WARNING)  # it tells of each migration
     dbos_log.addFilter(_is_worth_telling)
-    with _database():
+    try:
         DBOS.migrate(url)
+    except DBAPIError as error:
+        reason = str(error.orig).partition("\n")[0]
+        raise JobsUnavailableError(
+            f"the database of the jobs cannot be used: {reason}; start it, or set database_url "
+            "(--database-url or ECM_DATABASE_URL) to one that answers"
+        ) from error
 
 
 def _is_worth_telling(record: logging.LogRecord) -> bool:

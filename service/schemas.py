@@ -1,7 +1,7 @@
 """What goes over the wire; openapi/openapi.json is made from it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
@@ -211,13 +211,17 @@ class ModelVersions(BaseModel):
     versions: list[ModelSummary]
 
 
+HealthStatus: TypeAlias = Literal["ok", "degraded", "unavailable", "draining"]
+
+
 class Health(BaseModel):
     """State of the service."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    status: Literal["ok", "degraded", "unavailable"]
-    """`degraded`: some model failed; `unavailable`: no model can be served."""
+    status: HealthStatus
+    """`degraded`: some model failed; `unavailable`: no model can be served; `draining`: the
+    service was told to end and answers what still comes."""
     version: str
     models_ready: int
     models_failed: int
@@ -227,7 +231,7 @@ class Health(BaseModel):
 class Liveness(BaseModel):
     """Answer of /health/live and /health/ready."""
 
-    status: Literal["ok", "unavailable"]
+    status: Literal["ok", "unavailable", "draining"]
 
 
 class Problem(BaseModel):

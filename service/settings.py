@@ -39,6 +39,12 @@ class Settings(BaseSettings):
     """Address to listen on; 0.0.0.0 for all."""
     port: int = Field(8000, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
+    processes: int = Field(1, ge=1)
+    """Processes of `service serve` that share the port; each has its own models and jobs."""
+    drain_s: float = Field(0.0, ge=0)
+    """How long requests are still taken after SIGTERM, while /health/ready says 503 already."""
+    shutdown_s: float = Field(20.0, gt=0)
+    """How long requests that are under way may take after that."""
     default_model: str | None = None
     """Model of requests that name none; not needed where only one is served."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -118,7 +124,7 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may call the service from a browser, as https://app.example.org."""
     metrics_port: int | None = Field(None, ge=0, le=65535)
-    """Port where `service work` tells its metrics; `service serve` has them at /metrics."""
+    """Port of `service work` for its metrics; several `processes` take it and the next ones."""
     log_format: Literal["text", "json"] = "text"
     """Form of the log: text for people, or a JSON object a line."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -4,19 +4,22 @@ import time
 
 from fastapi import APIRouter, Request, Response
 
-from service.schemas import Health, Liveness
+from service.schemas import Health, HealthStatus, Liveness
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("")
-async def health(request: Request) -> Health:
-    """Tells how the service is; always 200."""
+@router.get("", responses={503: {"model": Health}})
+async def health(request: Request, response: Response) -> Health:
+    """Tells how the service is; 503 once it was told to end, 200 else."""
     service = request.app.state.service
     ready = service.catalog.ready()
     failed = sum(entry.state == "failed" for entry in service.catalog.entries)
+    status: HealthStatus = "unavailable" if not ready else "degraded" if failed else "ok"
+    if service.draining:
+        status, response.status_code = "draining", 503
     return Health(
-        status="unavailable" if not ready else "degraded" if failed else "ok",
+        status=status,
         version=request.app.version,
         models_ready=ready,
         models_failed=failed,
@@ -32,8 +35,9 @@ async def live() -> Liveness:
 
 @router.get("/ready", responses={503: {"model": Liveness}})
 async def ready(request: Request, response: Response) -> Liveness:
-    """Answers 200 if some model can be served, 503 otherwise."""
-    if request.app.state.service.catalog.ready():
+    """Answers 200 if some model can be served, 503 otherwise and once the service is to end."""
+    service = request.app.state.service
+    if service.catalog.ready() and not service.draining:
         return Liveness(status="ok")
     response.status_code = 503
-    return Liveness(status="unavailable")
+    return Liveness(status="draining" if service.draining else "unavailable")

@@ -84,7 +84,9 @@ async def server_live() -> ServerLive:
 
 @router.get("/health/ready")
 async def server_ready(request: Request) -> ServerReady:
-    """Answers 200 if some model can be served, 503 otherwise."""
+    """Answers 200 if some model can be served, 503 otherwise and once the server is to end."""
+    if request.app.state.service.draining:
+        raise ModelUnavailableError("the server is draining: it was told to end")
     if not _catalog(request).ready():
         raise ModelUnavailableError("no model can be served; POST /v2/repository/index says why")
     return ServerReady()

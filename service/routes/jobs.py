@@ -79,11 +79,16 @@ async def _followed(request: Request, id_: str) -> AsyncIterator[Job]:
 
 @router.get("/{id_}/events", responses=_OF_A_JOB, response_class=EventSourceResponse)
 async def follow_job(
-    changes: Annotated[AsyncIterator[Job], Depends(_followed)],
+    request: Request, changes: Annotated[AsyncIterator[Job], Depends(_followed)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Tells of each change of a job, as server-sent events named by its state, until its end."""
+    """Tells of each change of a job, as server-sent events named by its state, until its end.
+
+    They break off where the service is told to end; ask again, as browsers do by themselves.
+    """
     told = None
     async for job in changes:
+        if told and request.app.state.service.draining:
+            return
         if job != told:
             told = job
             yield ServerSentEvent(raw_data=job.model_dump_json(exclude_none=True), event=job.state)

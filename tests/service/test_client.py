@@ -142,15 +142,15 @@ def test_what_stays_is_not_tried_again_and_tries_end() -> None:
 
 
 def test_retry_after_is_honoured() -> None:
-    """Seconds, a date, nonsense and none; never longer than the limit."""
+    """Seconds, a date, nonsense and none; a little longer at random, never beyond the limit."""
 
     def delay(text: str | None, attempt: int = 0) -> float:
         headers = {} if text is None else {"Retry-After": text}
         return retry_delay_s(httpx.Response(503, headers=headers), attempt)
 
-    assert delay("7") == 7
+    assert 7 <= delay("7") <= 8.75
     assert delay("99999") == 30
-    assert 3 < delay(email.utils.formatdate(time.time() + 5, usegmt=True)) <= 5
+    assert 3 < delay(email.utils.formatdate(time.time() + 5, usegmt=True)) <= 6.25
     assert delay(email.utils.formatdate(time.time() - 60, usegmt=True)) == 0
     for text in (None, "soon", "-3"):
         assert 0.125 <= delay(text) <= 0.25

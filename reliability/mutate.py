@@ -7,6 +7,16 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, TypeAlias
 
+from reliability.odd_values import (
+    HEADERS,
+    JSON_VALUES,
+    NO_HTTP,
+    NPY_DTYPES,
+    NPY_SHAPES,
+    ODD_NUMBERS,
+    ODD_TEXTS,
+    QUERIES,
+)
 from reliability.valid_requests import BOUNDARY, HEADER_LENGTH
 from reliability.wire import Request
 
@@ -15,56 +25,6 @@ Change: TypeAlias = Callable[[Random, Request], Request]
 BytesChange: TypeAlias = Callable[[Random, bytes], bytes]
 
 _CHUNK_BYTES = 64
-_ODD_NUMBERS = (b"-1", b"0", b"1", b"7", b"+8", b"0x10", b"1e3", b"1.5", b" 12", b"12 ", b"1_0",
-                b"4294967296", b"9223372036854775807", b"9" * 30, b"9" * 4200, b"9" * 5000, b"nan", b"",
-                b"\xd9\xa1\xd9\xa2", b"12, 12", b"12;q=1")  # fmt: skip
-_ODD_TEXTS = (b"", b"\xff\xfe", b"\xc3\x28", b"a" * 3000, b"%00", b"../../etc/passwd", b"'", b'"',
-              b"${jndi:ldap://a}", b"\xe2\x80\xae", b"null", b"\tx", b";;;=", b"*/*", b"text/html",
-              b"multipart/form-data", b"multipart/form-data; boundary=", b"application/json",
-              b"application/octet-stream", b"application/x-npy", b"video/mp4", b"gzip", b"deflate",
-              b"gzip, deflate", b"br", b"identity", b"chunked", b"float16", b"float64", b"40,8",
-              b"8", b"1,2,3", b"-20,-8", b"0,8", b"20,0")  # fmt: skip
-_HEADERS = (b"Content-Type", b"Content-Encoding", b"Transfer-Encoding", b"Accept-Encoding",
-            b"X-Shape", b"X-Dtype", HEADER_LENGTH, b"Idempotency-Key", b"X-Request-ID",
-            b"traceparent", b"Expect", b"Connection", b"Upgrade", b"Host", b"Origin", b"Cookie",
-            b"Range", b"If-Match", b"TE", b"Authorization", b"X-API-Key", b"Content-Length",
-            b"X-Forwarded-For", b"Trailer")  # fmt: skip
-_QUERIES = (b"version=99999999999999999999", b"version=1.5", b"model=", b"model=%ff", b"min_score=nan",
-            b"min_score=1e400", b"class_threshold=-0", b"nms_iou=0", b"nms_iou=1", b"nms_iou=1e-320",
-            b"max_segments=-1", b"max_segments=99999999999999999999", b"duration_s=1e308",
-            b"duration_s=5e-324", b"snippet_s=1e308", b"snippet_s=0", b"include=cas",
-            b"format=activitynet&video_id=%00", b"include=cas&include=cas", b"a=b", b"%", b"&&&=",
-            b"duration_s=1&snippet_s=1", b"x=" + b"y" * 4000)  # fmt: skip
-_JSON_VALUES = (
-    b"null", b"true", b"-1", b"0", b"1e999", b"-1e999", b"NaN", b"Infinity", b"1e-999",
-    b"9" * 400, b"1." + b"0" * 400, b'""', b'"\\ud800"', b'"\\u0000"', b'"\xff\xfe"',
-    b'"' + b"a" * 5000 + b'"', b"[]", b"{}", b"[[]]", b"[[[[[[[[0]]]]]]]]", b"[null]", b'["1"]',
-    b"[" * 3000, b"[" * 500 + b"]" * 500, b'{"a":' * 500 + b"1" + b"}" * 500, b'{"uri": "file:///"}',
-    b"[1,2,3]", b"[-1,-1,-1]", b"[4294967296,4294967296]", b"[0,8]", b"01", b"1,", b"'a'",
-)  # fmt: skip
-_NPY_DTYPES = ("|O", "<U99999999", "|S1", "<f2", ">f4", "<f8", "<f16", "<c8", "<i4", "|b1", "|V8",
-               "<M8[s]", "<f4,<f4", "", "x", "<f0", "<U0", ("<f4", (2,)), [("a", "<f4", (2, 2))],
-               [("a", "<f4"), ("a", "<f4")], [("", "|V0")], 4)  # fmt: skip
-_NPY_SHAPES = ("(20, 8)", "(20, 8)", "(20, -8)", "(-20, -8)", "(0, 8)", "(20,)", "()", "(160,)", "(20, 8, 1)",
-               "(4294967296, 4294967296)", "(99999999999999999999999, 0)", "(20.0, 8)", "20",
-               "(True, 160)", "('20', 8)", "(" * 90 + ")" * 90, "(20, 8" + ", 1" * 200 + ")",
-               "__import__('os')", "(1 << 99, 1)", f"({'9' * 4000}, {'9' * 4000})", f"(0x{'f' * 7000}, 0)")  # fmt: skip
-NO_HTTP = (
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)),  # TLS
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"EHLO example.org\r\n", b"SSH-2.0-OpenSSH_9.6\r\n",
-    b"GET /health\r\n\r\n", b"GET /health HTTP/9.9\r\n\r\n", b"GET  /health  HTTP/1.1\r\n\r\n",
-    b"\r\n\r\n\r\n\r\n", b"\x00" * 512, b"\xff" * 512, b"HTTP/1.1 200 OK\r\n\r\n", b"{}\n",
-    b"CONNECT 10.0.0.1:22 HTTP/1.1\r\nHost: a\r\n\r\n", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET http://169.254.169.254/ HTTP/1.1\r\nHost: a\r\n\r\n", b"*1\r\n$4\r\nPING\r\n",
-    b"GET /health HTTP/1.1\r\nHost: a\r\n folded: x\r\n\r\n", b"GET /health HTTP/1.1\nHost: a\n\n",
-    b"GET /health HTTP/1.1\r\nHost : a\r\n\r\n", b"GET /health HTTP/1.1\r\n: a\r\n\r\n",
-    b"POST /localize HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
-    b"POST /localize HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nx\r\n0\r\n\r\n",
-    b"POST /localize HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
-    b"POST /localize HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
-    b"0\r\n\r\n",
-)  # fmt: skip
-"""What comes to a port that is open to the world, or close to HTTP."""
 
 
 def mutated(random: Random, valid: Mapping[str, Request]) -> tuple[str, bytes]:
@@ -145,17 +105,17 @@ _flipped_body = _in_body(_flipped)
 def _length_lie(random: Random, asked: Request) -> Request:
     name = random.choice((b"Content-Length", b"X-Shape", HEADER_LENGTH))
     if name == b"X-Shape":
-        number = random.choice(_ODD_NUMBERS) + b"," + random.choice(_ODD_NUMBERS)
+        number = random.choice(ODD_NUMBERS) + b"," + random.choice(ODD_NUMBERS)
     elif random.random() < 0.5:
         number = b"%d" % (len(asked.body) + random.randrange(-20, 20))
     else:
-        number = random.choice(_ODD_NUMBERS)
+        number = random.choice(ODD_NUMBERS)
     return asked.with_header(name, number)
 
 
 def _odd_header(random: Random, asked: Request) -> Request:
-    name = random.choice(_HEADERS)
-    value = random.choice(_ODD_TEXTS + _ODD_NUMBERS)
+    name = random.choice(HEADERS)
+    value = random.choice(ODD_TEXTS + ODD_NUMBERS)
     return asked.with_header(name, random.choice((value, value, _line(random))))
 
 
@@ -167,7 +127,7 @@ def _more_headers(random: Random, asked: Request) -> Request:
     again = random.choice(asked.headers)
     many = ((b"X-Many", b"y" * random.randrange(20)),) * random.choice((1, 100, 2000))
     long = ((b"X-Long", b"z" * random.choice((10, 9_000, 70_000))),)
-    more = random.choice(((again,), ((again[0], random.choice(_ODD_TEXTS)),), many, long))
+    more = random.choice(((again,), ((again[0], random.choice(ODD_TEXTS)),), many, long))
     return Request(asked.method, asked.path, (*asked.headers, *more), asked.body)
 
 
@@ -179,14 +139,14 @@ def _odd_target(random: Random, asked: Request) -> Request:
     method = random.choice((asked.method,) * 4 + (b"GET", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
     path = random.choice(
         (
-            asked.path + b"?" + random.choice(_QUERIES),
-            asked.path + b"?" + random.choice(_QUERIES) + b"&" + random.choice(_QUERIES),
+            asked.path + b"?" + random.choice(QUERIES),
+            asked.path + b"?" + random.choice(QUERIES) + b"&" + random.choice(QUERIES),
             asked.path + b"/",
             asked.path.replace(b"/", b"//"),
             asked.path + b"/%2e%2e/" + random.choice((b"%00", b"%ff", b"..", b"%2f")),
             asked.path[: random.randrange(1, len(asked.path) + 1)],
-            b"/models/" + random.choice(_ODD_NUMBERS).strip() + b"/versions/1",
-            b"/v2/models/small/versions/" + random.choice(_ODD_NUMBERS).strip() + b"/infer",
+            b"/models/" + random.choice(ODD_NUMBERS).strip() + b"/versions/1",
+            b"/v2/models/small/versions/" + random.choice(ODD_NUMBERS).strip() + b"/infer",
             b"/" + b"a" * 5000,
         )
     )
@@ -202,7 +162,9 @@ def _chunked(random: Random, asked: Request) -> Request:
         parts.append(b"%x\r\n%s\r\n" % (told, part))
         rest = rest[len(part) :]
     body = b"".join(parts) + random.choice((b"0\r\n\r\n",) * 5 + (b"", b"0\r\nX-A: b\r\n\r\n"))
-    changed = asked.with_header(b"Content-Length", None).with_header(b"Transfer-Encoding", b"chunked")
+    changed = asked.with_header(b"Content-Length", None).with_header(
+        b"Transfer-Encoding", b"chunked"
+    )
     return Request(changed.method, changed.path, changed.headers, body)
 
 
@@ -212,7 +174,7 @@ def _json_value(random: Random, asked: Request) -> Request:
         document = json.loads(asked.body)
     except ValueError:
         return _flipped_body(random, asked)
-    mark, value = "\x01mark\x01", random.choice(_JSON_VALUES)
+    mark, value = "\x01mark\x01", random.choice(JSON_VALUES)
     marked = json.dumps(_marked(random, document, mark)).encode()
     return asked.with_body(marked.replace(json.dumps(mark).encode(), value))
 
@@ -230,10 +192,9 @@ def _marked(random: Random, node: Any, mark: str) -> Any:
 def _npy_header(random: Random, asked: Request) -> Request:
     """Gives an .npy file another header, of right length or not."""
     values = random.choice((asked.body[128:],) * 3 + (b"",))
-    text = (
-        f"{{'descr': {random.choice(_NPY_DTYPES)!r}, 'fortran_order': "
-        f"{random.choice(('True', 'False', '1', 'None'))}, 'shape': {random.choice(_NPY_SHAPES)}, }}"
-    ).encode()
+    dtype, shape = random.choice(NPY_DTYPES), random.choice(NPY_SHAPES)
+    order = random.choice(("True", "False", "1", "None"))
+    text = f"{{'descr': {dtype!r}, 'fortran_order': {order}, 'shape': {shape}, }}".encode()
     if random.random() < 0.3:
         text = _flipped(random, text)
     version = random.choice((b"\x01\x00",) * 4 + (b"\x02\x00", b"\x03\x00", b"\xff\xff"))
@@ -264,11 +225,16 @@ def _form(random: Random, asked: Request) -> Request:
                 body.removesuffix(end),
                 body + body,
                 part * random.choice((1, 2, 100, 1000)) + body,
-                body.replace(b"form-data;", random.choice((b"", b"attachment;", b"form-data" * 99))),
-                body.replace(b"name=file", random.choice((b"name=", b"name=min_score", b"name*=x"))),
+                body.replace(
+                    b"form-data;", random.choice((b"", b"attachment;", b"form-data" * 99))
+                ),
+                body.replace(
+                    b"name=file", random.choice((b"name=", b"name=min_score", b"name*=x"))
+                ),
                 body.replace(b"\r\n\r\n", b"\r\n" + b"X-A: b\r\n" * random.choice((1, 500)), 1),
                 body.replace(b"x.npy", random.choice((b"", b"\xff.npy", b"../a.npy", b"x" * 9000))),
-                part.replace(b"name=a", b"name=" + random.choice((b"min_score", b"version"))) + body,
+                part.replace(b"name=a", b"name=" + random.choice((b"min_score", b"version")))
+                + body,
                 end,
                 body.replace(BOUNDARY, BOUNDARY[:-1]),
             )

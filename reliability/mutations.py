@@ -1,12 +1,13 @@
 """Sends wrong requests, many thousands, and checks that each is answered and nothing suffers.
 
     python -m reliability.mutations
-    python -m reliability.mutations --requests 3000 --first 41000    (those again, of the same seed)
+    python -m reliability.mutations --requests 3000 --first 41000    (some of them again)
 
-Each is a right request (reliability/valid_requests.py) with something wrong (reliability/mutate.py),
-or no HTTP at all. Whatever comes, the server has to answer in time, never with 500, errors in its
-own form; a right request in between has to get the right answer; and the process has to stay as
-large as it was. Random numbers depend on seed and number alone, so each request can be had again.
+Each is a right request (reliability/valid_requests.py) with something wrong
+(reliability/mutate.py), or no HTTP at all. Whatever comes, the server has to answer in time, never
+with 500, errors in its own form; a right request in between has to get the right answer; and the
+process has to stay as large as it was. Random numbers depend on seed and number alone, so each
+request can be had again.
 """
 
 import argparse

@@ -75,10 +75,12 @@ def process_state(pid: int) -> ProcessState:
     place = Path("/proc") / str(pid)
     try:
         told = dict(
-            line.split(":", 1) for line in (place / "status").read_text().splitlines() if ":" in line
+            line.split(":", 1)
+            for line in (place / "status").read_text().splitlines()
+            if ":" in line
         )
         times = (place / "stat").read_text().rpartition(")")[2].split()
-        files = len(os.listdir(place / "fd"))
+        files = sum(1 for _ in (place / "fd").iterdir())
     except OSError:
         raise ServerDiedError(f"no process {pid} any more") from None
     if "VmRSS" not in told:  # a zombie, which nobody has waited for

@@ -35,17 +35,21 @@ class _Messages:
         self._url = b""
 
     def on_message_begin(self) -> None:
+        """A message begins."""
         self.begun += 1
         self._url = b""
 
     def on_url(self, part: bytes) -> None:
+        """A part of its target."""
         self._url += part
 
     def on_headers_complete(self) -> None:
+        """Its head is whole."""
         if httptools.parse_url(self._url).path is None:  # as http://host, which few understand
             raise httptools.HttpParserError("no path")
 
     def on_message_complete(self) -> None:
+        """All of it is."""
         self.paths.append(_path(self._url))
 
 

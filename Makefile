@@ -6,7 +6,8 @@ PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint serve benchmark benchmark-training benchmark-extraction audit clean
+.PHONY: help demo test test-slow lint serve benchmark benchmark-training benchmark-extraction \
+	benchmark-overload soak audit clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -45,6 +46,14 @@ benchmark-training: $(VENV)/ready ## measure the training step, its time and mem
 
 benchmark-extraction: $(VENV)/ready ## measure decoding, optical flow and the motion extractor
 	$(BIN)/python benchmarks/extraction.py
+
+benchmark-overload: $(VENV)/ready ## offer the service ten times what it can do; four minutes, alone on the machine
+	$(BIN)/python -m reliability.overload
+
+soak: $(VENV)/ready ## wrong requests, rude clients and mixed load, one after the other; half an hour
+	$(BIN)/python -m reliability.mutations
+	$(BIN)/python -m reliability.connections
+	$(BIN)/python -m reliability.soak
 
 audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; needs the network
 	$(PYTHON) -m venv $(VENV)/audit

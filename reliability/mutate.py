@@ -199,7 +199,8 @@ def _npy_header(random: Random, asked: Request) -> Request:
         text = _flipped(random, text)
     version = random.choice((b"\x01\x00",) * 4 + (b"\x02\x00", b"\x03\x00", b"\xff\xff"))
     told = len(text) + 1 + random.choice((0,) * 6 + (-5, 5, 60_000))
-    length = max(told, 0).to_bytes(2 if version == b"\x01\x00" else 4, "little")
+    most = 65535 if version == b"\x01\x00" else 2**32 - 1
+    length = min(max(told, 0), most).to_bytes(2 if most == 65535 else 4, "little")
     return asked.with_body(b"\x93NUMPY" + version + length + text + b"\n" + values)
 
 

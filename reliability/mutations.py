@@ -115,6 +115,9 @@ def send_mutations(
     while any(client.is_alive() for client in clients):
         outcome.states.append(target.state() if target.is_alive() else before)
         time.sleep(_SAMPLE_S)
+    sent = outcome.counts.total()
+    if sent < len(numbers) and len(outcome.breaches) < max_breaches:
+        outcome.breaches.append(Breach(f"{sent} of {len(numbers)} requests were sent"))
     if not target.is_alive():
         outcome.breaches.append(Breach("the server has died"))
     elif not wait_until(lambda: target.state().files <= before.files, timeout_s=_SETTLE_S):
@@ -308,7 +311,7 @@ def _print(outcome: Outcome, elapsed_s: float) -> None:
             + f"{outcome.slowest_s[kind]:8.2f}"
         )
     sizes = [state.rss_bytes / 2**20 for state in outcome.states]
-    total = sum(outcome.counts.values())
+    total = outcome.counts.total()
     print(f"{total} requests in {elapsed_s:.0f} s, {total / elapsed_s:.0f} a second; "
           f"{outcome.right} right ones in between were answered right")  # fmt: skip
     print(f"resident memory {min(sizes):.0f} to {max(sizes):.0f} MiB, "

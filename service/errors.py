@@ -285,8 +285,8 @@ async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         told = _problem(error.status_code, code, f"{request.method} {path}: {error.detail}")
-        headers = {**(error.headers or {}), **(_allowed(request) if told.status == 405 else {})}
-        return error_response(path, told, headers)
+        allowed = _allowed(request) if told.status == 405 else {}
+        return error_response(path, told, {**(error.headers or {}), **allowed})
     headers = error.headers if isinstance(error, ServiceError) else {}
     return error_response(path, problem_of(error), headers)
 

@@ -21,10 +21,20 @@ MODEL, CHANNELS = "small", 8
 """What the server has to serve."""
 LIMIT_S = 10.0
 """Longest time that an answer may take."""
-LEFT_BYTES = 64 * 2**20
-"""Most that the server may have grown afterwards: the allocator keeps some of what was freed."""
+LEFT_BYTES = 128 * 2**20
+"""Most that the server may have grown afterwards: it keeps 64 MiB of buffers for the next bodies,
+the allocator some of what was freed."""
 SHORT_TD, LONG_TD = features(2, CHANNELS), features(1500, CHANNELS)
+_HUGE_TD = features(15_000, CHANNELS)
+_QUEUED_BYTES = 32 * 2**20
+"""Most that requests without bodies may take which nobody reads the answers of."""
+_LITTLE_BYTES = 4096
+_ESTABLISHED = 1
+"""State of a TCP connection that neither side has ended."""
+_PATIENCE_S = 75.0
+_RENEWED_S = 0.4
 _BYTE_EVERY_S = 0.1
+_RESET_EVERY_S = 0.01
 _PIPELINED = 60
 
 Scenario: TypeAlias = Callable[[Target, int, float], None]
@@ -90,6 +100,7 @@ def resets(target: Target, clients: int, duration_s: float) -> None:
             if number % 3 == 0:
                 connection.send(data)
         connection.reset()
+        time.sleep(_RESET_EVERY_S)
         if time.monotonic() > end_s:
             return
 
@@ -144,35 +155,87 @@ def idle(target: Target, clients: int, duration_s: float) -> None:
 
 def unread(target: Target, clients: int, duration_s: float) -> None:
     """Clients that ask for long answers and never read them."""
-    _never_read(target, clients, duration_s, localize(LONG_TD, "?include=cas").encode())
+    data = localize(_HUGE_TD, "?include=cas&max_segments=1").encode()
+    _never_read(target, clients, duration_s, data, LEFT_BYTES)
 
 
 def unread_pipeline(target: Target, clients: int, duration_s: float) -> None:
-    """Clients that ask on and on and never read; what they may cost is bounded."""
-    _never_read(target, clients, duration_s, request("GET", "/health/live").encode() * 500)
+    """Clients that ask on and on and never read."""
+    data = request("GET", "/health/live").encode() * 500
+    _never_read(target, clients, duration_s, data, _QUEUED_BYTES)
 
 
-def _never_read(target: Target, clients: int, duration_s: float, data: bytes) -> None:
+def _never_read(
+    target: Target, clients: int, duration_s: float, data: bytes, most_bytes: int
+) -> None:
+    """Sends as much as the server takes; what that costs it is bounded."""
     before, end_s = target.state(), time.monotonic() + duration_s
     with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", target.port)))
-            for _ in range(clients)
-        ]
-        left = dict.fromkeys(sockets, data)
-        for one in sockets:
+        left = {}
+        for _ in range(clients):
+            one = stack.enter_context(_deaf_socket(target))
             one.setblocking(False)
+            left[one] = data
         while time.monotonic() < end_s:
             for one in list(left):
                 try:
                     left[one] = left[one][one.send(left[one]) :] or data
                 except BlockingIOError:
                     continue
-                except OSError:
+                except OSError:  # it was ended, as it should be
                     del left[one]
             grown = target.state().rss_bytes - before.rss_bytes
-            _expect(grown < LEFT_BYTES + clients * 2**20, f"{clients} clients took {grown} bytes")
+            _expect(grown < most_bytes + clients * 2**20, f"{clients} clients took {grown} bytes")
             time.sleep(0.001)
+
+
+def _deaf_socket(target: Target) -> socket.socket:
+    """Returns a connection whose kernel takes hardly anything."""
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LITTLE_BYTES)
+    deaf.connect(("127.0.0.1", target.port))
+    return deaf
+
+
+def announced_bodies(target: Target, clients: int, duration_s: float) -> None:
+    """Clients that announce the longest of bodies, send nothing of it, and come again."""
+    head = b"POST /localize HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    heads = (
+        head + b"Transfer-Encoding: chunked\r\n\r\n",
+        head + b"Content-Length: 67108864\r\n\r\n",
+    )
+    end_s = time.monotonic() + duration_s
+    while time.monotonic() < end_s:
+        with ExitStack() as stack:
+            for number in range(clients):
+                connection = stack.enter_context(Connection(target.port, timeout_s=LIMIT_S))
+                connection.send(heads[number % len(heads)])
+            time.sleep(_RENEWED_S)
+
+
+def never_ended(target: Target, clients: int, duration_s: float) -> None:
+    """Connections that get nowhere have to be ended within a minute or so, not held for ever."""
+    starts = {
+        "says nothing": b"",
+        "half a head": b"GET /health HTTP/1.1\r\nHost:",
+        "half a body": localize(SHORT_TD).encode()[:-8],
+        "does not read": localize(_HUGE_TD, "?include=cas&max_segments=1").encode(),
+    }
+    with ExitStack() as stack:
+        opened = {name: [stack.enter_context(_deaf_socket(target)) for _ in range(clients)]
+                  for name in starts}  # fmt: skip
+        for name, sockets in opened.items():
+            for one in sockets:
+                one.sendall(starts[name])
+        time.sleep(max(duration_s, _PATIENCE_S))
+        held = [name for name, sockets in opened.items() if not all(map(_is_ended, sockets))]
+    _expect(not held, f"after {max(duration_s, _PATIENCE_S):.0f} s are held: {', '.join(held)}")
+
+
+def _is_ended(one: socket.socket) -> bool:
+    """Returns whether the server has ended a connection, whatever of its answer was not read."""
+    told = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    return told[0] != _ESTABLISHED
 
 
 def upgrades(target: Target, clients: int, duration_s: float) -> None:
@@ -216,9 +279,11 @@ def garbage_after(target: Target, clients: int, duration_s: float) -> None:
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (slow_heads, slow_bodies, half_closed, resets, pipelined, split_anywhere, idle,
-                     unread, unread_pipeline, upgrades, garbage_after)
+                     unread, unread_pipeline, announced_bodies, upgrades, garbage_after)
 }  # fmt: skip
-"""All of them, by name."""
+"""Those that take any time that is given to them, by name."""
+HEAVY_SCENARIOS = SCENARIOS | {"never_ended": never_ended}
+"""Those that take minutes, too."""
 
 
 def localize(features_TD: NDArray[np.float32], query: str = "") -> Request:

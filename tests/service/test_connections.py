@@ -7,12 +7,19 @@ from reliability.connections import FLAGS, play
 from reliability.rude_clients import SCENARIOS
 from reliability.server import Target
 
-CLIENTS = {"idle": 500, "slow_heads": 20, "slow_bodies": 20, "unread": 20, "resets": 60}
+CLIENTS = {
+    "idle": 500,
+    "slow_heads": 20,
+    "slow_bodies": 20,
+    "unread": 10,
+    "resets": 60,
+    "unread_pipeline": 1,
+}
 """How many are played; 2 of the others."""
 OPEN = {
     "half_closed": "a connection is ended as soon as its client has said all",
     "unread_pipeline": "requests are read on and on while answers are not",
-    "upgrades": "a wish for HTTP/2 loses the body, which may even pass for a request",
+    "announced_bodies": "two bodies that were announced keep all others out",
     "garbage_after": "what follows a request spoils its answer",
 }
 """What the server does not do yet."""

@@ -62,4 +62,4 @@ audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; need
 	$(VENV)/audit/bin/pip-audit --requirement $(VENV)/audit/pinned.txt --no-deps --disable-pip
 
 clean: ## remove what `make demo` and the tests left; the environment stays
-	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf demo breaches .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -73,7 +73,7 @@ def inference_requests(features_TD: NDArray[np.float32], model: str) -> dict[str
     binary = request("POST", path, body, Content_Type=RAW).with_header(
         HEADER_LENGTH, b"%d" % len(header)
     )
-    packed = {"gzip": gzip.compress(body, 1), "deflate": zlib.compress(body, 1)}
+    packed = {"gzip": gzip.compress(body, 1, mtime=0), "deflate": zlib.compress(body, 1)}
     return {
         "v2 JSON": _json(path, {"inputs": [told | {"data": features_TD.ravel().tolist()}]}),
         "v2 binary": binary,

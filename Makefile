@@ -6,7 +6,8 @@ PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint serve benchmark benchmark-training benchmark-extraction audit clean
+.PHONY: help demo test test-slow lint serve benchmark benchmark-training benchmark-extraction \
+	benchmark-overload soak audit clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -46,6 +47,14 @@ benchmark-training: $(VENV)/ready ## measure the training step, its time and mem
 benchmark-extraction: $(VENV)/ready ## measure decoding, optical flow and the motion extractor
 	$(BIN)/python benchmarks/extraction.py
 
+benchmark-overload: $(VENV)/ready ## offer the service ten times what it can do; four minutes, alone on the machine
+	$(BIN)/python -m reliability.overload
+
+soak: $(VENV)/ready ## wrong requests, rude clients and mixed load, one after the other; half an hour
+	$(BIN)/python -m reliability.mutations
+	$(BIN)/python -m reliability.connections
+	$(BIN)/python -m reliability.soak
+
 audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; needs the network
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/pip install --quiet pip-audit
@@ -53,4 +62,4 @@ audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; need
 	$(VENV)/audit/bin/pip-audit --requirement $(VENV)/audit/pinned.txt --no-deps --disable-pip
 
 clean: ## remove what `make demo` and the tests left; the environment stays
-	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf demo breaches .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

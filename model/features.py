@@ -1,6 +1,7 @@
 """Snippet features: reading and checking what comes from outside."""
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -94,18 +95,26 @@ def parse_raw(
     """Returns the array whose values the bytes are, without a copy.
 
     Raises:
-        FeatureError: the number of bytes is not what shape and dtype take.
+        FeatureError: the number of bytes is not what shape and dtype take, or no array has them.
     """
-    if any(size < 0 for size in shape):
-        raise FeatureError(f"expected no negative size, got shape {shape}")
-    expected = dtype.itemsize
-    for size in shape:
-        expected *= size
+    is_whole = all(type(size) is int and 0 <= size <= _LARGEST_SIZE for size in shape)
+    if not is_whole or len(shape) > _MOST_AXES:
+        # The shape is not told: a number of many digits cannot be written.
+        raise FeatureError(
+            f"expected a shape of at most {_MOST_AXES} whole numbers from 0 to {_LARGEST_SIZE}"
+        )
+    expected = math.prod(shape, start=dtype.itemsize)
     if len(body) != expected:
         raise FeatureError(f"shape {shape} of {dtype} takes {expected} bytes, got {len(body)}")
-    flat = np.frombuffer(body, dtype=dtype)
-    return flat.reshape(shape, order="F" if fortran_order else "C")
+    try:
+        flat = np.frombuffer(body, dtype=dtype)
+        return flat.reshape(shape, order="F" if fortran_order else "C")
+    except ValueError as error:  # a type without a size, or with axes of its own
+        raise FeatureError(f"no array has shape {shape} of {dtype}: {error}") from None
 
 
 _NPY_HEADER_LIMIT_BYTES = 64 * 1024
 """More than any header of a plain array takes."""
+_LARGEST_SIZE = 2**63 - 1
+_MOST_AXES = 64
+"""As many as numpy takes."""

@@ -285,9 +285,17 @@ async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         told = _problem(error.status_code, code, f"{request.method} {path}: {error.detail}")
-        return error_response(path, told, dict(error.headers or {}))
-    headers = error.headers if isinstance(error, ServiceError) else None
+        allowed = _allowed(request) if told.status == 405 else {}
+        return error_response(path, told, {**(error.headers or {}), **allowed})
+    headers = error.headers if isinstance(error, ServiceError) else {}
     return error_response(path, problem_of(error), headers)
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """Returns the header that tells every method of a path; Starlette knows one route's only."""
+    template = getattr(request.scope.get("route"), "path", None)
+    calls = request.app.openapi()["paths"].get(template, {})
+    return {"Allow": ", ".join(sorted(calls)).upper()} if calls else {}
 
 
 async def _answer_nobody(request: Request, error: Exception) -> Response:  # noqa: ARG001

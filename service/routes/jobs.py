@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,7 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from service.errors import UnusableInputError
 from service.request_body import FORM, JSON, VIDEO, VideoRequest, receive_body
-from service.routes.localize import PROBLEMS
+from service.routes.localize import PROBLEMS, problems
 from service.routes.submission import (
     BINARY,
     IdempotencyKey,
@@ -37,9 +37,7 @@ _BODY = {
         FORM: {"schema": file_form("A video file.")},
     },
 }
-_OF_A_JOB: dict[int | str, dict[str, Any]] = {
-    status: PROBLEMS[status] for status in (404, 501, 503)
-}
+_OF_A_JOB = problems(404, 422, 501, 503)
 
 
 @router.post(

@@ -1,6 +1,7 @@
 """POST /localize."""
 
 from functools import partial
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -53,10 +54,21 @@ _RAW_HEADERS = [
     }
     for name, example in (("X-Shape", "750,2048"), ("X-Dtype", "float32"))
 ]
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {"application/problem+json": {}}}
-    for status in (400, 404, 408, 409, 413, 415, 422, 500, 501, 502, 503, 504, 507)
-}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Returns how an OpenAPI description tells of errors, by their status."""
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {"application/problem+json": {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+PROBLEMS = problems(400, 404, 408, 409, 413, 415, 422, 500, 501, 502, 503, 504, 507)
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": Job, "description": "The video takes longer; ask for this job."}
 }

@@ -1,7 +1,6 @@
 """GET /models: what is served, and what is not and why; load and unload."""
 
 import json
-from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
@@ -9,12 +8,12 @@ from fastapi import APIRouter, Request
 from service.catalog import Catalog, CatalogEntry
 from service.errors import UnknownModelError
 from service.model_keeper import ModelKeeper
-from service.routes.localize import PROBLEMS
+from service.routes.localize import problems
 from service.schemas import ModelDetail, ModelList, ModelSummary, ModelVersions
 
 router = APIRouter(prefix="/models", tags=["models"])
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: PROBLEMS[404]}
-_CHANGED: dict[int | str, dict[str, Any]] = {status: PROBLEMS[status] for status in (404, 503)}
+_NOT_FOUND = problems(404, 422)
+_CHANGED = problems(404, 422, 503)
 
 
 @router.get("")

@@ -56,6 +56,30 @@ def test_damaged_npy_is_refused_or_read_never_crashes(data: st.DataObject) -> No
         parse_npy(bytes(content))
 
 
+@pytest.mark.parametrize(
+    ("shape", "descr"),
+    [
+        ("(True, 12)", "'<f4'"),
+        ("(3, 4" + ", 1" * 80 + ")", "'<f4'"),
+        ("(-3, -4)", "'<f4'"),
+        (f"(0x{'f' * 6000}, 0)", "'<f4'"),
+        (f"({'9' * 4000}, {'9' * 4000})", "'<f4'"),
+        ("(" + f"{10**18}, " * 400 + ")", "'<f4'"),
+        ("(12, 0)", "'<U0'"),
+        ("(6,)", "('<f4', (2,))"),
+        ("(3, 4)", "'|O'"),
+        ("(3, 4)", "[('a', '<f4'), ('a', '<f4')]"),
+    ],
+)
+def test_npy_header_that_no_array_has_is_refused(shape: str, descr: str) -> None:
+    """Odd sizes, too many axes and odd types end in a FeatureError, with values and without."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    for values in (b"", bytes(48)):
+        with pytest.raises(FeatureError):
+            parse_npy(start + values)
+
+
 def test_pickled_npy_is_refused() -> None:
     """Objects are never unpickled."""
     with pytest.raises(FeatureError, match="pickled"):

@@ -1,0 +1,167 @@
+"""Ten times more requests than can be computed: what is still done, how fast, and how it ends.
+
+    python -m reliability.overload
+    python -m reliability.overload --seconds 20 --sending expect --flag concurrency=1
+
+First one client alone and then a few in turn, which gives latency and the peak. Then requests come
+at fixed times, whatever is answered: at half the peak, at `--times` the peak, at half of it again.
+A request's latency counts from the time when it was to be sent. Every request has a connection of
+its own and a body of 0.8 to 3 MB: features of 200 to 750 snippets and 2048 channels in float16.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from reliability.generator import NO_ANSWER, NO_PATIENCE, NOT_SENT, Sending
+from reliability.rates import Bench, Phase, Step
+from reliability.server import ServerDiedError, server
+
+MODEL, CHANNELS, HIDDEN_WIDTH, CLASSES = "loaded", 2048, 512, 20
+SNIPPETS = tuple(range(200, 751, 50))
+"""Lengths of the videos."""
+LEAST_GOODPUT = 0.7
+"""Least share of the peak that has to be done under overload."""
+RECOVERY_S = 10.0
+"""Longest time until latency is what it was."""
+_TURNS = 4
+"""Clients in turn, for the peak."""
+_NORMAL = 2.0
+"""Latency is normal up to so many times the 99th percentile at half the peak."""
+_LAST = {NO_ANSWER: "no answer", NO_PATIENCE: "client left", NOT_SENT: "not sent"}
+
+
+def recovery_s(after: Phase, normal_s: float) -> float:
+    """Returns how long after the overload requests were sent that took longer than normal."""
+    rows = zip(after.account.at_s, after.account.latency_s, after.account.status, strict=True)
+    late = [at_s for at_s, latency_s, status in rows if status != 200 or latency_s > normal_s]
+    return max(late, default=0.0)
+
+
+def main() -> int:
+    """Runs it and returns its exit status."""
+    given = _arguments()
+    from reliability.random_model import publish_random  # torch takes seconds to import
+
+    sendings: tuple[Sending, ...] = (
+        ("expect", "at-once") if given.sending == "both" else (given.sending,)
+    )
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        publish_random(
+            folder / "models",
+            MODEL,
+            feature_dim=CHANNELS,
+            classes=CLASSES,
+            hidden_width=given.hidden_width,
+        )
+        _write_bodies(folder / "bodies")
+        flags = dict(flag.split("=", 1) for flag in given.flag)
+        target = stack.enter_context(server(folder / "models", folder, jobs=0, **flags))
+        bench = Bench(target, folder / "bodies", given.patience, given.most_open)
+        try:
+            phases = _phases(bench, given.seconds, given.times, sendings)
+        except ServerDiedError as error:
+            print(f"BREACH {error}; see its log:")
+            print((folder / "serve.log").read_text(errors="replace")[-2000:])
+            return 1
+        cpu_s = target.state().cpu_s
+    _print(phases, bench, cpu_s)
+    breaches = list(_breaches(phases))
+    for breach in breaches:
+        print(f"BREACH {breach}")
+    return 1 if breaches else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=120, help="of the overload")
+    parser.add_argument("--times", type=float, default=10, help="the peak, under overload")
+    parser.add_argument("--sending", choices=("expect", "at-once", "both"), default="both")
+    parser.add_argument("--patience", type=float, default=30, help="seconds until a client leaves")
+    parser.add_argument("--most-open", type=int, default=800, help="connections at a time")
+    parser.add_argument("--hidden-width", type=int, default=HIDDEN_WIDTH, help="of the network")
+    parser.add_argument("--flag", action="append", default=[], help="of the server, NAME=VALUE")
+    return parser.parse_args()
+
+
+def _write_bodies(folder: Path) -> None:
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for snippets in SNIPPETS:
+        features_TD = rng.standard_normal((snippets, CHANNELS), dtype=np.float32).astype("<f2")
+        (folder / f"{snippets},{CHANNELS}").write_bytes(features_TD.tobytes())
+
+
+def _phases(
+    bench: Bench, seconds: float, times: float, sendings: tuple[Sending, ...]
+) -> list[Phase]:
+    bench.clients("warming up", 3, _TURNS)
+    alone = bench.clients("one client", 10, 1)
+    peak = bench.clients("peak, in turn", 15, _TURNS)
+    if not peak.goodput():
+        raise ServerDiedError("nothing was done at all")
+    half_rate = peak.goodput() / 2
+    steps = [
+        Step("half the peak", 15, half_rate),
+        Step("overload", seconds, peak.goodput() * times),
+        Step("half, afterwards", 30, half_rate),
+    ]
+    return [alone, peak, *bench.in_a_row(steps, sendings)]
+
+
+def _breaches(phases: list[Phase]) -> Iterator[str]:
+    _, peak, half, over, after = phases
+    for phase in phases:
+        rows = zip(phase.account.status, phase.account.has_retry_after, strict=True)
+        for (status, told), number in Counter(rows).items():
+            if status == 503 and not told:
+                yield f"{phase.name}: {number} answers of 503 without Retry-After"
+            if status not in (200, 503, 408, *_LAST):
+                yield f"{phase.name}: {number} answers of {status}"
+    if over.goodput() < LEAST_GOODPUT * peak.goodput():
+        yield f"goodput fell to {over.goodput() / peak.goodput():.0%} of the peak"
+    if recovery_s(after, _NORMAL * half.percentile_s(0.99)) > RECOVERY_S:
+        yield f"latency was not normal {RECOVERY_S:.0f} s after the overload"
+
+
+def _print(phases: list[Phase], bench: Bench, server_cpu_s: float) -> None:
+    print(f"{'load':18} {'sent':8} {'offered/s':>9} {'done/s':>7} {'p50 ms':>8} {'p99 ms':>8}  "
+          "answers")  # fmt: skip
+    for phase in phases:
+        for sending in sorted(set(phase.account.sending)):
+            offered = phase.account.sending.count(sending) / phase.seconds
+            p50, p99 = (1e3 * phase.percentile_s(share, sending) for share in (0.5, 0.99))
+            print(f"{phase.name:18} {sending:8} {offered:9.1f} {phase.goodput(sending):7.1f} "
+                  f"{p50:8.1f} {p99:8.1f}  {_answers(phase, sending)}")  # fmt: skip
+    alone, peak, half, over, after = phases
+    share, normal_s = over.goodput() / peak.goodput(), _NORMAL * half.percentile_s(0.99)
+    times = over.percentile_s(0.99) / alone.percentile_s(0.99)
+    print(f"done under overload: {share:.0%} of the peak of {peak.goodput():.1f} a second; "
+          f"p99 {times:.1f} times that of one client")  # fmt: skip
+    print(f"largest resident memory {bench.peak_bytes / 2**20:.0f} MiB; the server took "
+          f"{server_cpu_s:.0f} s of CPU in all")  # fmt: skip
+    print(f"latency was normal again (at most {1e3 * normal_s:.0f} ms) "
+          f"{recovery_s(after, normal_s):.1f} s after the overload")  # fmt: skip
+    cores = over.account.cpu_s / over.seconds
+    print(f"the generators took {cores:.2f} of {os.cpu_count()} cores under overload and were late "
+          f"by {1e3 * over.account.late_s:.0f} ms at most")  # fmt: skip
+
+
+def _answers(phase: Phase, sending: Sending) -> str:
+    rows = zip(phase.account.status, phase.account.sending, strict=True)
+    counts = Counter(status for status, how in rows if how == sending)
+    return ", ".join(
+        f"{_LAST.get(status, status)} {number}" for status, number in counts.most_common()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

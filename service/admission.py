@@ -28,7 +28,7 @@ class Bounds:
     max_wait_s: float
     """How long one may have to, as far as can be foreseen."""
     max_memory_bytes: int
-    """What bodies and what is made of them may take."""
+    """What their bodies may take."""
 
 
 class Admission:
@@ -41,7 +41,7 @@ class Admission:
         self.requests = 0
         """Requests that are computed or will soon be."""
         self.memory_bytes = 0
-        """What the requests that are under way may take."""
+        """What the bodies of requests that are under way may take."""
         self.slow_memory_bytes = 0
         """Those of them whose bodies arrive slowly."""
         self._work_s = 0.0
@@ -93,7 +93,7 @@ class Ticket:
 
         Args:
             admission: keeps the account.
-            room_bytes: what its body, and what is made of it, may take.
+            room_bytes: what its body may take.
             computed: whether it is already known that the network will run for it.
 
         Raises:

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,10 +20,6 @@ from service.whole_body import whole_number
 
 _COMPUTED = re.compile(r"/localize|/v2/models/.+/infer", re.DOTALL)
 """Paths for which the network runs."""
-_JSON_SHARE: Final = 8
-"""Memory that JSON may take, once parsed, for each of its bytes: four of them can be a number."""
-_BINARY_SHARE: Final = 3
-"""Memory that binary features may take for each of their bytes: float16 is computed as float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +73,7 @@ class Gate:
             raise BodyTooLargeError(_too_large(declared, longest))
         if longest > self._bounds.max_bytes:
             return Ticket(self._admission, 0, computed=False)
-        length = longest if declared is None else declared
-        room_bytes = length * (_JSON_SHARE if _is_json(headers) else _BINARY_SHARE)
-        if headers.get("content-encoding"):
-            room_bytes += _BINARY_SHARE * longest
+        room_bytes = longest if declared is None else declared
         computed = scope["method"] == "POST" and bool(_COMPUTED.fullmatch(scope["path"]))
         return Ticket(self._admission, room_bytes, computed=computed)
 
@@ -122,10 +114,6 @@ def _declared(headers: Headers) -> int | None:
     if "transfer-encoding" in headers:
         return None
     return whole_number(headers.get("content-length", "0"))
-
-
-def _is_json(headers: Headers) -> bool:
-    return headers.get("content-type", "").lower().startswith("application/json")
 
 
 def _too_large(got: int, limit: int) -> str:

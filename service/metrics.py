@@ -97,7 +97,7 @@ class Metrics:
         )
         self._memory_bytes = Gauge(
             "ecm_admitted_memory_bytes",
-            "What bodies that are under way, and what is made of them, may take.",
+            "What the bodies of requests that are under way may take.",
             registry=registry,
         )
         self._batches = Histogram(

@@ -69,8 +69,8 @@ class Settings(BaseSettings):
     """Longest that a request may have to wait, as far as can be foreseen; else it is refused."""
     max_request_s: float = Field(60.0, gt=0)
     """Longest time from a request's last byte to its result; then it is given up."""
-    max_memory_bytes: int = Field(1024**3, ge=1)
-    """Memory that bodies and what is made of them may take; more are refused."""
+    max_memory_bytes: int = Field(2 * 1024**3, ge=1)
+    """Memory that the bodies of requests under way may take; more are refused."""
     max_body_s: float = Field(60.0, gt=0)
     """Longest time in which a body of features may arrive."""
     body_stall_s: float = Field(20.0, gt=0)

@@ -272,19 +272,21 @@ def test_nothing_is_computed_for_who_has_left(
     assert 'ecm_requests_total{method="POST",path="/localize",status="499"} 2.0' in told
 
 
-def test_json_takes_room_for_what_becomes_of_it(
+def test_bodies_may_take_so_much_memory_together(
     held: Hold, ask: Callable[..., Future], features_TD: np.ndarray
 ) -> None:
-    """Eight times its length; binary features three times."""
-    service = held(max_memory_bytes=60_000)
+    """A body that does not say how long it is may be as long as any; one that fits is let in."""
+    service = held(max_memory_bytes=3000, max_body_bytes=2000)
     answer = ask(service.url)
-    service.wait_for("ecm_requests_computing", 1)
-    assert httpx.post(f"{service.url}/localize", content=bytes(20_000), headers=RAW | {
-        "Content-Type": "application/json"}).status_code == 503  # fmt: skip
+    service.wait_for("ecm_admitted_memory_bytes", features_TD.nbytes)
+    parts = iter([features_TD.tobytes()])
+    refused = httpx.post(f"{service.url}/localize", content=parts, headers=RAW)
+    assert (refused.status_code, "no room" in refused.text) == (503, True)
     second = ask(service.url)
-    service.wait_for("ecm_requests_waiting", 1)
+    service.wait_for("ecm_admitted_memory_bytes", 2 * features_TD.nbytes)
     service.go_on.set()
     assert (answer.result().status_code, second.result().status_code) == (200, 200)
+    service.wait_for("ecm_admitted_memory_bytes", 0)
 
 
 def test_a_run_of_the_network_is_ended(exported: bytes) -> None:

@@ -6,7 +6,7 @@ PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint serve benchmark benchmark-training benchmark-extraction audit clean
+.PHONY: help demo test test-slow lint serve benchmark benchmark-training benchmark-extraction benchmark-serving audit clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ benchmark-training: $(VENV)/ready ## measure the training step, its time and mem
 
 benchmark-extraction: $(VENV)/ready ## measure decoding, optical flow and the motion extractor
 	$(BIN)/python benchmarks/extraction.py
+
+benchmark-serving: $(VENV)/ready ## measure the service beside LitServe, BentoML, mosec and Ray Serve; takes 20 minutes
+	$(BIN)/python benchmarks/serving
 
 audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; needs the network
 	$(PYTHON) -m venv $(VENV)/audit

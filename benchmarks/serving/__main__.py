@@ -12,6 +12,7 @@ from an environment of their own, which the first run makes beside this one. Lin
 
 import argparse
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -39,8 +40,8 @@ from table import Cell, Figures, Results
 
 HERE = Path(__file__).parent
 BODIES = ("binary", "json")
-TRIAL_CLIENTS, TRIAL_S = 4, 6.0
-"""Load under which the forms of a peer are compared."""
+TRIALS, TRIAL_CLIENTS = 2, 4
+"""How often, and under which load, the forms of a peer are tried in turn."""
 SLOW_S = 15.0
 """A load whose window takes longer is not measured again."""
 TOLERANCE_S = 1e-3
@@ -64,6 +65,7 @@ class Plan:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # ends servers, too
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -143,13 +145,13 @@ def choose_form(plan: Plan, name: str, python: Path, results: Results) -> Server
     Raises:
         ServerError: it does not start.
     """
-    rates = {}
     request = next(iter(plan.requests.values()))
-    for form in dict.fromkeys((Form(CORES, 1), Form(1, CORES))):
-        server = Server(name, form, plan.folder, python)
+    forms = dict.fromkeys((Form(CORES, 1), Form(1, CORES)))
+    rates = {Server(name, form, plan.folder, python): 0.0 for form in forms}
+    for server in [*rates] * TRIALS:
         with running(server, request) as started:
-            window = drive(started.port, request, TRIAL_CLIENTS, TRIAL_S, started.watch)
-        rates[server] = window.rate
+            window = drive(started.port, request, TRIAL_CLIENTS, plan.seconds, started.watch)
+        rates[server] += window.rate / TRIALS
     results.forms[name] = {str(server.form): rate for server, rate in rates.items()}
     _tell(f"{name}, processes x threads: {results.forms[name]} requests/s")
     return max(rates, key=lambda server: rates[server])
@@ -161,20 +163,37 @@ def measure_round(plan: Plan, servers: Sequence[Server], results: Results, *, fi
     for name, rate in forms.items():
         results.ceilings.setdefault(name, []).append(rate)
     for server in servers:
-        with running(server, next(iter(plan.requests.values()))) as started:
-            check_segments(plan, server, started)
-            for body in plan.requests:
-                for clients in plan.clients:
-                    cell = Cell(body, clients, server.name)
-                    if first or not _is_slow(results, cell):
-                        figures = measure(plan, started, cell, max(forms.values()))
-                        results.add(cell, figures)
-                        _tell(f"{body}, {clients} clients, {server.name}: "
-                              f"{figures.window.rate:.1f} requests/s")  # fmt: skip
+        try:
+            measure_server(plan, server, results, max(forms.values()), first=first)
+        except (ServerError, OSError) as error:
+            results.absent[server.name] = str(error)
+            _tell(f"{server.name} gives up: {error}")
+
+
+def measure_server(
+    plan: Plan, server: Server, results: Results, ceiling: float, *, first: bool
+) -> None:
+    """Adds one round of a server.
+
+    Raises:
+        ServerError: it does not start.
+        OSError: it does not answer.
+    """
+    with running(server, next(iter(plan.requests.values()))) as started:
+        check_segments(plan, server, started)
+        for body in plan.requests:
+            for clients in plan.clients:
+                cell = Cell(body, clients, server.name)
+                if first or not _is_slow(results, cell):
+                    figures = measure(plan, started, cell, ceiling)
+                    results.add(cell, figures)
+                    rate = figures.window.rate
+                    _tell(f"{body}, {clients} clients, {server.name}: {rate:.1f} requests/s")
 
 
 def _is_slow(results: Results, cell: Cell) -> bool:
-    return results.rounds[cell][0].window.seconds > SLOW_S
+    known = results.rounds.get(cell)
+    return known is not None and known[0].window.seconds > SLOW_S
 
 
 def measure(plan: Plan, started: Running, cell: Cell, ceiling: float) -> Figures:

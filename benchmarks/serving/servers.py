@@ -81,6 +81,7 @@ class Server:
             return given
         return given | {
             "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
             "PEER_MODEL": str(self.folder / "models/ecm/1/model.onnx"),
             "PEER_WORKERS": str(self.form.workers),
             "PEER_THREADS": str(self.form.threads),

@@ -21,7 +21,6 @@ WORKERS = int(os.environ.get("PEER_WORKERS", "1"))
 THREADS = int(os.environ.get("PEER_THREADS", "1"))
 """Threads of onnxruntime in each of them."""
 PORT = int(os.environ.get("PEER_PORT", "8000"))
-MAX_BODY_BYTES = 64 * 1024 * 1024
 TIMEOUT_S = 600
 """No peer gives a request up before that: the load of a benchmark may wait for long."""
 

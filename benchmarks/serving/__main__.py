@@ -6,8 +6,9 @@
 All servers load the same ONNX file and compute on the same cores; a request is the features of one
 video, 750 snippets of 2,048 channels. In each round every server is started, asked once, held
 against the expected segments, put under each load, and ended, so no two compete and all meet the
-same noise; medians over the rounds. What takes long is measured in the first round only. Peers come
-from an environment of their own, which the first run makes beside this one. Linux only.
+same noise; the bare network runs before each. Medians over the rounds. What takes long is measured
+in the first round only. Peers come from an environment of their own, which the first run makes
+below this one. Linux only.
 """
 
 import argparse
@@ -158,16 +159,22 @@ def choose_form(plan: Plan, name: str, python: Path, results: Results) -> Server
 
 
 def measure_round(plan: Plan, servers: Sequence[Server], results: Results, *, first: bool) -> None:
-    """Adds one round of every server, each under each load, and of the bare network."""
-    forms = json.loads(_run_script("ceiling.py", plan.folder, plan.seconds, CORES))
-    for name, rate in forms.items():
-        results.ceilings.setdefault(name, []).append(rate)
+    """Adds one round of every server, each under each load."""
     for server in servers:
+        ceiling = measure_ceiling(plan, results)
         try:
-            measure_server(plan, server, results, max(forms.values()), first=first)
+            measure_server(plan, server, results, ceiling, first=first)
         except (ServerError, OSError) as error:
             results.absent[server.name] = str(error)
             _tell(f"{server.name} gives up: {error}")
+
+
+def measure_ceiling(plan: Plan, results: Results) -> float:
+    """Returns runs a second of the bare network in its better form, just before a server's turn."""
+    forms = json.loads(_run_script("ceiling.py", plan.folder, plan.seconds / 2, CORES))
+    for name, rate in forms.items():
+        results.ceilings.setdefault(name, []).append(rate)
+    return float(max(forms.values()))
 
 
 def measure_server(

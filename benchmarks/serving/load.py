@@ -25,7 +25,6 @@ DRAIN_S: Final = 5.0
 """How long requests under way may take after it; then their connections are closed."""
 REFUSALS: Final = (429, 503)
 _TICK_S: Final = 0.25
-_LONGEST_PAUSE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ class _Client:
             except OSError:
                 status, pause_s = 0, 0.1
             self.seen.append((began_s, time.perf_counter(), status))
-            self.over.wait(min(pause_s, _LONGEST_PAUSE_S))
+            self.over.wait(pause_s)
 
 
 def drive(

@@ -1,13 +1,14 @@
 """Our service and its peers as processes: how each is started, what memory it takes, its end."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -131,7 +132,7 @@ class Running:
         self.samples.append(sum(_resident_bytes(pid) for pid in processes(self.mark)))
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(server: Server, request: bytes) -> Iterator[Running]:
     """Runs a server for the length of a `with`; it has answered the request once.
 
@@ -155,10 +156,12 @@ def running(server: Server, request: bytes) -> Iterator[Running]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Returns a port that nobody listens on, of those that the kernel gives to no client."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, request: bytes, log: Path) -> None:

@@ -31,7 +31,7 @@ class Figures:
     window: Window
     """What was seen."""
     ceiling: float
-    """Runs a second of the bare network in the same round, in its better form."""
+    """Runs a second of the bare network just before, in its better form."""
     memory_bytes: int
     """Median in the window."""
     peak_bytes: int
@@ -48,7 +48,7 @@ class Results:
     """All that was measured."""
 
     ceilings: dict[str, list[float]] = field(default_factory=dict)
-    """Runs a second of each form of the bare network, a round each."""
+    """Runs a second of each form of the bare network, once before each server's turn."""
     rounds: dict[Cell, list[Figures]] = field(default_factory=dict)
     """Figures of each cell, a round each."""
     forms: dict[str, dict[str, float]] = field(default_factory=dict)

@@ -7,10 +7,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lint serve benchmark benchmark-training benchmark-extraction \
-	benchmark-overload soak audit clean
+	benchmark-serving benchmark-overload soak audit clean
 
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12, say" if sys.version_info < (3, 11) else 0)'
@@ -54,6 +54,8 @@ soak: $(VENV)/ready ## wrong requests, rude clients and mixed load, one after th
 	$(BIN)/python -m reliability.mutations
 	$(BIN)/python -m reliability.connections
 	$(BIN)/python -m reliability.soak
+benchmark-serving: $(VENV)/ready ## measure the service beside LitServe, BentoML, mosec and Ray Serve; takes 20 minutes
+	$(BIN)/python benchmarks/serving
 
 audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; needs the network
 	$(PYTHON) -m venv $(VENV)/audit

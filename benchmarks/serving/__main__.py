@@ -1,0 +1,233 @@
+"""Requests a second, latency and memory of the service and its peers, and of the bare network.
+
+    python benchmarks/serving                                          (about 20 minutes)
+    python benchmarks/serving --peers mosec --clients 4 --bodies binary --rounds 1
+
+All servers load the same ONNX file and compute on the same cores; a request is the features of one
+video, 750 snippets of 2,048 channels. In each round every server is started, asked once, held
+against the expected segments, put under each load, and ended, so no two compete and all meet the
+same noise; the bare network runs before each. Medians over the rounds. What takes long is measured
+in the first round only. Peers come from an environment of their own, which the first run makes
+below this one. Linux only.
+"""
+
+import argparse
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+from load import Connection, drive, request_bytes
+from servers import (
+    CORES,
+    PEER_NAMES,
+    ROOT,
+    Form,
+    Running,
+    Server,
+    ServerError,
+    ours,
+    peers_python,
+    running,
+)
+from table import Cell, Figures, Results
+
+HERE = Path(__file__).parent
+BODIES = ("binary", "json")
+TRIALS, TRIAL_CLIENTS = 2, 4
+"""How often, and under which load, the forms of a peer are tried in turn."""
+SLOW_S = 15.0
+"""A load whose window takes longer is not measured again."""
+TOLERANCE_S = 1e-3
+"""Times of segments may differ by that: runs of one and of several threads round differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured."""
+
+    folder: Path
+    """Where prepare.py wrote."""
+    requests: dict[str, bytes]
+    """What clients send, by the name of the body."""
+    clients: Sequence[int]
+    """How many ask at once."""
+    seconds: float
+    """Length of a window."""
+    rounds: int
+    """How often everything is measured."""
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # ends servers, too
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        _run_script("prepare.py", folder)
+        requests = {body: as_request(folder, body) for body in arguments.bodies}
+        plan = Plan(folder, requests, sorted(arguments.clients), arguments.seconds,
+                    arguments.rounds)  # fmt: skip
+        results = Results()
+        servers = [ours(folder), *choose_peers(plan, arguments.peers, results)]
+        for number in range(plan.rounds):
+            measure_round(plan, servers, results, first=number == 0)
+            _tell(f"round {number + 1} of {plan.rounds} is done")
+    if arguments.json:
+        print(json.dumps(results.to_json(), indent=2))
+    else:
+        print("\n".join(results.lines()))
+
+
+def _arguments() -> argparse.Namespace:
+    assert __doc__
+    parser = argparse.ArgumentParser(prog="benchmarks/serving", description=__doc__.splitlines()[0])
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16, 64])
+    parser.add_argument("--seconds", type=float, default=4.0, help="shortest window of a load")
+    parser.add_argument("--rounds", type=int, default=3, help="the medians of which count")
+    parser.add_argument("--peers", nargs="*", choices=PEER_NAMES, default=list(PEER_NAMES))
+    parser.add_argument("--bodies", nargs="+", choices=BODIES, default=list(BODIES))
+    parser.add_argument("--json", action="store_true", help="print an object for programs")
+    return parser.parse_args()
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _run_script(name: str, *arguments: object) -> str:
+    command = [sys.executable, str(HERE / name), *map(str, arguments)]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+    ).stdout
+
+
+def as_request(folder: Path, body: str) -> bytes:
+    """Returns the request for the video, its features in one of the forms."""
+    features_TD = np.load(folder / "features.npy")
+    if body == "json":
+        content = orjson.dumps({"features": features_TD}, option=orjson.OPT_SERIALIZE_NUMPY)
+        return request_bytes(content, {"Content-Type": "application/json"})
+    shape = ",".join(map(str, features_TD.shape))
+    headers = {"Content-Type": "application/octet-stream", "X-Shape": shape}
+    return request_bytes(features_TD.astype("<f4").tobytes(), headers)
+
+
+def choose_peers(plan: Plan, names: Sequence[str], results: Results) -> list[Server]:
+    """Returns the peers that start, each in the form that answers most requests."""
+    if not names:
+        return []
+    try:
+        python = peers_python()
+    except ServerError as error:
+        results.absent = dict.fromkeys(names, str(error))
+        _tell(str(error))
+        return []
+    chosen = []
+    for name in names:
+        try:
+            chosen.append(choose_form(plan, name, python, results))
+        except ServerError as error:
+            results.absent[name] = str(error)
+            _tell(f"{name} is left out: {error}")
+    return chosen
+
+
+def choose_form(plan: Plan, name: str, python: Path, results: Results) -> Server:
+    """Returns a peer in its better form: a process for each core, or one that has all.
+
+    Raises:
+        ServerError: it does not start.
+    """
+    request = next(iter(plan.requests.values()))
+    forms = dict.fromkeys((Form(CORES, 1), Form(1, CORES)))
+    rates = {Server(name, form, plan.folder, python): 0.0 for form in forms}
+    for server in [*rates] * TRIALS:
+        with running(server, request) as started:
+            window = drive(started.port, request, TRIAL_CLIENTS, plan.seconds, started.watch)
+        rates[server] += window.rate / TRIALS
+    results.forms[name] = {str(server.form): rate for server, rate in rates.items()}
+    _tell(f"{name}, processes x threads: {results.forms[name]} requests/s")
+    return max(rates, key=lambda server: rates[server])
+
+
+def measure_round(plan: Plan, servers: Sequence[Server], results: Results, *, first: bool) -> None:
+    """Adds one round of every server, each under each load."""
+    for server in servers:
+        ceiling = measure_ceiling(plan, results)
+        try:
+            measure_server(plan, server, results, ceiling, first=first)
+        except (ServerError, OSError) as error:
+            results.absent[server.name] = str(error)
+            _tell(f"{server.name} gives up: {error}")
+
+
+def measure_ceiling(plan: Plan, results: Results) -> float:
+    """Returns runs a second of the bare network in its better form, just before a server's turn."""
+    forms = json.loads(_run_script("ceiling.py", plan.folder, plan.seconds / 2, CORES))
+    for name, rate in forms.items():
+        results.ceilings.setdefault(name, []).append(rate)
+    return float(max(forms.values()))
+
+
+def measure_server(
+    plan: Plan, server: Server, results: Results, ceiling: float, *, first: bool
+) -> None:
+    """Adds one round of a server.
+
+    Raises:
+        ServerError: it does not start.
+        OSError: it does not answer.
+    """
+    with running(server, next(iter(plan.requests.values()))) as started:
+        check_segments(plan, server, started)
+        for body in plan.requests:
+            for clients in plan.clients:
+                cell = Cell(body, clients, server.name)
+                if first or not _is_slow(results, cell):
+                    figures = measure(plan, started, cell, ceiling)
+                    results.add(cell, figures)
+                    rate = figures.window.rate
+                    _tell(f"{body}, {clients} clients, {server.name}: {rate:.1f} requests/s")
+
+
+def _is_slow(results: Results, cell: Cell) -> bool:
+    known = results.rounds.get(cell)
+    return known is not None and known[0].window.seconds > SLOW_S
+
+
+def measure(plan: Plan, started: Running, cell: Cell, ceiling: float) -> Figures:
+    """Returns what a server did under one load."""
+    started.samples.clear()
+    request = plan.requests[cell.body]
+    window = drive(started.port, request, cell.clients, plan.seconds, started.watch)
+    memory_bytes = int(statistics.median(started.samples))
+    return Figures(window, ceiling, memory_bytes, max(started.samples))
+
+
+def check_segments(plan: Plan, server: Server, started: Running) -> None:
+    """Ends the program if a server finds other segments than the bare network."""
+    expected = sorted(tuple(row) for row in json.loads((plan.folder / "segments.json").read_text()))
+    for body, request in plan.requests.items():
+        connection = Connection(started.port)
+        answer = orjson.loads(connection.ask(request).content)
+        connection.close()
+        got = sorted((s["label"], s["start_s"], s["end_s"]) for s in answer["segments"])
+        same = len(got) == len(expected) and all(
+            one[0] == other[0] and np.allclose(one[1:], other[1:], rtol=0, atol=TOLERANCE_S)
+            for one, other in zip(got, expected, strict=True)
+        )
+        if not same:
+            sys.exit(f"{server.name} answers {body} features with other segments than expected: "
+                     f"{len(got)} for {len(expected)}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

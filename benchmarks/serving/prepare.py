@@ -1,0 +1,70 @@
+"""Writes what all servers get: a model repository, a video's features, and the answer to them.
+
+    python prepare.py FOLDER
+
+The network is untrained and 512 wide; its last layer is scaled so that three of the 20 classes are
+present. Features are noise, smoothed over time as those of a video are. A process of its own, so
+that nobody who measures has torch in memory.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from model.engine import EngineConfig, OnnxEngine
+from model.export import write_onnx
+from model.localization import LocalizationConfig
+from model.localizer import localize_video
+from model.network import Ecm, EcmConfig
+from model.repository import publish
+from model.spec import ModelSpec
+
+SNIPPETS, CHANNELS, CLASSES, WIDTH = 750, 2048, 20, 512
+SMOOTH_SNIPPETS = 32
+SPEC = ModelSpec(
+    labels=tuple(f"class_{index}" for index in range(CLASSES)),
+    feature_dim=CHANNELS,
+    snippets=SNIPPETS,
+    topk_ratio=0.125,
+    snippet_s=0.64,
+    localization=LocalizationConfig(class_threshold=0.1),
+)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    published = publish(
+        folder / "models", "ecm", lambda path: write_onnx(untrained(), SPEC, path), version=1
+    )
+    features_TD = draw()
+    np.save(folder / "features.npy", features_TD)
+    engine = OnnxEngine(published.path.read_bytes(), EngineConfig(device="cpu", threads=1))
+    duration_s = SNIPPETS * 0.64
+    found = localize_video(engine, features_TD, SPEC, duration_s=duration_s)
+    segments = [(s.label, s.start_s, s.end_s) for s in found.segments]
+    (folder / "segments.json").write_text(json.dumps(segments))
+
+
+def untrained() -> Ecm:
+    """Returns a network whose logits differ visibly."""
+    torch.manual_seed(0)
+    network = Ecm(EcmConfig(CHANNELS, CLASSES, hidden_width=WIDTH)).eval()
+    with torch.no_grad():
+        network.classifier.conv_3.weight *= 20
+    return network
+
+
+def draw() -> np.ndarray:
+    """Returns features (T, D) of unit variance."""
+    noise_TD = np.random.default_rng(0).standard_normal((SNIPPETS, CHANNELS))
+    window = np.hanning(SMOOTH_SNIPPETS + 2)[1:-1]
+    window /= np.sqrt((window**2).sum())
+    smooth_TD = np.apply_along_axis(lambda row: np.convolve(row, window, "same"), 0, noise_TD)
+    return np.ascontiguousarray(smooth_TD, dtype=np.float32)
+
+
+if __name__ == "__main__":
+    main()

@@ -231,7 +231,7 @@ class Health(BaseModel):
 class Liveness(BaseModel):
     """Answer of /health/live and /health/ready."""
 
-    status: Literal["ok", "unavailable", "draining"]
+    status: Literal["ok", "unavailable", "draining", "stuck"]
 
 
 class Problem(BaseModel):

@@ -16,6 +16,8 @@ from service.stop import Stop, StoppedError
 
 TIMEOUT = "X-Request-Timeout"
 """Header with the seconds after which the client gives up."""
+STUCK_S = 30.0
+"""Work that goes on for so long after it was given up hangs."""
 _Result = TypeVar("_Result")
 
 
@@ -32,6 +34,12 @@ class Slots:
         self.limiter = CapacityLimiter(admission.bounds.concurrency)
         self._admission = admission
         self._max_request_s = max_request_s
+        self._late_since_s: dict[Stop, float] = {}
+
+    def stuck(self) -> bool:
+        """Returns whether some work hangs: its slot will not come back, a new process would help."""
+        now_s = perf_counter()
+        return any(now_s - since_s > STUCK_S for since_s in self._late_since_s.values())
 
     async def compute(self, request: Request, work: Callable[[Stop], _Result]) -> _Result:
         """Returns what the work returns.
@@ -51,7 +59,7 @@ class Slots:
         waiting = CancelScope()
         stop = Stop(waiting.cancel)
         run = partial(self._run, work, stop, request.state.record, perf_counter())
-        timer = asyncio.get_running_loop().call_later(limit_s, stop.set, "late")
+        timer = asyncio.get_running_loop().call_later(limit_s, self._give_up, stop)
         watch = asyncio.create_task(_watch(request, stop))
         try:
             with waiting:
@@ -61,12 +69,17 @@ class Slots:
         finally:
             timer.cancel()
             watch.cancel()
+            self._late_since_s.pop(stop, None)
         if stop.reason == "left":
             raise ClientDisconnect
         raise DeadlineExceededError(
             f"there was no result within {limit_s:g} s; the request was "
             f"{'computed' if stop.begun else 'waiting for its turn'} then"
         )
+
+    def _give_up(self, stop: Stop) -> None:
+        self._late_since_s[stop] = perf_counter()
+        stop.set("late")
 
     def _run(
         self,

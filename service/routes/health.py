@@ -27,10 +27,13 @@ async def health(request: Request, response: Response) -> Health:
     )
 
 
-@router.get("/live")
-async def live() -> Liveness:
-    """Answers as long as the process does."""
-    return Liveness(status="ok")
+@router.get("/live", responses={503: {"model": Liveness}})
+async def live(request: Request, response: Response) -> Liveness:
+    """Answers 200, or 503 where work hangs and only a new process would help."""
+    if not request.app.state.service.slots.stuck():
+        return Liveness(status="ok")
+    response.status_code = 503
+    return Liveness(status="stuck")
 
 
 @router.get("/ready", responses={503: {"model": Liveness}})

@@ -77,8 +77,10 @@ async def server_metadata(request: Request) -> ServerMetadata:
 
 
 @router.get("/health/live")
-async def server_live() -> ServerLive:
-    """Answers as long as the process does."""
+async def server_live(request: Request) -> ServerLive:
+    """Answers 200, or 503 where work hangs and only a new process would help."""
+    if request.app.state.service.slots.stuck():
+        raise ModelUnavailableError("work hangs; a new process would help")
     return ServerLive()
 
 

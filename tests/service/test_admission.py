@@ -242,6 +242,26 @@ def test_a_request_is_given_up_when_its_time_is_over(
     assert ask(service.url, **{"X-Request-Timeout": "20"}).result().status_code == 200
 
 
+def test_a_service_whose_work_hangs_says_so(
+    held: Hold, ask: Callable[..., Future], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not end when its time is over: it is not alive then, and not before."""
+    monkeypatch.setattr(Stop, "check", lambda _: None)
+    service = held(max_request_s=0.05)
+    live = f"{service.url}/health/live"
+    answer = ask(service.url)
+    service.wait_for("ecm_requests_computing", 1)
+    assert httpx.get(live).status_code == 200
+    monkeypatch.setattr("service.slots.STUCK_S", 0.0)
+    end_s = time.monotonic() + 10
+    while (told := httpx.get(live)).status_code == 200:
+        assert time.monotonic() < end_s
+    assert (told.status_code, told.json()) == (503, {"status": "stuck"})
+    service.go_on.set()
+    answer.result()
+    assert httpx.get(live).status_code == 200
+
+
 def test_the_setting_bounds_what_a_client_may_ask_for(
     held: Hold, ask: Callable[..., Future]
 ) -> None:

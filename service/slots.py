@@ -37,7 +37,7 @@ class Slots:
         self._late_since_s: dict[Stop, float] = {}
 
     def stuck(self) -> bool:
-        """Returns whether some work hangs: its slot will not come back, a new process would help."""
+        """Returns whether work hangs: its slot will not come back, a new process would help."""
         now_s = perf_counter()
         return any(now_s - since_s > STUCK_S for since_s in self._late_since_s.values())
 

@@ -142,10 +142,12 @@ def _print(phases: list[Phase], bench: Bench, server_cpu_s: float) -> None:
             print(f"{phase.name:18} {sending:8} {offered:9.1f} {phase.goodput(sending):7.1f} "
                   f"{p50:8.1f} {p99:8.1f}  {_answers(phase, sending)}")  # fmt: skip
     alone, peak, half, over, after = phases
-    share, normal_s = over.goodput() / peak.goodput(), _NORMAL * half.percentile_s(0.99)
+    done, normal_s = over.goodput() / peak.goodput(), _NORMAL * half.percentile_s(0.99)
     times = over.percentile_s(0.99) / alone.percentile_s(0.99)
-    print(f"done under overload: {share:.0%} of the peak of {peak.goodput():.1f} a second; "
+    print(f"done under overload: {done:.0%} of the peak of {peak.goodput():.1f} a second; "
           f"p99 {times:.1f} times that of one client")  # fmt: skip
+    p50, p99 = (1e3 * over.percentile_s(share, status=503) for share in (0.5, 0.99))
+    print(f"refused after {p50:.1f} ms (p50), {p99:.1f} ms (p99)")
     print(f"largest resident memory {bench.peak_bytes / 2**20:.0f} MiB; the server took "
           f"{server_cpu_s:.0f} s of CPU in all")  # fmt: skip
     print(f"latency was normal again (at most {1e3 * normal_s:.0f} ms) "

@@ -43,10 +43,11 @@ class Phase:
     account: Account
     """What came back."""
 
-    def latencies_s(self, sending: Sending | None = None) -> list[float]:
-        """Returns the latencies of what was done, sorted."""
-        rows = zip(self.account.latency_s, self.account.status, self.account.sending, strict=True)
-        return sorted(s for s, status, how in rows if status == 200 and sending in (None, how))
+    def latencies_s(self, sending: Sending | None = None, status: int = 200) -> list[float]:
+        """Returns the latencies of the answers with a status, sorted."""
+        account = self.account
+        rows = zip(account.latency_s, account.status, account.sending, strict=True)
+        return sorted(s for s, came, how in rows if came == status and sending in (None, how))
 
     def goodput(self, sending: Sending | None = None) -> float:
         """Returns how many requests a second were done; what is done later does not count."""
@@ -58,9 +59,11 @@ class Phase:
         )
         return done / self.seconds
 
-    def percentile_s(self, share: float, sending: Sending | None = None) -> float:
-        """Returns a percentile of the latencies of what was done; NaN without any."""
-        latencies_s = self.latencies_s(sending)
+    def percentile_s(
+        self, share: float, sending: Sending | None = None, status: int = 200
+    ) -> float:
+        """Returns a percentile of the latencies of such answers; NaN without any."""
+        latencies_s = self.latencies_s(sending, status)
         return latencies_s[int(share * (len(latencies_s) - 1))] if latencies_s else float("nan")
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,15 @@ class Target:
             ServerDiedError: there is no such process any more.
         """
         return process_state(self.pid)
+
+    def open_files(self) -> list[str]:
+        """Returns what its open file descriptors are."""
+        places = (Path("/proc") / str(self.pid) / "fd").iterdir()
+        names = []
+        for place in places:
+            with suppress(OSError):  # it was closed meanwhile
+                names.append(str(place.readlink()))
+        return names
 
     def is_alive(self) -> bool:
         """Returns whether its process runs."""

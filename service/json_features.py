@@ -31,10 +31,11 @@ def parse_matrix(
         rest = {name: _plain(value) for name, value in body.items() if name != field}
         lengths = {len(row) for row in rows}
         flat = np.frombuffer(rows.as_buffer(of_type="d"), dtype=np.float64)
+        others = orjson.dumps(rest).count(b"[")  # refuses what is nested too deeply
     except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
         return None
     # A list within a row would be flattened like the rows themselves.
-    is_flat = lists == 1 + len(rows) + orjson.dumps(rest).count(b"[")
+    is_flat = lists == 1 + len(rows) + others
     if not is_flat or len(lengths) != 1 or flat.size != len(rows) * min(lengths) or not flat.size:
         return None
     return rest, flat.reshape(len(rows), -1)

@@ -11,7 +11,7 @@ from service.connection import BODY, BodyReceiver
 from service.request_record import RequestRecord
 
 Body: TypeAlias = bytes | memoryview
-_MOST_DIGITS = len(str(2**63))
+_MOST_DIGITS = len(str(2**64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,10 @@ class BodyTimes:
 
 
 def whole_number(text: str) -> int | None:
-    """Returns the number that a header holds, if it is one of a sane size."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else None
+    """Returns the number that a header holds, if it is one that a machine can count to."""
+    digits = text.lstrip("0") if text.strip("0") else text[-1:]
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
+    return int(digits) if is_number else None
 
 
 async def receive_whole(request: Request, times: BodyTimes, *, head_bytes: int = 0) -> Body:
@@ -42,12 +44,12 @@ async def receive_whole(request: Request, times: BodyTimes, *, head_bytes: int =
     """
     ticket: Ticket = request.state.ticket
     receiver: BodyReceiver | None = request.scope.get("extensions", {}).get(BODY)
-    length = request.headers.get("content-length")
+    length = whole_number(request.headers.get("content-length", ""))
     async with ticket.receiving(times.longest_s):
         if receiver is None or length is None or "transfer-encoding" in request.headers:
             return await request.body()
         skipped = -head_bytes % ALIGNMENT
-        buffer = ticket.lend(skipped + int(length))[skipped:]
+        buffer = ticket.lend(skipped + length)[skipped:]
         await receiver(buffer, times.stall_s)
     record: RequestRecord = request.state.record
     record.receive(len(buffer), more=False)

@@ -68,6 +68,8 @@ def test_what_is_taken_is_a_matrix(value: Any) -> None:
         b'{"features": [[1]]',
         b'{"features": [[1]]} x',
         b'{"features": [[1]], "a": "\xff"}',
+        b'{"features": [[1]], "a": ' + b"[" * 500 + b"]" * 500 + b"}",
+        b'{"features": [[1]], "a": ' + b'{"b": ' * 500 + b"1" + b"}" * 501,
     ],
 )
 def test_all_else_is_left_to_who_can_say_what_is_wrong(content: bytes) -> None:

@@ -18,7 +18,7 @@ from service.admission import Admission, Bounds, Ticket
 from service.buffers import ALIGNMENT, Buffers
 from service.connection import BoundedConnection
 from service.request_record import begin_record
-from service.whole_body import BodyTimes, receive_whole
+from service.whole_body import BodyTimes, receive_whole, whole_number
 
 TIMES = BodyTimes(longest_s=10, stall_s=5)
 SIZES = [0, 1, 100, 65_535, 65_536, 65_537, 300_000, 3_000_001]
@@ -83,6 +83,18 @@ def connect(port: int) -> socket.socket:
     client = socket.create_connection(("127.0.0.1", port), timeout=10)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("12", 12), ("0" * 5000 + "12", 12), (str(2**64 - 1), 2**64 - 1), ("", None),
+     ("9" * 21, None), ("9" * 5000, None), ("-1", None), ("1_0", None), ("\u0661", None)],
+)  # fmt: skip
+def test_whole_numbers_are_of_any_size_that_a_length_can_have(
+    text: str, number: int | None
+) -> None:
+    """A length that is not understood would not be refused as too long."""
+    assert whole_number(text) == number
 
 
 @pytest.mark.parametrize("seed", range(6))

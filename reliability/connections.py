@@ -38,7 +38,8 @@ from reliability.wire import Connection
 FLAGS: dict[str, object] = {"max_snippets": 20_000, "jobs": 0}
 """Of the server."""
 _HEAVY_CLIENTS = {"idle": 500, "slow_heads": 300, "slow_bodies": 300, "unread": 100,
-                  "unread_pipeline": 20, "split_anywhere": 100, "never_ended": 30}  # fmt: skip
+                  "unread_pipeline": 20, "split_anywhere": 100, "never_ended": 30,
+                  "announced_bodies": 20}  # fmt: skip
 _AS_MANY_AS_GO = 100_000
 _SETTLE_S = 30.0
 

@@ -118,6 +118,8 @@ def _print(load: Load, states: list[ProcessState], rest: ProcessState) -> None:
     print(f"{sum(len(tally.elapsed_s) for tally in load.tallies.values())} in {len(states)} s; "
           f"resident memory {first_mib:.0f} MiB after the first minute, {last_mib:.0f} at the end "
           f"({last_mib / first_mib - 1:+.1%})")  # fmt: skip
+    minutes = [f"{state.rss_bytes / 2**20:.0f}" for state in states[::60]]
+    print(f"minute by minute: {' '.join(minutes)} MiB")
     for name in ("files", "threads"):
         every = [getattr(state, name) for state in states]
         print(f"{name}: {min(every)} to {max(every)} under load, {getattr(rest, name)} at rest")

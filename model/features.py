@@ -85,6 +85,15 @@ def parse_npy(body: bytes | memoryview) -> NDArray[np.generic]:
     return parse_raw(body[stream.tell() :], shape=shape, dtype=dtype, fortran_order=fortran_order)
 
 
+def _told(shape: tuple[int, ...]) -> str:
+    """Returns a shape that cannot be as far as it can be written."""
+    sizes = shape[: _MOST_AXES + 1]
+    try:
+        return str(sizes)[:200]
+    except ValueError:  # a number of too many digits
+        return f"{len(shape)} of them, not all so small"
+
+
 def parse_raw(
     body: bytes | memoryview,
     *,
@@ -99,9 +108,9 @@ def parse_raw(
     """
     is_whole = all(type(size) is int and 0 <= size <= _LARGEST_SIZE for size in shape)
     if not is_whole or len(shape) > _MOST_AXES:
-        # The shape is not told: a number of many digits cannot be written.
         raise FeatureError(
-            f"expected a shape of at most {_MOST_AXES} whole numbers from 0 to {_LARGEST_SIZE}"
+            f"expected a shape of at most {_MOST_AXES} whole numbers from 0 to {_LARGEST_SIZE}, "
+            f"got {_told(shape)}"
         )
     expected = math.prod(shape, start=dtype.itemsize)
     if len(body) != expected:

@@ -14,8 +14,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 MAX_IDLE_BYTES = 64 * 1024
 """Most bytes of a head, of trailers or between chunks, beyond the part that was read with them."""
-LINGER_S = 2.0
-"""How long a client may go on to send after its answer; then the connection is reset."""
+LINGER_S, LINGER_BYTES = 2.0, 16 * 1024 * 1024
+"""How long, and how much, a client may go on to send after its answer; then it is cut off."""
 BODY: Final = "ecm.body"
 """Name of the ASGI extension that receives a body; a `BodyReceiver`."""
 
@@ -175,13 +175,17 @@ class _Leftovers(_Stand):
     """Throws away what a client sends after its answer."""
 
     _buffer = memoryview(bytearray(256 * 1024))
+    _left_bytes = LINGER_BYTES
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         """Returns a buffer that nobody reads."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Does nothing with it."""
+        """Has had enough at some point."""
+        self._left_bytes -= nbytes
+        if self._left_bytes < 0:
+            self._connection.transport.close()
 
 
 class _LingeringTransport:

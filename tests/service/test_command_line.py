@@ -80,7 +80,7 @@ def test_wrong_settings_end_at_once_with_a_sentence(repository: Path) -> None:
     for arguments, word in (
         (["--port", "99999"], "port"),
         (["--colour", "red"], "colour"),
-        (["--concurrency", "0"], "concurrency"),
+        (["--concurrency", "-1"], "concurrency"),
         (["--require-cuda", "true"], "CUDA was asked for"),
     ):
         told = service("serve", "--repository", repository, *arguments, timeout=60)

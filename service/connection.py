@@ -6,6 +6,8 @@
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
 
 import httptools
@@ -23,12 +25,19 @@ BODY: Final = "ecm.body"
 class BodyReceiver(Protocol):
     """Receives the body of one request whose length is known."""
 
-    async def __call__(self, buffer: memoryview, stall_s: float) -> None:
+    async def __call__(
+        self, buffer: memoryview, stall_s: float, count: Callable[[int], None]
+    ) -> None:
         """Fills a buffer that is as long as the body.
+
+        Args:
+            buffer: where the body goes.
+            stall_s: longest wait for its next bytes.
+            count: is told how many bytes came, in parts.
 
         Raises:
             ClientDisconnect: the client left before all of it was there.
-            TimeoutError: nothing came for `stall_s` seconds.
+            TimeoutError: nothing came for so long.
         """
         ...
 
@@ -52,9 +61,7 @@ class BoundedConnection(HttpToolsProtocol):
         cycle = self.cycle
         cycle.transport = _LingeringTransport(self, cycle)  # type: ignore[assignment]
 
-        async def receive(buffer: memoryview, stall_s: float) -> None:
-            await self._receive_body(cycle, buffer, stall_s)
-
+        receive = partial(self._receive_body, cycle)
         self.scope["extensions"] = {BODY: receive}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
@@ -63,7 +70,11 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_body(body)
 
     async def _receive_body(
-        self, cycle: RequestResponseCycle, buffer: memoryview, stall_s: float
+        self,
+        cycle: RequestResponseCycle,
+        buffer: memoryview,
+        stall_s: float,
+        count: Callable[[int], None],
     ) -> None:
         if cycle.waiting_for_100_continue and not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -71,14 +82,15 @@ class BoundedConnection(HttpToolsProtocol):
         here = len(cycle.body)
         buffer[:here] = cycle.body
         cycle.body = bytearray()
+        count(here)
         if cycle.more_body and not cycle.disconnected:
-            await self._fill(buffer[here:], stall_s)
+            await self._fill(buffer[here:], stall_s, count)
             cycle.more_body = False
             cycle.message_event.set()
         if cycle.disconnected:
             raise ClientDisconnect
 
-    async def _fill(self, rest: memoryview, stall_s: float) -> None:
+    async def _fill(self, rest: memoryview, stall_s: float, count: Callable[[int], None]) -> None:
         """Fills what is left of a body with what comes next, past the parser."""
         filling = _Filling(self, rest)
         self._turn_to(filling)
@@ -88,6 +100,7 @@ class BoundedConnection(HttpToolsProtocol):
             self.cycle.keep_alive = False  # nobody knows any more where the next request begins
             raise
         finally:
+            count(len(rest) - filling.missing_bytes())
             if not self.transport.is_closing():
                 self._turn_to(self)
         self.parser = httptools.HttpRequestParser(self)  # the old one still waits for this body
@@ -103,7 +116,8 @@ class BoundedConnection(HttpToolsProtocol):
         """Ends the connection as soon as the client stops to send, or has had its time."""
         if self.transport.is_closing():
             return
-        self.transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         self._turn_to(_Leftovers(self))
         self.loop.call_later(LINGER_S, self.transport.close)
 
@@ -146,6 +160,10 @@ class _Filling(_Stand):
             await asyncio.wait((self._over,), timeout=stall_s)
             if not self._over.done() and len(self._rest) == missing:
                 raise TimeoutError
+
+    def missing_bytes(self) -> int:
+        """Returns how many did not come yet."""
+        return len(self._rest)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         """Returns what is not yet filled."""

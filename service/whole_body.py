@@ -1,6 +1,7 @@
 """A body taken into memory as a whole, straight from the socket where the server can do that."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from starlette.requests import Request
@@ -43,6 +44,7 @@ async def receive_whole(request: Request, times: BodyTimes, *, head_bytes: int =
         BodyTooSlowError, BodyTooLargeError, ClientDisconnect: it did not arrive.
     """
     ticket: Ticket = request.state.ticket
+    record: RequestRecord = request.state.record
     receiver: BodyReceiver | None = request.scope.get("extensions", {}).get(BODY)
     length = whole_number(request.headers.get("content-length", ""))
     async with ticket.receiving(times.longest_s):
@@ -50,7 +52,6 @@ async def receive_whole(request: Request, times: BodyTimes, *, head_bytes: int =
             return await request.body()
         skipped = -head_bytes % ALIGNMENT
         buffer = ticket.lend(skipped + length)[skipped:]
-        await receiver(buffer, times.stall_s)
-    record: RequestRecord = request.state.record
-    record.receive(len(buffer), more=False)
+        await receiver(buffer, times.stall_s, partial(record.receive, more=True))
+    record.receive(0, more=False)
     return buffer

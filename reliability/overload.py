@@ -146,8 +146,9 @@ def _print(phases: list[Phase], bench: Bench, server_cpu_s: float) -> None:
     times = over.percentile_s(0.99) / alone.percentile_s(0.99)
     print(f"done under overload: {done:.0%} of the peak of {peak.goodput():.1f} a second; "
           f"p99 {times:.1f} times that of one client")  # fmt: skip
-    p50, p99 = (1e3 * over.percentile_s(share, status=503) for share in (0.5, 0.99))
-    print(f"refused after {p50:.1f} ms (p50), {p99:.1f} ms (p99)")
+    for sending in sorted(set(over.account.sending)):
+        p50, p99 = (1e3 * over.percentile_s(share, sending, 503) for share in (0.5, 0.99))
+        print(f"refused, {sending}: after {p50:.1f} ms (p50), {p99:.1f} ms (p99)")
     print(f"largest resident memory {bench.peak_bytes / 2**20:.0f} MiB; the server took "
           f"{server_cpu_s:.0f} s of CPU in all")  # fmt: skip
     print(f"latency was normal again (at most {1e3 * normal_s:.0f} ms) "

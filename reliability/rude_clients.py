@@ -240,27 +240,31 @@ def _is_ended(one: socket.socket) -> bool:
 
 def upgrades(target: Target, clients: int, duration_s: float) -> None:
     """A wish for HTTP/2, as curl --http2 has it, may be left unheard but not lose the body."""
-    asked = localize(SHORT_TD)
-    expected = found_in(ask(target, asked))
-    wishing = asked.with_header(b"Connection", b"Upgrade, HTTP2-Settings")
-    wishing = wishing.with_header(b"Upgrade", b"h2c").with_header(b"HTTP2-Settings", b"AAMAAABk")
-    hidden = wishing.with_body(request("GET", "/models").encode()).encode()
+    asked, others = localize(features(2, CHANNELS, seed=1)), localize(SHORT_TD)
+    expected, foreign = found_in(ask(target, asked)), found_in(ask(target, others))
+    hidden = _wishing(asked.with_body(request("GET", "/models").encode())).encode()
+    body_at = hidden.index(b"\r\n\r\n") + 4
     end_s = time.monotonic() + duration_s
     for _ in range(clients):
+        ask(target, others)  # what is left of it in the server's memory is nobody else's
+        found = found_in(ask(target, _wishing(asked)))
+        _expect(found != foreign, "what was found in another client's features")
+        _expect(found == expected, f"another answer: {found}")
         with Connection(target.port, timeout_s=LIMIT_S) as connection:
-            _expect(found_in(connection.ask(wishing)) == expected, "another answer")
-        with Connection(target.port, timeout_s=LIMIT_S) as connection:
-            head, body = hidden[: hidden.index(b"\r\n\r\n") + 4], hidden[-60:]
-            connection.send(head)
+            connection.send(hidden[:body_at])
             time.sleep(_BYTE_EVERY_S)
-            connection.send(body)
             with suppress(OSError):
+                connection.send(hidden[body_at:])
                 connection.finish()
-                answers = [connection.answer()]
-                answers.append(connection.answer())
-                _expect(answers[1].status >= 400, "a body was taken for a request")
+                connection.answer()
+                _expect(connection.answer().status >= 400, "a body was taken for a request")
         if time.monotonic() > end_s:
             return
+
+
+def _wishing(asked: Request) -> Request:
+    wishing = asked.with_header(b"Connection", b"Upgrade, HTTP2-Settings")
+    return wishing.with_header(b"Upgrade", b"h2c").with_header(b"HTTP2-Settings", b"AAMAAABk")
 
 
 def garbage_after(target: Target, clients: int, duration_s: float) -> None:

@@ -19,7 +19,6 @@ CLIENTS = {
 OPEN = {
     "half_closed": "a connection is ended as soon as its client has said all",
     "unread_pipeline": "requests are read on and on while answers are not",
-    "announced_bodies": "two bodies that were announced keep all others out",
     "garbage_after": "what follows a request spoils its answer",
 }
 """What the server does not do yet."""

@@ -1,11 +1,13 @@
-"""The HTTP connection: uvicorn's, with three things more.
+"""The HTTP connection: uvicorn's, with four things more.
 
 - A body goes from the socket straight to where it is wanted, and not before that.
 - An answer that comes before the body has arrived reaches the client that is still sending.
 - A client that sends on and on without getting anywhere is cut off.
+- A wish for another protocol, as `curl --http2` has it, is left unheard and costs no body.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol
@@ -46,17 +48,64 @@ class BoundedConnection(HttpToolsProtocol):
     """The server's side of a connection."""
 
     _idle_bytes = 0
+    _data = b""
+    _is_replaying = False
 
     def data_received(self, data: bytes) -> None:
         """Takes what the client sent."""
         self._idle_bytes += len(data)
+        self._data = data
         super().data_received(data)
         if self._idle_bytes > MAX_IDLE_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
 
+    def on_message_begin(self) -> None:
+        """Begins a head."""
+        if not self._is_replaying:
+            super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Takes a part of it."""
+        if not self._is_replaying:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Takes a part of it."""
+        if not self._is_replaying:
+            super().on_header(name, value)
+
+    def on_message_complete(self) -> None:
+        """Ends a request, unless the parser only believes that another protocol follows."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Goes on after a head that wished for another protocol as if it had not.
+
+        The parser stops there. A new one is shown what a head has to say of its body, and then what
+        came behind it.
+        """
+        stopped = sys.exception()
+        assert isinstance(stopped, httptools.HttpParserUpgrade)
+        rest = self._data[stopped.args[0] :]
+        framing = (b"content-length", b"transfer-encoding")
+        lines = [b"%s: %s\r\n" % header for header in self.headers if header[0] in framing]
+        self._renew_parser()
+        self._is_replaying = True
+        self.parser.feed_data(b"".join([b"POST / HTTP/1.1\r\n", *lines, b"\r\n"]))
+        self._is_replaying = False
+        if rest:
+            self.data_received(rest)
+
+    def _renew_parser(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
     def on_headers_complete(self) -> None:
         """Begins a request whose head was short enough."""
         self._idle_bytes = 0
+        if self._is_replaying:
+            return
         super().on_headers_complete()
         cycle = self.cycle
         cycle.transport = _LingeringTransport(self, cycle)  # type: ignore[assignment]
@@ -87,6 +136,8 @@ class BoundedConnection(HttpToolsProtocol):
             await self._fill(buffer[here:], stall_s, count)
             cycle.more_body = False
             cycle.message_event.set()
+        elif here < len(buffer):  # or what another request left there would pass for the rest
+            raise ClientDisconnect
         if cycle.disconnected:
             raise ClientDisconnect
 
@@ -103,8 +154,7 @@ class BoundedConnection(HttpToolsProtocol):
             count(len(rest) - filling.missing_bytes())
             if not self.transport.is_closing():
                 self._turn_to(self)
-        self.parser = httptools.HttpRequestParser(self)  # the old one still waits for this body
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._renew_parser()  # the old one still waits for this body
 
     def _turn_to(self, protocol: asyncio.BaseProtocol) -> None:
         """Has the transport give what it reads to another protocol."""

@@ -174,3 +174,23 @@ def test_buffers_are_used_again() -> None:
     assert sorted(again) == sorted(kept)
     with buffers.lent(1_000_000), buffers.lent(0) as empty:
         assert len(empty) == 0
+
+
+@pytest.mark.parametrize("size", [0, 5, 300_000])
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_wish_for_another_protocol_costs_no_body(port: int, size: int, apart: bool) -> None:
+    """As curl --http2 has it, with the body beside the head or later; what follows is a request."""
+    others = np.random.default_rng(1).bytes(max(size, 1))
+    body = np.random.default_rng(2).bytes(size)
+    wish = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+    whole = request_bytes(body, *wish)
+    with connect(port) as client:
+        client.sendall(request_bytes(others))
+        assert read_answer(client)[0].startswith(expected(others))
+        client.sendall(whole[: len(whole) - size] if apart else whole)
+        if apart and size:
+            time.sleep(0.05)
+            client.sendall(body)
+        assert read_answer(client)[0].startswith(expected(body))
+        client.sendall(request_bytes(b"next"))
+        assert read_answer(client)[0].startswith(expected(b"next"))

@@ -1,19 +1,22 @@
-"""The HTTP connection: uvicorn's, with four things more.
+"""The HTTP connection: uvicorn's, with some things more.
 
 - A body goes from the socket straight to where it is wanted, and not before that.
 - An answer that comes before the body has arrived reaches the client that is still sending.
-- A client that sends on and on without getting anywhere is cut off.
+- A client that sends on and on without getting anywhere is cut off; one that asks on and on without
+  reading its answers is read no further.
+- What is no HTTP ends the connection after the answers to what came before it.
 - A wish for another protocol, as `curl --http2` has it, is left unheard and costs no body.
 """
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any, Final, Protocol
 
 import httptools
 from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_IDLE_BYTES = 64 * 1024
@@ -47,9 +50,15 @@ class BodyReceiver(Protocol):
 class BoundedConnection(HttpToolsProtocol):
     """The server's side of a connection."""
 
+    flow: "_Flow"
     _idle_bytes = 0
     _data = b""
     _is_replaying = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begins."""
+        super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
 
     def data_received(self, data: bytes) -> None:
         """Takes what the client sent."""
@@ -58,6 +67,14 @@ class BoundedConnection(HttpToolsProtocol):
         super().data_received(data)
         if self._idle_bytes > MAX_IDLE_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Ends the connection: at once, or after the answers to requests that came before."""
+        if self.cycle and not self.cycle.more_body and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+            self.flow.stop_reading()
+        else:
+            super().send_400_response(msg)
 
     def on_message_begin(self) -> None:
         """Begins a head."""
@@ -170,6 +187,25 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.write_eof()
         self._turn_to(_Leftovers(self))
         self.loop.call_later(LINGER_S, self.transport.close)
+
+
+class _Flow(FlowControl):
+    """Reads nothing while requests wait for those before them, nor after what is no HTTP."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+        self._stopped = False
+
+    def resume_reading(self) -> None:
+        """Reads on, if there is nothing to do yet."""
+        if not (self._stopped or self._pipeline):
+            super().resume_reading()
+
+    def stop_reading(self) -> None:
+        """Reads no more."""
+        self._stopped = True
+        self.pause_reading()
 
 
 class _Stand(asyncio.BufferedProtocol):

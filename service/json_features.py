@@ -28,7 +28,8 @@ def parse_matrix(
     try:
         body: Any = simdjson.Parser().parse(content)
         rows = body[field]
-        rest = {name: _plain(value) for name, value in body.items() if name != field}
+        # Not items(), which makes Python's objects of the matrix, too.
+        rest = {name: _plain(body[name]) for name in body.keys() if name != field}  # noqa: SIM118
         lengths = {len(row) for row in rows}
         flat = np.frombuffer(rows.as_buffer(of_type="d"), dtype=np.float64)
         others = orjson.dumps(rest).count(b"[")  # refuses what is nested too deeply

@@ -18,8 +18,6 @@ CLIENTS = {
 """How many are played; 2 of the others."""
 OPEN = {
     "half_closed": "a connection is ended as soon as its client has said all",
-    "unread_pipeline": "requests are read on and on while answers are not",
-    "garbage_after": "what follows a request spoils its answer",
 }
 """What the server does not do yet."""
 

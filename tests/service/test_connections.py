@@ -19,6 +19,7 @@ CLIENTS = {
 OPEN = {
     "half_closed": "a connection is ended as soon as its client has said all",
     "unread_pipeline": "requests are read on and on while answers are not",
+    "upgrades": "many wishes for HTTP/2 that come together are answered one within the other",
     "garbage_after": "what follows a request spoils its answer",
 }
 """What the server does not do yet."""

@@ -36,6 +36,7 @@ _RENEWED_S = 0.4
 _BYTE_EVERY_S = 0.1
 _RESET_EVERY_S = 0.01
 _PIPELINED = 60
+_MANY_WISHES = 1000
 
 Scenario: TypeAlias = Callable[[Target, int, float], None]
 
@@ -244,6 +245,7 @@ def upgrades(target: Target, clients: int, duration_s: float) -> None:
     expected, foreign = found_in(ask(target, asked)), found_in(ask(target, others))
     hidden = _wishing(asked.with_body(request("GET", "/models").encode())).encode()
     body_at = hidden.index(b"\r\n\r\n") + 4
+    many = _wishing(request("GET", "/health/live")).encode() * _MANY_WISHES
     end_s = time.monotonic() + duration_s
     for _ in range(clients):
         ask(target, others)  # what is left of it in the server's memory is nobody else's
@@ -258,6 +260,10 @@ def upgrades(target: Target, clients: int, duration_s: float) -> None:
                 connection.finish()
                 connection.answer()
                 _expect(connection.answer().status >= 400, "a body was taken for a request")
+        with Connection(target.port, timeout_s=LIMIT_S) as connection:
+            connection.send(many)
+            for _ in range(_MANY_WISHES):
+                _expect(connection.answer().status == 200, "no answer to one of many")
         if time.monotonic() > end_s:
             return
 

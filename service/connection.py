@@ -21,6 +21,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 MAX_IDLE_BYTES = 64 * 1024
 """Most bytes of a head, of trailers or between chunks, beyond the part that was read with them."""
+PATIENCE_S = 60.0
+"""How long a head may take, from the connection's or its own first byte, and a client may read
+nothing of an answer; then the connection ends."""
 LINGER_S, LINGER_BYTES = 2.0, 16 * 1024 * 1024
 """How long, and how much, a client may go on to send after its answer; then it is cut off."""
 BODY: Final = "ecm.body"
@@ -52,25 +55,52 @@ class BoundedConnection(HttpToolsProtocol):
 
     flow: "_Flow"
     _idle_bytes = 0
-    _data = b""
+    _timer: asyncio.TimerHandle | None = None
+    _data = _rest = b""
     _is_replaying = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begins."""
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)
+        self._timer = self.loop.call_later(PATIENCE_S, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Ends."""
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Gives the client some time to read its answer."""
+        super().pause_writing()
+        self._wait_no_more()
+        self._timer = self.loop.call_later(PATIENCE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Goes on, as it does."""
+        super().resume_writing()
+        self._wait_no_more()
+
+    def _wait_no_more(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
 
     def data_received(self, data: bytes) -> None:
         """Takes what the client sent."""
         self._idle_bytes += len(data)
-        self._data = data
-        super().data_received(data)
+        self._rest = data
+        while self._rest:  # more than once where heads wish for other protocols
+            self._data, self._rest = self._rest, b""
+            super().data_received(self._data)
+        if not (self._timer or self._is_answering()):
+            self._timer = self.loop.call_later(PATIENCE_S, self.transport.close)
         if self._idle_bytes > MAX_IDLE_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
 
     def send_400_response(self, msg: str) -> None:
         """Ends the connection: at once, or after the answers to requests that came before."""
-        if self.cycle and not self.cycle.more_body and not self.cycle.response_complete:
+        if self._is_answering() and not self.cycle.more_body:
             self.cycle.keep_alive = False
             self.flow.stop_reading()
         else:
@@ -104,15 +134,16 @@ class BoundedConnection(HttpToolsProtocol):
         """
         stopped = sys.exception()
         assert isinstance(stopped, httptools.HttpParserUpgrade)
-        rest = self._data[stopped.args[0] :]
+        self._rest = self._data[stopped.args[0] :]
         framing = (b"content-length", b"transfer-encoding")
         lines = [b"%s: %s\r\n" % header for header in self.headers if header[0] in framing]
         self._renew_parser()
         self._is_replaying = True
         self.parser.feed_data(b"".join([b"POST / HTTP/1.1\r\n", *lines, b"\r\n"]))
         self._is_replaying = False
-        if rest:
-            self.data_received(rest)
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _renew_parser(self) -> None:
         self.parser = httptools.HttpRequestParser(self)
@@ -123,6 +154,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._idle_bytes = 0
         if self._is_replaying:
             return
+        self._wait_no_more()
         super().on_headers_complete()
         cycle = self.cycle
         cycle.transport = _LingeringTransport(self, cycle)  # type: ignore[assignment]

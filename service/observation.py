@@ -74,10 +74,11 @@ class Observation:
         try:
             await self._app(scope, received, sent)
         except Exception as error:
-            if not record.status:  # answered here, since further out nobody knows the request's id
-                answer = error_response(scope["path"], problem_of(error))
-                await answer(scope, received, sent)
-            raise
+            if record.status:
+                raise
+            # Answered here, since further out nobody knows the request's id.
+            answer = error_response(scope["path"], problem_of(error))
+            await answer(scope, received, sent)
         finally:
             self._tell(scope, record)
 

@@ -75,17 +75,17 @@ def _takes(connection: Connection, data: bytes) -> bool:
 
 
 def half_closed(target: Target, clients: int, duration_s: float) -> None:
-    """A client that says all it has to say at once; the answers still come."""
-    asked = _forms()
-    expected = [found_in(ask(target, one)) for one in asked]
+    """A client that closes its side after its request: it counts as one that left."""
+    asked = localize(SHORT_TD)
+    expected = found_in(ask(target, asked))
     end_s = time.monotonic() + duration_s
     for _ in range(clients):
         with Connection(target.port, timeout_s=LIMIT_S) as connection:
-            connection.send(b"".join(one.encode() for one in asked))
+            connection.send(asked.encode())
             connection.finish()
-            for found in expected:
-                _expect(found_in(connection.answer()) == found, "another answer")
-            _expect(connection.is_ended(), "more than the answers")
+            with suppress(OSError):  # unless the answer was quicker
+                _expect(found_in(connection.answer()) == expected, "another answer")
+            _expect(connection.is_ended(), "more than an answer")
         if time.monotonic() > end_s:
             return
 

@@ -16,10 +16,6 @@ CLIENTS = {
     "unread_pipeline": 1,
 }
 """How many are played; 2 of the others."""
-OPEN = {
-    "half_closed": "a connection is ended as soon as its client has said all",
-}
-"""What the server does not do yet."""
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +29,7 @@ def target(launch_for_module, exported: bytes, tmp_path_factory: pytest.TempPath
     return Target(process.port, process.process.pid)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=[pytest.mark.xfail(reason=OPEN[name], strict=False)] if name in OPEN else []
-        )
-        for name in SCENARIOS
-    ],
-)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_rude_clients_harm_nobody(name: str, target: Target) -> None:
     """A witness is served right meanwhile; files, threads and memory come back afterwards."""
     seen = play(target, SCENARIOS[name], clients=CLIENTS.get(name, 2), duration_s=1.5)

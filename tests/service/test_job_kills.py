@@ -33,7 +33,7 @@ def processes_of(session: int) -> list[str]:
     return found.stdout.split()
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_every_job_is_finished_once_however_often_the_service_is_killed(
     launch, motion_repository: Path, films: list[Path], tmp_path: Path, kills: int
 ) -> None:

@@ -9,6 +9,8 @@
 """
 
 import asyncio
+import socket
+import struct
 import sys
 from collections.abc import Callable, Sized
 from functools import partial
@@ -74,12 +76,18 @@ class BoundedConnection(HttpToolsProtocol):
         """Gives the client some time to read its answer."""
         super().pause_writing()
         self._wait_no_more()
-        self._timer = self.loop.call_later(PATIENCE_S, self.transport.abort)
+        self._timer = self.loop.call_later(PATIENCE_S, self._cut_off)
 
     def resume_writing(self) -> None:
         """Goes on, as it does."""
         super().resume_writing()
         self._wait_no_more()
+
+    def _cut_off(self) -> None:
+        """Resets the connection: closed, the kernel would go on to offer what nobody reads."""
+        end = self.transport.get_extra_info("socket")
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def _wait_no_more(self) -> None:
         if self._timer:

@@ -1,6 +1,7 @@
 """Which requests are let in: so many that none waits long, and that memory suffices.
 
-It is decided before a request's body is read. What is let in is not refused later.
+It is decided before a request's body is read. Only of a form it is known later whether it is to be
+computed.
 """
 
 import asyncio

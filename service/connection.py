@@ -21,13 +21,15 @@ from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from service.body_reading import Filling, Leftovers
+
 MAX_IDLE_BYTES = 64 * 1024
 """Most bytes of a head, of trailers or between chunks, beyond the part that was read with them."""
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 """How long a head may take, from the connection's or its own first byte, and a client may read
 nothing of an answer; then the connection ends."""
-LINGER_S, LINGER_BYTES = 2.0, 16 * 1024 * 1024
-"""How long, and how much, a client may go on to send after its answer; then it is cut off."""
+LINGER_S = 2.0
+"""How long a client may go on to send after its answer; then it is cut off."""
 BODY: Final = "ecm.body"
 """Name of the ASGI extension that receives a body; a `BodyReceiver`."""
 
@@ -200,7 +202,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     async def _fill(self, rest: memoryview, stall_s: float, count: Callable[[int], None]) -> None:
         """Fills what is left of a body with what comes next, past the parser."""
-        filling = _Filling(self, rest)
+        filling = Filling(self, rest)
         self._turn_to(filling)
         try:
             await filling.wait(stall_s)
@@ -225,7 +227,7 @@ class BoundedConnection(HttpToolsProtocol):
             return
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._turn_to(_Leftovers(self))
+        self._turn_to(Leftovers(self))
         self.loop.call_later(LINGER_S, self.transport.close)
 
 
@@ -246,90 +248,6 @@ class _Flow(FlowControl):
         """Reads no more."""
         self._stopped = True
         self.pause_reading()
-
-
-class _Stand(asyncio.BufferedProtocol):
-    """Stands in for a connection while what comes is no head of a request."""
-
-    def __init__(self, connection: BoundedConnection) -> None:
-        self._connection = connection
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tells the connection."""
-        self._connection.connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """Tells the connection."""
-        self._connection.pause_writing()
-
-    def resume_writing(self) -> None:
-        """Tells the connection."""
-        self._connection.resume_writing()
-
-
-class _Filling(_Stand):
-    """Receives a known number of bytes into a buffer, and not one more."""
-
-    def __init__(self, connection: BoundedConnection, rest: memoryview) -> None:
-        super().__init__(connection)
-        self._rest = rest
-        self._over = connection.loop.create_future()
-
-    async def wait(self, stall_s: float) -> None:
-        """Returns when the buffer is full, or the client has left.
-
-        Raises:
-            TimeoutError: nothing came for so long.
-        """
-        while not self._over.done():
-            missing = len(self._rest)
-            await asyncio.wait((self._over,), timeout=stall_s)
-            if not self._over.done() and len(self._rest) == missing:
-                raise TimeoutError
-
-    def missing_bytes(self) -> int:
-        """Returns how many did not come yet."""
-        return len(self._rest)
-
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        """Returns what is not yet filled."""
-        return self._rest
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Notes that more of it is filled."""
-        self._rest = self._rest[nbytes:]
-        if not self._rest:
-            self._connection.flow.pause_reading()
-            self._end()
-
-    def eof_received(self) -> None:
-        """Closes: the client will not send the rest."""
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Ends the waiting too."""
-        super().connection_lost(exc)
-        self._end()
-
-    def _end(self) -> None:
-        if not self._over.done():
-            self._over.set_result(None)
-
-
-class _Leftovers(_Stand):
-    """Throws away what a client sends after its answer."""
-
-    _buffer = memoryview(bytearray(256 * 1024))
-    _left_bytes = LINGER_BYTES
-
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        """Returns a buffer that nobody reads."""
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Has had enough at some point."""
-        self._left_bytes -= nbytes
-        if self._left_bytes < 0:
-            self._connection.transport.close()
 
 
 class _LingeringTransport:

@@ -47,8 +47,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        longest = self._longest(scope)
         try:
-            longest = self._longest(scope)
             ticket = self._ticket(scope, longest)
         except ServiceError as error:
             answer = error_response(scope["path"], problem_of(error), error.headers)

@@ -97,6 +97,10 @@ class ServedEngine:
         Raises:
             EngineError, ModelUnavailableError: as `cas`.
         """
+        if self._batches and len(features_BTD) == 1:  # which may join others, like any video
+            cas_BTC = np.zeros((*features_BTD.shape[:2], len(self.spec.labels)), np.float32)
+            cas_BTC[0, : lengths_B[0]] = self.cas(features_BTD[0, : lengths_B[0]], run_options)
+            return cas_BTC
         with self._watched(run_options):
             return self._engine.cas_batch(features_BTD, lengths_B, run_options)
 

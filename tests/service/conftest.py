@@ -12,35 +12,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-import torch
 
-from model.export import write_onnx
-from model.extractors import MOTION, open_extractor
-from model.localization import LocalizationConfig
-from model.network import Ecm, EcmConfig
-from model.repository import publish
-from model.spec import Extractor, ModelSpec
+from reliability.random_model import publish_random_of_videos
 
 
 @pytest.fixture(scope="session")
 def motion_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model repository with one model, `moves`, whose extractor is `motion`."""
-    motion = open_extractor(MOTION)
-    spec = ModelSpec(
-        labels=("jump", "run"),
-        feature_dim=motion.feature_dim,
-        snippets=16,
-        topk_ratio=0.25,
-        snippet_s=motion.snippet_frames / motion.rate_fps,
-        extractor=Extractor(motion.id),
-        localization=LocalizationConfig(class_threshold=0.2),
-    )
-    torch.manual_seed(0)
-    network = Ecm(EcmConfig(motion.feature_dim, 2, hidden_width=16)).eval()
-    with torch.no_grad():
-        network.classifier.conv_3.weight *= 20
     root = tmp_path_factory.mktemp("models")
-    publish(root, "moves", lambda path: write_onnx(network, spec, path))
+    publish_random_of_videos(root, "moves")
     return root
 
 

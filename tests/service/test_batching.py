@@ -118,8 +118,17 @@ def test_the_service_batches_where_it_is_told_to(serving, repository: Path) -> N
             with Client(url) as client:
                 answers.append(list(client.localize_many(given, concurrency=8)))
         told = httpx.get(f"{other}/metrics").text
+        bare = {"Inference-Header-Content-Length": "0"}
+        cas = [
+            httpx.post(f"{url}/v2/models/small/infer", content=given[0].tobytes(), headers=bare)
+            for url in (one, other)
+        ]
+        after = httpx.get(f"{other}/metrics").text
     for alone, together in zip(*answers, strict=True):
         assert [s.label for s in alone.segments] == [s.label for s in together.segments]
         scores = [[s.score for s in answer.segments] for answer in (alone, together)]
         np.testing.assert_allclose(*scores, atol=1e-4)
     assert "ecm_batch_videos_sum 12.0" in told
+    assert "ecm_batch_videos_sum 13.0" in after
+    logits = [np.frombuffer(answer.content[-40 * 3 * 4 :], np.float32) for answer in cas]
+    np.testing.assert_allclose(*logits, atol=1e-4)

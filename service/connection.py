@@ -10,7 +10,6 @@
 
 import asyncio
 import socket
-import struct
 import sys
 from collections.abc import Callable, Sized
 from functools import partial
@@ -68,28 +67,14 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)
         self._timer = self.loop.call_later(PATIENCE_S, transport.close)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # in Linux, which then resets the connection itself
+            end = transport.get_extra_info("socket")
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1e3 * PATIENCE_S))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends."""
         self._wait_no_more()
         super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """Gives the client some time to read its answer."""
-        super().pause_writing()
-        self._wait_no_more()
-        self._timer = self.loop.call_later(PATIENCE_S, self._cut_off)
-
-    def resume_writing(self) -> None:
-        """Goes on, as it does."""
-        super().resume_writing()
-        self._wait_no_more()
-
-    def _cut_off(self) -> None:
-        """Resets the connection: closed, the kernel would go on to offer what nobody reads."""
-        end = self.transport.get_extra_info("socket")
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
 
     def _wait_no_more(self) -> None:
         if self._timer:

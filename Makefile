@@ -54,7 +54,8 @@ soak: $(VENV)/ready ## wrong requests, rude clients and mixed load, one after th
 	$(BIN)/python -m reliability.mutations
 	$(BIN)/python -m reliability.connections
 	$(BIN)/python -m reliability.soak
-benchmark-serving: $(VENV)/ready ## measure the service beside LitServe, BentoML, mosec and Ray Serve; takes 20 minutes
+
+benchmark-serving: $(VENV)/ready ## measure the service beside LitServe, BentoML, mosec and Ray Serve; half an hour
 	$(BIN)/python benchmarks/serving
 
 audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; needs the network

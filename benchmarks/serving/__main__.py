@@ -1,6 +1,6 @@
 """Requests a second, latency and memory of the service and its peers, and of the bare network.
 
-    python benchmarks/serving                                          (about 20 minutes)
+    python benchmarks/serving                                          (half an hour)
     python benchmarks/serving --peers mosec --clients 4 --bodies binary --rounds 1
 
 All servers load the same ONNX file and compute on the same cores; a request is the features of one

@@ -194,3 +194,23 @@ def test_a_wish_for_another_protocol_costs_no_body(port: int, size: int, apart: 
         assert read_answer(client)[0].startswith(expected(body))
         client.sendall(request_bytes(b"next"))
         assert read_answer(client)[0].startswith(expected(b"next"))
+
+
+@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("begin", [b"", b"POST / HTTP/1.1\r\nHost:"])
+def test_a_head_that_does_not_come_is_not_waited_for(
+    port: int, begin: bytes, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the first nor a later one; a connection that is only idle is kept for longer."""
+    monkeypatch.setattr("service.connection.PATIENCE_S", 0.2)
+    with connect(port) as client:
+        if used:
+            client.sendall(request_bytes(b"x"))
+            assert read_answer(client)[0].startswith(expected(b"x"))
+        client.sendall(begin)
+        if used and not begin:
+            time.sleep(0.4)
+            client.sendall(request_bytes(b"y"))
+            assert read_answer(client)[0].startswith(expected(b"y"))
+        else:
+            assert client.recv(1000) == b""

@@ -4,7 +4,6 @@ Axes: B videos, T snippets, D feature channels, C classes.
 """
 
 import logging
-import os
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -12,6 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from model.cores import cores
 from model.errors import DeviceError, EngineError, ModelError, SpecError
 from model.sessions import Instances, Sessions, Shared, WideOrNarrow
 from model.spec import METADATA_KEY, ModelSpec
@@ -102,7 +102,7 @@ def open_session(content: bytes, config: EngineConfig) -> onnxruntime.InferenceS
         DeviceError: CUDA is required and not available.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = config.threads
+    options.intra_op_num_threads = config.threads or cores()
     # Spinning threads of one session take the cores from the others and from the event loop.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
@@ -135,11 +135,6 @@ def _sessions(
             return WideOrNarrow(first, open_session(content, replace(config, threads=1)))
     others = [open_session(content, config) for _ in range(config.instances - 1)]
     return Instances([first, *others])
-
-
-def cores() -> int:
-    """Returns how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _providers(config: EngineConfig) -> list[str | tuple[str, dict[str, str]]]:

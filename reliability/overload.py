@@ -5,6 +5,7 @@
 
 First one client alone and then a few in turn, which gives latency and the peak. Then requests come
 at fixed times, whatever is answered: at half the peak, at `--times` the peak, at half of it again.
+The server has half of the cores for itself, what sends the requests has the others.
 A request's latency counts from the time when it was to be sent. Every request has a connection of
 its own and a body of 0.8 to 3 MB: features of 200 to 750 snippets and 2048 channels in float16.
 """
@@ -22,7 +23,7 @@ import numpy as np
 
 from reliability.generator import NO_ANSWER, NO_PATIENCE, NOT_SENT, Sending
 from reliability.rates import Bench, Phase, Step
-from reliability.server import ServerDiedError, server
+from reliability.server import ServerDiedError, on_cores, server
 
 MODEL, CHANNELS, HIDDEN_WIDTH, CLASSES = "loaded", 2048, 512, 20
 SNIPPETS = tuple(range(200, 751, 50))
@@ -31,8 +32,8 @@ LEAST_GOODPUT = 0.7
 """Least share of the peak that has to be done under overload."""
 RECOVERY_S = 10.0
 """Longest time until latency is what it was."""
-_TURNS = 4
-"""Clients in turn, for the peak."""
+_CLIENTS = (1, 2, 4)
+"""Numbers of clients in turn; the best of them makes the peak."""
 _NORMAL = 2.0
 """Latency is normal up to so many times the 99th percentile at half the peak."""
 _LAST = {NO_ANSWER: "no answer", NO_PATIENCE: "client left", NOT_SENT: "not sent"}
@@ -64,7 +65,10 @@ def main() -> int:
         )
         _write_bodies(folder / "bodies")
         flags = dict(flag.split("=", 1) for flag in given.flag)
-        target = stack.enter_context(server(folder / "models", folder, jobs=0, **flags))
+        served_on, asked_from = _cores_apart()
+        with on_cores(served_on):
+            target = stack.enter_context(server(folder / "models", folder, jobs=0, **flags))
+        stack.enter_context(on_cores(asked_from))
         bench = Bench(target, folder / "bodies", given.patience, given.most_open)
         try:
             phases = _phases(bench, given.seconds, given.times, sendings)
@@ -92,6 +96,13 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _cores_apart() -> tuple[list[int], list[int]]:
+    """Returns which cores the server has and which the generators; one core is shared."""
+    cores = sorted(os.sched_getaffinity(0))
+    half = (len(cores) + 1) // 2
+    return cores[:half], cores[half:] or cores
+
+
 def _write_bodies(folder: Path) -> None:
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -103,22 +114,26 @@ def _write_bodies(folder: Path) -> None:
 def _phases(
     bench: Bench, seconds: float, times: float, sendings: tuple[Sending, ...]
 ) -> list[Phase]:
-    bench.clients("warming up", 3, _TURNS)
-    alone = bench.clients("one client", 10, 1)
-    peak = bench.clients("peak, in turn", 15, _TURNS)
-    if not peak.goodput():
+    bench.clients("warming up", 3, max(_CLIENTS))
+    in_turn = [bench.clients(f"clients: {clients}", 12, clients) for clients in _CLIENTS]
+    peak = _peak(in_turn)
+    if not peak:
         raise ServerDiedError("nothing was done at all")
-    half_rate = peak.goodput() / 2
     steps = [
-        Step("half the peak", 15, half_rate),
-        Step("overload", seconds, peak.goodput() * times),
-        Step("half, afterwards", 30, half_rate),
+        Step("half the peak", 15, peak / 2),
+        Step("overload", seconds, peak * times),
+        Step("half, afterwards", 30, peak / 2),
     ]
-    return [alone, peak, *bench.in_a_row(steps, sendings)]
+    return [*in_turn, *bench.in_a_row(steps, sendings)]
+
+
+def _peak(in_turn: list[Phase]) -> float:
+    return max(phase.goodput() for phase in in_turn)
 
 
 def _breaches(phases: list[Phase]) -> Iterator[str]:
-    _, peak, half, over, after = phases
+    *in_turn, half, over, after = phases
+    peak = _peak(in_turn)
     for phase in phases:
         rows = zip(phase.account.status, phase.account.has_retry_after, strict=True)
         for (status, told), number in Counter(rows).items():
@@ -126,8 +141,8 @@ def _breaches(phases: list[Phase]) -> Iterator[str]:
                 yield f"{phase.name}: {number} answers of 503 without Retry-After"
             if status not in (200, 503, 408, *_LAST):
                 yield f"{phase.name}: {number} answers of {status}"
-    if over.goodput() < LEAST_GOODPUT * peak.goodput():
-        yield f"goodput fell to {over.goodput() / peak.goodput():.0%} of the peak"
+    if over.goodput() < LEAST_GOODPUT * peak:
+        yield f"goodput fell to {over.goodput() / peak:.0%} of the peak"
     if recovery_s(after, _NORMAL * half.percentile_s(0.99)) > RECOVERY_S:
         yield f"latency was not normal {RECOVERY_S:.0f} s after the overload"
 
@@ -141,10 +156,10 @@ def _print(phases: list[Phase], bench: Bench, server_cpu_s: float) -> None:
             p50, p99 = (1e3 * phase.percentile_s(share, sending) for share in (0.5, 0.99))
             print(f"{phase.name:18} {sending:8} {offered:9.1f} {phase.goodput(sending):7.1f} "
                   f"{p50:8.1f} {p99:8.1f}  {_answers(phase, sending)}")  # fmt: skip
-    alone, peak, half, over, after = phases
-    done, normal_s = over.goodput() / peak.goodput(), _NORMAL * half.percentile_s(0.99)
-    times = over.percentile_s(0.99) / alone.percentile_s(0.99)
-    print(f"done under overload: {done:.0%} of the peak of {peak.goodput():.1f} a second; "
+    *in_turn, half, over, after = phases
+    peak, normal_s = _peak(in_turn), _NORMAL * half.percentile_s(0.99)
+    times = over.percentile_s(0.99) / in_turn[0].percentile_s(0.99)
+    print(f"done under overload: {over.goodput() / peak:.0%} of the peak of {peak:.1f} a second; "
           f"p99 {times:.1f} times that of one client")  # fmt: skip
     for sending in sorted(set(over.account.sending)):
         p50, p99 = (1e3 * over.percentile_s(share, sending, 503) for share in (0.5, 0.99))

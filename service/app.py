@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from model.engine import EngineConfig, cores
+from model.cores import cores
+from model.engine import EngineConfig
 from service.access import KeyCheck, describe_access
 from service.admission import Admission, Bounds
 from service.api_keys import read_keys

@@ -1,4 +1,4 @@
-"""What reads from a connection while what comes is no head of a request."""
+"""What reads from a connection: heads, bodies of a known length, and what nobody wants."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final
@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from service.connection import BoundedConnection
 
+HEAD_BYTES: Final = 16 * 1024
+"""Most that is read at once where a head is expected."""
+PART_BYTES: Final = 256 * 1024
+"""Most that is read at once of a body that is taken in parts, and of what nobody wants."""
 LINGER_BYTES: Final = 16 * 1024 * 1024
 """Most that a client may go on to send after its answer; then it is cut off."""
 
 
 class _Stand(asyncio.BufferedProtocol):
-    """Stands in for a connection while what comes is no head of a request."""
+    """Reads for a connection."""
 
     def __init__(self, connection: "BoundedConnection") -> None:
         self._connection = connection
@@ -27,6 +31,28 @@ class _Stand(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Tells the connection."""
         self._connection.resume_writing()
+
+
+class Parsing(_Stand):
+    """Has the connection parse what comes: heads, and the bodies that are taken in parts.
+
+    Of what may be a head little is read at a time: the body behind it need not be copied from here
+    to where it belongs, and if it is refused, the client has sent less of it.
+    """
+
+    _buffer = memoryview(bytearray(PART_BYTES))
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """Returns a buffer that is emptied at once."""
+        return self._buffer if self._connection.is_answering() else self._buffer[:HEAD_BYTES]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Passes it on."""
+        self._connection.data_received(bytes(self._buffer[:nbytes]))
+
+    def eof_received(self) -> None:
+        """Closes, as the connection does."""
+        self._connection.eof_received()
 
 
 class Filling(_Stand):
@@ -80,7 +106,7 @@ class Filling(_Stand):
 class Leftovers(_Stand):
     """Throws away what a client sends after its answer."""
 
-    _buffer = memoryview(bytearray(256 * 1024))
+    _buffer = memoryview(bytearray(PART_BYTES))
     _left_bytes = LINGER_BYTES
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002

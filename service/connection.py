@@ -20,13 +20,16 @@ from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.body_reading import Filling, Leftovers
+from service.body_reading import Filling, Leftovers, Parsing
 
 MAX_IDLE_BYTES = 64 * 1024
 """Most bytes of a head, of trailers or between chunks, beyond the part that was read with them."""
 PATIENCE_S = 30.0
 """How long a head may take, from the connection's or its own first byte, and a client may read
 nothing of an answer; then the connection ends."""
+HEARD_S = 0.05
+"""How long a client that is still sending has to notice its answer and stop by itself; what it goes
+on to send is not read until then, so that the kernel soon takes no more of it."""
 LINGER_S = 2.0
 """How long a client may go on to send after its answer; then it is cut off."""
 BODY: Final = "ecm.body"
@@ -66,6 +69,8 @@ class BoundedConnection(HttpToolsProtocol):
         """Begins."""
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)
+        self._parsing = Parsing(self)
+        transport.set_protocol(self._parsing)
         self._timer = self.loop.call_later(PATIENCE_S, transport.close)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # in Linux, which then resets the connection itself
             end = transport.get_extra_info("socket")
@@ -88,14 +93,17 @@ class BoundedConnection(HttpToolsProtocol):
         while self._rest:  # more than once where heads wish for other protocols
             self._data, self._rest = self._rest, b""
             super().data_received(self._data)
-        if not (self._timer or self._is_answering()):
+        if self.is_answering():
+            if self.cycle.more_body:
+                self.flow.pause_reading()  # until somebody wants it
+        elif not self._timer:
             self._timer = self.loop.call_later(PATIENCE_S, self.transport.close)
         if self._idle_bytes > MAX_IDLE_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
 
     def send_400_response(self, msg: str) -> None:
         """Ends the connection: at once, or after the answers to requests that came before."""
-        if self._is_answering() and not self.cycle.more_body:
+        if self.is_answering() and not self.cycle.more_body:
             self.cycle.keep_alive = False
             self.flow.stop_reading()
         else:
@@ -137,7 +145,8 @@ class BoundedConnection(HttpToolsProtocol):
         self.parser.feed_data(b"".join([b"POST / HTTP/1.1\r\n", *lines, b"\r\n"]))
         self._is_replaying = False
 
-    def _is_answering(self) -> bool:
+    def is_answering(self) -> bool:
+        """Returns whether a request is under way."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def _renew_parser(self) -> None:
@@ -152,7 +161,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._wait_no_more()
         super().on_headers_complete()
         cycle = self.cycle
-        cycle.transport = _LingeringTransport(self, cycle)  # type: ignore[assignment]
+        cycle.transport = _AnswerTransport(self, cycle)  # type: ignore[assignment]
 
         receive = partial(self._receive_body, cycle)
         self.scope["extensions"] = {BODY: receive}  # type: ignore[dict-item]
@@ -197,7 +206,7 @@ class BoundedConnection(HttpToolsProtocol):
         finally:
             count(len(rest) - filling.missing_bytes())
             if not self.transport.is_closing():
-                self._turn_to(self)
+                self._turn_to(self._parsing)
         self._renew_parser()  # the old one still waits for this body
 
     def _turn_to(self, protocol: asyncio.BaseProtocol) -> None:
@@ -212,8 +221,14 @@ class BoundedConnection(HttpToolsProtocol):
             return
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._turn_to(Leftovers(self))
+        self.flow.stop_reading()
+        self.transport.set_protocol(Leftovers(self))
+        self.loop.call_later(HEARD_S, self._read_leftovers)
         self.loop.call_later(LINGER_S, self.transport.close)
+
+    def _read_leftovers(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
 
 class _Flow(FlowControl):
@@ -235,8 +250,8 @@ class _Flow(FlowControl):
         self.pause_reading()
 
 
-class _LingeringTransport:
-    """What a request's answer is written to.
+class _AnswerTransport:
+    """What a request's answer is written to; its head leaves with the first part of its body.
 
     Whoever closes a socket with unread bytes resets the connection, and the client, which is still
     sending, may never see the answer.
@@ -245,6 +260,19 @@ class _LingeringTransport:
     def __init__(self, connection: BoundedConnection, cycle: RequestResponseCycle) -> None:
         self._connection = connection
         self._cycle = cycle
+        self._head: bytes | None = b""
+        """Of the answer, until it is written; then None."""
+
+    def write(self, data: bytes) -> None:
+        """Writes, or keeps the answer's head until the body begins."""
+        transport = self._connection.transport
+        if not self._cycle.response_started or self._head is None:
+            transport.write(data)
+        elif not self._head and self._cycle.scope["method"] != "HEAD":
+            self._head = data
+        else:
+            transport.writelines((self._head, data))
+            self._head = None
 
     def close(self) -> None:
         """Closes, once the client has heard of it."""

@@ -27,12 +27,14 @@ class TextLines(logging.Formatter):
     """Writes a record as text, its fields behind it."""
 
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+        super().__init__("%(levelname)s %(name)s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Returns the line that comes before a traceback."""
+        local = datetime.fromtimestamp(record.created)
         fields = (f" {name}={json.dumps(value)}" for name, value in _fields(record).items())
-        return super().formatMessage(record) + "".join(fields)
+        told = super().formatMessage(record)
+        return f"{local.isoformat(' ', 'milliseconds')} {told}{''.join(fields)}"
 
 
 def log_to_stderr(level: str, form: Literal["json", "text"]) -> None:
@@ -40,6 +42,8 @@ def log_to_stderr(level: str, form: Literal["json", "text"]) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    # What no line tells need not be found out for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

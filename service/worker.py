@@ -6,7 +6,6 @@ another worker does.
 """
 
 import logging
-import os
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from dbos import DBOS, StepOptions, WorkflowStatus
 from dbos import error as dbos_errors
 from numpy.typing import NDArray
 
+from model.cores import cores
 from model.decoding import VideoLimits
 from model.errors import LocalizerError, VideoError, WorkerError
 from model.features import check_features
@@ -97,7 +97,7 @@ class Worker:
         settings = self._settings
         self._slot = WorkerSlot(self._data.workers)
         limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
-        threads = settings.extraction_threads or max(1, (os.cpu_count() or 1) // settings.jobs)
+        threads = settings.extraction_threads or max(1, cores() // settings.jobs)
         self._processes = ExtractionProcesses(settings.jobs, limits, threads)
         DBOS(
             config={

@@ -5,7 +5,6 @@ video is not done again. Worker processes compute and this one alone writes, so 
 outlives it writes nothing.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from model.cores import cores
 from model.errors import DataError, DeviceError, LocalizerError, OptionError
 from model.extractors import Extractor, open_extractor, sees_tvl1
 from model.whole_file import whole_file
@@ -99,9 +99,9 @@ def extract(
         OSError: features could not be written.
     """
     on_gpu = flow_on_gpu(flow_device, open_extractor(extractor))
-    cores = os.cpu_count() or 1
-    count = min(workers or (1 if on_gpu else cores), len(videos))
-    choice = ExtractorChoice(extractor, on_gpu, threads=max(1, cores // count) if on_gpu else 1)
+    available = cores()
+    count = min(workers or (1 if on_gpu else available), len(videos))
+    choice = ExtractorChoice(extractor, on_gpu, threads=max(1, available // count) if on_gpu else 1)
     staff = [WorkerProcess[Task, Answer](partial(VideoExtraction, choice)) for _ in range(count)]
     idle: SimpleQueue[WorkerProcess[Task, Answer]] = SimpleQueue()
     for worker in staff:

@@ -1,0 +1,56 @@
+"""How many processors are used."""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.cores import quota
+
+
+def _limit(groups: Path, group: str, text: str) -> None:
+    (groups / group).mkdir(parents=True, exist_ok=True)
+    (groups / group / "cpu.max").write_text(text)
+
+
+def test_quota_is_the_least_of_a_group_and_those_around_it(tmp_path: Path) -> None:
+    """Kubernetes limits a container, and may limit the pod around it."""
+    _limit(tmp_path, "pod", "250000 100000\n")
+    _limit(tmp_path, "pod/one", "max 100000\n")
+    _limit(tmp_path, "pod/two", "50000 100000\n")
+    assert quota("/pod/one", tmp_path) == 2.5
+    assert quota("/pod/two", tmp_path) == 0.5
+    assert quota("/elsewhere", tmp_path) == math.inf
+
+
+@pytest.mark.parametrize("text", ["", "max", "1 0", "a b", "1 2 3"])
+def test_an_unreadable_quota_is_none(tmp_path: Path, text: str) -> None:
+    """Whatever stands there, the service starts."""
+    _limit(tmp_path, "", text)
+    assert quota("/", tmp_path) == math.inf
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one core only")
+def test_a_bound_process_computes_on_its_cores_alone() -> None:
+    """The network's threads stay where an operator put the process."""
+    program = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import numpy as np, onnx
+from onnx import helper as h
+from model.cores import cores
+from model.engine import EngineConfig, open_session
+x, y = (h.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [4]) for name in "xy")
+graph = h.make_graph([h.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
+network = h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8)
+session = open_session(network.SerializeToString(), EngineConfig("cpu", False, 0, 1))
+threads = os.listdir("/proc/self/task")
+print(cores(), set().union(*(os.sched_getaffinity(int(thread)) for thread in threads)))
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert told.split(maxsplit=1) == ["1", f"{{{min(os.sched_getaffinity(0))}}}\n"]

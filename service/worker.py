@@ -43,7 +43,7 @@ from service.worker_slot import WorkerSlot
 
 _log = logging.getLogger(__name__)
 
-_POLL_S = 0.2
+_POLL_S = 0.5
 _HOUSEKEEPING_S = 2.0
 _STOP_S = 3.0
 _LOST_ROUNDS = 3
@@ -106,7 +106,6 @@ class Worker:
                 "application_version": VERSION,
                 "executor_id": self._slot.name,
                 "log_level": "WARNING",
-                "notification_listener_polling_interval_sec": _POLL_S,
             }
         )
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.errors import ModelError
-from model.network import Ecm
+from model.network import Ecm, valid_snippets
 from model.spec import METADATA_KEY, ModelSpec
 
 OPSET = 18
@@ -28,13 +28,44 @@ _SCALES = (1, 100)
 """Factors on the features that an export is tried with: a float16 ends at 65,504."""
 
 
+class OnPictures(nn.Module):
+    """A network's forward on features that lie as pictures one pixel high.
+
+    It computes the same. onnxruntime lays the channels of pictures out for the vectors of a CPU,
+    those of sequences it does not, which takes it a quarter longer.
+    """
+
+    def __init__(self, network: Ecm) -> None:
+        super().__init__()
+        network = copy.deepcopy(network)
+        self.standardize, self.classifier = network.standardize, network.classifier
+        for name in ("conv_1", "conv_2", "conv_3"):
+            setattr(self.classifier, name, _on_pictures(getattr(self.classifier, name)))
+
+    def forward(self, features_BTD: Tensor, lengths_B: Tensor) -> Tensor:
+        """Returns what the network does."""
+        features_BD1T = self.standardize(features_BTD).transpose(1, 2)[:, :, None]
+        valid_B11T = valid_snippets(features_BTD, lengths_B)[:, :, None]
+        cas_BC1T: Tensor = self.classifier(features_BD1T, valid_B11T) * valid_B11T
+        return cas_BC1T[:, :, 0].transpose(1, 2)
+
+
+def _on_pictures(conv: nn.Conv1d) -> nn.Conv2d:
+    (width,), has_bias = conv.kernel_size, conv.bias is not None
+    picture = nn.Conv2d(
+        conv.in_channels, conv.out_channels, (1, width), padding="same", bias=has_bias
+    )
+    picture.load_state_dict({**conv.state_dict(), "weight": conv.weight.data[:, :, None]})
+    return picture
+
+
 class InHalf(nn.Module):
     """A network that computes in float16 between borders of float32.
 
     Standardization stays outside: it is there because raw features may have any scale.
     """
 
-    def __init__(self, network: Ecm) -> None:
+    def __init__(self, network: OnPictures) -> None:
         super().__init__()
         network = copy.deepcopy(network)
         self.standardize = network.standardize
@@ -56,8 +87,9 @@ def write_onnx(network: Ecm, spec: ModelSpec, path: Path) -> None:
         ModelError: onnxruntime computes something else than torch, or overflows.
     """
     network = network.cpu().eval()
+    pictures = OnPictures(network)
     save_onnx(
-        InHalf(network) if spec.precision == "float16" else network,
+        InHalf(pictures) if spec.precision == "float16" else pictures,
         (torch.zeros(2, 8, spec.feature_dim), torch.tensor([8, 5])),
         path,
         names=([FEATURES, LENGTHS], [CAS]),

@@ -161,8 +161,7 @@ class Ecm(nn.Module):
         features_BDT = self.standardize(features_BTD).transpose(1, 2)
         if lengths_B is None:
             return self.classifier(features_BDT, None, keys_B).transpose(1, 2)
-        steps_T = torch.arange(features_BTD.shape[1], device=features_BTD.device)
-        valid_B1T = (steps_T < lengths_B[:, None])[:, None].to(features_BTD.dtype)
+        valid_B1T = valid_snippets(features_BTD, lengths_B)
         cas_BCT = self.classifier(features_BDT, valid_B1T, keys_B) * valid_B1T
         return cas_BCT.transpose(1, 2)
 
@@ -237,6 +236,12 @@ class Ecm(nn.Module):
         mean_BC = mean_BC / labels_BC.sum(dim=1, keepdim=True).clamp(min=1)
         own_P = logits_PC.gather(1, present_P[:, None])[:, 0]
         return mean_BC.index_put((video_P, present_P), own_P)
+
+
+def valid_snippets(features_BTD: Tensor, lengths_B: Tensor) -> Tensor:
+    """Returns 1 where a video has snippets and 0 beyond its length, (B, 1, T)."""
+    steps_T = torch.arange(features_BTD.shape[1], device=features_BTD.device)
+    return (steps_T < lengths_B[:, None])[:, None].to(features_BTD.dtype)
 
 
 def absence_weights(weights_BTC: Tensor, term: Literal["paper", "own"]) -> Tensor:

@@ -251,7 +251,7 @@ class _Flow(FlowControl):
 
 
 class _AnswerTransport:
-    """What a request's answer is written to; its head leaves with the first part of its body.
+    """What a request's answer is written to; its head leaves with its body, if that is there too.
 
     Whoever closes a socket with unread bytes resets the connection, and the client, which is still
     sending, may never see the answer.
@@ -260,22 +260,32 @@ class _AnswerTransport:
     def __init__(self, connection: BoundedConnection, cycle: RequestResponseCycle) -> None:
         self._connection = connection
         self._cycle = cycle
-        self._head: bytes | None = b""
-        """Of the answer, until it is written; then None."""
+        self._head = b""
+        """Of the answer, while it waits for the body."""
+        self._has_begun = False
 
     def write(self, data: bytes) -> None:
-        """Writes, or keeps the answer's head until the body begins."""
-        transport = self._connection.transport
-        if not self._cycle.response_started or self._head is None:
-            transport.write(data)
-        elif not self._head and self._cycle.scope["method"] != "HEAD":
-            self._head = data
+        """Writes; the first part, which is the head, in a moment."""
+        if not self._cycle.response_started:  # it is 100 Continue
+            self._connection.transport.write(data)
+        elif not self._has_begun:
+            self._has_begun, self._head = True, data
+            self._connection.loop.call_soon(self._write_head)
+        elif self._head:
+            self._connection.transport.writelines((self._head, data))
+            self._head = b""
         else:
-            transport.writelines((self._head, data))
-            self._head = None
+            self._connection.transport.write(data)
+
+    def _write_head(self) -> None:
+        """Writes the head of a body that is long in coming, or of none."""
+        if self._head and not self._connection.transport.is_closing():
+            self._connection.transport.write(self._head)
+            self._head = b""
 
     def close(self) -> None:
         """Closes, once the client has heard of it."""
+        self._write_head()
         if self._cycle.more_body and not self._cycle.disconnected:
             self._connection.linger()
         else:

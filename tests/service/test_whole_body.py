@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import select
 import socket
 import threading
 import time
@@ -12,7 +13,7 @@ import pytest
 import uvicorn
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from service.admission import Admission, Bounds, Ticket
 from service.buffers import ALIGNMENT, Buffers
@@ -22,12 +23,19 @@ from service.whole_body import BodyTimes, receive_whole, whole_number
 
 TIMES = BodyTimes(longest_s=10, stall_s=5)
 SIZES = [0, 1, 100, 65_535, 65_536, 65_537, 300_000, 3_000_001]
+ANSWER = threading.Event()
 ADMISSION = Admission(Bounds(1, 1, 1.0, 10**9), Buffers(2**24))
 
 
 async def digest(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with the length and hash of the body, and where its numbers begin in memory."""
     if scope["type"] != "http":
+        return
+    if scope["path"] == "/early":
+        await answer_early(receive, send)
+        return
+    if scope["path"] == "/deaf":
+        await answer_without_reading(send)
         return
     scope["state"]["ticket"] = ticket = Ticket(ADMISSION, 0, computed=False)
     scope["state"]["record"] = begin_record(scope)
@@ -41,6 +49,27 @@ async def digest(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse(told)(scope, receive, send)
     finally:
         ticket.give_back()
+
+
+async def no_body() -> Message:
+    """Receives nothing."""
+    return {"type": "http.disconnect"}
+
+
+async def answer_early(receive: Receive, send: Send) -> None:
+    """Sends the answer's head and waits for the body before it goes on."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await receive()
+    await send({"type": "http.response.body", "body": b"enough"})
+
+
+async def answer_without_reading(send: Send) -> None:
+    """Answers when it is told to, and never asks for the body."""
+    while not ANSWER.is_set():
+        await asyncio.sleep(0.01)
+    await PlainTextResponse("enough", headers={"Connection": "close"})(
+        {"type": "http"}, no_body, send
+    )
 
 
 @pytest.fixture(scope="module", params=["uvloop", "asyncio"])
@@ -214,3 +243,34 @@ def test_a_head_that_does_not_come_is_not_waited_for(
             assert read_answer(client)[0].startswith(expected(b"y"))
         else:
             assert client.recv(1000) == b""
+
+
+def test_an_answer_may_begin_before_its_body_is_there(port: int) -> None:
+    """Its head is not held back; what follows events as they come depends on that."""
+    with connect(port) as client:
+        client.sendall(b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 200"
+        client.sendall(b"ab")
+        assert read_until(client, b"enough")
+
+
+def test_a_body_that_nobody_reads_stays_with_the_client(port: int) -> None:
+    """No more of it is taken than the kernel holds, and the answer still arrives."""
+    ANSWER.clear()
+    length, part, sent = 2**28, bytes(2**20), 0
+    head = f"POST /deaf HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
+    with connect(port) as client:
+        client.sendall(head.encode())
+        while select.select([], [client], [], 0.2)[1]:
+            sent += client.send(part, socket.MSG_DONTWAIT)
+        assert sent < length / 4
+        ANSWER.set()
+        assert read_until(client, b"enough")
+
+
+def read_until(client: socket.socket, end: bytes) -> bool:
+    """Reads until something has come, and returns whether it has."""
+    got = b""
+    while end not in got and (part := client.recv(1000)):
+        got += part
+    return end in got

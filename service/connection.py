@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Callable, Sized
@@ -20,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.body_reading import Filling, Leftovers, Parsing
+from service.reading import Filling, Leftovers, Parsing
 
 MAX_IDLE_BYTES = 64 * 1024
 """Most bytes of a head, of trailers or between chunks, beyond the part that was read with them."""
@@ -60,6 +61,7 @@ class BoundedConnection(HttpToolsProtocol):
     """The server's side of a connection."""
 
     flow: "_Flow"
+    _parsing: asyncio.BaseProtocol
     _idle_bytes = 0
     _timer: asyncio.TimerHandle | None = None
     _data = _rest = b""
@@ -69,7 +71,8 @@ class BoundedConnection(HttpToolsProtocol):
         """Begins."""
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)
-        self._parsing = Parsing(self)
+        # Elsewhere a read ends long after it has begun, and connections cannot share a buffer.
+        self._parsing = Parsing(self) if os.name == "posix" else self
         transport.set_protocol(self._parsing)
         self._timer = self.loop.call_later(PATIENCE_S, transport.close)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # in Linux, which then resets the connection itself

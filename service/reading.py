@@ -1,6 +1,7 @@
 """What reads from a connection: heads, bodies of a known length, and what nobody wants."""
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,6 +13,16 @@ PART_BYTES: Final = 256 * 1024
 """Most that is read at once of a body that is taken in parts, and of what nobody wants."""
 LINGER_BYTES: Final = 16 * 1024 * 1024
 """Most that a client may go on to send after its answer; then it is cut off."""
+
+
+class _Part(threading.local):
+    """The buffer of all connections of an event loop: a read is over as soon as it has begun."""
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(PART_BYTES))
+
+
+_part = _Part()
 
 
 class _Stand(asyncio.BufferedProtocol):
@@ -40,15 +51,13 @@ class Parsing(_Stand):
     to where it belongs, and if it is refused, the client has sent less of it.
     """
 
-    _buffer = memoryview(bytearray(PART_BYTES))
-
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         """Returns a buffer that is emptied at once."""
-        return self._buffer if self._connection.is_answering() else self._buffer[:HEAD_BYTES]
+        return _part.buffer if self._connection.is_answering() else _part.buffer[:HEAD_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Passes it on."""
-        self._connection.data_received(bytes(self._buffer[:nbytes]))
+        self._connection.data_received(bytes(_part.buffer[:nbytes]))
 
     def eof_received(self) -> None:
         """Closes, as the connection does."""

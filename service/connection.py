@@ -12,6 +12,7 @@ import asyncio
 import os
 import socket
 import sys
+import weakref
 from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any, Final, Protocol
@@ -163,11 +164,9 @@ class BoundedConnection(HttpToolsProtocol):
             return
         self._wait_no_more()
         super().on_headers_complete()
-        cycle = self.cycle
-        cycle.transport = _AnswerTransport(self, cycle)  # type: ignore[assignment]
-
-        receive = partial(self._receive_body, cycle)
-        self.scope["extensions"] = {BODY: receive}  # type: ignore[dict-item]
+        cycle = weakref.proxy(self.cycle)  # or only the garbage collector would free a request
+        cycle.transport = _AnswerTransport(self, cycle)
+        self.scope["extensions"] = {BODY: partial(self._receive_body, cycle)}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
         """Takes a part of the body, which has limits of its own."""

@@ -31,8 +31,6 @@ _log = logging.getLogger(__name__)
 _KEEP_ALIVE_S: Final = 75
 """How long a connection may be idle: longer than clients and proxies (60 s) keep one, so that it is
 they who close it, and none sends a request on a connection that is just being closed."""
-_GARBAGE: Final = 10_000
-"""How many new objects make it worth while to look for rings of dead ones among them."""
 _LOOK_S: Final = 0.01
 """How soon a connection on which a request seems to begin is looked at again."""
 _CLOSE: Final = (b"connection", b"close")
@@ -104,7 +102,6 @@ class Server(uvicorn.Server):
             raise unusable_address(self._service.settings, error) from error
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again would halt requests
-        gc.set_threshold(_GARBAGE)
         self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002

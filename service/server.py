@@ -24,6 +24,7 @@ from uvicorn.server import HANDLED_SIGNALS
 from service.app import ServiceState
 from service.connection import BoundedConnection
 from service.ending import leave_after
+from service.heaps import TRIM_S, trim_heaps
 from service.listening import unusable_address
 
 _log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Server(uvicorn.Server):
         self._service = service
         self._on_started = on_started
         self._drained_s: float | None = None
+        self._trimmed_s = monotonic()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begins to listen.
@@ -117,6 +119,9 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Tells whether it is time to close the listener."""
         settings = self._service.settings
+        if monotonic() - self._trimmed_s > TRIM_S:
+            self._trimmed_s = monotonic()
+            asyncio.get_running_loop().run_in_executor(None, trim_heaps)
         if self._service.draining and self._drained_s is None:
             _log.info("told to end; requests are taken for %g s more", settings.drain_s)
             self._drained_s = monotonic() + settings.drain_s

@@ -1,12 +1,10 @@
 """Serves as the settings say: in this process, or in several that share the port."""
 
-import ctypes
 import ipaddress
 import logging
 import os
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from prometheus_client import start_http_server
 from model.errors import OptionError
 from service.app import ServiceState, create_app, running
 from service.ending import status_of
+from service.heaps import share_heaps
 from service.listening import bind, urls
 from service.log_format import log_to_stderr
 from service.server import Server
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from service.observation import Spans
 
 _log = logging.getLogger(__name__)
-
-_M_ARENA_MAX, _ARENAS = -8, 2
 
 
 def serve(settings: Settings) -> None:
@@ -57,20 +54,13 @@ def _serve_here(
     metrics_port: int | None = None,
 ) -> None:
     """Serves in this process."""
-    _share_heaps()
+    share_heaps()
     app = create_app(settings, spans=open_spans())
     service: ServiceState = app.state.service
     with running(service):
         if metrics_port is not None:
             start_http_server(metrics_port, settings.host, service.metrics.registry)
         Server(app, service, on_started).run(sockets)
-
-
-def _share_heaps() -> None:
-    """Has all threads share two heaps: glibc gives each its own, which keeps what it once took."""
-    if "MALLOC_ARENA_MAX" not in os.environ:
-        with suppress(AttributeError, TypeError):  # not glibc
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def _serve_beside(

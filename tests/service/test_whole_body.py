@@ -1,6 +1,7 @@
 """Bodies arrive whole, however they come, and the connection goes on with the next request."""
 
 import asyncio
+import gc
 import hashlib
 import select
 import socket
@@ -223,6 +224,21 @@ def test_a_wish_for_another_protocol_costs_no_body(port: int, size: int, apart: 
         assert read_answer(client)[0].startswith(expected(body))
         client.sendall(request_bytes(b"next"))
         assert read_answer(client)[0].startswith(expected(b"next"))
+
+
+def test_requests_are_freed_as_they_end(port: int) -> None:
+    """Not when the garbage collector comes by: they hold bodies and answers."""
+    asked = 100
+    with connect(port) as client:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(asked):
+                client.sendall(request_bytes(b"x"))
+                assert read_answer(client)[0].startswith(expected(b"x"))
+            assert gc.collect() < asked
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("used", [True, False])

@@ -49,7 +49,7 @@ benchmark-extraction: $(VENV)/ready ## measure decoding, optical flow and the mo
 
 benchmark-overload: $(VENV)/ready ## offer the service ten times what it can do, with two networks; eight minutes, alone on the machine
 	$(BIN)/python -m reliability.overload --flag max_wait_s=0.5
-	$(BIN)/python -m reliability.overload --flag max_wait_s=0.1 --hidden-width 512
+	$(BIN)/python -m reliability.overload --flag max_wait_s=0.07 --hidden-width 512
 
 soak: $(VENV)/ready ## wrong requests, rude clients and mixed load, one after the other; half an hour
 	$(BIN)/python -m reliability.mutations

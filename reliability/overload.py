@@ -1,7 +1,7 @@
 """Ten times more requests than can be computed: what is still done, how fast, and how it ends.
 
     python -m reliability.overload --flag max_wait_s=0.5
-    python -m reliability.overload --flag max_wait_s=0.1 --hidden-width 512 --sending expect
+    python -m reliability.overload --flag max_wait_s=0.07 --hidden-width 512 --sending expect
 
 First one client alone and then a few in turn, which gives latency and the peak. Then requests come
 at fixed times, whatever is answered: at half the peak, at `--times` the peak, at half of it again.

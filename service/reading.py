@@ -115,12 +115,11 @@ class Filling(_Stand):
 class Leftovers(_Stand):
     """Throws away what a client sends after its answer."""
 
-    _buffer = memoryview(bytearray(PART_BYTES))
     _left_bytes = LINGER_BYTES
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         """Returns a buffer that nobody reads."""
-        return self._buffer
+        return _part.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Has had enough at some point."""

@@ -7,6 +7,7 @@ Axes: B videos, T snippets, D feature channels, C classes.
 """
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from onnxruntime import RunOptions
 
 from model.engine import OnnxEngine
 from model.errors import EngineError
+from service.buffers import Buffers
+
+_FLOAT_BYTES = np.dtype(np.float32).itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,12 @@ class Batches:
     """Takes one video from each of many threads; the first of a batch runs it for all."""
 
     def __init__(
-        self, engine: OnnxEngine, config: BatchConfig, runs: int, observe: Callable[[int], None]
+        self,
+        engine: OnnxEngine,
+        config: BatchConfig,
+        runs: int,
+        observe: Callable[[int], None],
+        buffers: Buffers,
     ) -> None:
         """Puts videos together for an engine.
 
@@ -60,10 +69,12 @@ class Batches:
             config: how many, and for how long they wait.
             runs: batches that the engine runs at the same time.
             observe: is told how many videos each had.
+            buffers: lends the memory that batches lie in.
         """
         self._engine = engine
         self._config = config
         self._observe = observe
+        self._buffers = buffers
         self._open: dict[int, _Batch] = {}
         self._lock = threading.Lock()
         self._free = threading.Semaphore(runs)
@@ -115,8 +126,12 @@ class Batches:
 
     def _run(self, batch: _Batch) -> NDArray[np.float32]:
         lengths_B = np.array([len(features_TD) for features_TD in batch.videos])
-        channels = self._engine.spec.feature_dim
-        features_BTD = np.zeros((len(lengths_B), batch.snippets, channels), dtype=np.float32)
-        for padded_TD, features_TD in zip(features_BTD, batch.videos, strict=True):
-            padded_TD[: len(features_TD)] = features_TD
-        return self._engine.cas_batch(features_BTD, lengths_B)
+        if lengths_B.tolist() == [batch.snippets]:  # it lies there as it is to be
+            return self._engine.cas_batch(batch.videos[0][None], lengths_B)
+        shape = len(lengths_B), batch.snippets, self._engine.spec.feature_dim
+        with self._buffers.lent(_FLOAT_BYTES * math.prod(shape)) as memory:
+            features_BTD = np.frombuffer(memory, np.float32).reshape(shape)
+            for padded_TD, features_TD in zip(features_BTD, batch.videos, strict=True):
+                padded_TD[: len(features_TD)] = features_TD
+                padded_TD[len(features_TD) :] = 0
+            return self._engine.cas_batch(features_BTD, lengths_B)

@@ -1,10 +1,11 @@
-"""Memory that bodies are received into, used again and again.
+"""Memory that bodies and batches lie in, used again and again.
 
 Fresh memory of a few megabytes costs as much time as receiving into it: the kernel clears every
-page when it is first touched.
+page when it is first touched. Page-locked memory costs many times that.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,11 +20,14 @@ _SMALLEST_BYTES = 64 * 1024
 
 @dataclass(slots=True)
 class Buffers:
-    """Lends buffers; of those that came back it keeps as many bytes as it may."""
+    """Lends buffers, to any thread; of those that came back it keeps as many bytes as it may."""
 
     max_kept_bytes: int
-    """Most bytes that are kept for the next body."""
+    """Most bytes that are kept to be lent again."""
+    preferred: Callable[[int], memoryview | None] | None = None
+    """Gives memory of a better kind, if it can; asked for buffers that are short enough to keep."""
     _free: list[memoryview] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def lent(self, length: int) -> Iterator[memoryview]:
@@ -35,16 +39,21 @@ class Buffers:
         try:
             yield whole[:length]
         finally:
-            self._free.append(whole)
-            while sum(map(len, self._free)) > self.max_kept_bytes:
-                self._free.pop(0)  # the one that has not been of use for longest
+            with self._lock:
+                self._free.append(whole)
+                while sum(map(len, self._free)) > self.max_kept_bytes:
+                    self._free.pop(0)  # the one that has not been of use for longest
 
     def _take(self, length: int) -> memoryview:
         size = max(_SMALLEST_BYTES, 1 << (length - 1).bit_length())
-        for index, free in reversed(list(enumerate(self._free))):
-            if len(free) == size:
-                return self._free.pop(index)
-        return _aligned(size)
+        with self._lock:
+            for index, free in reversed(list(enumerate(self._free))):
+                if len(free) == size:
+                    return self._free.pop(index)
+        better = None
+        if self.preferred and size <= self.max_kept_bytes:
+            better = self.preferred(size)
+        return _aligned(size) if better is None else better
 
 
 def _aligned(size: int) -> memoryview:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -204,6 +205,36 @@ def test_buffers_are_used_again() -> None:
     assert sorted(again) == sorted(kept)
     with buffers.lent(1_000_000), buffers.lent(0) as empty:
         assert len(empty) == 0
+
+
+def test_what_is_kept_is_of_the_preferred_memory() -> None:
+    """As far as there is any; what is too long to be kept is not worth it."""
+    given: list[int] = []
+
+    def give(size: int) -> memoryview | None:
+        given.append(size)
+        return None if len(given) > 1 else memoryview(bytearray(b"p" * size))
+
+    buffers = Buffers(300_000, give)
+    with buffers.lent(100_000) as first, buffers.lent(100_000) as second:
+        assert bytes(first[:2]) == b"pp"
+        second[:] = bytes(100_000)
+    with buffers.lent(400_000), buffers.lent(100_000):
+        assert given == [131_072, 131_072]
+
+
+def test_several_threads_may_borrow_at_once() -> None:
+    """No two have the same buffer."""
+    buffers = Buffers(2**24)
+
+    def borrow(number: int) -> bool:
+        with buffers.lent(100_000) as memory:
+            memory[:8] = memory[-8:] = number.to_bytes(8)
+            time.sleep(0)
+            return memory[:8] == memory[-8:] == number.to_bytes(8)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(borrow, range(4000)))
 
 
 @pytest.mark.parametrize("size", [0, 5, 300_000])

@@ -170,7 +170,8 @@ def localize(
         kept, score = kept[score >= config.min_score], score[score >= config.min_score]
     kept, score = kept[: config.max_segments], score[: config.max_segments]
     names = [labels[class_] for class_ in present_P[runs.row_R[kept]].tolist()]
-    return list(map(Segment, start_R[kept].tolist(), end_R[kept].tolist(), names, score.tolist()))
+    rows = zip(start_R[kept].tolist(), end_R[kept].tolist(), names, score.tolist(), strict=True)
+    return list(map(Segment._make, rows))
 
 
 def scale_cas(cas_TC: NDArray[np.float32], scale: CasScale) -> NDArray[np.float32]:

@@ -52,7 +52,8 @@ class WideOrNarrow:
 
     Threads of one run wait for each other at every layer, so where there are runs enough to keep
     the cores busy, one thread each gets more of them done; a run alone would take as many times
-    longer as there are cores.
+    longer as there are cores. Where there were several a moment ago, the first of the next ones is
+    alone for a moment only, and is not taken for one that is.
     """
 
     def __init__(self, wide: InferenceSession, narrow: InferenceSession) -> None:
@@ -65,13 +66,16 @@ class WideOrNarrow:
         self._wide = wide
         self._narrow = narrow
         self._running = 0
+        self._were_several = False
+        """Whether the run that began last found another under way."""
         self._lock = threading.Lock()
 
     @contextmanager
     def taken(self) -> Iterator[InferenceSession]:
         """Gives the wide session to a run that is alone, else the narrow one."""
         with self._lock:
-            alone = self._running == 0
+            alone = self._running == 0 and not self._were_several
+            self._were_several = self._running > 0
             self._running += 1
         try:
             yield self._wide if alone else self._narrow

@@ -1,0 +1,67 @@
+"""Which session a run takes."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import cast
+
+import pytest
+from onnxruntime import InferenceSession
+
+from model.sessions import Instances, Shared, WideOrNarrow
+
+FIRST, SECOND = cast(InferenceSession, "first"), cast(InferenceSession, "second")
+
+
+@pytest.fixture
+def either() -> WideOrNarrow:
+    """The first for runs that are alone, the second for several."""
+    return WideOrNarrow(wide=FIRST, narrow=SECOND)
+
+
+@contextmanager
+def taken(sessions: WideOrNarrow, count: int) -> Iterator[list[InferenceSession]]:
+    """So many at once, in the order in which they were taken."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(sessions.taken()) for _ in range(count)]
+
+
+def test_runs_one_after_the_other_get_all_cores(either: WideOrNarrow) -> None:
+    """As long as there is one at a time."""
+    for _ in range(3):
+        with either.taken() as session:
+            assert session is FIRST
+
+
+def test_runs_beside_others_get_one_core_each(either: WideOrNarrow) -> None:
+    """The one that began alone has all."""
+    with taken(either, 3) as sessions:
+        assert sessions == [FIRST, SECOND, SECOND]
+
+
+def test_the_next_of_several_is_not_taken_for_one_that_is_alone(either: WideOrNarrow) -> None:
+    """Where all ended at the same moment; only if nobody follows is the one after it alone."""
+    with taken(either, 2):
+        pass
+    with taken(either, 2) as sessions:
+        assert sessions == [SECOND, SECOND]
+    for expected in (SECOND, FIRST, FIRST):
+        with either.taken() as session:
+            assert session is expected
+
+
+def test_a_run_that_fails_is_over(either: WideOrNarrow) -> None:
+    """Or no later one would ever be alone."""
+    with pytest.raises(ZeroDivisionError), either.taken():
+        raise ZeroDivisionError
+    with either.taken() as session:
+        assert session is FIRST
+
+
+def test_instances_are_taken_in_turn() -> None:
+    """No two runs have the same; a shared session is for all."""
+    instances = Instances([FIRST, SECOND])
+    with instances.taken() as one, instances.taken() as other:
+        assert {one, other} == {FIRST, SECOND}
+    shared = Shared(FIRST)
+    with shared.taken() as one, shared.taken() as other:
+        assert one is other is FIRST

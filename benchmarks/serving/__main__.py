@@ -2,6 +2,7 @@
 
     python benchmarks/serving                                          (half an hour)
     python benchmarks/serving --peers mosec --clients 4 --bodies binary --rounds 1
+    python benchmarks/serving --hidden-width 2048 --clients 4 16 --bodies binary
 
 All servers load the same ONNX file and compute on the same cores; a request is the features of one
 video, 750 snippets of 2,048 channels. In each round every server is started, asked once, held
@@ -70,7 +71,7 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        _run_script("prepare.py", folder)
+        _run_script("prepare.py", folder, arguments.hidden_width)
         requests = {body: as_request(folder, body) for body in arguments.bodies}
         plan = Plan(folder, requests, sorted(arguments.clients), arguments.seconds,
                     arguments.rounds)  # fmt: skip
@@ -93,6 +94,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="the medians of which count")
     parser.add_argument("--peers", nargs="*", choices=PEER_NAMES, default=list(PEER_NAMES))
     parser.add_argument("--bodies", nargs="+", choices=BODIES, default=list(BODIES))
+    parser.add_argument(
+        "--hidden-width", type=int, default=512, help="of the network; fit makes 2048"
+    )
     parser.add_argument("--json", action="store_true", help="print an object for programs")
     return parser.parse_args()
 

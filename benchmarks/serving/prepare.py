@@ -1,8 +1,8 @@
 """Writes what all servers get: a model repository, a video's features, and the answer to them.
 
-    python prepare.py FOLDER
+    python prepare.py FOLDER HIDDEN_WIDTH
 
-The network is untrained and 512 wide; its last layer is scaled so that three of the 20 classes are
+The network is untrained; its last layer is scaled so that three of the 20 classes are
 present. Features are noise, smoothed over time as those of a video are. A process of its own, so
 that nobody who measures has torch in memory.
 """
@@ -22,7 +22,7 @@ from model.network import Ecm, EcmConfig
 from model.repository import publish
 from model.spec import ModelSpec
 
-SNIPPETS, CHANNELS, CLASSES, WIDTH = 750, 2048, 20, 512
+SNIPPETS, CHANNELS, CLASSES = 750, 2048, 20
 SMOOTH_SNIPPETS = 32
 SPEC = ModelSpec(
     labels=tuple(f"class_{index}" for index in range(CLASSES)),
@@ -35,9 +35,10 @@ SPEC = ModelSpec(
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder, hidden_width = Path(sys.argv[1]), int(sys.argv[2])
+    network = untrained(hidden_width)
     published = publish(
-        folder / "models", "ecm", lambda path: write_onnx(untrained(), SPEC, path), version=1
+        folder / "models", "ecm", lambda path: write_onnx(network, SPEC, path), version=1
     )
     features_TD = draw()
     np.save(folder / "features.npy", features_TD)
@@ -48,10 +49,10 @@ def main() -> None:
     (folder / "segments.json").write_text(json.dumps(segments))
 
 
-def untrained() -> Ecm:
+def untrained(hidden_width: int) -> Ecm:
     """Returns a network whose logits differ visibly."""
     torch.manual_seed(0)
-    network = Ecm(EcmConfig(CHANNELS, CLASSES, hidden_width=WIDTH)).eval()
+    network = Ecm(EcmConfig(CHANNELS, CLASSES, hidden_width)).eval()
     with torch.no_grad():
         network.classifier.conv_3.weight *= 20
     return network

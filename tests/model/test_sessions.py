@@ -9,7 +9,7 @@ from onnxruntime import InferenceSession
 
 from model.sessions import Instances, Shared, WideOrNarrow
 
-FIRST, SECOND = cast(InferenceSession, "first"), cast(InferenceSession, "second")
+FIRST, SECOND = cast("InferenceSession", "first"), cast("InferenceSession", "second")
 
 
 @pytest.fixture

@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from reliability.rude_clients import (
+from reliability import breaking_clients, holding_clients
+from reliability.asking import (
     CHANNELS,
-    HEAVY_SCENARIOS,
-    LEFT_BYTES,
     LIMIT_S,
     LONG_TD,
     MODEL,
@@ -32,9 +31,30 @@ from reliability.rude_clients import (
     found_in,
     localize,
 )
+from reliability.holding_clients import LEFT_BYTES
 from reliability.server import ProcessState, Target, server, wait_until
 from reliability.wire import Connection
 
+SCENARIOS: dict[str, Scenario] = {
+    scenario.__name__: scenario
+    for scenario in (
+        holding_clients.slow_heads,
+        holding_clients.slow_bodies,
+        breaking_clients.half_closed,
+        breaking_clients.resets,
+        breaking_clients.pipelined,
+        breaking_clients.split_anywhere,
+        holding_clients.idle,
+        holding_clients.unread,
+        holding_clients.unread_pipeline,
+        holding_clients.announced_bodies,
+        breaking_clients.upgrades,
+        breaking_clients.garbage_after,
+    )
+}
+"""Those that take any time that is given to them, by name."""
+HEAVY_SCENARIOS = SCENARIOS | {"never_ended": holding_clients.never_ended}
+"""Those that take minutes, too."""
 FLAGS: dict[str, object] = {"max_snippets": 20_000, "jobs": 0}
 """Of the server."""
 _HEAVY_CLIENTS = {"idle": 500, "slow_heads": 300, "slow_bodies": 300, "unread": 100,

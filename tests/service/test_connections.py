@@ -3,8 +3,7 @@
 import pytest
 
 from model.repository import publish
-from reliability.connections import FLAGS, play
-from reliability.rude_clients import SCENARIOS
+from reliability.connections import FLAGS, SCENARIOS, play
 from reliability.server import Target
 
 CLIENTS = {

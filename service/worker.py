@@ -7,16 +7,14 @@ another worker does.
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from dbos import DBOS, StepOptions, WorkflowStatus
+from dbos import DBOS, StepOptions
 from dbos import error as dbos_errors
 from numpy.typing import NDArray
 
@@ -32,6 +30,7 @@ from service.errors import ServiceError, problem_of
 from service.extraction import Chunk, ChunkTask, ExtractionProcesses
 from service.extractors import extractor_of
 from service.feature_cache import FeatureCache
+from service.housekeeping import Housekeeping
 from service.jobs import APPLICATION, PROGRESS, QUEUE, VERSION, WORKFLOW, JobOutcome, VideoJob
 from service.localization import duration, localize_features
 from service.metrics import Metrics
@@ -44,12 +43,8 @@ from service.worker_slot import WorkerSlot
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.5
-_HOUSEKEEPING_S = 2.0
 _STOP_S = 3.0
-_LOST_ROUNDS = 3
-_AT_ONCE = 100
 _SPEED_CHUNKS = 8
-_FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
 class Stopped(BaseException):
@@ -90,7 +85,6 @@ class Worker:
         self._cache = FeatureCache(data.features, settings.feature_cache_bytes)
         self._stopping = threading.Event()
         self._at_work: set[str] = set()
-        self._missed: Counter[str] = Counter()
 
     def start(self) -> None:
         """Takes up the work, beginning with what a process before this one left."""
@@ -120,8 +114,10 @@ class Worker:
             polling_interval_sec=_POLL_S,
             on_conflict="always_update",
         )
-        self._keeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
-        self._keeper.start()
+        self._housekeeping = Housekeeping(
+            self._slot, self._data, self._at_work, self._stopping, settings.keep_jobs_s
+        )
+        self._housekeeping.start()
         _log.info("%s works on %d videos at a time", self._slot.name, settings.jobs)
 
     def stop(self) -> None:
@@ -131,7 +127,7 @@ class Worker:
         """
         self._stopping.set()
         self._processes.stop()
-        self._keeper.join(_STOP_S)
+        self._housekeeping.join(_STOP_S)
         end = partial(DBOS.destroy, destroy_registry=True)
         ending = threading.Thread(target=end, name="ending", daemon=True)
         ending.start()
@@ -272,68 +268,6 @@ class Worker:
     def _check_stopping(self) -> None:
         if self._stopping.is_set():
             raise Stopped
-
-    def _keep_house(self) -> None:
-        """Takes over from workers that are gone, and removes what nobody needs any more."""
-        while not self._stopping.wait(_HOUSEKEEPING_S):
-            try:
-                self._adopt()
-                self._take_up_lost()
-                self._forget()
-                self._clean()
-            except Exception as error:  # the database may be away for a while
-                _log.warning("housekeeping is put off: %s", error)
-
-    def _adopt(self) -> None:
-        """Puts the jobs of workers that are gone back in the queue."""
-        with self._slot.others_without_process() as gone:
-            if not gone:
-                return
-            for job in _pending(gone):
-                _log.warning("job %s is taken over from %s", job.workflow_id, job.executor_id)
-                DBOS.resume_workflow(job.workflow_id, queue_name=QUEUE)
-
-    def _take_up_lost(self) -> None:
-        """Puts own jobs back whose end could not be recorded: the disk was full, for one."""
-        pending = [job.workflow_id for job in _pending([self._slot.name])]
-        idle = [id_ for id_ in pending if id_ not in self._at_work]
-        self._missed = Counter({id_: self._missed[id_] + 1 for id_ in idle})
-        for id_ in idle:
-            if self._missed[id_] >= _LOST_ROUNDS:  # it is just being begun or ended otherwise
-                _log.warning("job %s is taken up again: its end was not recorded", id_)
-                DBOS.resume_workflow(id_, queue_name=QUEUE)
-
-    def _forget(self) -> None:
-        """Removes jobs that were finished long ago."""
-        before = datetime.now(UTC) - timedelta(seconds=self._settings.keep_jobs_s)
-        while old := DBOS.list_workflows(
-            status=_FINISHED,
-            completed_before=before.isoformat(),
-            limit=_AT_ONCE,
-            load_input=False,
-            load_output=False,
-        ):
-            DBOS.delete_workflows([job.workflow_id for job in old])
-
-    def _clean(self) -> None:
-        """Removes what cancelled jobs left, and uploads that never became a job."""
-        jobs = []
-        if there := self._data.job_ids():  # DBOS takes none for all
-            jobs = DBOS.list_workflows(workflow_ids=there, load_input=False, load_output=False)
-        for job in jobs:
-            if job.status in _FINISHED:
-                self._data.remove_job(job.workflow_id)
-        self._data.remove_abandoned({job.workflow_id for job in jobs})
-
-
-def _pending(workers: list[str]) -> list[WorkflowStatus]:
-    return DBOS.list_workflows(
-        status="PENDING",
-        executor_id=workers,
-        app_version=VERSION,
-        load_input=False,
-        load_output=False,
-    )
 
 
 def _retried(name: str) -> StepOptions:

@@ -1,7 +1,7 @@
 """Memory that the kernel may not move, which a GPU therefore reads by itself.
 
 From ordinary memory CUDA first copies to a small page-locked buffer of its own, part by part, and
-the thread that runs the network waits meanwhile. onnxruntime needs not be told: the driver knows an
+the thread that runs the network waits meanwhile. onnxruntime need not be told: the driver knows an
 address that is page-locked.
 """
 

@@ -97,24 +97,22 @@ class ReceivedBody:
 
 
 async def receive_body(
-    request: Request,
-    options: LocalizeOptions,
-    times: BodyTimes,
-    uploads: Callable[[], Uploads],
+    request: Request, times: BodyTimes, uploads: Callable[[], Uploads]
 ) -> ReceivedBody | VideoRequest:
     """Returns a request's body once all of it is there; a video goes to the disk as it comes.
 
     Args:
-        request: the request.
-        options: from its query.
+        request: the request, whose query may have options.
         times: how long a body of features may take to arrive.
         uploads: gives what takes a video's file, or refuses it.
 
     Raises:
         UnsupportedMediaError: a content type that is not read.
         MalformedBodyError: a broken form, or one without a file.
-        VideosNotServedError, DiskFullError, UnusableInputError: the video cannot be taken.
+        UnusableInputError: an option that cannot be used, or a video that cannot be taken.
+        VideosNotServedError, DiskFullError: the video cannot be taken.
     """
+    options = _override(LocalizeOptions(), dict(request.query_params))
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type.startswith(VIDEO):
         upload = await uploads().receive(request.stream())

@@ -32,7 +32,8 @@ from service.inference_schemas import (
 )
 from service.request_body import JSON, RAW
 from service.request_record import RequestRecord
-from service.routes.submission import BINARY, TIMEOUT_HEADER, body_times, whole_schema
+from service.routes.description import BINARY, TIMEOUT_HEADER, whole_schema
+from service.routes.submission import body_times
 from service.triton_config import input_tensors, model_config, output_tensors
 from service.whole_body import receive_whole, whole_number
 

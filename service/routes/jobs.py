@@ -5,24 +5,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from service.errors import UnusableInputError
 from service.request_body import FORM, JSON, VIDEO, VideoRequest, receive_body
-from service.routes.localize import PROBLEMS, problems
-from service.routes.submission import (
+from service.routes.description import (
     BINARY,
+    OPTIONS,
+    PROBLEMS,
+    file_form,
+    problems,
+    whole_schema,
+)
+from service.routes.submission import (
     IdempotencyKey,
     accepted,
     body_times,
-    file_form,
     served_videos,
     submit,
     uploads,
-    whole_schema,
 )
-from service.schemas import Job, JobRequest, LocalizeOptions
+from service.schemas import Job, JobRequest
 
 if TYPE_CHECKING:
     from service.jobs import Jobs
@@ -45,15 +49,11 @@ _OF_A_JOB = problems(404, 422, 501, 503)
     status_code=202,
     response_model=Job,
     responses=PROBLEMS,
-    openapi_extra={"requestBody": _BODY},
+    openapi_extra={"requestBody": _BODY, "parameters": OPTIONS},
 )
-async def create_job(
-    request: Request,
-    options: Annotated[LocalizeOptions, Query()],
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
+async def create_job(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Hands in a video, uploaded or named, to be worked on."""
-    received = await receive_body(request, options, body_times(request), partial(uploads, request))
+    received = await receive_body(request, body_times(request), partial(uploads, request))
     if not isinstance(received, VideoRequest):
         most = request.app.state.service.settings.max_snippets
         parsed = await to_thread.run_sync(received.parse, most)

@@ -1,35 +1,31 @@
 """POST /localize."""
 
 from functools import partial
-from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from service.errors import problem_response
 from service.localization import answer
 from service.request_body import FORM, JSON, NPY, RAW, VIDEO, VideoRequest, receive_body
 from service.request_record import RequestRecord
-from service.routes.submission import (
+from service.routes.description import (
     BINARY,
+    OPTIONS,
+    PROBLEMS,
     TIMEOUT_HEADER,
+    file_form,
+    whole_schema,
+)
+from service.routes.submission import (
     IdempotencyKey,
     accepted,
     body_times,
-    file_form,
     served_videos,
     submit,
     uploads,
-    whole_schema,
 )
-from service.schemas import (
-    ActivityNetResponse,
-    Job,
-    LocalizeOptions,
-    LocalizeRequest,
-    LocalizeResponse,
-    Problem,
-)
+from service.schemas import ActivityNetResponse, Job, LocalizeRequest, LocalizeResponse
 
 router = APIRouter(tags=["localize"])
 
@@ -54,21 +50,6 @@ _RAW_HEADERS = [
     }
     for name, example in (("X-Shape", "750,2048"), ("X-Dtype", "float32"))
 ]
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Returns how an OpenAPI description tells of errors, by their status."""
-    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
-    return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "content": {"application/problem+json": {"schema": schema}},
-        }
-        for status in statuses
-    }
-
-
-PROBLEMS = problems(400, 404, 408, 409, 413, 415, 422, 500, 501, 502, 503, 504, 507)
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": Job, "description": "The video takes longer; ask for this job."}
 }
@@ -78,16 +59,12 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     "/localize",
     response_model=LocalizeResponse | ActivityNetResponse,
     responses=_ACCEPTED | PROBLEMS,
-    openapi_extra={"requestBody": _BODY, "parameters": [*_RAW_HEADERS, TIMEOUT_HEADER]},
+    openapi_extra={"requestBody": _BODY, "parameters": [*OPTIONS, *_RAW_HEADERS, TIMEOUT_HEADER]},
 )
-async def localize(
-    request: Request,
-    options: Annotated[LocalizeOptions, Query()],
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
+async def localize(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Finds the action segments of a video: from its snippet features, or from the video itself."""
     service = request.app.state.service
-    received = await receive_body(request, options, body_times(request), partial(uploads, request))
+    received = await receive_body(request, body_times(request), partial(uploads, request))
     if not isinstance(received, VideoRequest):
         work = partial(
             answer, received, service.catalog, max_snippets=service.settings.max_snippets

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from service.catalog import Catalog, CatalogEntry
 from service.errors import UnknownModelError
 from service.model_keeper import ModelKeeper
-from service.routes.localize import problems
+from service.routes.description import problems
 from service.schemas import ModelDetail, ModelList, ModelSummary, ModelVersions
 
 router = APIRouter(prefix="/models", tags=["models"])

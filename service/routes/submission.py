@@ -1,15 +1,13 @@
 """What POST /localize and POST /jobs share: a video becomes a job."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID, uuid4, uuid5
 
 from fastapi import Header, Request, Response
-from pydantic import BaseModel
 
 from service.errors import VideosNotServedError
 from service.request_body import VideoRequest
 from service.schemas import Job
-from service.slots import TIMEOUT
 from service.whole_body import BodyTimes
 
 if TYPE_CHECKING:
@@ -24,14 +22,6 @@ IdempotencyKey = Annotated[
         "once, however often it is sent.",
     ),
 ]
-BINARY = {"type": "string", "format": "binary"}
-TIMEOUT_HEADER = {
-    "name": TIMEOUT,
-    "in": "header",
-    "required": False,
-    "description": "Seconds after which the result is of no use any more; then 504.",
-    "schema": {"type": "number", "exclusiveMinimum": 0},
-}
 _KEYS = UUID("5f1f3d8e-6c7e-4b3d-9a55-0d5a4f0c2b11")
 
 
@@ -77,28 +67,3 @@ def accepted(request: Request, job: Job) -> Response:
         headers={"Location": str(request.url_for("find_job", id_=job.id).path)},
         media_type="application/json",
     )
-
-
-def file_form(description: str) -> dict[str, object]:
-    """Returns the schema of a form with one file."""
-    return {
-        "type": "object",
-        "properties": {"file": BINARY | {"description": description}},
-        "required": ["file"],
-    }
-
-
-def whole_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Returns the JSON schema of a model that names no other schema."""
-    schema = model.model_json_schema()
-    parts = schema.pop("$defs", {})
-
-    def filled(node: Any) -> Any:
-        if isinstance(node, dict):
-            if name := node.get("$ref"):
-                return filled(parts[name.rpartition("/")[2]])
-            return {key: filled(value) for key, value in node.items()}
-        return [filled(value) for value in node] if isinstance(node, list) else node
-
-    whole: dict[str, Any] = filled(schema)
-    return whole

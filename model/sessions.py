@@ -8,6 +8,9 @@ from typing import Protocol
 
 from onnxruntime import InferenceSession
 
+_ALONE_RUNS = 3
+"""So many have to have been alone before one gets all cores."""
+
 
 class Sessions(Protocol):
     """The sessions of one network, all of the same file."""
@@ -52,8 +55,8 @@ class WideOrNarrow:
 
     Threads of one run wait for each other at every layer, so where there are runs enough to keep
     the cores busy, one thread each gets more of them done; a run alone would take as many times
-    longer as there are cores. Where there were several a moment ago, the first of the next ones is
-    alone for a moment only, and is not taken for one that is.
+    longer as there are cores. Among several clients a run often is alone for a moment only, so it
+    counts as alone when the runs before it were, too.
     """
 
     def __init__(self, wide: InferenceSession, narrow: InferenceSession) -> None:
@@ -66,19 +69,20 @@ class WideOrNarrow:
         self._wide = wide
         self._narrow = narrow
         self._running = 0
-        self._were_several = False
-        """Whether the run that began last found another under way."""
+        self._alone_before = _ALONE_RUNS
+        """Runs in a row that found no other under way."""
         self._lock = threading.Lock()
 
     @contextmanager
     def taken(self) -> Iterator[InferenceSession]:
         """Gives the wide session to a run that is alone, else the narrow one."""
         with self._lock:
-            alone = self._running == 0 and not self._were_several
-            self._were_several = self._running > 0
+            is_alone = self._running == 0
+            takes_all = is_alone and self._alone_before >= _ALONE_RUNS
+            self._alone_before = self._alone_before + 1 if is_alone else 0
             self._running += 1
         try:
-            yield self._wide if alone else self._narrow
+            yield self._wide if takes_all else self._narrow
         finally:
             with self._lock:
                 self._running -= 1

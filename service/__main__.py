@@ -109,10 +109,12 @@ def _work(settings: "Settings") -> None:
 
     from service.app import open_models
     from service.catalog import Catalog
+    from service.heaps import TRIM_S, share_heaps, trim_heaps
     from service.metrics import Metrics
     from service.model_keeper import kept
     from service.videos import work
 
+    share_heaps()
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -122,7 +124,8 @@ def _work(settings: "Settings") -> None:
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, settings.host, metrics.registry)
     with kept(models, settings.reload_s), work(settings, catalog, metrics):
-        stop.wait()
+        while not stop.wait(TRIM_S):
+            trim_heaps()
 
 
 def _add_localize(parser: argparse.ArgumentParser) -> None:

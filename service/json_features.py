@@ -4,12 +4,19 @@ orjson makes an object of every number first, which takes five times as long, al
 interpreter's lock held.
 """
 
+import threading
 from typing import Any
 
 import numpy as np
 import orjson
 import simdjson
 from numpy.typing import NDArray
+
+_KEPT_BYTES = 32 * 1024 * 1024
+"""Longest body whose parser is kept: what it parses takes three times as much memory again."""
+_kept: list[simdjson.Parser] = []
+"""The one parser that waits for the next body, with its memory, or none."""
+_lock = threading.Lock()
 
 
 def parse_matrix(
@@ -25,8 +32,25 @@ def parse_matrix(
         field: the name of the matrix.
         lists: how many opening brackets the body has.
     """
+    with _lock:  # two at once would gain nothing, since simdjson holds the interpreter's lock
+        parser = _kept.pop() if _kept else simdjson.Parser()
+        found = _parsed(parser, content, field, lists)
+        if found and len(content) <= _KEPT_BYTES:
+            _kept.append(parser)
+    return found
+
+
+def give_back() -> None:
+    """Gives back the memory that is kept for the next body; to take it anew takes as long as parsing."""
+    with _lock:
+        _kept.clear()
+
+
+def _parsed(
+    parser: simdjson.Parser, content: bytes | memoryview, field: str, lists: int
+) -> tuple[dict[str, Any], NDArray[np.float64]] | None:
     try:
-        body: Any = simdjson.Parser().parse(content)
+        body: Any = parser.parse(content)
         rows = body[field]
         # Not items(), which makes Python's objects of the matrix, too.
         rest = {name: _plain(body[name]) for name in body.keys() if name != field}  # noqa: SIM118

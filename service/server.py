@@ -21,6 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
+from service import json_features
 from service.app import ServiceState
 from service.connection import BoundedConnection
 from service.ending import leave_after
@@ -121,7 +122,7 @@ class Server(uvicorn.Server):
         settings = self._service.settings
         if monotonic() - self._trimmed_s > TRIM_S:
             self._trimmed_s = monotonic()
-            asyncio.get_running_loop().run_in_executor(None, trim_heaps)
+            asyncio.get_running_loop().run_in_executor(None, _give_back_memory)
         if self._service.draining and self._drained_s is None:
             _log.info("told to end; requests are taken for %g s more", settings.drain_s)
             self._drained_s = monotonic() + settings.drain_s
@@ -176,3 +177,9 @@ def is_readable(one: socket.socket) -> bool:
     poll = select.poll()
     poll.register(one.fileno(), select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _give_back_memory() -> None:
+    """Gives the kernel what is kept for the next request, in case there is none."""
+    json_features.give_back()
+    trim_heaps()

@@ -1,6 +1,7 @@
 """The fast way to read features in JSON gives what the plain way gives, or nothing."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.json_features import parse_matrix
+from service.json_features import give_back, parse_matrix
 
 NUMBER = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 REST = st.dictionaries(
@@ -75,3 +76,18 @@ def test_what_is_taken_is_a_matrix(value: Any) -> None:
 def test_all_else_is_left_to_who_can_say_what_is_wrong(content: bytes) -> None:
     """Also what a reader that flattens lists might take."""
     assert parse(content) is None
+
+
+def test_threads_that_share_a_parser_get_what_is_theirs() -> None:
+    """Bodies of different lengths, damaged ones between them, and memory given back meanwhile."""
+
+    def parsed(number: int) -> bool:
+        matrix = np.full((1 + number % 7, 100), number, dtype=np.float64)
+        assert parse(b'{"features": [[1, 2], [3, 4') is None
+        found = parse(orjson.dumps({"features": matrix.tolist(), "note": number}))
+        if number % 50 == 0:
+            give_back()
+        return bool(found and found[0] == {"note": number} and np.array_equal(found[1], matrix))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(parsed, range(500)))

@@ -41,7 +41,7 @@ def parse_matrix(
 
 
 def give_back() -> None:
-    """Gives back the memory that is kept for the next body; to take it anew takes as long as parsing."""
+    """Gives back the memory kept for the next body; taking it anew takes as long as parsing."""
     with _lock:
         _kept.clear()
 

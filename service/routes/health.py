@@ -1,4 +1,4 @@
-"""GET /health: one summary; /health/live: alive; /health/ready: able to serve; or HEAD of them."""
+"""GET /health: one summary; /health/live: alive; /health/ready: able to serve."""
 
 import time
 
@@ -9,7 +9,6 @@ from service.schemas import Health, HealthStatus, Liveness
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.head("", include_in_schema=False)
 @router.get("", responses={503: {"model": Health}})
 async def health(request: Request, response: Response) -> Health:
     """Tells how the service is; 503 once it was told to end, 200 else."""
@@ -28,7 +27,6 @@ async def health(request: Request, response: Response) -> Health:
     )
 
 
-@router.head("/live", include_in_schema=False)
 @router.get("/live", responses={503: {"model": Liveness}})
 async def live(request: Request, response: Response) -> Liveness:
     """Answers 200, or 503 where work hangs and only a new process would help."""
@@ -38,7 +36,6 @@ async def live(request: Request, response: Response) -> Liveness:
     return Liveness(status="stuck")
 
 
-@router.head("/ready", include_in_schema=False)
 @router.get("/ready", responses={503: {"model": Liveness}})
 async def ready(request: Request, response: Response) -> Liveness:
     """Answers 200 if some model can be served, 503 otherwise and once the service is to end."""

@@ -52,6 +52,6 @@ def _cudart() -> ctypes.CDLL | None:
 @functools.cache
 def _tell_once(status: int) -> None:
     _log.info(
-        "CUDA gives no page-locked memory (error %d): bodies go to the GPU by way of another copy",
+        "CUDA gives no page-locked memory (error %d): batches go to the GPU by way of another copy",
         status,
     )

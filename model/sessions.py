@@ -1,15 +1,17 @@
 """Which of a network's onnxruntime sessions a run takes where several are under way at once."""
 
+import math
 import queue
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from time import monotonic
 from typing import Protocol
 
 from onnxruntime import InferenceSession
 
-_ALONE_RUNS = 3
-"""So many have to have been alone before one gets all cores."""
+_MOMENT_S = 0.1
+"""So long after several were under way a run does not yet count as alone."""
 
 
 class Sessions(Protocol):
@@ -55,8 +57,8 @@ class WideOrNarrow:
 
     Threads of one run wait for each other at every layer, so where there are runs enough to keep
     the cores busy, one thread each gets more of them done; a run alone would take as many times
-    longer as there are cores. Among several clients a run often is alone for a moment only, so it
-    counts as alone when the runs before it were, too.
+    longer as there are cores. Among several clients a run often begins alone and soon is not, so
+    none counts as alone shortly after several.
     """
 
     def __init__(self, wide: InferenceSession, narrow: InferenceSession) -> None:
@@ -69,20 +71,21 @@ class WideOrNarrow:
         self._wide = wide
         self._narrow = narrow
         self._running = 0
-        self._alone_before = _ALONE_RUNS
-        """Runs in a row that found no other under way."""
+        self._several_s = -math.inf
+        """Monotonic time at which several were under way last."""
         self._lock = threading.Lock()
 
     @contextmanager
     def taken(self) -> Iterator[InferenceSession]:
         """Gives the wide session to a run that is alone, else the narrow one."""
         with self._lock:
-            is_alone = self._running == 0
-            takes_all = is_alone and self._alone_before >= _ALONE_RUNS
-            self._alone_before = self._alone_before + 1 if is_alone else 0
+            was_quiet = monotonic() - self._several_s > _MOMENT_S
+            is_alone = self._running == 0 and was_quiet
             self._running += 1
         try:
-            yield self._wide if takes_all else self._narrow
+            yield self._wide if is_alone else self._narrow
         finally:
             with self._lock:
                 self._running -= 1
+                if self._running:
+                    self._several_s = monotonic()

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp
 
 from model.cores import cores
 from model.engine import EngineConfig
-from model.page_locked import page_locked
 from service.access import KeyCheck, describe_access
 from service.admission import Admission, Bounds
 from service.api_keys import read_keys
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from service.videos import Videos
 
 _log = logging.getLogger(__name__)
-
-_KEPT_BATCH_BYTES = 256 * 1024 * 1024
-"""Memory of batches that waits for the next ones: two of 16 videos of 750 snippets."""
 
 
 def software_version() -> str:
@@ -145,11 +141,7 @@ def open_models(settings: Settings, catalog: Catalog, metrics: Metrics) -> Model
         settings.max_batch, 1e-3 * settings.batch_delay_ms, settings.batch_bucket_snippets
     )
     config = ServingConfig(
-        engine,
-        settings.warm_snippets,
-        batch if settings.max_batch else None,
-        metrics.batched,
-        open_buffers(settings, _KEPT_BATCH_BYTES),
+        engine, settings.warm_snippets, batch if settings.max_batch else None, metrics.batched
     )
     return ModelKeeper(catalog, settings.repository, config, settings.versions)
 
@@ -162,12 +154,7 @@ def open_admission(settings: Settings, catalog: Catalog) -> Admission:
         settings.max_wait_s,
         settings.max_memory_bytes,
     )
-    return Admission(bounds, open_buffers(settings, settings.max_body_bytes))
-
-
-def open_buffers(settings: Settings, max_kept_bytes: int) -> Buffers:
-    """Returns buffers that the device reads from best, if there is any but the CPU."""
-    return Buffers(max_kept_bytes, None if settings.device == "cpu" else page_locked)
+    return Admission(bounds, Buffers(settings.max_body_bytes))
 
 
 def _concurrency(settings: Settings, catalog: Catalog) -> int:

@@ -18,8 +18,11 @@ from onnxruntime import RunOptions
 
 from model.engine import OnnxEngine
 from model.errors import EngineError
+from model.page_locked import page_locked
 from service.buffers import Buffers
 
+_KEPT_BYTES = 128 * 1024 * 1024
+"""Memory of a batch that waits for the next one: of 16 videos of 750 snippets."""
 _FLOAT_BYTES = np.dtype(np.float32).itemsize
 
 
@@ -60,7 +63,6 @@ class Batches:
         config: BatchConfig,
         runs: int,
         observe: Callable[[int], None],
-        buffers: Buffers,
     ) -> None:
         """Puts videos together for an engine.
 
@@ -69,12 +71,12 @@ class Batches:
             config: how many, and for how long they wait.
             runs: batches that the engine runs at the same time.
             observe: is told how many videos each had.
-            buffers: lends the memory that batches lie in.
         """
         self._engine = engine
         self._config = config
         self._observe = observe
-        self._buffers = buffers
+        preferred = page_locked if engine.device == "cuda" else None
+        self._buffers = Buffers(_KEPT_BYTES, preferred)
         self._open: dict[int, _Batch] = {}
         self._lock = threading.Lock()
         self._free = threading.Semaphore(runs)

@@ -39,10 +39,15 @@ class Buffers:
         try:
             yield whole[:length]
         finally:
-            with self._lock:
+            self._keep(whole)
+
+    def _keep(self, whole: memoryview) -> None:
+        dropped = []  # and freed when nobody waits for the lock, since that may take its time
+        with self._lock:
+            if len(whole) <= self.max_kept_bytes:
                 self._free.append(whole)
-                while sum(map(len, self._free)) > self.max_kept_bytes:
-                    self._free.pop(0)  # the one that has not been of use for longest
+            while sum(map(len, self._free)) > self.max_kept_bytes:
+                dropped.append(self._free.pop(0))  # not of use for longest
 
     def _take(self, length: int) -> memoryview:
         size = max(_SMALLEST_BYTES, 1 << (length - 1).bit_length())

@@ -306,7 +306,7 @@ async def _answer_nobody(request: Request, error: Exception) -> Response:  # noq
 def describe_validation(errors: object) -> str:
     """Returns pydantic's complaints as one line."""
     assert isinstance(errors, list | tuple)
-    places = (".".join(map(str, error["loc"])).removeprefix("query.") for error in errors)
+    places = (".".join(map(str, error["loc"])) for error in errors)
     return "; ".join(
         f"{place}: {error['msg']}" for place, error in zip(places, errors, strict=True)
     )

@@ -12,8 +12,10 @@ import orjson
 import simdjson
 from numpy.typing import NDArray
 
-_KEPT_BYTES = 32 * 1024 * 1024
-"""Longest body whose parser is kept: what it parses takes three times as much memory again."""
+_KEPT_BYTES = 96 * 1024 * 1024
+"""Most memory that is kept for the next body."""
+_NUMBER_BYTES = 24
+"""What simdjson takes for each number, beside a copy of the body."""
 _kept: list[simdjson.Parser] = []
 """The one parser that waits for the next body, with its memory, or none."""
 _lock = threading.Lock()
@@ -34,8 +36,12 @@ def parse_matrix(
     """
     with _lock:  # two at once would gain nothing, since simdjson holds the interpreter's lock
         parser = _kept.pop() if _kept else simdjson.Parser()
-        found = _parsed(parser, content, field, lists)
-        if found and len(content) <= _KEPT_BYTES:
+        try:
+            found = _parsed(parser, content, field, lists)
+        except RuntimeError:  # it cannot be used again
+            return None
+        numbers = found[1].size if found else len(content) // 2
+        if len(content) + _NUMBER_BYTES * numbers <= _KEPT_BYTES:
             _kept.append(parser)
     return found
 
@@ -57,7 +63,7 @@ def _parsed(
         lengths = {len(row) for row in rows}
         flat = np.frombuffer(rows.as_buffer(of_type="d"), dtype=np.float64)
         others = orjson.dumps(rest).count(b"[")  # refuses what is nested too deeply
-    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
     # A list within a row would be flattened like the rows themselves.
     is_flat = lists == 1 + len(rows) + others

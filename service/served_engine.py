@@ -16,7 +16,6 @@ from model.engine import EngineConfig, OnnxEngine
 from model.errors import EngineError
 from model.repository import PublishedModel
 from service.batching import BatchConfig, Batches
-from service.buffers import Buffers
 from service.errors import ModelUnavailableError
 
 _log = logging.getLogger(__name__)
@@ -34,8 +33,6 @@ class ServingConfig:
     """How videos are put together; as `DEFAULT_BATCHES` says if not given."""
     observe: Callable[[int], None] = lambda _: None
     """Is told how many videos each batch has."""
-    buffers: Buffers = field(default_factory=lambda: Buffers(0))
-    """Lends the memory that batches lie in."""
 
 
 DEFAULT_BATCHES: Final = {"cpu": BatchConfig(), "cuda": BatchConfig(16, 0.002, 64)}
@@ -63,7 +60,7 @@ class ServedEngine:
         batch, instances = config.batch or DEFAULT_BATCHES[self.device], config.engine.instances
         self._batches = None
         if batch.max_videos > 1:
-            self._batches = Batches(engine, batch, instances, config.observe, config.buffers)
+            self._batches = Batches(engine, batch, instances, config.observe)
         loaded = perf_counter()
         lengths = config.warm_snippets or (self.spec.snippets,)
         self._proof_snippets = batch.padded(lengths[0])

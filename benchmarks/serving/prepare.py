@@ -2,7 +2,7 @@
 
     python prepare.py FOLDER HIDDEN_WIDTH
 
-The network is untrained; its last layer is scaled so that three of the 20 classes are
+The network is untrained; its last layer is scaled so that some of the 20 classes are
 present. Features are noise, smoothed over time as those of a video are. A process of its own, so
 that nobody who measures has torch in memory.
 """

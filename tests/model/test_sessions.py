@@ -38,15 +38,23 @@ def test_runs_beside_others_get_one_core_each(either: WideOrNarrow) -> None:
         assert sessions == [FIRST, SECOND, SECOND]
 
 
-def test_one_of_several_is_not_taken_for_one_that_is_alone(either: WideOrNarrow) -> None:
-    """If it began between two others; after some that were alone, the next one is."""
+def test_one_of_several_is_not_taken_for_one_that_is_alone(
+    either: WideOrNarrow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it only begins between two others; a moment later it is alone."""
+    now_s = 1000.0
+    monkeypatch.setattr("model.sessions.monotonic", lambda: now_s)
     with taken(either, 2):
-        pass
+        now_s += 60
     with taken(either, 2) as sessions:
         assert sessions == [SECOND, SECOND]
-    for expected in (SECOND, SECOND, SECOND, FIRST, FIRST):
+    now_s += 0.09
+    with either.taken() as session:
+        assert session is SECOND
+    now_s += 0.02
+    for _ in range(2):
         with either.taken() as session:
-            assert session is expected
+            assert session is FIRST
 
 
 def test_a_run_that_fails_is_over(either: WideOrNarrow) -> None:

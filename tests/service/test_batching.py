@@ -45,7 +45,7 @@ def test_a_batch_gives_what_single_videos_give(
     sizes: list[int] = []
     config = BatchConfig(max_videos, 0.05, bucket_snippets)
     given = videos(LENGTHS)
-    got = together(Batches(engine, config, 1, sizes.append, Buffers(0)), given)
+    got = together(Batches(engine, config, 1, sizes.append), given)
     for features_TD, cas_TC in zip(given, got, strict=True):
         np.testing.assert_allclose(cas_TC, engine.cas(features_TD), atol=1e-5, rtol=1e-5)
     assert sum(sizes) == len(LENGTHS)
@@ -58,9 +58,8 @@ def test_what_lay_in_the_memory_before_changes_nothing(engine: OnnxEngine) -> No
     def full_of_nan(size: int) -> memoryview:
         return np.full(size // 4, np.nan, np.float32).view(np.uint8).data
 
-    batches = Batches(
-        engine, BatchConfig(3, 3600, 16), 1, lambda _: None, Buffers(2**20, full_of_nan)
-    )
+    batches = Batches(engine, BatchConfig(3, 3600, 16), 1, lambda _: None)
+    batches._buffers = Buffers(2**20, full_of_nan)
     for _ in range(2):
         given = videos([33, 48, 40])
         for features_TD, cas_TC in zip(given, together(batches, given), strict=True):
@@ -70,7 +69,7 @@ def test_what_lay_in_the_memory_before_changes_nothing(engine: OnnxEngine) -> No
 def test_a_full_batch_waits_no_longer(engine: OnnxEngine) -> None:
     """With an hour of delay, three threads fill a batch of three."""
     sizes: list[int] = []
-    batches = Batches(engine, BatchConfig(3, 3600, 16), 1, sizes.append, Buffers(0))
+    batches = Batches(engine, BatchConfig(3, 3600, 16), 1, sizes.append)
     together(batches, videos([40, 40, 41]))
     assert sizes == [3]
 
@@ -88,7 +87,7 @@ def test_who_comes_while_the_engine_is_busy_joins_the_next_batch(
         return run(*given)
 
     monkeypatch.setattr(OnnxEngine, "cas_batch", held_up)
-    batches = Batches(engine, BatchConfig(8, 0, 16), 1, sizes.append, Buffers(0))
+    batches = Batches(engine, BatchConfig(8, 0, 16), 1, sizes.append)
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(batches.cas, *videos([40]))
         assert running.wait(30)
@@ -115,7 +114,7 @@ def test_where_a_batch_fails_each_is_told_its_own(
     monkeypatch.setattr(OnnxEngine, "cas_batch", fail)
     given = videos([40] * 3)
     given[1][0, 0] = 7
-    batches = Batches(engine, BatchConfig(3, 3600, 16), 1, lambda _: None, Buffers(0))
+    batches = Batches(engine, BatchConfig(3, 3600, 16), 1, lambda _: None)
     with ThreadPoolExecutor(3) as pool:
         first, bad, last = [pool.submit(batches.cas, video) for video in given]
         assert len(first.result()) == len(last.result()) == 40

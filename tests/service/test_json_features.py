@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+import simdjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,3 +92,27 @@ def test_threads_that_share_a_parser_get_what_is_theirs() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(parsed, range(500)))
+
+
+def test_the_memory_of_one_body_is_kept_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever that was, unless it took too much, and until it is given back."""
+    new, made = simdjson.Parser, []
+
+    def make() -> simdjson.Parser:
+        made.append(True)
+        return new()
+
+    monkeypatch.setattr("service.json_features.simdjson.Parser", make)
+    small, large = ({"features": [[0.5] * 10] * rows} for rows in (2, 200))
+    give_back()
+    for body in (small, {"video": {"uri": "x"}}, {"features": [[1], [2, 3]]}, small):
+        parse(orjson.dumps(body))
+        parse(b"no JSON")
+    assert len(made) == 1
+    give_back()
+    assert parse(orjson.dumps(small)) is not None
+    assert len(made) == 2
+    monkeypatch.setattr("service.json_features._KEPT_BYTES", 10_000)
+    for _ in range(2):
+        assert parse(orjson.dumps(large)) is not None
+    assert len(made) == 3

@@ -205,6 +205,8 @@ def test_buffers_are_used_again() -> None:
     assert sorted(again) == sorted(kept)
     with buffers.lent(1_000_000), buffers.lent(0) as empty:
         assert len(empty) == 0
+    with buffers.lent(70_000) as fifth:  # one that is too long to keep costs no other
+        assert np.frombuffer(fifth, np.uint8).ctypes.data in kept
 
 
 def test_what_is_kept_is_of_the_preferred_memory() -> None:

@@ -110,6 +110,8 @@ def play(target: Target, scenario: Scenario, *, clients: int, duration_s: float)
 
 def _holds_no_more(target: Target, before: ProcessState) -> bool:
     now = target.state()
+    if now.threads > before.threads:  # threads that are idle for long end with the next request
+        ask(target, localize(SHORT_TD))
     return (
         now.files <= before.files
         and now.threads <= before.threads

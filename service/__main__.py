@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from tqdm import tqdm
 
 from service.client import DEFAULT_URL, Client, LocalizerServiceError, Options, Progress
+from service.heaps import tended_heaps
 from service.schemas import LocalizeResponse
 
 if TYPE_CHECKING:
@@ -104,17 +105,16 @@ def _config(flags: Sequence[str], *, as_json: bool) -> int:
     return 0
 
 
+@tended_heaps()
 def _work(settings: "Settings") -> None:
     from prometheus_client import start_http_server
 
     from service.app import open_models
     from service.catalog import Catalog
-    from service.heaps import TRIM_S, share_heaps, trim_heaps
     from service.metrics import Metrics
     from service.model_keeper import kept
     from service.videos import work
 
-    share_heaps()
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -124,8 +124,7 @@ def _work(settings: "Settings") -> None:
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, settings.host, metrics.registry)
     with kept(models, settings.reload_s), work(settings, catalog, metrics):
-        while not stop.wait(TRIM_S):
-            trim_heaps()
+        stop.wait()
 
 
 def _add_localize(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,35 @@
 
 import ctypes
 import os
-from contextlib import suppress
-from typing import Final
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 _M_ARENA_MAX, _HEAPS = -8, 2
-TRIM_S: Final = 30.0
-"""From one time that free memory is given back to the next."""
+_TRIM_S = 30.0
+
+
+@contextmanager
+def tended_heaps(*give_back: Callable[[], None]) -> Iterator[None]:
+    """Keeps small what memory lies free, for the length of a `with` or of a function.
+
+    Args:
+        give_back: called every half a minute, before what is free goes to the kernel.
+    """
+    stopping = threading.Event()
+
+    def tend() -> None:
+        while not stopping.wait(_TRIM_S):
+            for one in give_back:
+                one()
+            trim_heaps()
+
+    share_heaps()
+    threading.Thread(target=tend, name="heaps", daemon=True).start()
+    try:
+        yield
+    finally:
+        stopping.set()
 
 
 def share_heaps() -> None:

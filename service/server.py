@@ -21,11 +21,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
-from service import json_features
 from service.app import ServiceState
 from service.connection import BoundedConnection
 from service.ending import leave_after
-from service.heaps import TRIM_S, trim_heaps
 from service.listening import unusable_address
 
 _log = logging.getLogger(__name__)
@@ -91,7 +89,6 @@ class Server(uvicorn.Server):
         self._service = service
         self._on_started = on_started
         self._drained_s: float | None = None
-        self._trimmed_s = monotonic()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begins to listen.
@@ -120,9 +117,6 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Tells whether it is time to close the listener."""
         settings = self._service.settings
-        if monotonic() - self._trimmed_s > TRIM_S:
-            self._trimmed_s = monotonic()
-            asyncio.get_running_loop().run_in_executor(None, _give_back_memory)
         if self._service.draining and self._drained_s is None:
             _log.info("told to end; requests are taken for %g s more", settings.drain_s)
             self._drained_s = monotonic() + settings.drain_s
@@ -177,9 +171,3 @@ def is_readable(one: socket.socket) -> bool:
     poll = select.poll()
     poll.register(one.fileno(), select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _give_back_memory() -> None:
-    """Gives the kernel what is kept for the next request, in case there is none."""
-    json_features.give_back()
-    trim_heaps()

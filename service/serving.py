@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from prometheus_client import start_http_server
 
 from model.errors import OptionError
+from service import json_features
 from service.app import ServiceState, create_app, running
 from service.ending import status_of
-from service.heaps import share_heaps
+from service.heaps import tended_heaps
 from service.listening import bind, urls
 from service.log_format import log_to_stderr
 from service.server import Server
@@ -47,6 +48,7 @@ def serve(settings: Settings) -> None:
         )
 
 
+@tended_heaps(json_features.give_back)
 def _serve_here(
     settings: Settings,
     sockets: list[socket.socket],
@@ -54,7 +56,6 @@ def _serve_here(
     metrics_port: int | None = None,
 ) -> None:
     """Serves in this process."""
-    share_heaps()
     app = create_app(settings, spans=open_spans())
     service: ServiceState = app.state.service
     with running(service):

@@ -3,8 +3,11 @@
 import ctypes
 import subprocess
 import sys
+import threading
 
 import pytest
+
+from service import heaps
 
 PROGRAM = """
 import random
@@ -33,3 +36,17 @@ def test_what_lies_free_between_things_in_use_is_given_back() -> None:
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
     ).stdout
     assert float(told) < 0.8
+
+
+def test_memory_is_given_back_again_and_again_until_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread that does it is there from the beginning, and is gone afterwards."""
+    monkeypatch.setattr(heaps, "_TRIM_S", 0.001)
+    calls = threading.Semaphore(0)
+    with heaps.tended_heaps(calls.release):
+        (tending,) = (thread for thread in threading.enumerate() if thread.name == "heaps")
+        for _ in range(3):
+            assert calls.acquire(timeout=10)
+    tending.join(timeout=10)
+    assert not tending.is_alive()

@@ -61,7 +61,8 @@ _HEAVY_CLIENTS = {"idle": 500, "slow_heads": 300, "slow_bodies": 300, "unread": 
                   "unread_pipeline": 20, "split_anywhere": 100, "never_ended": 30,
                   "announced_bodies": 20}  # fmt: skip
 _AS_MANY_AS_GO = 100_000
-_SETTLE_S = 30.0
+_SETTLE_S = 75.0
+"""What nobody needs any more is given back within a minute."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NoReturn
 from tqdm import tqdm
 
 from service.client import DEFAULT_URL, Client, LocalizerServiceError, Options, Progress
-from service.heaps import tended_heaps
 from service.schemas import LocalizeResponse
 
 if TYPE_CHECKING:
@@ -105,16 +104,17 @@ def _config(flags: Sequence[str], *, as_json: bool) -> int:
     return 0
 
 
-@tended_heaps()
 def _work(settings: "Settings") -> None:
     from prometheus_client import start_http_server
 
     from service.app import open_models
     from service.catalog import Catalog
+    from service.heaps import share_heaps, tended_heaps
     from service.metrics import Metrics
     from service.model_keeper import kept
     from service.videos import work
 
+    share_heaps()
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -123,7 +123,7 @@ def _work(settings: "Settings") -> None:
     models = open_models(settings, catalog, metrics)
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, settings.host, metrics.registry)
-    with kept(models, settings.reload_s), work(settings, catalog, metrics):
+    with kept(models, settings.reload_s), work(settings, catalog, metrics), tended_heaps():
         stop.wait()
 
 

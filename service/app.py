@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_KEPT_FRACTION = 4
+"""Bodies may take so many times the memory that is kept for them while there are many."""
+
 
 def software_version() -> str:
     """Returns the version of this software."""
@@ -56,8 +59,10 @@ class ServiceState:
     """The models."""
     keeper: ModelKeeper | None
     """Loads and unloads them; None where they were given."""
+    admission: Admission
+    """Lets requests in."""
     slots: Slots
-    """Computes requests."""
+    """Computes them."""
     metrics: Metrics
     """Counts what is done."""
     started_s: float
@@ -154,7 +159,7 @@ def open_admission(settings: Settings, catalog: Catalog) -> Admission:
         settings.max_wait_s,
         settings.max_memory_bytes,
     )
-    return Admission(bounds, Buffers(settings.max_body_bytes))
+    return Admission(bounds, Buffers(settings.max_memory_bytes // _KEPT_FRACTION))
 
 
 def _concurrency(settings: Settings, catalog: Catalog) -> int:
@@ -194,7 +199,7 @@ def create_app(
     slots = Slots(admission, settings.max_request_s)
     counts.watch(admission, slots.limiter)
     app.state.service = ServiceState(
-        settings, catalog, keeper, slots, counts, time.monotonic(), spans
+        settings, catalog, keeper, admission, slots, counts, time.monotonic(), spans
     )
     bounds = BodyBounds(settings.max_body_bytes, settings.max_video_bytes, settings.body_stall_s)
     app.add_middleware(Gate, admission=admission, bounds=bounds)

@@ -26,8 +26,18 @@ class Buffers:
     """Most bytes that are kept to be lent again."""
     preferred: Callable[[int], memoryview | None] | None = None
     """Gives memory of a better kind, if it can; asked for buffers that are short enough to keep."""
-    _free: list[memoryview] = field(default_factory=list)
+    _free: list[tuple[int, memoryview]] = field(default_factory=list)
+    """Those that came back, the last one last, and after how many rests."""
+    _rests: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def rest(self, max_bytes: int) -> None:
+        """Drops what was not lent since the last rest, down to so many bytes."""
+        dropped = []
+        with self._lock:
+            while self._kept_bytes() > max_bytes and self._free[0][0] < self._rests:
+                dropped.append(self._free.pop(0))
+            self._rests += 1
 
     @contextmanager
     def lent(self, length: int) -> Iterator[memoryview]:
@@ -45,20 +55,24 @@ class Buffers:
         dropped = []  # and freed when nobody waits for the lock, since that may take its time
         with self._lock:
             if len(whole) <= self.max_kept_bytes:
-                self._free.append(whole)
-            while sum(map(len, self._free)) > self.max_kept_bytes:
+                self._free.append((self._rests, whole))
+            while self._kept_bytes() > self.max_kept_bytes:
                 dropped.append(self._free.pop(0))  # not of use for longest
 
     def _take(self, length: int) -> memoryview:
         size = max(_SMALLEST_BYTES, 1 << (length - 1).bit_length())
         with self._lock:
-            for index, free in reversed(list(enumerate(self._free))):
+            for index, (_, free) in reversed(list(enumerate(self._free))):
                 if len(free) == size:
-                    return self._free.pop(index)
+                    del self._free[index]
+                    return free
         better = None
         if self.preferred and size <= self.max_kept_bytes:
             better = self.preferred(size)
         return _aligned(size) if better is None else better
+
+    def _kept_bytes(self) -> int:
+        return sum(len(free) for _, free in self._free)
 
 
 def _aligned(size: int) -> memoryview:

@@ -14,7 +14,7 @@ from model.errors import OptionError
 from service import json_features
 from service.app import ServiceState, create_app, running
 from service.ending import status_of
-from service.heaps import tended_heaps
+from service.heaps import share_heaps, tended_heaps
 from service.listening import bind, urls
 from service.log_format import log_to_stderr
 from service.server import Server
@@ -48,7 +48,6 @@ def serve(settings: Settings) -> None:
         )
 
 
-@tended_heaps(json_features.give_back)
 def _serve_here(
     settings: Settings,
     sockets: list[socket.socket],
@@ -56,9 +55,11 @@ def _serve_here(
     metrics_port: int | None = None,
 ) -> None:
     """Serves in this process."""
+    share_heaps()
     app = create_app(settings, spans=open_spans())
     service: ServiceState = app.state.service
-    with running(service):
+    rest = partial(service.admission.buffers.rest, settings.max_body_bytes)
+    with running(service), tended_heaps(json_features.give_back, rest):
         if metrics_port is not None:
             start_http_server(metrics_port, settings.host, service.metrics.registry)
         Server(app, service, on_started).run(sockets)

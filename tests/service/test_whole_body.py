@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -207,6 +208,34 @@ def test_buffers_are_used_again() -> None:
         assert len(empty) == 0
     with buffers.lent(70_000) as fifth:  # one that is too long to keep costs no other
         assert np.frombuffer(fifth, np.uint8).ctypes.data in kept
+
+
+def test_what_rests_is_dropped() -> None:
+    """Not what was lent since the last rest, and no more than has to be."""
+    taken: list[int] = []
+
+    def take(size: int) -> memoryview:
+        taken.append(size)
+        return memoryview(bytearray(size))
+
+    buffers = Buffers(2**20, take)
+
+    def borrow(count: int) -> None:
+        with ExitStack() as stack:
+            for _ in range(count):
+                stack.enter_context(buffers.lent(100_000))
+
+    borrow(2)
+    buffers.rest(0)
+    borrow(1)
+    assert len(taken) == 2
+    buffers.rest(0)  # one of them was not lent since
+    borrow(2)
+    assert len(taken) == 3
+    for _ in range(3):
+        buffers.rest(200_000)  # room for one
+    borrow(2)
+    assert len(taken) == 4
 
 
 def test_what_is_kept_is_of_the_preferred_memory() -> None:

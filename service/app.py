@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_KEPT_FRACTION = 4
-"""Bodies may take so many times the memory that is kept for them while there are many."""
-
 
 def software_version() -> str:
     """Returns the version of this software."""
@@ -159,7 +156,7 @@ def open_admission(settings: Settings, catalog: Catalog) -> Admission:
         settings.max_wait_s,
         settings.max_memory_bytes,
     )
-    return Admission(bounds, Buffers(settings.max_memory_bytes // _KEPT_FRACTION))
+    return Admission(bounds, Buffers(settings.max_memory_bytes))
 
 
 def _concurrency(settings: Settings, catalog: Catalog) -> int:

@@ -195,7 +195,7 @@ def test_a_client_that_leaves_disturbs_nobody(port: int, sent: int, half_closed:
 
 def test_buffers_are_used_again() -> None:
     """Of like sizes; not more than may be kept, and the largest length is given exactly."""
-    buffers = Buffers(max_kept_bytes=300_000)
+    buffers = Buffers(max_bytes=300_000)
     with buffers.lent(100_000) as first:
         first[:] = bytes(100_000)
         with buffers.lent(131_072) as second:
@@ -236,6 +236,29 @@ def test_what_rests_is_dropped() -> None:
         buffers.rest(200_000)  # room for one
     borrow(2)
     assert len(taken) == 4
+
+
+def test_what_is_kept_gives_way_to_what_is_lent() -> None:
+    """All of them together have no more than they may; what is lent alone may have more."""
+    taken: list[int] = []
+
+    def take(size: int) -> memoryview:
+        taken.append(size)
+        return memoryview(bytearray(size))
+
+    buffers = Buffers(2**20, take)
+    with buffers.lent(2**18), buffers.lent(2**18), buffers.lent(2**19):
+        pass
+    with buffers.lent(2**17):  # for which the oldest goes, which came back first
+        assert taken == [2**18, 2**18, 2**19, 2**17]
+        with buffers.lent(2**18):
+            assert len(taken) == 4
+        with buffers.lent(2**19):
+            assert len(taken) == 5
+    with buffers.lent(2**20), buffers.lent(2**20):
+        pass
+    with buffers.lent(2**20):
+        assert len(taken) == 7
 
 
 def test_what_is_kept_is_of_the_preferred_memory() -> None:

@@ -12,6 +12,9 @@ from model.errors import FeatureError
 from model.features import check_features, parse_npy, read_features
 
 
+VALUES = [np.float32(value) for value in (0, 1, 3e38, -3e38, np.inf, -np.inf, np.nan)]
+
+
 def npy(array: np.ndarray, **options: bool) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array, **options)
@@ -34,6 +37,16 @@ def test_unusable_features_are_refused(features: np.ndarray, message: str) -> No
     """The message tells what was expected and what came."""
     with pytest.raises(FeatureError, match=message):
         check_features(features, feature_dim=4, max_snippets=8)
+
+
+@given(hnp.arrays(np.float32, (3, 4), elements=st.sampled_from(VALUES)))
+def test_features_are_taken_just_if_all_are_finite(features_TD: np.ndarray) -> None:
+    """Also those whose sum is not, and without a warning."""
+    if np.isfinite(features_TD).all():
+        np.testing.assert_array_equal(check_features(features_TD), features_TD)
+    else:
+        with pytest.raises(FeatureError, match="NaN or Inf"):
+            check_features(features_TD)
 
 
 @given(hnp.arrays(st.sampled_from([np.float16, np.float32, np.float64]), hnp.array_shapes()))

@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as hnp
 from model.errors import FeatureError
 from model.features import check_features, parse_npy, read_features
 
-
 VALUES = [np.float32(value) for value in (0, 1, 3e38, -3e38, np.inf, -np.inf, np.nan)]
 
 

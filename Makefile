@@ -47,9 +47,8 @@ benchmark-training: $(VENV)/ready ## measure the training step, its time and mem
 benchmark-extraction: $(VENV)/ready ## measure decoding, optical flow and the motion extractor
 	$(BIN)/python benchmarks/extraction.py
 
-benchmark-overload: $(VENV)/ready ## offer the service ten times what it can do, with two networks; eight minutes, alone on the machine
-	$(BIN)/python -m reliability.overload --flag max_wait_s=0.5
-	$(BIN)/python -m reliability.overload --flag max_wait_s=0.07 --hidden-width 512
+benchmark-overload: $(VENV)/ready ## offer the service ten times what it can do; five minutes, alone on the machine
+	$(BIN)/python -m reliability.overload
 
 soak: $(VENV)/ready ## wrong requests, rude clients and mixed load, one after the other; half an hour
 	$(BIN)/python -m reliability.mutations

@@ -1,10 +1,13 @@
 """Ten times more requests than can be computed: what is still done, how fast, and how it ends.
 
-    python -m reliability.overload --flag max_wait_s=0.5
-    python -m reliability.overload --flag max_wait_s=0.07 --hidden-width 512 --sending expect
+    python -m reliability.overload
+    python -m reliability.overload --hidden-width 512 --sending expect
 
-First one client alone and then a few in turn, which gives latency and the peak. Then requests come
-at fixed times, whatever is answered: at half the peak, at `--times` the peak, at half of it again.
+A first server is asked by one client, which tells how long a request takes. The next one lets
+nobody in who would wait for more than twice that, unless `--flag max_wait_s=SECONDS` is given. It
+is asked by one client alone and then by a few in turn, which gives latency and the peak. Then
+requests come at fixed times, whatever is answered: at half the peak, at `--times` the peak, at half
+of it again.
 The server has half of the cores for itself, what sends the requests has the others.
 A request's latency counts from the time when it was to be sent. Every request has a connection of
 its own and a body of 0.8 to 3 MB: features of 200 to 750 snippets and 2048 channels in float16.
@@ -15,8 +18,8 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +37,8 @@ MOST_TIMES = 3.0
 """Most that the 99th percentile of what is let in may be, in those of one client alone."""
 RECOVERY_S = 10.0
 """Longest time until latency is what it was."""
+_WAITS = 2.0
+"""How long a request may have to wait, in times of what one takes."""
 _CLIENTS = (1, 2, 4)
 """Numbers of clients in turn; the best of them makes the peak."""
 _NORMAL = 2.0
@@ -56,8 +61,8 @@ def main() -> int:
     sendings: tuple[Sending, ...] = (
         ("expect", "at-once") if given.sending == "both" else (given.sending,)
     )
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         publish_random(
             folder / "models",
             MODEL,
@@ -67,18 +72,17 @@ def main() -> int:
         )
         _write_bodies(folder / "bodies")
         flags = dict(flag.split("=", 1) for flag in given.flag)
-        served_on, asked_from = _cores_apart()
-        with on_cores(served_on):
-            target = stack.enter_context(server(folder / "models", folder, jobs=0, **flags))
-        stack.enter_context(on_cores(asked_from))
-        bench = Bench(target, folder / "bodies", given.patience, given.most_open)
         try:
-            phases = _phases(bench, given.seconds, given.times, sendings)
+            if "max_wait_s" not in flags:
+                flags["max_wait_s"] = f"{_WAITS * _alone_s(folder, given, flags):.3f}"
+            with _served(folder, given, flags) as bench:
+                phases = _phases(bench, given.seconds, given.times, sendings)
+                cpu_s = bench.target.state().cpu_s
         except ServerDiedError as error:
             print(f"BREACH {error}; see its log:")
             print((folder / "serve.log").read_text(errors="replace")[-2000:])
             return 1
-        cpu_s = target.state().cpu_s
+    print(f"max_wait_s is {flags['max_wait_s']}")
     _print(phases, bench, cpu_s)
     breaches = list(_breaches(phases))
     for breach in breaches:
@@ -98,6 +102,24 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@contextmanager
+def _served(folder: Path, given: argparse.Namespace, flags: Mapping[str, str]) -> Iterator[Bench]:
+    """Runs a server on its cores for the length of a `with`, and all else on the others."""
+    served_on, asked_from = _cores_apart()
+    with ExitStack() as stack:
+        with on_cores(served_on):
+            target = stack.enter_context(server(folder / "models", folder, jobs=0, **flags))
+        stack.enter_context(on_cores(asked_from))
+        yield Bench(target, folder / "bodies", given.patience, given.most_open)
+
+
+def _alone_s(folder: Path, given: argparse.Namespace, flags: Mapping[str, str]) -> float:
+    """Returns how long a request takes when there is no other."""
+    with _served(folder, given, flags) as bench:
+        _warm_up(bench)
+        return bench.clients("alone", 5, 1).percentile_s(0.5)
+
+
 def _cores_apart() -> tuple[list[int], list[int]]:
     """Returns which cores the server has and which the generators; one core is shared."""
     cores = sorted(os.sched_getaffinity(0))
@@ -113,10 +135,14 @@ def _write_bodies(folder: Path) -> None:
         (folder / f"{snippets},{CHANNELS}").write_bytes(features_TD.tobytes())
 
 
+def _warm_up(bench: Bench) -> None:
+    bench.clients("warming up", 3, max(_CLIENTS))
+
+
 def _phases(
     bench: Bench, seconds: float, times: float, sendings: tuple[Sending, ...]
 ) -> list[Phase]:
-    bench.clients("warming up", 3, max(_CLIENTS))
+    _warm_up(bench)
     in_turn = [bench.clients(f"clients: {clients}", 12, clients) for clients in _CLIENTS]
     peak = _peak(in_turn)
     if not peak:

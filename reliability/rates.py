@@ -71,7 +71,8 @@ class Bench:
     """A server under load, watched."""
 
     def __init__(self, target: Target, bodies: Path, patience_s: float, most_open: int) -> None:
-        self._target = target
+        self.target = target
+        """The server."""
         self._bodies = bodies
         self._patience_s = patience_s
         self._most_open = most_open
@@ -110,7 +111,7 @@ class Bench:
         sendings: tuple[Sending, ...] = ("at-once",),
     ) -> Order:
         return Order(
-            self._target.port,
+            self.target.port,
             str(self._bodies),
             begin_s,
             seconds,
@@ -147,7 +148,7 @@ class Bench:
         return [Account(**json.loads(one)) for one in told]
 
     def _watch(self) -> None:
-        self.peak_bytes = max(self.peak_bytes, self._target.state().rss_bytes)
+        self.peak_bytes = max(self.peak_bytes, self.target.state().rss_bytes)
         if self.peak_bytes > MOST_BYTES:
             raise ServerDiedError(
                 f"the server took {self.peak_bytes / 2**30:.1f} GiB and was ended"

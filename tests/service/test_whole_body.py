@@ -210,15 +210,20 @@ def test_buffers_are_used_again() -> None:
         assert np.frombuffer(fifth, np.uint8).ctypes.data in kept
 
 
-def test_what_rests_is_dropped() -> None:
-    """Not what was lent since the last rest, and no more than has to be."""
+def watched_buffers(max_bytes: int) -> tuple[Buffers, list[int]]:
+    """Returns buffers, and a list to which the size of each is added that is taken anew."""
     taken: list[int] = []
 
     def take(size: int) -> memoryview:
         taken.append(size)
         return memoryview(bytearray(size))
 
-    buffers = Buffers(2**20, take)
+    return Buffers(max_bytes, take), taken
+
+
+def test_what_rests_is_dropped() -> None:
+    """Not what was lent since the last rest, and no more than has to be."""
+    buffers, taken = watched_buffers(2**20)
 
     def borrow(count: int) -> None:
         with ExitStack() as stack:
@@ -240,13 +245,7 @@ def test_what_rests_is_dropped() -> None:
 
 def test_what_is_kept_gives_way_to_what_is_lent() -> None:
     """All of them together have no more than they may; what is lent alone may have more."""
-    taken: list[int] = []
-
-    def take(size: int) -> memoryview:
-        taken.append(size)
-        return memoryview(bytearray(size))
-
-    buffers = Buffers(2**20, take)
+    buffers, taken = watched_buffers(2**20)
     with buffers.lent(2**18), buffers.lent(2**18), buffers.lent(2**19):
         pass
     with buffers.lent(2**17):  # for which the oldest goes, which came back first

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from model.engine import EngineConfig, OnnxEngine
 from model.export import write_onnx
 from model.network import Ecm, EcmConfig
-from model.page_locked import page_locked
 from model.spec import ModelSpec
+from service.models.page_locked import page_locked
 
 CHANNELS, CLASSES, SNIPPETS = 2048, 20, 750
 

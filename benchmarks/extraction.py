@@ -21,11 +21,11 @@ import cv2
 import numpy as np
 import torch
 
-from model.flow import DenseFlow, FlowMethod, to_grey
-from model.motion import MotionExtractor
-from model.tvl1 import Tvl1Flow
-from model.video import probe, read_snippets
-from training.extraction import extract
+from features.flow.opencv import DenseFlow, FlowMethod, to_grey
+from features.flow.tvl1 import Tvl1Flow
+from features.folder import extract
+from features.motion import MotionExtractor
+from features.video.reading import probe, read_snippets
 
 FRAMES = 25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps
 """Frames of a video that one snippet of `motion` stands for."""

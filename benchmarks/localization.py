@@ -3,7 +3,7 @@
     python benchmarks/localization.py
 
 Sequences are smooth bumps on noise with three classes present, at every length and number of
-classes. Beside the modes of model/localization.py stands the released post-processing written as
+classes. Beside the modes of model/localize.py stands the released post-processing written as
 published: one class, one threshold and one proposal after the other. All in one run; medians.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from model.localization import LocalizationConfig, class_scores, localize, normalise
+from model.localize import LocalizationConfig, class_scores, localize, normalise
 from model.snippets import SNIPPET_FRAMES, resample
 
 PRESENT = 3

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ecm_client.clients import Client, LocalizerServiceError
 from model.segments import Segment
-from service.client import Client, LocalizerServiceError
 from training.datasets.native import read_native
 from training.metrics import detection_score
 

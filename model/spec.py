@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from model.errors import SpecError
-from model.localization import Activation, LocalizationConfig
+from model.localize import Activation, LocalizationConfig
 
 METADATA_KEY = "ecm.spec"
 """Where the ONNX metadata holds the spec."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
+from features.extractors import MOTION, open_extractor
 from model.export import write_onnx
-from model.extractors import MOTION, open_extractor
-from model.localization import LocalizationConfig
+from model.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
 from model.repository import publish
 from model.spec import Extractor, ModelSpec

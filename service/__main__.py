@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
 
-from service.client import DEFAULT_URL, Client, LocalizerServiceError, Options, Progress
-from service.schemas import LocalizeResponse
+from ecm_client.clients import DEFAULT_URL, Client, LocalizerServiceError, Options, Progress
+from ecm_client.schemas import LocalizeResponse
 
 if TYPE_CHECKING:
     from service.configuration import Configuration
@@ -71,9 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(command: str, flags: Sequence[str]) -> int:
     # Only these commands need the server; the others work with the client's packages alone.
-    from service.ending import leave, status_of
-    from service.log_format import log_to_stderr
-    from service.serving import serve
+    from service.process.ending import leave, status_of
+    from service.process.serving import serve
+    from service.telemetry.log_format import log_to_stderr
 
     configuration = _configuration(command, flags)
     if configuration is None:
@@ -108,11 +108,11 @@ def _work(settings: "Settings") -> None:
     from prometheus_client import start_http_server
 
     from service.app import open_models
-    from service.catalog import Catalog
-    from service.heaps import share_heaps, tended_heaps
-    from service.metrics import Metrics
-    from service.model_keeper import kept
-    from service.videos import work
+    from service.models.catalog import Catalog
+    from service.models.keeper import kept
+    from service.process.heaps import share_heaps, tended_heaps
+    from service.telemetry.metrics import Metrics
+    from service.videos.intake import work
 
     share_heaps()
     stop = threading.Event()
@@ -211,7 +211,7 @@ def _print(path: str, result: LocalizeResponse) -> None:
 
 def _openapi() -> int:
     from service.app import create_app
-    from service.catalog import Catalog
+    from service.models.catalog import Catalog
     from service.settings import Settings
 
     app = create_app(Settings(), Catalog())
@@ -226,7 +226,7 @@ def _add_new_key(parser: argparse.ArgumentParser) -> None:
 
 def _new_key(name: str, scopes: frozenset[str]) -> int:
     from model.errors import OptionError
-    from service.api_keys import new_key
+    from service.http.api_keys import new_key
 
     try:
         key, kept = new_key(name, scopes)
@@ -246,7 +246,7 @@ def _add_export_triton(parser: argparse.ArgumentParser) -> None:
 
 
 def _export_triton(repository: Path, *, force: bool) -> int:
-    from service.triton_config import write_configs
+    from service.inference_protocol.triton_config import write_configs
 
     failed = 0
     for written in write_configs(repository, force=force):

@@ -14,26 +14,27 @@ from starlette.types import ASGIApp
 
 from model.cores import cores
 from model.engine import EngineConfig
-from service.access import KeyCheck, describe_access
-from service.admission import Admission, Bounds
-from service.api_keys import read_keys
-from service.batching import BatchConfig
-from service.buffers import Buffers
-from service.catalog import Catalog
 from service.errors import add_handlers
-from service.gate import BodyBounds, Gate
-from service.inference_protocol import HEADER_LENGTH
-from service.metrics import Metrics
-from service.model_keeper import ModelKeeper, kept
-from service.observation import Observation, Spans
-from service.routes import health, inference_protocol, jobs, localize, metrics, models
-from service.security_headers import SecurityHeaders
-from service.served_engine import DEFAULT_BATCHES, ServingConfig
+from service.http.access import KeyCheck, describe_access
+from service.http.admission import Admission, Bounds
+from service.http.api_keys import read_keys
+from service.http.buffers import Buffers
+from service.http.gate import BodyBounds, Gate
+from service.http.security_headers import SecurityHeaders
+from service.inference_protocol import routes as inference_protocol
+from service.inference_protocol.wire import HEADER_LENGTH
+from service.localize.slots import Slots
+from service.models.batching import BatchConfig
+from service.models.catalog import Catalog
+from service.models.keeper import ModelKeeper, kept
+from service.models.served_engine import DEFAULT_BATCHES, ServingConfig
+from service.routes import health, jobs, localize, metrics, models
 from service.settings import Settings
-from service.slots import Slots
+from service.telemetry.metrics import Metrics
+from service.telemetry.observation import Observation, Spans
 
 if TYPE_CHECKING:
-    from service.videos import Videos
+    from service.videos.intake import Videos
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ def running(service: ServiceState) -> Iterator[None]:
 def _videos_served(service: ServiceState) -> Iterator[None]:
     """Serves videos too, if the packages for that are there."""
     try:
-        from service.videos import Videos
+        from service.videos.intake import Videos
     except ModuleNotFoundError as error:
         _log.warning("videos are not served: %s; see docs/service.md", error)
         yield

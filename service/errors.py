@@ -39,10 +39,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from ecm_client.schemas import Problem
 from model.errors import EngineError, InputError, LocalizerError, ModelError, WorkerError
-from service.inference_schemas import InferenceError
-from service.reference_errors import DownloadError
-from service.schemas import Problem
+from service.inference_protocol.schemas import InferenceError
+from service.references.errors import DownloadError
 
 _log = logging.getLogger(__name__)
 
@@ -270,7 +270,7 @@ def is_inference_protocol(path: str) -> bool:
 def add_handlers(app: FastAPI) -> None:
     """Makes errors of an app problem+json, or what the Open Inference Protocol expects.
 
-    Those that nobody foresaw are left to `service.observation`.
+    Those that nobody foresaw are left to `service.telemetry.observation`.
     """
     for kind in (ServiceError, InputError, EngineError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _answer)

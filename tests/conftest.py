@@ -15,12 +15,12 @@ import torch
 import uvicorn
 
 from model.export import write_onnx
-from model.localization import LocalizationConfig
+from model.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
 from model.repository import publish
 from model.spec import ModelSpec
 from service.app import create_app
-from service.connection import BoundedConnection
+from service.http.connection import BoundedConnection
 from service.settings import Settings
 from training.checkpoint import Checkpoint
 from training.datasets.native import read_native

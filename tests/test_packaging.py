@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CLIENT = """
 import sys, numpy, httpx
-from service.client import Client
+from ecm_client.clients import Client
 answer = {"model": {"name": "m", "version": 1}, "duration_s": 2.0, "snippets": 4,
           "classes": [], "segments": [], "timing_ms": {}}
 transport = httpx.MockTransport(lambda request: httpx.Response(200, json=answer))
@@ -34,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("tree")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    for package in ("model", "service", "training"):
+    for package in ("ecm_client", "features", "model", "service", "training"):
         shutil.copytree(ROOT / package, copy / package)
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--outdir", str(copy / "dist"), str(copy)],

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.localization import Activation
+from model.localize import Activation
 from training.losses import classification_loss
 
 SCALES = 2.0 ** np.arange(-4, 10)

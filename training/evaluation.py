@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model.arrays import check_features
 from model.errors import DataError
-from model.features import check_features
-from model.localizer import CasEngine, LocalizedVideo, localize_video
 from model.network import Ecm
+from model.predict import CasEngine, LocalizedVideo, localize_video
 from model.segments import Segment
 from model.spec import Extractor, ModelSpec
 from training.datasets.video_record import VideoRecord, VideoSet

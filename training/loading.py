@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from model.arrays import check_features
 from model.errors import DataError
-from model.features import check_features
 from model.snippets import resample, sample_one_per_bin
 from training.datasets.video_record import VideoRecord
 from training.execution import Execution
+from training.parallel import World
 from training.recipe import Recipe
-from training.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from model.errors import OptionError
-from model.localization import topk_mean
-from model.localizer import at_inference_length
+from model.localize import topk_mean
 from model.network import Ecm
+from model.predict import at_inference_length
 from model.spec import ModelSpec
 from training.calibration import logit_scale
 from training.checkpoint import BEST, LAST, Checkpoint, save_checkpoint
@@ -35,9 +35,9 @@ from training.evaluation import TorchEngine, validation_score
 from training.execution import Execution
 from training.loading import Portion, TrainingFeatures, portions, steps_per_epoch
 from training.losses import balancing_weights
+from training.parallel import World
 from training.preparation import beginning, learnable
 from training.recipe import Recipe
-from training.world import World
 
 _log = logging.getLogger(__name__)
 

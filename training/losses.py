@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.localization import Activation
+from model.localize import Activation
 from model.network import AbsenceTerm, Ecm, topk_mean
 
 ClassWeights: TypeAlias = Literal["equal", "balanced"]

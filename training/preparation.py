@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model.arrays import check_features
 from model.errors import DataError, OptionError
-from model.features import check_features
 from model.network import Ecm, EcmConfig, Standardization
 from model.snippets import SnippetClock
 from model.spec import ModelSpec, Provenance

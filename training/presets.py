@@ -8,7 +8,7 @@ What the paper leaves open (post-processing of ActivityNet, for one) is taken fr
 from dataclasses import replace
 
 from model.errors import OptionError
-from model.localization import LocalizationConfig
+from model.localize import LocalizationConfig
 from training.losses import Objective
 from training.recipe import Recipe
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from model.errors import OptionError
-from model.localization import LocalizationConfig
+from model.localize import LocalizationConfig
 from model.network import Attention
 from model.spec import Sampling
 from training.losses import Objective

@@ -16,9 +16,9 @@ import torch
 
 from model.engine import EngineConfig, OnnxEngine
 from model.export import write_onnx
-from model.localization import LocalizationConfig
-from model.localizer import localize_video
+from model.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
+from model.predict import localize_video
 from model.repository import publish
 from model.spec import ModelSpec
 

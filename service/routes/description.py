@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from service.schemas import LocalizeOptions, Problem
-from service.slots import TIMEOUT
+from ecm_client.schemas import LocalizeOptions, Problem
+from service.localize.slots import TIMEOUT
 
 BINARY = {"type": "string", "format": "binary"}
 

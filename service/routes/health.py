@@ -4,7 +4,7 @@ import time
 
 from fastapi import APIRouter, Request, Response
 
-from service.schemas import Health, HealthStatus, Liveness
+from ecm_client.schemas import Health, HealthStatus, Liveness
 
 router = APIRouter(prefix="/health", tags=["health"])
 

@@ -8,16 +8,10 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from ecm_client.schemas import Job, JobRequest
 from service.errors import UnusableInputError
-from service.request_body import FORM, JSON, VIDEO, VideoRequest, receive_body
-from service.routes.description import (
-    BINARY,
-    OPTIONS,
-    PROBLEMS,
-    file_form,
-    problems,
-    whole_schema,
-)
+from service.routes.description import BINARY, OPTIONS, PROBLEMS, file_form, problems, whole_schema
+from service.routes.request_body import FORM, JSON, VIDEO, VideoRequest, receive_body
 from service.routes.submission import (
     IdempotencyKey,
     accepted,
@@ -26,10 +20,9 @@ from service.routes.submission import (
     submit,
     uploads,
 )
-from service.schemas import Job, JobRequest
 
 if TYPE_CHECKING:
-    from service.jobs import Jobs
+    from service.videos.jobs import Jobs
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 

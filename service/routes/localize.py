@@ -5,10 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from ecm_client.schemas import ActivityNetResponse, Job, LocalizeRequest, LocalizeResponse
 from service.errors import problem_response
-from service.localization import answer
-from service.request_body import FORM, JSON, NPY, RAW, VIDEO, VideoRequest, receive_body
-from service.request_record import RequestRecord
+from service.http.request_record import RequestRecord
+from service.localize.answer import answer
 from service.routes.description import (
     BINARY,
     OPTIONS,
@@ -17,6 +17,7 @@ from service.routes.description import (
     file_form,
     whole_schema,
 )
+from service.routes.request_body import FORM, JSON, NPY, RAW, VIDEO, VideoRequest, receive_body
 from service.routes.submission import (
     IdempotencyKey,
     accepted,
@@ -25,7 +26,6 @@ from service.routes.submission import (
     submit,
     uploads,
 )
-from service.schemas import ActivityNetResponse, Job, LocalizeRequest, LocalizeResponse
 
 router = APIRouter(tags=["localize"])
 

@@ -5,11 +5,11 @@ import json
 from anyio import to_thread
 from fastapi import APIRouter, Request
 
-from service.catalog import Catalog, CatalogEntry
+from ecm_client.schemas import ModelDetail, ModelList, ModelSummary, ModelVersions
 from service.errors import UnknownModelError
-from service.model_keeper import ModelKeeper
+from service.models.catalog import Catalog, CatalogEntry
+from service.models.keeper import ModelKeeper
 from service.routes.description import problems
-from service.schemas import ModelDetail, ModelList, ModelSummary, ModelVersions
 
 router = APIRouter(prefix="/models", tags=["models"])
 _NOT_FOUND = problems(404, 422)

@@ -5,14 +5,14 @@ from uuid import UUID, uuid4, uuid5
 
 from fastapi import Header, Request, Response
 
+from ecm_client.schemas import Job
 from service.errors import VideosNotServedError
-from service.request_body import VideoRequest
-from service.schemas import Job
-from service.whole_body import BodyTimes
+from service.http.body import BodyTimes
+from service.routes.request_body import VideoRequest
 
 if TYPE_CHECKING:
-    from service.uploads import Uploads
-    from service.videos import Videos
+    from service.videos.intake import Videos
+    from service.videos.uploads import Uploads
 
 IdempotencyKey = Annotated[
     str | None,

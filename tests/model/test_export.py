@@ -10,8 +10,8 @@ import torch
 from model.engine import EngineConfig, OnnxEngine
 from model.errors import DeviceError, FeatureError, ModelError, SpecError
 from model.export import HALF_TOLERANCE, write_onnx
-from model.localizer import localize_video
 from model.network import Ecm, EcmConfig
+from model.predict import localize_video
 from model.spec import METADATA_KEY, ModelSpec, Precision
 from training.evaluation import TorchEngine
 

@@ -11,8 +11,8 @@ from schemathesis.checks import CheckContext, negative_data_rejection
 from schemathesis.config import SchemathesisConfig
 
 from model.repository import publish
-from service.api_keys import new_key
-from service.inference_protocol import HEADER_LENGTH
+from service.http.api_keys import new_key
+from service.inference_protocol.wire import HEADER_LENGTH
 
 CONTRACT = Path(__file__).parents[2] / "openapi" / "openapi.json"
 KEY, KEPT = new_key("contract", frozenset({"infer", "admin"}))

@@ -4,7 +4,7 @@ from pathlib import Path
 import httpx
 
 from service.app import create_app
-from service.catalog import Catalog
+from service.models.catalog import Catalog
 from service.settings import Settings
 
 WRITTEN = Path(__file__).parents[2] / "openapi" / "openapi.json"

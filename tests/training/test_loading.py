@@ -9,8 +9,8 @@ from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.loading import TrainingFeatures, portions, steps_per_epoch
+from training.parallel import World
 from training.presets import preset
-from training.world import World
 
 RECIPE = preset("demo").override({"snippets": 40, "batch_size": 7})
 

@@ -1,15 +1,9 @@
 import pytest
 import torch
 
-from model.localization import Activation
+from model.localize import Activation
 from model.network import Ecm
-from training.losses import (
-    Objective,
-    a2c_loss,
-    balancing_weights,
-    c2c_loss,
-    classification_loss,
-)
+from training.losses import Objective, a2c_loss, balancing_weights, c2c_loss, classification_loss
 
 
 def test_classification_loss_of_known_logits() -> None:

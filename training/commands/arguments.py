@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from features.extractors import MOTION
+from features.folder import FlowDevice, find_videos
 from model.errors import DataError
-from model.extractors import MOTION
-from model.localization import LocalizationConfig
+from model.localize import LocalizationConfig
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
 from training.commands.extract import add_flow_device, extract_under_bar, reasons
@@ -22,7 +23,6 @@ from training.datasets.tags import read_tags
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import Progress, Results, TorchEngine
 from training.execution import torch_device
-from training.extraction import FlowDevice, find_videos
 from training.options import add_options, given_options
 from training.recipe import Recipe
 
@@ -87,7 +87,7 @@ def read_videos(
 
     Raises:
         DataError: the labels cannot be read, or no video has features.
-        OptionError, DeviceError: as `training.extraction.extract` does.
+        OptionError, DeviceError: as `features.folder.extract` does.
     """
     named = read_tags(labels) if labels.suffix == ".csv" else read_annotations(labels)
     features = features or videos.with_name(f"{videos.name}.{Path(extractor).stem}")

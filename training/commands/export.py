@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs this command."""
-    from model.export import write_onnx  # torch's exporter takes seconds to import
+    from model.export import write_onnx
 
     checkpoint = load_checkpoint(arguments.checkpoint)
     network = checkpoint.network()

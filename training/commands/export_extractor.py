@@ -5,9 +5,9 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from model.backbone_spec import i3d_spec
+from features.backbone.i3d import FLOW_CHANNELS, RGB_CHANNELS, I3d, TwoStreamI3d, i3d_from_state
+from features.backbone.spec import i3d_spec
 from model.errors import ModelError, ModelNotFoundError
-from model.i3d import FLOW_CHANNELS, RGB_CHANNELS, I3d, TwoStreamI3d, i3d_from_state
 from training.checkpoint import read_tensors
 
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
         flow=arguments.flow_method,
         weights={"rgb": _sha256(arguments.rgb), "flow": _sha256(arguments.flow)},
     )
-    from model.backbone_export import write_backbone  # torch's exporter takes seconds to import
+    from features.backbone.export import write_backbone
 
     out: Path = arguments.out
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
+from features.extractors import MOTION
+from features.folder import FlowDevice, Outcome, extract, find_videos
 from model.errors import DataError
-from model.extractors import MOTION
-from training.extraction import FlowDevice, Outcome, extract, find_videos
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +62,7 @@ def extract_under_bar(
     workers: int | None = None,
     flow_device: FlowDevice = "auto",
 ) -> list[Outcome]:
-    """Extracts what is missing under a progress bar; see `training.extraction.extract`."""
+    """Extracts what is missing under a progress bar; see `features.folder.extract`."""
     with _Bar(total=len(videos), disable=None, bar_format=_BAR) as bar:
         outcomes = []
         work = extract(

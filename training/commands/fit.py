@@ -4,22 +4,16 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from model.localization import LocalizationConfig
-from training.commands.arguments import (
-    add_data,
-    figure_table,
-    read_data,
-    software,
-    torch_engine,
-)
+from model.localize import LocalizationConfig
+from training.commands.arguments import add_data, figure_table, read_data, software, torch_engine
 from training.evaluation import evaluate
 from training.execution import Execution
 from training.losses import Objective
 from training.metrics import tiou_range
 from training.options import add_options, given_options, parse_options
+from training.parallel import join_world
 from training.presets import PRESETS, preset
 from training.recipe import Recipe
-from training.world import join_world
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs this command."""
-    from training.loop import fit  # TensorBoard takes seconds to import; only this needs it
+    from training.loop import fit
 
     given = given_options(arguments)
     named = {field.name for field in fields(Execution)}

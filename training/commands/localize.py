@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from features.folder import known_origin
+from model.arrays import check_features, read_features
 from model.errors import DataError, LocalizerError
-from model.features import check_features, read_features
-from model.localizer import localize_video
+from model.predict import localize_video
 from model.segments import Segment
 from model.spec import ModelSpec
 from training.checkpoint import load_checkpoint
@@ -22,7 +23,6 @@ from training.commands.arguments import (
 )
 from training.datasets.annotations import read_annotations
 from training.detections import write_detections
-from training.extraction import known_origin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

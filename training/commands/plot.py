@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs this command."""
-    from training.plot import plot_video  # matplotlib takes a second to import
+    from training.report.plot import plot_video
 
     checkpoint = load_checkpoint(arguments.checkpoint)
     videos = read_data(arguments).videos

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import OptionError
-from model.localization import LocalizationConfig
+from model.localize import LocalizationConfig
 from training.commands.arguments import add_data, read_data, software
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs this command."""
-    from training.experiments.study import Study  # plots and TensorBoard take seconds to import
+    from training.experiments.study import Study
 
     if arguments.seeds < 1:
         raise OptionError(f"--seeds must be at least 1, not {arguments.seeds}")

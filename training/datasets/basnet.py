@@ -9,8 +9,8 @@ features/{train,test}/{rgb,flow}/ID.npy    (T, 1024) each, a snippet of 16 frame
 import json
 from pathlib import Path
 
+from model.arrays import read_features
 from model.errors import DataError
-from model.features import read_features
 from model.snippets import SNIPPET_FRAMES, SnippetClock
 from training.datasets.annotations import (
     SUBSETS,

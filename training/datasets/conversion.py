@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.features import check_features
+from model.arrays import check_features
 from model.whole_file import whole_file
 from training.datasets.native import ANNOTATIONS, FEATURES
 from training.datasets.video_record import VideoProgress, VideoRecord, VideoSet

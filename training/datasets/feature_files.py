@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import read_features
 from model.errors import FeatureError
-from model.features import read_features
 
 
 class FeatureSource(Protocol):

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from model.arrays import check_features
 from model.errors import FeatureError
-from model.features import check_features
 from training.datasets.video_record import VideoProgress, VideoRecord, VideoSet
 
 END_TOLERANCE_S = 1.0

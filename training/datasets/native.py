@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from features.folder import known_origin
+from features.folder_worker import Origin
 from model.errors import DataError
 from model.spec import Extractor
 from training.datasets.annotations import Annotation, all_labels, read_annotations, video_set
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoRecord, VideoSet
-from training.extraction import known_origin
-from training.extraction_worker import Origin
 
 EXPECTED = "annotations.json and features/ID.npy"
 ANNOTATIONS, FEATURES = "annotations.json", "features"

@@ -12,9 +12,9 @@ may be left out: all videos are then there to learn from.
 import csv
 from pathlib import Path, PurePosixPath
 
+from features.folder import SUFFIXES
 from model.errors import DataError
 from training.datasets.annotations import SUBSETS, Annotation
-from training.extraction import SUFFIXES
 
 COLUMNS = {"video", "label"}
 """These have to be there, in any order; others than `subset` are not looked at."""

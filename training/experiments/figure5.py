@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model.errors import DataError
-from model.localization import scale_cas
-from model.localizer import LocalizedVideo
+from model.localize import scale_cas
+from model.predict import LocalizedVideo
 from training.datasets.video_record import VideoRecord
 from training.evaluation import predict
 from training.experiments.finding import Finding, table

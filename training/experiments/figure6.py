@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from sklearn.neighbors import KNeighborsClassifier
 
-from model.features import check_features
+from model.arrays import check_features
 from model.network import Ecm
 from training.datasets.video_record import VideoRecord
 from training.experiments.finding import Finding, table

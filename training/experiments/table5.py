@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model.localization import LocalizationConfig
-from model.localizer import CasEngine
+from model.localize import LocalizationConfig
+from model.predict import CasEngine
 from model.segments import Segment
 from model.spec import ModelSpec
 from model.suppression import suppress

@@ -15,10 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from model.localizer import LocalizedVideo
+from model.predict import LocalizedVideo
 from model.segments import Segment
-from training.plot import draw_video
 from training.report.diagnosis import BANDS, ERRORS, Diagnosis, Outcome
+from training.report.plot import draw_video
 from training.report.precision_recall import PrecisionRecall
 from training.report.reliability import BINS, Reliability
 

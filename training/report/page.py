@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from model.localizer import CasEngine, LocalizedVideo
+from model.predict import CasEngine, LocalizedVideo
 from model.spec import ModelSpec
 from model.whole_file import whole_file
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import Evaluation, predict
-from training.plot import class_colours
 from training.report import charts
 from training.report.diagnosis import ERRORS, Outcome
 from training.report.findings import Findings, find
+from training.report.plot import class_colours
 from training.report.precision_recall import PrecisionRecall
 from training.report.video_scores import VideoScore, extremes
 

@@ -11,9 +11,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from model.arrays import check_features, parse_raw
 from model.engine import EngineConfig, OnnxEngine
-from model.features import check_features, parse_raw
-from model.localizer import LocalizedVideo, localize_video
+from model.predict import LocalizedVideo, localize_video
 
 MODEL = Path(os.environ.get("PEER_MODEL", "model.onnx"))
 WORKERS = int(os.environ.get("PEER_WORKERS", "1"))

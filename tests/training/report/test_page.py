@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.localization import LocalizationConfig
+from model.localize import LocalizationConfig
 from model.segments import Segment
 from model.spec import ModelSpec, Provenance
 from training.__main__ import main

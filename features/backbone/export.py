@@ -1,0 +1,49 @@
+"""From a backbone in torch to one ONNX file with its preprocessing inside."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from features.backbone.spec import METADATA_KEY, BackboneSpec
+from model.engine import EngineConfig, open_session
+from model.export import check_equal, save_onnx
+
+_CLIPS = 2
+"""In an example; the exporter would take a batch of one for a constant."""
+
+
+def write_backbone(network: nn.Module, spec: BackboneSpec, path: Path) -> None:
+    """Writes a network that takes the spec's inputs, in order, and gives features (N, D).
+
+    The batch stays free. What was written is checked in onnxruntime.
+
+    Raises:
+        ModelError: onnxruntime computes something else than torch.
+    """
+    network = network.cpu().eval()
+    examples = tuple(torch.zeros(spec.shape(wanted, batch=_CLIPS)) for wanted in spec.inputs)
+    save_onnx(
+        network,
+        examples,
+        path,
+        names=([wanted.name for wanted in spec.inputs], [spec.output]),
+        free=tuple({0: "batch"} for _ in spec.inputs),
+        metadata={METADATA_KEY: spec.to_json()},
+    )
+    _compare(network, spec, path)
+
+
+def _compare(network: nn.Module, spec: BackboneSpec, path: Path) -> None:
+    """Runs two random clips through both."""
+    session = open_session(path.read_bytes(), EngineConfig(device="cpu"))
+    rng = np.random.default_rng(0)
+    clips: dict[str, NDArray[np.float32]] = {
+        wanted.name: rng.uniform(-1, 1, spec.shape(wanted, batch=_CLIPS)).astype(np.float32)
+        for wanted in spec.inputs
+    }
+    with torch.inference_mode():
+        expected_ND = network(*(torch.from_numpy(clip) for clip in clips.values())).numpy()
+    check_equal(session.run([spec.output], clips)[0], expected_ND, path)

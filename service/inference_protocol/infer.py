@@ -1,0 +1,185 @@
+"""What POST /v2/models/{name}/infer does once the body is there. Runs in a worker thread.
+
+Axes: B videos, T snippets, D feature channels, C classes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.engine import CAS, FEATURES, LENGTHS
+from model.errors import FeatureError
+from service.errors import UnusableInputError
+from service.http.body import Body
+from service.inference_protocol.schemas import InferenceResponse
+from service.inference_protocol.wire import (
+    HEADER_LENGTH,
+    InputTensor,
+    ParsedRequest,
+    asked_encoding,
+    compress,
+    decompress,
+    parse_request,
+    write_response,
+)
+from service.localize.stop import Stop
+from service.models.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedInference:
+    """A request that has arrived whole and is not yet parsed."""
+
+    model: str
+    """Name of the model."""
+    version: int | None
+    """Its version; the newest if None."""
+    content: Body
+    """The body."""
+    encoding: str = ""
+    """Header Content-Encoding."""
+    accepted: str = ""
+    """Header Accept-Encoding."""
+    header_length: str | None = None
+    """Header Inference-Header-Content-Length."""
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceAnswer:
+    """What goes back."""
+
+    content: bytes
+    """The body."""
+    headers: dict[str, str]
+    """Its headers."""
+    model: str
+    """NAME/VERSION."""
+    snippets: int
+    """Of all videos together, padding included."""
+    stages_s: Mapping[str, float]
+    """How long each stage took."""
+
+
+def infer(
+    received: ReceivedInference, catalog: Catalog, stop: Stop, *, max_snippets: int, max_bytes: int
+) -> InferenceAnswer:
+    """Returns the network's output for a request.
+
+    Args:
+        received: the request.
+        catalog: the models.
+        stop: ends it before its time.
+        max_snippets: the most snippets of all its videos together, padding included.
+        max_bytes: the most bytes of its body once that is unpacked.
+
+    Raises:
+        ServiceError, FeatureError: as `Catalog.find`, `parse_request` and `InputTensor.array` do;
+            inputs or outputs that the network does not have, or that do not fit each other.
+    """
+    start = perf_counter()
+    entry = catalog.find(received.model, received.version)
+    assert entry.engine is not None
+    feature_dim = entry.spec.feature_dim
+    content = decompress(received.content, received.encoding, max_bytes=max_bytes)
+    request = parse_request(content, received.header_length, feature_dim)
+    binary = _binary_outputs(request)
+    inputs = _named(request.inputs)
+    features_BTD = _features(inputs[FEATURES], feature_dim, max_snippets)
+    lengths_B = _lengths(inputs.get(LENGTHS), features_BTD)
+    parsed = perf_counter()
+    cas_BTC = stop.run(partial(entry.engine.cas_batch, features_BTD, lengths_B))
+    stages_s = {"parse": parsed - start, "inference": perf_counter() - parsed}
+    if not np.isfinite(cas_BTC).all():
+        raise FeatureError(
+            "the network's output is not finite: the features are far from what it was trained on "
+            f"(their largest is {np.abs(features_BTD).max():.3g})"
+        )
+    published = entry.published
+    answer = InferenceResponse(
+        model_name=published.name, model_version=str(published.version), id=request.id, outputs=[]
+    )
+    body, json_bytes = write_response(answer, {CAS: cas_BTC}, binary)
+    content, headers = _packed(body, json_bytes, asked_encoding(received.accepted))
+    snippets = cas_BTC.shape[0] * cas_BTC.shape[1]
+    return InferenceAnswer(content, headers, entry.name, snippets, stages_s)
+
+
+def _packed(
+    body: bytes, json_bytes: int | None, encoding: str | None
+) -> tuple[bytes, dict[str, str]]:
+    headers = {"Content-Type": "application/json"}
+    if json_bytes is not None:
+        headers = {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(json_bytes)}
+    if encoding:
+        return compress(body, encoding), headers | {"Content-Encoding": encoding}
+    return body, headers
+
+
+def _binary_outputs(request: ParsedRequest) -> frozenset[str]:
+    """Returns the outputs that are to come in binary."""
+    names = [output.name for output in request.outputs]
+    if names not in ([], [CAS]):
+        raise UnusableInputError(f"the network's one output is {CAS!r}, asked for were {names}")
+    asked = [output.parameters.binary_data for output in request.outputs]
+    binary = request.binary if asked in ([], [None]) else asked[0]
+    return frozenset({CAS} if binary else ())
+
+
+def _named(tensors: tuple[InputTensor, ...]) -> dict[str, InputTensor]:
+    names = [tensor.name for tensor in tensors]
+    if sorted(names) not in ([FEATURES], [FEATURES, LENGTHS]):
+        raise UnusableInputError(
+            f"expected the inputs {FEATURES!r} and, if need be, {LENGTHS!r}, got {names}"
+        )
+    return dict(zip(names, tensors, strict=True))
+
+
+def _features(tensor: InputTensor, feature_dim: int, max_snippets: int) -> NDArray[np.float32]:
+    """Returns checked features (B, T, D)."""
+    _expect(tensor, "FP32", "FP16")
+    if len(tensor.shape) != 3 or tensor.shape[2] != feature_dim or 0 in tensor.shape:
+        raise FeatureError(
+            f"expected features of shape [videos, snippets, {feature_dim}], at least one of each, "
+            f"got {list(tensor.shape)}"
+        )
+    snippets = tensor.shape[0] * tensor.shape[1]
+    if snippets > max_snippets:
+        raise FeatureError(
+            f"expected at most {max_snippets} snippets a request, padding included, got {snippets}"
+        )
+    features_BTD = np.asarray(tensor.array(), dtype=np.float32)
+    if not np.isfinite(features_BTD).all():
+        bad_BT = ~np.isfinite(features_BTD).all(axis=2)
+        video, snippet = np.unravel_index(np.argmax(bad_BT), bad_BT.shape)
+        raise FeatureError(
+            f"expected finite features, got NaN or Inf in snippet {snippet} of video {video}"
+        )
+    return features_BTD
+
+
+def _lengths(tensor: InputTensor | None, features_BTD: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Returns checked lengths (B,): all snippets, if none are given."""
+    videos, snippets = features_BTD.shape[:2]
+    if tensor is None:
+        return np.full(videos, snippets, dtype=np.int64)
+    _expect(tensor, "INT64")
+    if tensor.shape != (videos,):
+        raise FeatureError(f"expected lengths of shape [{videos}], got {list(tensor.shape)}")
+    lengths_B = np.asarray(tensor.array(), dtype=np.int64)
+    if lengths_B.min() < 1 or lengths_B.max() > snippets:
+        raise FeatureError(
+            f"expected lengths from 1 to {snippets}, got from {lengths_B.min()} to "
+            f"{lengths_B.max()}"
+        )
+    return lengths_B
+
+
+def _expect(tensor: InputTensor, *datatypes: str) -> None:
+    if tensor.datatype not in datatypes:
+        raise UnusableInputError(
+            f"expected {tensor.name} as {' or '.join(datatypes)}, got {tensor.datatype!r}"
+        )

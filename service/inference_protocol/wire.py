@@ -1,0 +1,277 @@
+"""The wire format of the Open Inference Protocol v2: JSON, then tensors as bytes, or either alone.
+
+Protocol: github.com/kserve/open-inference-protocol; binary tensors are Triton's extension of it.
+"""
+
+import math
+import zlib
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from model.arrays import parse_raw
+from model.engine import FEATURES
+from service.errors import (
+    BodyTooLargeError,
+    MalformedBodyError,
+    UnsupportedCallError,
+    UnusableInputError,
+    describe_validation,
+)
+from service.http.body import Body
+from service.inference_protocol.schemas import (
+    InferenceRequest,
+    InferenceResponse,
+    RequestInput,
+    RequestOutput,
+    ResponseOutput,
+    ResponseParameters,
+)
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""The header that tells how many bytes of a body are JSON."""
+DTYPES: dict[str, np.dtype[np.generic]] = {
+    "FP32": np.dtype("<f4"),
+    "FP16": np.dtype("<f2"),
+    "INT64": np.dtype("<i8"),
+}
+_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+_FASTEST = 1
+"""Compression level: scores hardly shrink, whatever time is spent on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputTensor:
+    """One input as it came: nothing is checked yet but where its bytes lie."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: object
+    """Its bytes as a memoryview, or what JSON held."""
+
+    def array(self) -> NDArray[np.generic]:
+        """Returns the tensor, without a copy where its bytes lie aligned in the body.
+
+        Raises:
+            UnusableInputError: it is of another type than DTYPES, or not numbers of that shape.
+            FeatureError: the number of bytes is not what shape and type take.
+        """
+        dtype = DTYPES.get(self.datatype)
+        if dtype is None:
+            raise UnusableInputError(
+                f"expected {self.name} as one of {', '.join(DTYPES)}, got {self.datatype!r}"
+            )
+        if isinstance(self.data, memoryview):
+            return np.require(parse_raw(self.data, shape=self.shape, dtype=dtype), None, "A")
+        numbers = _flat(self.data, self.shape, self.name)
+        if not set(map(type, numbers)) <= ({int} if dtype.kind == "i" else {int, float}):
+            raise UnusableInputError(
+                f"expected numbers of type {self.datatype} in the data of {self.name}"
+            )
+        try:
+            with np.errstate(over="ignore"):  # becomes Inf, which is refused later
+                return np.array(numbers, dtype=dtype).reshape(self.shape)
+        except OverflowError:
+            raise UnusableInputError(
+                f"the data of {self.name} holds a number beyond {self.datatype}"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRequest:
+    """A request for inference."""
+
+    id: str | None
+    """Comes back in the answer."""
+    inputs: tuple[InputTensor, ...]
+    """In the order of the request."""
+    outputs: tuple[RequestOutput, ...]
+    """The outputs that are asked for; all, if empty."""
+    binary: bool
+    """Whether outputs come in binary that do not say."""
+
+
+def decompress(content: Body, encoding: str, *, max_bytes: int) -> Body:
+    """Returns a body without its Content-Encoding.
+
+    Raises:
+        MalformedBodyError: it is not in that encoding, or another than gzip and deflate.
+        BodyTooLargeError: it would have more than `max_bytes`; no more than that is unpacked.
+    """
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return content
+    if encoding not in _WINDOW_BITS:
+        raise MalformedBodyError(f"expected Content-Encoding gzip or deflate, got {encoding!r}")
+    stream = zlib.decompressobj(_WINDOW_BITS[encoding])
+    try:
+        whole = stream.decompress(content, max_bytes + 1)
+    except zlib.error as error:
+        raise MalformedBodyError(f"the body is not in the encoding {encoding}: {error}") from None
+    if len(whole) > max_bytes:
+        raise BodyTooLargeError(
+            f"the body has more than {max_bytes} bytes once it is unpacked, which is the limit"
+        )
+    if not stream.eof or stream.unused_data:
+        raise MalformedBodyError(f"the body is not one whole stream in the encoding {encoding}")
+    return whole
+
+
+def asked_encoding(accepted: str) -> str | None:
+    """Returns the encoding that a client asks for by Accept-Encoding, if it does.
+
+    Most HTTP clients list all that they can read with every request. That is no wish to wait for
+    compression, so only a header that names one encoding and no more is followed.
+    """
+    accepted = accepted.strip().lower()
+    return accepted if accepted in _WINDOW_BITS else None
+
+
+def compress(content: bytes, encoding: str) -> bytes:
+    """Returns a body in an encoding that `asked_encoding` returned."""
+    return zlib.compress(content, _FASTEST, _WINDOW_BITS[encoding])
+
+
+def parse_request(content: Body, header_length: str | None, feature_dim: int) -> ParsedRequest:
+    """Returns the request that a body holds.
+
+    Args:
+        content: the body.
+        header_length: how many of its bytes are JSON, as the request's header says it; all, if
+            None; of 0, the body is one video of FP32 features and nothing else.
+        feature_dim: channels of such features.
+
+    Raises:
+        MalformedBodyError: no JSON, or other bytes than it tells of.
+        UnusableInputError: fields that are missing or of a wrong type.
+        UnsupportedCallError: it asks for shared memory or classification.
+    """
+    body = memoryview(content)
+    length = _length(header_length, len(body))
+    if length == 0 and header_length is not None:
+        return _bare(body, feature_dim)
+    try:
+        request = InferenceRequest.model_validate(orjson.loads(body[:length]))
+    except orjson.JSONDecodeError as error:
+        raise MalformedBodyError(f"the request is not JSON: {error}") from None
+    except ValidationError as error:
+        raise UnusableInputError(describe_validation(error.errors())) from None
+    _refuse_unsupported(request)
+    return ParsedRequest(
+        request.id,
+        tuple(_tensors(request.inputs, body[length:])),
+        tuple(request.outputs),
+        request.parameters.binary_data_output,
+    )
+
+
+def write_response(
+    answer: InferenceResponse, tensors: dict[str, NDArray[np.float32]], binary: frozenset[str]
+) -> tuple[bytes, int | None]:
+    """Returns the body of an answer, and how many of its bytes are JSON; None for all.
+
+    Args:
+        answer: what it is to hold, without its outputs.
+        tensors: the outputs, by name.
+        binary: names of those that are to come in binary.
+    """
+    outputs = [_output(name, tensor, name in binary) for name, tensor in tensors.items()]
+    whole = answer.model_dump(exclude_none=True) | {"outputs": outputs}
+    header = orjson.dumps(whole, option=orjson.OPT_SERIALIZE_NUMPY)
+    if not binary:
+        return header, None
+    pieces = (_little_endian(tensors[name]) for name in tensors if name in binary)
+    return b"".join([header, *pieces]), len(header)
+
+
+def _length(header_length: str | None, available: int) -> int:
+    if header_length is None:
+        return available
+    text = header_length.strip()
+    if not (text.isascii() and text.isdigit() and len(text) < len(str(2**63))):
+        raise MalformedBodyError(f"expected a whole number in {HEADER_LENGTH}, got {text[:40]!r}")
+    if int(text) > available:
+        raise MalformedBodyError(
+            f"{HEADER_LENGTH} says {text}, but the body has {available} bytes altogether"
+        )
+    return int(text)
+
+
+def _bare(body: memoryview, feature_dim: int) -> ParsedRequest:
+    snippet_bytes = feature_dim * DTYPES["FP32"].itemsize
+    snippets, rest = divmod(len(body), snippet_bytes)
+    if rest:
+        raise MalformedBodyError(
+            f"a body without JSON is one video of FP32 features with {feature_dim} channels: "
+            f"expected a multiple of {snippet_bytes} bytes, got {len(body)}"
+        )
+    tensor = InputTensor(FEATURES, "FP32", (1, snippets, feature_dim), body)
+    return ParsedRequest(None, (tensor,), (), binary=True)
+
+
+def _refuse_unsupported(request: InferenceRequest) -> None:
+    tensors: list[RequestInput | RequestOutput] = [*request.inputs, *request.outputs]
+    for tensor in tensors:
+        if tensor.parameters.shared_memory_region is not None:
+            raise UnsupportedCallError(
+                f"{tensor.name} is in shared memory, which is not served; send it in the body"
+            )
+        if tensor.parameters.classification is not None:
+            raise UnsupportedCallError(
+                f"classification of {tensor.name} is not served; POST /localize names classes"
+            )
+
+
+def _tensors(inputs: list[RequestInput], binary: memoryview) -> list[InputTensor]:
+    """Returns the inputs, each with the bytes that are its own."""
+    tensors, start = [], 0
+    for given in inputs:
+        size = given.parameters.binary_data_size
+        data = given.data
+        if (size is None) == (data is None):
+            raise UnusableInputError(
+                f"expected {given.name} with either data or parameters.binary_data_size"
+            )
+        if size is not None:
+            data = binary[start : start + size]
+            start += size
+        tensors.append(InputTensor(given.name, given.datatype, tuple(given.shape), data))
+    if start != len(binary):
+        raise MalformedBodyError(
+            f"the inputs tell of {start} bytes behind the JSON, there are {len(binary)}; "
+            f"{HEADER_LENGTH} tells where they begin"
+        )
+    return tensors
+
+
+def _flat(data: object, shape: tuple[int, ...], name: str) -> list[Any]:
+    """Returns the numbers of a list that is flat, or nested as the shape says."""
+    nested = isinstance(data, list) and bool(data) and isinstance(data[0], list)
+    level: list[Any] = [data]
+    for size in shape if nested else (math.prod(shape),):
+        if not all(isinstance(part, list) and len(part) == size for part in level):
+            raise UnusableInputError(
+                f"expected the data of {name} as one list of {math.prod(shape)} numbers, or nested "
+                f"as its shape {list(shape)} says"
+            )
+        level = list(chain.from_iterable(level))
+    return level
+
+
+def _output(name: str, tensor: NDArray[np.float32], binary: bool) -> dict[str, object]:
+    told = ResponseOutput(name=name, datatype="FP32", shape=list(tensor.shape))
+    if binary:
+        told.parameters = ResponseParameters(binary_data_size=tensor.nbytes)
+    whole = told.model_dump(exclude_none=True)
+    # numpy's own numbers: orjson writes them a hundred times faster than a list of Python's.
+    return whole if binary else whole | {"data": np.ascontiguousarray(tensor).ravel()}
+
+
+def _little_endian(tensor: NDArray[np.float32]) -> memoryview:
+    return np.ascontiguousarray(tensor, dtype=DTYPES["FP32"]).data

@@ -1,0 +1,135 @@
+"""A network as requests use it: warmed up, and watched, since one that is dead may not be asked."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime import RunOptions
+
+from model.engine import EngineConfig, OnnxEngine
+from model.errors import EngineError
+from model.repository import PublishedModel
+from service.errors import ModelUnavailableError
+from service.models.batching import BatchConfig, Batches
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServingConfig:
+    """How the networks of all models are run."""
+
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    """Devices and threads."""
+    warm_snippets: tuple[int, ...] = ()
+    """Lengths that are to be fast from the start; those of the models' training if none."""
+    batch: BatchConfig | None = None
+    """How videos are put together; as `DEFAULT_BATCHES` says if not given."""
+    observe: Callable[[int], None] = lambda _: None
+    """Is told how many videos each batch has."""
+
+
+DEFAULT_BATCHES: Final = {"cpu": BatchConfig(), "cuda": BatchConfig(16, 0.002, 64)}
+"""On a CPU one video at a time is as fast, and does not wait."""
+
+
+class ServedEngine:
+    """Runs one version of a model, as `OnnxEngine` does, and finds out when it cannot any more."""
+
+    def __init__(self, published: PublishedModel, content: bytes, config: ServingConfig) -> None:
+        """Loads the network, and runs it once on every length that is to be fast from the start.
+
+        Args:
+            published: its place in the repository.
+            content: the bytes of its file.
+            config: how it runs.
+
+        Raises:
+            LocalizerError: as `OnnxEngine` does.
+        """
+        start = perf_counter()
+        self.published = published
+        self._engine = engine = OnnxEngine(content, config.engine)
+        self.spec, self.device = engine.spec, engine.device
+        batch, instances = config.batch or DEFAULT_BATCHES[self.device], config.engine.instances
+        self._batches = None
+        if batch.max_videos > 1:
+            self._batches = Batches(engine, batch, instances, config.observe)
+        loaded = perf_counter()
+        lengths = config.warm_snippets or (self.spec.snippets,)
+        self._proof_snippets = batch.padded(lengths[0])
+        for snippets in lengths:
+            for videos in {1, batch.max_videos}:
+                for _ in range(instances):  # who takes them in turn
+                    self._run_on_zeros(videos, batch.padded(snippets))
+        self.load_s = loaded - start
+        self.warm_up_s = perf_counter() - loaded
+        self.failure: str | None = None
+        """Why it cannot be run any more; None as long as it can."""
+        self._examining = threading.Lock()
+
+    def cas(
+        self, features_TD: NDArray[np.float32], run_options: RunOptions | None = None
+    ) -> NDArray[np.float32]:
+        """Returns the class activation sequence of one video, logits (T, C).
+
+        Raises:
+            EngineError: the network failed on this video, and can be run on others.
+            ModelUnavailableError: it failed on any.
+        """
+        with self._watched(run_options):
+            return (self._batches or self._engine).cas(features_TD, run_options)
+
+    def cas_batch(
+        self,
+        features_BTD: NDArray[np.float32],
+        lengths_B: NDArray[np.int64],
+        run_options: RunOptions | None = None,
+    ) -> NDArray[np.float32]:
+        """Returns the logits (B, T, C) of videos padded to one length, as `OnnxEngine` does.
+
+        Raises:
+            EngineError, ModelUnavailableError: as `cas`.
+        """
+        if self._batches and len(features_BTD) == 1:  # which may join others, like any video
+            cas_BTC = np.zeros((*features_BTD.shape[:2], len(self.spec.labels)), np.float32)
+            cas_BTC[0, : lengths_B[0]] = self.cas(features_BTD[0, : lengths_B[0]], run_options)
+            return cas_BTC
+        with self._watched(run_options):
+            return self._engine.cas_batch(features_BTD, lengths_B, run_options)
+
+    @contextmanager
+    def _watched(self, run_options: RunOptions | None) -> Iterator[None]:
+        try:
+            yield
+        except EngineError as error:
+            if run_options and run_options.terminate:  # somebody had it end
+                raise
+            published = self.published
+            _log.error("model %s/%d: %s", published.name, published.version, error.__cause__)
+            if self._is_dead():
+                raise ModelUnavailableError(
+                    f"model {published.name!r} version {published.version} is not served: "
+                    f"{self.failure}"
+                ) from error
+            raise
+
+    def _is_dead(self) -> bool:
+        """Returns whether the network fails on what it once could be run on, too."""
+        with self._examining:
+            if self.failure is None:
+                try:
+                    self._run_on_zeros(1, self._proof_snippets)
+                except EngineError:
+                    self.failure = "its network cannot be run any more; the log says why"
+            return self.failure is not None
+
+    def _run_on_zeros(self, videos: int, snippets: int) -> None:
+        features_BTD = np.zeros((videos, snippets, self.spec.feature_dim), np.float32)
+        self._engine.cas_batch(features_BTD, np.full(videos, snippets))

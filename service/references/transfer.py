@@ -1,0 +1,62 @@
+"""What one download may take: bytes, time as a whole, and time without progress."""
+
+import time
+from typing import IO
+
+from service.references.errors import ReferenceRefusedError, TransientDownloadError
+
+
+class Transfer:
+    """A download under way into a file; its clock starts when it is made."""
+
+    def __init__(
+        self, file: IO[bytes], *, max_bytes: int, max_download_s: float, stall_s: float
+    ) -> None:
+        self._file = file
+        self._max_bytes = max_bytes
+        self._max_download_s = max_download_s
+        self._stall_s = stall_s
+        self._end_s = time.monotonic() + max_download_s
+        self._received_bytes = 0
+
+    def expect(self, size_bytes: int) -> None:
+        """Refuses a download by its announced size, before it is read.
+
+        Raises:
+            ReferenceRefusedError: it is longer than allowed.
+        """
+        if size_bytes > self._max_bytes:
+            raise ReferenceRefusedError(too_large(size_bytes, self._max_bytes))
+
+    def write(self, piece: bytes) -> None:
+        """Appends bytes that came.
+
+        Raises:
+            ReferenceRefusedError: with them it is longer than allowed; they are not written.
+            OSError: the disk is full.
+        """
+        self._received_bytes += len(piece)
+        self.expect(self._received_bytes)
+        self._file.write(piece)
+
+    def wait_s(self) -> float:
+        """Returns how long the next step may wait.
+
+        Raises:
+            TransientDownloadError: the time for the whole download is over.
+        """
+        left_s = self._end_s - time.monotonic()
+        if left_s <= 0:
+            raise TransientDownloadError(
+                f"too slow: more than {self._max_download_s:g} s for the whole video; "
+                "an operator sets ECM_MAX_DOWNLOAD_S"
+            )
+        return min(left_s, self._stall_s)
+
+
+def too_large(size_bytes: int, max_bytes: int) -> str:
+    """Returns what is said of a video above the limit."""
+    return (
+        f"the video has {size_bytes} bytes or more, the limit is {max_bytes}; "
+        "an operator sets ECM_MAX_VIDEO_BYTES"
+    )

@@ -1,0 +1,80 @@
+"""A strict reading of URIs (RFC 3986): the one that rules are applied to and requests made from."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from service.references.errors import ReferenceRefusedError
+
+MAX_CHARACTERS = 4096
+_SHOWN_CHARACTERS = 200
+_CHARACTERS = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*")
+_PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#.*)?")
+_NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Uri:
+    """The parts of a URI; a fragment is dropped."""
+
+    scheme: str
+    """In lower case."""
+    authority: str | None
+    """What stands between `//` and the path; None without `//`."""
+    path: str
+    """Still percent-encoded."""
+    query: str | None
+    """Still percent-encoded; None without `?`."""
+
+    def __str__(self) -> str:
+        """Returns what messages and logs may show: no user, password or signed query."""
+        authority = "" if self.authority is None else f"//{self.authority.rpartition('@')[2]}"
+        text = f"{self.scheme}:{authority}{self.path}"
+        return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+    def segments(self) -> tuple[str, ...]:
+        """Returns the decoded names between the slashes of an absolute path.
+
+        Raises:
+            ReferenceRefusedError: a name is empty, `.` or `..`, is not UTF-8, or holds a slash, a
+                backslash or a control character.
+        """
+        if not self.path.startswith("/"):
+            raise ReferenceRefusedError(f"expected an absolute path, got {str(self)!r}")
+        return tuple(self._decoded(name) for name in self.path[1:].split("/"))
+
+    def _decoded(self, encoded: str) -> str:
+        try:
+            name = unquote(encoded, errors="strict")
+        except UnicodeDecodeError as error:
+            raise ReferenceRefusedError(f"expected UTF-8, percent-encoded, in '{self}'") from error
+        if name in ("", ".", "..") or _NOT_IN_A_NAME.search(name):
+            raise ReferenceRefusedError(
+                f"expected plain names between single slashes, got {encoded!r} in '{self}'"
+            )
+        return name
+
+
+def parse_uri(text: str) -> Uri:
+    """Returns the parts of a URI.
+
+    Raises:
+        ReferenceRefusedError: it is no URI: empty, too long, without a scheme, or with a character
+            that must be percent-encoded; hosts beyond ASCII have to come in their `xn--` form.
+    """
+    if not 0 < len(text) <= MAX_CHARACTERS:
+        raise ReferenceRefusedError(
+            f"expected a URI of 1 to {MAX_CHARACTERS} characters, got {len(text)}"
+        )
+    accepted = _CHARACTERS.match(text)
+    end = accepted.end() if accepted else 0
+    if end < len(text):
+        raise ReferenceRefusedError(
+            "expected a URI, all but its ASCII letters, digits and punctuation percent-encoded; "
+            f"got {text[end]!a} at character {end + 1}"
+        )
+    parts = _PARTS.fullmatch(text)
+    if parts is None:
+        raise ReferenceRefusedError("expected a URI that begins with a scheme such as 'https:'")
+    scheme, authority, path, query = parts.groups()
+    return Uri(scheme.lower(), authority, path, query)

@@ -1,0 +1,135 @@
+"""All that serving videos takes, so that a service without it can do without its packages."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from ecm_client.schemas import Job, LocalizeOptions
+from model.errors import OptionError
+from service.errors import UnusableInputError
+from service.models.catalog import Catalog
+from service.references.rules import check_reference
+from service.references.video_files import reference_rules
+from service.routes.request_body import VideoRequest
+from service.settings import Settings
+from service.telemetry.metrics import Metrics
+from service.videos.data_folder import DataFolder
+from service.videos.extractors import extractor_of
+from service.videos.jobs import Jobs, VideoJob, prepare_database
+from service.videos.uploads import Uploads
+from service.videos.worker import Worker
+
+
+class Videos:
+    """Takes videos in, and has them worked on: by this process, unless the settings say no."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, metrics: Metrics) -> None:
+        """Prepares it; nothing is started yet."""
+        self._metrics = metrics
+        self._settings = settings
+        self._catalog = catalog
+        self._rules = reference_rules(settings)
+        self._data = DataFolder(settings.data)
+
+    def start(self) -> None:
+        """Opens the jobs' database and takes up the work.
+
+        Raises:
+            JobsUnavailableError: the database cannot be reached.
+        """
+        tempfile.tempdir = str(self._data.incoming)  # large forms pass there; /tmp may be memory
+        settings = self._settings
+        database_url = _database_url(settings, self._data)
+        prepare_database(database_url)
+        self.jobs = Jobs(self._data, database_url, settings.max_queued_jobs)
+        self.uploads = Uploads(self._data, self.jobs.check_room)
+        self._worker = None
+        if settings.jobs:
+            self._worker = Worker(settings, self._catalog, self._data, database_url, self._metrics)
+            self._worker.start()
+
+    def stop(self) -> None:
+        """Lays the work down; it goes on when the next process starts."""
+        if self._worker:
+            self._worker.stop()
+        self.jobs.close()
+        tempfile.tempdir = None
+
+    async def submit(self, job_id: str, request: VideoRequest) -> Job:
+        """Hands in a job on a video.
+
+        Raises:
+            ServiceError, InputError: it cannot be done, or not now.
+        """
+        try:
+            job = self._job(request)
+            if not request.upload:
+                await self.jobs.check_room()
+            return await self.jobs.submit(job_id, job, request.upload)
+        finally:
+            if request.upload:
+                request.upload.path.unlink(missing_ok=True)
+
+    def _job(self, request: VideoRequest) -> VideoJob:
+        options = request.options
+        if options.duration_s is not None or options.snippet_s is not None:
+            raise UnusableInputError("a video has its own clock: leave out duration_s, snippet_s")
+        entry = self._catalog.find(options.model, options.version)
+        extractor_of(entry.spec, self._settings.extractors)
+        if entry.spec.snippet_s is None:
+            raise UnusableInputError(
+                "this model does not know how long a snippet is; train it from videos, or send "
+                "features with duration_s"
+            )
+        if request.uri is not None:
+            check_reference(request.uri, self._rules)
+        chosen = LocalizeOptions.model_validate(
+            options.model_dump(include=set(LocalizeOptions.model_fields), exclude_unset=True)
+            | {"model": entry.published.name, "version": entry.published.version}
+        )
+        sha256 = request.upload.sha256 if request.upload else None
+        return VideoJob(options=chosen, uri=request.uri, sha256=sha256)
+
+
+@contextmanager
+def work(settings: Settings, catalog: Catalog, metrics: Metrics) -> Iterator[None]:
+    """Works on jobs that other processes take in.
+
+    Raises:
+        OptionError: the settings say that this process works on none.
+        JobsUnavailableError: the database cannot be reached.
+    """
+    if not settings.jobs:
+        raise OptionError("expected the setting jobs to be 1 or more for a worker, got 0")
+    data = DataFolder(settings.data)
+    database_url = _database_url(settings, data)
+    prepare_database(database_url)
+    worker = Worker(settings, catalog, data, database_url, metrics)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+
+
+def _database_url(settings: Settings, data: DataFolder) -> str:
+    """Returns where the jobs are, as DBOS takes it.
+
+    Raises:
+        OptionError: it is no PostgreSQL database.
+    """
+    if settings.database_url is None:
+        return data.database_url
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "postgresql":
+        raise OptionError(
+            "expected the setting database_url as postgresql://USER:PASSWORD@HOST/NAME"
+        )
+    # A database of encoding SQL_ASCII would answer in bytes.
+    return url.update_query_dict({"client_encoding": "utf8"}).render_as_string(hide_password=False)

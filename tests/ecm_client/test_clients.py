@@ -1,0 +1,249 @@
+import asyncio
+import email.utils
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from ecm_client.clients import AsyncClient, Client, LocalizerServiceError, Progress
+from ecm_client.exchange import retry_delay_s
+
+FEATURES = np.zeros((4, 8), dtype=np.float32)
+ANSWER = {
+    "model": {"name": "m", "version": 1}, "duration_s": 2.0, "snippets": 4,
+    "classes": [], "segments": [], "timing_ms": {},
+}  # fmt: skip
+
+
+def test_arrays_paths_and_both_clients_give_one_answer(
+    url: str, features_TD: np.ndarray, tmp_path: Path
+) -> None:
+    """An array, a path, text, float16 and float64; sync and async."""
+    path = tmp_path / "video.npy"
+    np.save(path, features_TD)
+
+    async def ask() -> list[object]:
+        async with AsyncClient(url) as client:
+            many = [found async for found in client.localize_many([path, features_TD])]
+            assert await client.health()
+            assert [m.name for m in await client.models()] == ["small"]
+            assert (await client.model("small", 1)).spec
+            return [await client.localize(path), *many]
+
+    with Client(url) as client:
+        expected = client.localize(features_TD).segments
+        assert expected
+        for features in (path, str(path), features_TD.astype(np.float64)):
+            assert client.localize(features).segments == expected
+        assert client.localize(features_TD.astype(np.float16), max_segments=1).segments
+        assert client.localize(features_TD, include="cas").cas is not None
+        assert client.model("small", 1).feature_dim == 8
+        assert [m.name for m in client.models()] == ["small"]
+        assert client.health().status == "ok"
+    assert [answer.segments for answer in asyncio.run(ask())] == [expected] * 3  # type: ignore[attr-defined]
+
+
+def test_localize_many_keeps_order_and_reads_ahead_no_more_than_it_may(
+    url: str, features_TD: np.ndarray
+) -> None:
+    """Thousands of videos may come from a generator; one bad video costs no other."""
+    taken: list[int] = []
+
+    def videos() -> Iterator[np.ndarray]:
+        for number in range(12):
+            taken.append(number)
+            yield features_TD[: 20 + number] if number != 5 else features_TD[:, :3]
+
+    with Client(url) as client:
+        for number, answer in enumerate(client.localize_many(videos(), concurrency=3)):
+            assert len(taken) <= number + 4
+            if number == 5:
+                assert isinstance(answer, LocalizerServiceError)
+                assert (answer.status, answer.code) == (422, "unusable-input")
+            else:
+                assert not isinstance(answer, LocalizerServiceError)
+                assert answer.snippets == 20 + number
+        assert list(client.localize_many([])) == []
+
+
+def test_refusals_carry_status_and_reason(url: str, features_TD: np.ndarray) -> None:
+    """Also what goes wrong before anything is sent."""
+    with Client(url) as client:
+        for features, options, message in (
+            (features_TD[:, :5], {}, "expected 8 channels"),
+            (features_TD, {"model": "other"}, "'other'"),
+            ("absent.npy", {}, "absent"),
+            (features_TD[0], {}, r"\(8,\)"),
+        ):
+            with pytest.raises(LocalizerServiceError, match=message):
+                client.localize(features, **options)
+        with pytest.raises(LocalizerServiceError, match="limit is 100000") as refused:
+            client.localize(np.zeros((4000, 8), dtype=np.float32))
+    assert (refused.value.status, refused.value.code) == (413, "body-too-large")
+
+
+def scripted(*statuses: int | type[Exception]) -> tuple[httpx.MockTransport, list[float]]:
+    """A transport that answers with some statuses in turn, then with 200; and when it was asked."""
+    asked: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(time.monotonic())
+        status = statuses[len(asked) - 1] if len(asked) <= len(statuses) else 200
+        if not isinstance(status, int):
+            raise status("refused")
+        headers = {"Retry-After": "0"} if status == 503 else {}
+        return httpx.Response(status, json=ANSWER if status == 200 else {}, headers=headers)
+
+    return httpx.MockTransport(answer), asked
+
+
+@pytest.mark.parametrize("first", [503, 429, 502, 504, httpx.ConnectError, httpx.ReadError])
+def test_what_may_pass_is_tried_again(first: int | type[Exception]) -> None:
+    """Busy, restarting and unreachable services, by both clients."""
+    transport, asked = scripted(first, 503)
+    with Client("http://test", transport=transport) as client:
+        assert client.localize(FEATURES).snippets == 4
+    assert len(asked) == 3
+
+    async def ask() -> int:
+        async with AsyncClient("http://test", transport=scripted(first)[0]) as client:
+            return (await client.localize(FEATURES)).snippets
+
+    assert asyncio.run(ask()) == 4
+
+
+def test_what_stays_is_not_tried_again_and_tries_end() -> None:
+    """A refusal is final; a service that stays busy or away is an error after all tries."""
+    transport, asked = scripted(422)
+    with (
+        Client("http://test", transport=transport) as client,
+        pytest.raises(LocalizerServiceError, match="HTTP 422"),
+    ):
+        client.localize(FEATURES)
+    assert len(asked) == 1
+    transport, asked = scripted(*[503] * 9)
+    with (
+        Client("http://test", transport=transport, retries=2) as client,
+        pytest.raises(LocalizerServiceError) as busy,
+    ):
+        client.localize(FEATURES)
+    assert (len(asked), busy.value.status) == (3, 503)
+    transport, asked = scripted(*[httpx.ConnectError] * 9)
+    with (
+        Client("http://test", transport=transport, retries=1) as client,
+        pytest.raises(LocalizerServiceError, match="2 tries"),
+    ):
+        client.localize(FEATURES)
+    assert len(asked) == 2
+
+
+def test_retry_after_is_honoured() -> None:
+    """Seconds, a date, nonsense and none; a little longer at random, never beyond the limit."""
+
+    def delay(text: str | None, attempt: int = 0) -> float:
+        headers = {} if text is None else {"Retry-After": text}
+        return retry_delay_s(httpx.Response(503, headers=headers), attempt)
+
+    assert 7 <= delay("7") <= 8.75
+    assert delay("99999") == 30
+    assert 3 < delay(email.utils.formatdate(time.time() + 5, usegmt=True)) <= 6.25
+    assert delay(email.utils.formatdate(time.time() - 60, usegmt=True)) == 0
+    for text in (None, "soon", "-3"):
+        assert 0.125 <= delay(text) <= 0.25
+        assert 1 <= delay(text, attempt=3) <= 2
+        assert delay(text, attempt=50) <= 30
+
+
+def test_a_server_that_is_no_localizer_is_told() -> None:
+    """200 with something else is an error, not a crash."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
+    with (
+        Client("http://test", transport=transport) as client,
+        pytest.raises(LocalizerServiceError, match="did not answer as this service does"),
+    ):
+        client.localize(FEATURES)
+
+
+JOB = {"id": "1", "state": "queued", "created": "2026-01-01T00:00:00Z", "progress": {}}
+
+
+class JobService(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Loses the first upload, is busy at the second, takes the third; its job takes a while."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, bytes]] = []
+        self._states = iter(["queued", "running", "done"])
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answers the sync client."""
+        return self._answer(request, b"".join(request.stream))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answers the other."""
+        return self._answer(request, b"".join([part async for part in request.stream]))
+
+    def _answer(self, request: httpx.Request, content: bytes) -> httpx.Response:
+        if request.method == "GET":
+            job = JOB | {"state": (state := next(self._states))}
+            progress = {"snippets_done": 3, "snippets_expected": 4, "seconds_left": 0.5}
+            done = {"result": ANSWER} if state == "done" else {"progress": progress}
+            return httpx.Response(200, json=job | done)
+        self.asked.append((str(request.url), request.headers["idempotency-key"], content))
+        if len(self.asked) == 1:
+            raise httpx.WriteError("connection lost")
+        return httpx.Response(503) if len(self.asked) == 2 else httpx.Response(202, json=JOB)
+
+
+def test_an_upload_that_breaks_off_is_sent_again_as_the_same_job(tmp_path: Path) -> None:
+    """Whole each time, under one key; progress tells of each part. By both clients."""
+    video = tmp_path / "video.mp4"
+    video.write_bytes(bytes(range(256)) * 3000)
+    told: list[Progress] = []
+
+    async def ask(transport: JobService) -> object:
+        async with AsyncClient("http://test", transport=transport) as client:
+            return await client.localize_video(video, on_progress=told.append, min_score=0.2)
+
+    for is_async in (False, True):
+        told.clear()
+        transport = JobService()
+        if is_async:
+            answer = asyncio.run(ask(transport))
+        else:
+            with Client("http://test", transport=transport) as client:
+                answer = client.localize_video(video, on_progress=told.append, min_score=0.2)
+        assert answer.snippets == 4
+        assert len(transport.asked) == 3
+        [(url, _, content)] = set(transport.asked)
+        assert url == "http://test/jobs?min_score=0.2"
+        assert content == video.read_bytes()
+        sent = [progress.done for progress in told if progress.stage == "upload"]
+        assert sent == [262144, 524288, 768000] * 3
+        assert told[-1] == Progress("running", 3, 4, 0.5)
+
+
+def test_a_video_that_is_not_there_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    """As is one that may not be read, or that is a folder."""
+    transport = httpx.MockTransport(lambda _: pytest.fail("was asked"))
+    with Client("http://test", transport=transport) as client:
+        for path in (tmp_path / "absent.mp4", tmp_path):
+            with pytest.raises(LocalizerServiceError, match="cannot be read"):
+                client.localize_video(path)
+
+
+@pytest.mark.parametrize("uri", ["https://example.org/a.mp4", "file:///a.mp4", "s3://b/a.mp4"])
+def test_a_uri_is_named_and_not_read(uri: str) -> None:
+    """With the options beside it."""
+    bodies: list[object] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        return httpx.Response(202, json=JOB | {"state": "done", "result": ANSWER})
+
+    with Client("http://test", transport=httpx.MockTransport(answer)) as client:
+        assert client.localize_video(uri, max_segments=2, min_score=None).snippets == 4
+    assert bodies == [{"video": {"uri": uri}, "max_segments": 2}]

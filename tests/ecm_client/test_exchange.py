@@ -1,0 +1,164 @@
+"""When a call is tried again, how long that takes, and what can happen on the way."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecm_client.clients import AsyncClient, Client, LocalizerServiceError
+from ecm_client.exchange import FIRST_DELAY_S, LONGEST_DELAY_S, RETRIED_STATUSES, exchange
+
+FEATURES = np.zeros((4, 8), dtype=np.float32)
+ANSWER = (
+    b'{"model": {"name": "m", "version": 1}, "duration_s": 2.0, "snippets": 4, "classes": [], '
+    b'"segments": [], "timing_ms": {}}'
+)
+REQUEST = httpx.Request("POST", "http://test/localize")
+
+
+def response(status: int, retry_after: str | None) -> httpx.Response:
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return httpx.Response(status, headers=headers, request=REQUEST, text="<html>Bad Gateway</html>")
+
+
+LOST = st.sampled_from(
+    [httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError,
+     httpx.ReadTimeout, httpx.PoolTimeout]
+).map(lambda kind: kind("lost"))  # fmt: skip
+STATUSES = st.sampled_from(sorted(RETRIED_STATUSES))
+BUSY = st.builds(response, STATUSES, st.none())
+TOLD = st.builds(response, STATUSES, st.integers(0, 10**9).map(str) | st.text(max_size=20).filter(
+    lambda text: text.isascii() and text.isprintable()))  # fmt: skip
+
+
+def waits_s(retries: int, outcomes: Iterator[httpx.Response | httpx.TransportError]) -> list[float]:
+    """How long is waited before each try, where nothing ever goes well."""
+    tries = exchange(retries)
+    waits = [next(tries)]
+    with suppress(LocalizerServiceError):
+        while True:
+            waits.append(tries.send(next(outcomes)))
+    return waits
+
+
+@given(st.integers(0, 12), st.data())
+def test_tries_and_their_total_time_are_bounded(retries: int, data: st.DataObject) -> None:
+    """Half of a doubling time at least and all of it at most, and no more tries than allowed."""
+    lost_or_busy = LOST | BUSY
+    waits = waits_s(retries, iter(lambda: data.draw(lost_or_busy), None))
+    longest = [min(FIRST_DELAY_S * 2**n, LONGEST_DELAY_S) for n in range(retries)]
+    assert len(waits) == retries + 1
+    assert waits[0] == 0
+    assert sum(longest) / 2 <= sum(waits) <= sum(longest)
+
+
+@given(st.integers(0, 12), st.data())
+def test_whatever_a_server_says_no_wait_is_longer_than_the_limit(
+    retries: int, data: st.DataObject
+) -> None:
+    """Also where Retry-After is far off or nonsense."""
+    waits = waits_s(retries, iter(lambda: data.draw(LOST | BUSY | TOLD), None))
+    assert len(waits) == retries + 1
+    assert all(0 <= wait_s <= LONGEST_DELAY_S for wait_s in waits)
+
+
+@given(st.sampled_from([400, 401, 404, 413, 422, 500, 501, 507]))
+def test_refusals_are_final(status: int) -> None:
+    """They would be the same again."""
+    assert waits_s(4, iter([response(status, None)])) == [0]
+
+
+@pytest.mark.parametrize("error", [httpx.UnsupportedProtocol, httpx.LocalProtocolError])
+def test_requests_that_cannot_be_sent_are_not_tried_again(
+    error: type[httpx.TransportError],
+) -> None:
+    """Nobody answered them, and nobody will."""
+    assert waits_s(4, iter([error("no such thing")])) == [0]
+
+
+def whole(status: str, body: bytes, kind: str) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
+GOOD = whole("200 OK", ANSWER, "application/json")
+MISHAPS = {
+    "closed while idle": [GOOD, b""],
+    "closed in the middle of a head": [GOOD[:30]],
+    "closed in the middle of a body": [GOOD[:-9]],
+    "bad gateway": [whole("502 Bad Gateway", HTML, "text/html")],
+    "unavailable, then a timeout": [
+        whole("503 Service Temporarily Unavailable", HTML, "text/html"),
+        whole("504 Gateway Time-out", HTML, "text/html"),
+    ],
+}
+
+
+@pytest.fixture
+def scripted() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that answers with the bytes of a list in turn, which may be cut; else well."""
+    answers: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    converse(listener.accept()[0], answers)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", answers
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def converse(connection: socket.socket, answers: list[bytes]) -> None:
+    """Takes requests of FEATURES and answers them, until an answer is cut or the client leaves."""
+    with connection, connection.makefile("rb") as requests:
+        while requests.readline():
+            while requests.readline().strip():
+                pass
+            requests.read(FEATURES.nbytes)
+            answer = answers.pop(0) if answers else GOOD
+            connection.sendall(answer)
+            if answer[-9:] not in (GOOD[-9:], HTML[-9:]):
+                return
+
+
+@pytest.mark.parametrize("mishap", MISHAPS)
+def test_mishaps_on_a_connection_cost_a_try(mishap: str, scripted: tuple[str, list[bytes]]) -> None:
+    """Both clients; what they get in the end is whole."""
+    url, answers = scripted
+
+    async def ask() -> list[int]:
+        async with AsyncClient(url) as client:
+            return [(await client.localize(FEATURES)).snippets for _ in range(2)]
+
+    answers += MISHAPS[mishap]
+    with Client(url) as client:
+        assert [client.localize(FEATURES).snippets for _ in range(2)] == [4, 4]
+    assert answers == []
+    answers += MISHAPS[mishap]
+    assert asyncio.run(ask()) == [4, 4]
+    assert answers == []
+
+
+def test_the_last_failure_of_a_proxy_is_told(scripted: tuple[str, list[bytes]]) -> None:
+    """Its page is not ours to show."""
+    url, answers = scripted
+    answers += MISHAPS["bad gateway"] * 2
+    with (
+        Client(url, retries=1) as client,
+        pytest.raises(LocalizerServiceError, match="HTTP 502") as error,
+    ):
+        client.localize(FEATURES)
+    assert error.value.status == 502
+    assert "<html>" not in str(error.value)

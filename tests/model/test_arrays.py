@@ -1,0 +1,111 @@
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from model.arrays import check_features, parse_npy, read_features
+from model.errors import FeatureError
+
+VALUES = [np.float32(value) for value in (0, 1, 3e38, -3e38, np.inf, -np.inf, np.nan)]
+
+
+def npy(array: np.ndarray, **options: bool) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (np.zeros(4, dtype=np.float32), r"shape \(4,\)"),
+        (np.zeros((0, 4), dtype=np.float32), "T = 0"),
+        (np.zeros((9, 4), dtype=np.float32), "at most 8 snippets, got T = 9"),
+        (np.zeros((3, 5), dtype=np.float32), "expected 4 channels .*got 5"),
+        (np.zeros((3, 4), dtype=np.int64), "dtype int64"),
+        (np.array([[0, 0, 0, 0], [0, np.nan, 0, 0]], dtype=np.float32), "snippet 1"),
+        (np.full((1, 4), 1e300), "NaN or Inf"),
+    ],
+)
+def test_unusable_features_are_refused(features: np.ndarray, message: str) -> None:
+    """The message tells what was expected and what came."""
+    with pytest.raises(FeatureError, match=message):
+        check_features(features, feature_dim=4, max_snippets=8)
+
+
+@given(hnp.arrays(np.float32, (3, 4), elements=st.sampled_from(VALUES)))
+def test_features_are_taken_just_if_all_are_finite(features_TD: np.ndarray) -> None:
+    """Also those whose sum is not, and without a warning."""
+    if np.isfinite(features_TD).all():
+        np.testing.assert_array_equal(check_features(features_TD), features_TD)
+    else:
+        with pytest.raises(FeatureError, match="NaN or Inf"):
+            check_features(features_TD)
+
+
+@given(hnp.arrays(st.sampled_from([np.float16, np.float32, np.float64]), hnp.array_shapes()))
+def test_parsed_npy_is_what_numpy_saved(array: np.ndarray) -> None:
+    """Every plain array comes back, in either memory order."""
+    for ordered in (array, np.asfortranarray(array)):
+        np.testing.assert_array_equal(parse_npy(npy(ordered)), ordered)
+
+
+@given(st.data())
+def test_damaged_npy_is_refused_or_read_never_crashes(data: st.DataObject) -> None:
+    """A changed byte or a cut ends in a FeatureError, not in another one."""
+    content = bytearray(npy(np.ones((3, 4), dtype=np.float32)))
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        content[place] = data.draw(st.integers(0, 255))
+    else:
+        del content[place:]
+    with contextlib.suppress(FeatureError):
+        parse_npy(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("shape", "descr"),
+    [
+        ("(True, 12)", "'<f4'"),
+        ("(3, 4" + ", 1" * 80 + ")", "'<f4'"),
+        ("(-3, -4)", "'<f4'"),
+        (f"(0x{'f' * 6000}, 0)", "'<f4'"),
+        (f"({'9' * 4000}, {'9' * 4000})", "'<f4'"),
+        ("(" + f"{10**18}, " * 400 + ")", "'<f4'"),
+        ("(12, 0)", "'<U0'"),
+        ("(6,)", "('<f4', (2,))"),
+        ("(3, 4)", "'|O'"),
+        ("(3, 4)", "[('a', '<f4'), ('a', '<f4')]"),
+    ],
+)
+def test_npy_header_that_no_array_has_is_refused(shape: str, descr: str) -> None:
+    """Odd sizes, too many axes and odd types end in a FeatureError, with values and without."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    for values in (b"", bytes(48)):
+        with pytest.raises(FeatureError):
+            parse_npy(start + values)
+
+
+def test_pickled_npy_is_refused() -> None:
+    """Objects are never unpickled."""
+    with pytest.raises(FeatureError, match="pickled"):
+        parse_npy(npy(np.array([{"a": 1}], dtype=object), allow_pickle=True))
+
+
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
+    """An absent file, text, an empty file and an archive each get a sentence."""
+    for name, content in (("text.npy", b"hello"), ("empty.npy", b""), ("cut.npy", b"\x93NUMPY")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(FeatureError, match=name):
+            read_features(tmp_path / name)
+    np.savez(tmp_path / "archive.npz", a=np.ones(3))
+    with pytest.raises(FeatureError, match="archive"):
+        read_features(tmp_path / "archive.npz")
+    with pytest.raises(FeatureError, match=r"absent\.npy"):
+        read_features(tmp_path / "absent.npy")

@@ -1,0 +1,293 @@
+"""API keys: what needs which, before the body is read, and never in a log."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from ecm_client.clients import AsyncClient, Client, LocalizerServiceError
+from model.errors import OptionError
+from service.app import create_app
+from service.configuration import read_configuration
+from service.http.access import OPEN
+from service.http.api_keys import find_key, new_key, read_keys
+from service.models.catalog import Catalog
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+INFER, INFER_KEPT = new_key("camera", frozenset({"infer"}))
+ADMIN, ADMIN_KEPT = new_key("operator", frozenset({"admin"}))
+LINES = (INFER_KEPT.line(), ADMIN_KEPT.line())
+LOAD = "/v2/repository/models/small/load"
+
+
+@pytest.fixture
+def locked(serving, repository: Path) -> Iterator[str]:
+    """The address of a service with two keys."""
+    with serving(Settings(repository=repository, api_keys=LINES)) as url:
+        yield url
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def every_call() -> list[tuple[str, str]]:
+    """Every method and path of the description."""
+    paths = create_app(Settings(), Catalog(())).openapi()["paths"]
+    return [(method, path) for path, calls in paths.items() for method in calls]
+
+
+def test_every_call_needs_a_key_but_the_open_ones(locked: str) -> None:
+    """Enumerated from the description, so that a new call is not forgotten."""
+    found = {}
+    for method, path in every_call():
+        answer = httpx.request(method, locked + re.sub(r"{\w+}", "1", path))
+        found[path] = answer.status_code
+        if answer.status_code == 401:
+            assert answer.headers["www-authenticate"].startswith("Bearer ")
+            told = answer.json()
+            assert ("error" if path.startswith("/v2") else "detail") in told
+            assert "API key" in str(told)
+    assert {path for path, status in found.items() if status != 401} == OPEN & found.keys()
+    assert len(found) > 20
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/v2/logging", "/health/", "/docs/x", "//health", "/v2/trace/setting"]
+)
+def test_calls_that_are_not_described_need_a_key_too(locked: str, path: str) -> None:
+    """Nobody learns without a key what is there."""
+    assert httpx.get(locked + path).status_code == 401
+    assert httpx.post(locked + path).status_code == 401
+
+
+def test_open_calls_are_described_as_such() -> None:
+    """`security` is absent there, and names the scope everywhere else."""
+    paths = create_app(Settings(), Catalog(())).openapi()["paths"]
+    for path, calls in paths.items():
+        scope = "admin" if path.endswith(("/load", "/unload")) else "infer"
+        expected = None if path in OPEN else [{"bearer": [scope]}, {"header": [scope]}]
+        assert all(call.get("security") == expected for call in calls.values()), path
+
+
+def test_both_headers_are_taken(locked: str, features_TD: np.ndarray) -> None:
+    """Authorization: Bearer, its scheme in any case, and X-API-Key."""
+    for headers in (
+        bearer(INFER),
+        {"Authorization": f"bEARER  {INFER}"},
+        {"X-API-Key": INFER},
+        {"X-API-Key": INFER, "Authorization": "Basic YTpi"},
+    ):
+        assert httpx.get(f"{locked}/models", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Authorization", "Bearer")],
+        [("Authorization", INFER)],
+        [("Authorization", f"Basic {INFER}")],
+        [("Authorization", f"Bearer {INFER} {INFER}")],
+        [("Authorization", f"Bearer {INFER[:-1]}")],
+        [("Authorization", f"Bearer {INFER_KEPT.digest.hex()}")],
+        [("X-API-Key", "")],
+        [("X-API-Key", INFER.upper())],
+        [("X-API-Key", b"\xff\xfe\x80")],
+        [("X-API-Key", INFER), ("X-API-Key", INFER)],
+        [("X-API-Key", INFER), ("Authorization", f"Bearer {INFER}")],
+        [("X-API-Key", "x" * 60_000)],
+    ],
+)
+def test_what_is_not_one_valid_key_is_refused(locked: str, headers) -> None:
+    """Malformed, several, huge, not ASCII, and the hash instead of the key."""
+    answer = httpx.get(f"{locked}/models", headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["type"] == "urn:ecm-localizer:no-valid-key"
+
+
+def test_scopes_part_use_and_administration(locked: str) -> None:
+    """Neither includes the other."""
+    assert httpx.post(locked + LOAD, headers=bearer(INFER)).status_code == 403
+    assert httpx.post(locked + LOAD, headers=bearer(ADMIN)).status_code == 200
+    assert httpx.post(f"{locked}/models/small/load", headers=bearer(INFER)).status_code == 403
+    assert httpx.post(f"{locked}/models/small/load", headers=bearer(ADMIN)).status_code == 200
+    assert httpx.post(f"{locked}/v2/logging", headers=bearer(INFER)).status_code == 403
+    answer = httpx.get(f"{locked}/models", headers=bearer(ADMIN))
+    assert answer.status_code == 403
+    assert answer.headers["www-authenticate"].endswith('error="insufficient_scope"')
+    assert answer.json()["type"] == "urn:ecm-localizer:scope-missing"
+    assert "'infer'" in answer.json()["detail"]
+
+
+def test_refused_upload_is_not_read(locked: str) -> None:
+    """The answer comes before the body does, and the connection ends."""
+    host, port = locked.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            b"POST /localize HTTP/1.1\r\nHost: a\r\nContent-Type: video/mp4\r\n"
+            b"Content-Length: 50000000\r\nExpect: 100-continue\r\n\r\n"
+        )
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"connection: close" in answer.lower()
+
+
+def test_keys_are_changed_by_having_both_for_a_while(
+    serving, repository: Path, tmp_path: Path
+) -> None:
+    """Old, both, new: those who change theirs in between are never refused."""
+    fresh, fresh_kept = new_key("camera", frozenset({"infer"}))
+    file = tmp_path / "keys"
+    accepted = []
+    for lines in (LINES[:1], (LINES[0], fresh_kept.line()), (fresh_kept.line(),)):
+        file.write_text("# cameras\n\n" + "\n".join(lines) + "\n")
+        with serving(Settings(repository=repository, api_keys_file=file)) as url:
+            answers = [httpx.get(f"{url}/models", headers=bearer(key)) for key in (INFER, fresh)]
+            accepted.append([answer.is_success for answer in answers])
+    assert accepted == [[True, False], [True, True], [False, True]]
+
+
+def test_every_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A match does not end the search."""
+    compared = []
+
+    def compare(kept: bytes, given: bytes) -> bool:
+        compared.append(kept)
+        return kept == given
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    assert find_key((INFER_KEPT, ADMIN_KEPT), INFER.encode()) == INFER_KEPT
+    assert find_key((INFER_KEPT, ADMIN_KEPT), b"") is None
+    assert compared == [INFER_KEPT.digest, ADMIN_KEPT.digest] * 2
+
+
+def test_environment_gives_keys_in_either_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Separated by commas, as JSON, or none."""
+    for value in (",".join(LINES), json.dumps(LINES), f" {LINES[0]} ,\n{LINES[1]},"):
+        monkeypatch.setenv("ECM_API_KEYS", value)
+        settings = read_configuration([], command="serve").settings
+        assert read_keys(settings) == (INFER_KEPT, ADMIN_KEPT)
+    monkeypatch.setenv("ECM_API_KEYS", "")
+    assert read_keys(read_configuration([], command="serve").settings) == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [INFER, f"camera {INFER}", f"camera infer {INFER}", f"{INFER} infer x", f"a,b infer {INFER}",
+     f"camera all {INFER_KEPT.digest.hex()}", f"camera infer+ {INFER_KEPT.digest.hex()}"],
+)  # fmt: skip
+def test_wrong_line_is_an_error_that_does_not_repeat_it(line: str, tmp_path: Path) -> None:
+    """It may hold the key itself."""
+    file = tmp_path / "keys"
+    file.write_text(f"{LINES[0]}\n{line}\n")
+    with pytest.raises(OptionError, match=r"line 2: .*NAME SCOPES SHA256HEX") as caught:
+        read_keys(Settings(api_keys_file=file))
+    assert INFER not in str(caught.value)
+
+
+def test_file_without_keys_does_not_open_the_service(tmp_path: Path) -> None:
+    """Missing, empty, or nothing but comments."""
+    file = tmp_path / "keys"
+    with pytest.raises(OptionError, match="cannot be read"):
+        read_keys(Settings(api_keys_file=file))
+    for content in ("", "# none yet\n"):
+        file.write_text(content)
+        with pytest.raises(OptionError, match="holds no key"):
+            read_keys(Settings(api_keys_file=file))
+
+
+def test_new_key_prints_the_key_and_its_line() -> None:
+    """Two lines for programs; the rest is for people."""
+    command = [sys.executable, "-m", "service", "new-key", "camera-3", "--scopes", "infer", "admin"]
+    first = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    second = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    key, line = first.stdout.splitlines()
+    assert line == f"camera-3 infer+admin {hashlib.sha256(key.encode()).hexdigest()}"
+    assert key != second.stdout.splitlines()[0]
+    assert len(key) > 42
+
+
+async def _models_async(url: str, key: str) -> list[str]:
+    client = AsyncClient(url, api_key=key)
+    try:
+        return [model.name for model in await client.models()]
+    finally:
+        await client.close()
+
+
+def test_clients_present_a_key(locked: str) -> None:
+    """Both; without it they say what is missing and do not try again."""
+    import asyncio
+
+    with Client(locked, api_key=INFER) as client:
+        assert [model.name for model in client.models()] == ["small"]
+    assert asyncio.run(_models_async(locked, INFER)) == ["small"]
+    with Client(locked) as client, pytest.raises(LocalizerServiceError) as caught:
+        client.models()
+    assert (caught.value.status, caught.value.code) == (401, "no-valid-key")
+
+
+def test_command_presents_a_key(locked: str, features_TD: np.ndarray, tmp_path: Path) -> None:
+    """By flag or by the environment."""
+    np.save(tmp_path / "a.npy", features_TD)
+    command = [sys.executable, "-m", "service", "localize", str(tmp_path / "a.npy"), "--url",
+               locked]  # fmt: skip
+    statuses = [
+        subprocess.run(
+            [*command, *flags], env=os.environ | environment, cwd=ROOT, capture_output=True
+        ).returncode
+        for flags, environment in (
+            ([], {}), (["--api-key", INFER], {}), ([], {"ECM_API_KEY": INFER}),
+        )
+    ]  # fmt: skip
+    assert statuses == [1, 0, 0]
+
+
+def test_video_is_uploaded_and_followed_and_no_key_is_logged(
+    launch, motion_repository: Path, film, tmp_path: Path
+) -> None:
+    """A whole job through a process that logs all it can."""
+    process = launch(
+        "serve", repository=motion_repository, data=tmp_path / "data", log_level="debug",
+        host="0.0.0.0", api_keys=LINES[0],
+    )  # fmt: skip
+    with Client(process.url, api_key=INFER) as client:
+        job = client.submit_video(film(tmp_path / "film.mp4", np.arange(100) / 25))
+    events = f"{process.url}/jobs/{job.id}/events"
+    assert httpx.get(events).status_code == 401
+    with httpx.stream("GET", events, headers=bearer(INFER), timeout=60) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        told = [line for line in stream.iter_lines() if line.startswith("event: ")]
+    assert told[-1] == "event: done"
+    with contextlib.suppress(httpx.TransportError):
+        httpx.get(f"{process.url}/models", headers={"X-API-Key": ADMIN})
+    assert process.stop() in (0, -15)
+    log = process.log.read_text()
+    assert "/jobs/" in log
+    assert "without API keys" not in log
+    for secret in (INFER, ADMIN, INFER_KEPT.digest.hex()):
+        assert secret not in log
+
+
+def test_service_that_all_can_reach_without_keys_warns(
+    launch, repository: Path, tmp_path: Path
+) -> None:
+    """At start, once; on the loopback it does not."""
+    for host, warns in (("0.0.0.0", True), ("localhost", False)):
+        process = launch("serve", repository=repository, data=tmp_path / "data", jobs=0, host=host)
+        process.stop()
+        assert ("without API keys" in process.log.read_text()) == warns
+        process.log.unlink()

@@ -1,0 +1,138 @@
+"""What answers tell and do not tell: headers, origins, and no path of the server."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.settings import Settings
+
+ORIGIN = "https://app.example.org"
+
+
+@pytest.fixture
+def url(serving, repository: Path) -> Iterator[str]:
+    """A service with one good model, one damaged, and one page that may call it."""
+    damaged = repository / "broken" / "1" / "model.onnx"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"no network")
+    damaged.with_name("model.onnx.sha256").write_text("0" * 64)
+    settings = Settings(repository=repository, cors_origins=(ORIGIN,), max_body_bytes=1000)
+    with serving(settings) as url:
+        yield url
+
+
+def assert_guarded(answer: httpx.Response) -> None:
+    """Asserts that an answer has the headers that every answer has, once each."""
+    for name, value in (
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", "no-store"),
+    ):
+        assert answer.headers.get_list(name) == [value]
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_every_answer_has_the_security_headers(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """Good ones, refused ones, preflights, and those to what went wrong in the service."""
+
+    def fail(_: object) -> None:
+        raise RuntimeError("/srv/hidden/place")
+
+    monkeypatch.setattr("service.routes.models._summary", fail)
+    preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    answers = [
+        httpx.get(f"{url}/health"),
+        httpx.get(f"{url}/docs"),
+        httpx.get(f"{url}/nothing"),
+        httpx.post(f"{url}/localize", content=b"x" * 2000),
+        httpx.post(f"{url}/localize", content=b"x"),
+        httpx.options(f"{url}/localize", headers=preflight),
+        httpx.get(f"{url}/models", headers={"Origin": ORIGIN}),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 413, 415, 200, 500]
+    for answer in answers:
+        assert_guarded(answer)
+    assert "hidden" not in answers[-1].text
+    assert "RuntimeError" not in answers[-1].text
+    assert answers[-1].headers["access-control-allow-origin"] == ORIGIN
+
+
+def test_docs_may_load_their_page_and_nothing_else_may(url: str) -> None:
+    """Swagger's bundle comes from its CDN; scripts run nowhere else."""
+    assert "cdn.jsdelivr.net" in httpx.get(f"{url}/docs").headers["content-security-policy"]
+    assert "cdn" not in httpx.get(f"{url}/health").headers["content-security-policy"]
+    assert httpx.get(f"{url}/redoc").status_code == 404
+
+
+def test_other_origins_are_told_nothing(url: str, serving, repository: Path) -> None:
+    """A browser keeps their pages from reading; by default all of them."""
+    allowed = "access-control-allow-origin"
+    assert httpx.get(f"{url}/health", headers={"Origin": ORIGIN}).headers[allowed] == ORIGIN
+    for origin in ("https://evil.example.org", f"{ORIGIN}.evil.org", "null"):
+        assert allowed not in httpx.get(f"{url}/health", headers={"Origin": origin}).headers
+    with serving(Settings(repository=repository)) as closed:
+        assert allowed not in httpx.get(f"{closed}/health", headers={"Origin": ORIGIN}).headers
+
+
+def test_process_does_not_name_its_server(launch, repository: Path, tmp_path: Path) -> None:
+    """No Server header."""
+    process = launch("serve", repository=repository, data=tmp_path / "data", jobs=0)
+    assert "server" not in httpx.get(f"{process.url}/health").headers
+
+
+ENDLESS = {
+    "header": (b"GET /health HTTP/1.1\r\nHost: a\r\nX-A: ", b"x" * 100_000),
+    "headers": (b"GET /health HTTP/1.1\r\nHost: a\r\n", b"x: y\r\n" * 20_000),
+    "path": (b"GET /", b"x" * 100_000),
+    "trailers": (b"POST /health HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 b"1\r\nx\r\n0\r\n", b"x: y\r\n" * 20_000),
+}  # fmt: skip
+
+
+def test_what_never_gets_anywhere_is_ended(launch, repository: Path, tmp_path: Path) -> None:
+    """One header, many, a path and trailers; the service goes on, with long heads too."""
+    process = launch("serve", repository=repository, data=tmp_path / "data", jobs=0)
+    for begin, endless in ENDLESS.values():
+        with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
+            connection.sendall(begin)
+            with pytest.raises(ConnectionError):
+                connection.sendall(endless * 1000)
+    long = {"X-Long": "x" * 30_000}
+    with httpx.Client() as client:
+        for _ in range(5):
+            assert client.get(f"{process.url}/health", headers=long).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/models", None),
+        ("GET", "/models/broken", None),
+        ("GET", "/models/broken/versions/1", None),
+        ("POST", "/v2/repository/index", None),
+        ("GET", "/v2/models/broken", None),
+        ("POST", "/localize", {"model": "broken", "features": [[0.0] * 8]}),
+        ("POST", "/localize", {"model": "../..", "features": [[0.0]]}),
+        ("POST", "/localize", {"video": {"uri": "file:///etc/passwd"}}),
+        ("GET", "/models/..%2f..%2fetc", None),
+        ("GET", "/models/%2e%2e/versions/1", None),
+        ("GET", "/models/a%00b/versions/x", None),
+        ("GET", "/%2e%2e/%2e%2e/etc/passwd", None),
+        ("GET", "/jobs/..%2f..%2fetc%2fpasswd", None),
+        ("POST", "/localize?model=%0d%0aX-Bad:1", {"features": [[0.0]]}),
+    ],
+)
+def test_no_answer_tells_where_things_lie(
+    url: str, repository: Path, method: str, path: str, body: object
+) -> None:
+    """Damaged models, unknown names and paths that lead out."""
+    answer = httpx.request(method, url + path, json=body)
+    for secret in (str(repository), str(Path(__file__).parents[3]), "Traceback", ".py", "root:"):
+        assert secret not in answer.text
+    assert "x-bad" not in answer.headers
+    assert answer.status_code != 500

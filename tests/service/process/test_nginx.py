@@ -1,0 +1,214 @@
+"""Several services behind nginx, with the configuration that we recommend: deploy/nginx.conf."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from ecm_client.clients import AsyncClient, Client, LocalizerServiceError
+
+CONFIGURATION = Path(__file__).parents[3] / "deploy" / "nginx.conf"
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx; `apt-get install nginx-light`")
+
+MAIN = """
+{user}
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+worker_processes 2;
+events {{}}
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/site.conf;
+}}
+"""
+
+
+def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
+    end_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def services(launch_for_module, motion_repository: Path, tmp_path_factory):
+    """Two services that share their jobs."""
+    data = tmp_path_factory.mktemp("shared") / "data"
+    return [
+        launch_for_module("serve", repository=motion_repository, data=data, chunk_snippets=4)
+        for _ in range(2)
+    ]
+
+
+@pytest.fixture(scope="module")
+def url(services, tmp_path_factory) -> Iterator[str]:
+    """The address of nginx in front of them."""
+    folder = tmp_path_factory.mktemp("nginx")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    text = CONFIGURATION.read_text()
+    for written, chosen in zip(
+        (8000, 8001, 8002), (port, *(s.port for s in services)), strict=True
+    ):
+        assert text.count(f"127.0.0.1:{written}") == 1
+        text = text.replace(f"127.0.0.1:{written}", f"127.0.0.1:{chosen}")
+    (folder / "site.conf").write_text(text)
+    user = "" if os.geteuid() else "user root;"  # nobody else may go where tests have their files
+    (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
+    assert NGINX
+    nginx = subprocess.Popen([NGINX, "-e", folder / "error.log", "-c", folder / "nginx.conf"])
+    try:
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/health"))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        nginx.terminate()
+        nginx.wait(timeout=30)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def features_TD(url: str) -> np.ndarray:
+    """Features of a video for the model that is served."""
+    with Client(url) as client:
+        columns = client.model("moves", 1).feature_dim
+    return np.random.default_rng(0).standard_normal((50, columns), dtype=np.float32)
+
+
+class Load:
+    """Asks without a break, by all that a client can; notes what was seen."""
+
+    def __init__(self, url: str, features_TD: np.ndarray) -> None:
+        self.answered = 0
+        self.errors: list[LocalizerServiceError] = []
+        self._url = url
+        self._features_TD = features_TD
+        self._over = threading.Event()
+
+    def one_by_one(self) -> None:
+        """A call after the other, by the sync client."""
+        with Client(self._url) as client:
+            for features_TD in self._until_over():
+                try:
+                    client.localize(features_TD)
+                    self.answered += 1
+                except LocalizerServiceError as error:
+                    self.errors.append(error)
+
+    def many(self) -> None:
+        """Several calls at once, by the sync client."""
+        with Client(self._url) as client:
+            for answer in client.localize_many(self._until_over(), concurrency=2):
+                self._note(answer)
+
+    def asynchronously(self) -> None:
+        """The same by the other client."""
+
+        async def ask() -> None:
+            async with AsyncClient(self._url) as client:
+                async for answer in client.localize_many(self._until_over(), concurrency=2):
+                    self._note(answer)
+
+        asyncio.run(ask())
+
+    def _note(self, answer: object) -> None:
+        if isinstance(answer, LocalizerServiceError):
+            self.errors.append(answer)
+        else:
+            self.answered += 1
+
+    def _until_over(self) -> Iterator[np.ndarray]:
+        while not self._over.is_set():
+            yield self._features_TD
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Asks in all these ways for the length of a `with`."""
+        threads = [threading.Thread(target=way) for way in
+                   (self.one_by_one, self.one_by_one, self.many, self.asynchronously)]  # fmt: skip
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            for thread in threads:
+                thread.join()
+
+    def more(self) -> bool:
+        """Waits for a few further answers."""
+        before = self.answered
+        eventually(lambda: self.answered > before + 20)
+        return True
+
+
+def test_no_client_sees_that_services_are_killed_ended_and_started(
+    url: str, services, features_TD: np.ndarray
+) -> None:
+    """One by SIGKILL, the other by SIGTERM, each under load and back again."""
+    load = Load(url, features_TD)
+    with load.applied():
+        assert load.more()
+        services[0].kill()
+        assert load.more()
+        services[0].start()
+        assert load.more()
+        assert services[1].stop() == 0
+        assert load.more()
+        services[1].start()
+        assert load.more()
+    assert load.errors == []
+
+
+def test_a_video_is_done_though_the_service_that_took_it_ends(
+    url: str, services, film, tmp_path: Path
+) -> None:
+    """Its events come as they happen, from a service that still runs."""
+    video = film(tmp_path / "film.mp4", np.arange(600) / 25)
+    with Client(url) as client, httpx.Client(base_url=url) as http:
+        job = client.submit_video(video)
+        with http.stream("GET", f"/jobs/{job.id}/events", timeout=60) as events:
+            first = next(line for line in events.iter_lines() if line.startswith("event:"))
+        assert first in ("event: queued", "event: running")
+        assert services[0].stop() == 0
+        eventually(lambda: client.job(job.id).state == "done")
+        services[0].start()
+        assert client.localize_video(video).snippets == client.job(job.id).result.snippets
+
+
+def test_what_passes_nginx_and_what_does_not(url: str, services) -> None:
+    """Request ids pass or are made, metrics stay inside, and the limits are the services'."""
+    with httpx.Client(base_url=url) as client:
+        told = client.get("/health", headers={"X-Request-ID": "mine"})
+        assert told.headers["x-request-id"] == "mine"
+        assert len(client.get("/health").headers["x-request-id"]) == 32
+        assert client.get("/metrics").status_code == 404
+        assert httpx.get(f"{services[0].url}/metrics").status_code == 200
+        limit = 64 * 1024**2
+        assert client.post("/v2/repository/index", content=bytes(limit + 1)).status_code == 413
+        told = client.post("/localize", content=bytes(limit + 1))
+        assert told.status_code == 413
+        assert told.json()["type"] == "urn:ecm-localizer:body-too-large"

@@ -1,0 +1,265 @@
+"""Videos in, segments out: uploaded and named, answered at once and as jobs."""
+
+import asyncio
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from ecm_client.clients import AsyncClient, Client, LocalizerServiceError, Progress
+from ecm_client.exchange import result_of
+from features.extractors import MOTION, open_extractor
+from features.motion import MotionExtractor
+from features.video.reading import read_snippets
+from model.engine import OnnxEngine
+from model.predict import localize_video
+from model.repository import list_models
+from training.__main__ import main
+from training.checkpoint import load_checkpoint
+from training.evaluation import TorchEngine
+
+SNIPPET_S = MotionExtractor.snippet_frames / MotionExtractor.rate_fps
+
+
+def snippets_in(frames: int) -> int:
+    """Snippets of so many frames at 25 a second."""
+    return int(frames / 25 / SNIPPET_S + 0.5)
+
+
+@pytest.fixture(scope="module")
+def video(film, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of 12 s, which is no whole number of snippets."""
+    return film(tmp_path_factory.mktemp("film") / "film.mp4", np.arange(300) / 25)
+
+
+def offline(video: Path, repository: Path) -> list[tuple[str, float, float, float]]:
+    """What the evaluation of training finds in a video."""
+    engine = OnnxEngine(list_models(repository)[0].read()[0])
+    motion = open_extractor(MOTION)
+    snippets = read_snippets(
+        video,
+        rate_fps=motion.rate_fps,
+        snippet_frames=motion.snippet_frames,
+        short_side=motion.short_side,
+    )
+    features_TD = np.stack(list(motion.features(snippets)))
+    duration_s = len(features_TD) * motion.snippet_frames / motion.rate_fps
+    found = localize_video(engine, features_TD, engine.spec, duration_s=duration_s)
+    return [(s.label, s.start_s, s.end_s, s.score) for s in found.segments]
+
+
+def test_a_model_trained_from_videos_serves_them_as_it_was_evaluated(
+    launch, film, tmp_path: Path
+) -> None:
+    """Tags and videos in, a served model out: it sees what training saw, at the same times."""
+    videos = tmp_path / "videos"
+    (videos / "b").mkdir(parents=True)
+    for name, rate in (("run", 25), ("jump", 12.5), ("b/walk", 30)):
+        film(videos / f"{name}.mp4", np.arange(int(7 * rate)) / rate)
+    (tmp_path / "tags.csv").write_text("video,label\nrun,Run\njump,Jump\nb/walk,\n")
+    run, models = tmp_path / "run", tmp_path / "models"
+    small = ["--activation", "sigmoid", "--epochs", "2", "--hidden-width", "8"]
+    data = ["--videos", str(videos), "--tags", str(tmp_path / "tags.csv")]
+    assert main(["fit", *data, "--out", str(run), *small]) == 0
+    assert main(["export", str(run), "--repository", str(models), "--name", "mine"]) == 0
+    trained = TorchEngine(load_checkpoint(run).network(), "cpu")
+    service = launch("serve", repository=models, data=tmp_path / "data")
+    with Client(service.url) as client:
+        for name in ("run", "jump", "b/walk"):
+            features_TD = np.load(tmp_path / "videos.motion" / f"{name}.npy")
+            served = client.localize_video(videos / f"{name}.mp4", include="cas")
+            assert served.duration_s == pytest.approx(len(features_TD) * SNIPPET_S)
+            assert served.cas is not None
+            np.testing.assert_allclose(served.cas.logits, trained.cas(features_TD), atol=1e-5)
+
+
+def left(data: Path) -> list[Path]:
+    """What uploads and jobs left on the disk."""
+    return [*(data / "jobs").rglob("*"), *(data / "incoming").iterdir()]
+
+
+def test_every_way_in_gives_the_segments_of_the_offline_evaluation(
+    service, video: Path, motion_repository: Path, tmp_path: Path
+) -> None:
+    """As raw body, form and reference, to /localize and /jobs, by curl and by both clients."""
+    expected = offline(video, motion_repository)
+    assert expected
+    named = tmp_path / "videos" / "a name.mp4"
+    named.write_bytes(video.read_bytes())
+    uri = named.as_uri()
+    localize, jobs = f"{service.url}/localize", f"{service.url}/jobs"
+
+    raw = ["-H", "Content-Type: video/mp4", "--data-binary", f"@{video}"]
+    form = ["-F", f"file=@{video}", "-F", "include=cas"]
+    reference = ["--json", json.dumps({"video": {"uri": uri}})]
+    for body in (raw, form, reference):
+        answer = json.loads(subprocess.check_output(["curl", "-sS", localize, *body]))
+        assert segments_of(answer) == expected
+        assert ("cas" in answer) == (body is form)
+        assert answer["snippets"] == snippets_in(300)
+        assert answer["duration_s"] == pytest.approx(snippets_in(300) * SNIPPET_S)
+        job = json.loads(subprocess.check_output(["curl", "-sS", jobs, *body]))
+        with Client(service.url) as client:
+            done = finished(client, job["id"])
+        assert done.state == "done"
+        assert segments_of(done.model_dump()["result"]) == expected
+
+    async def ask() -> list[tuple]:
+        async with AsyncClient(service.url) as client:
+            answers = [await client.localize_video(video), await client.localize_video(uri)]
+            return [segments_of(answer.model_dump()) for answer in answers]
+
+    with Client(service.url) as client:
+        assert segments_of(client.localize_video(str(video)).model_dump()) == expected
+        assert client.models()[0].extractor == open_extractor(MOTION).id
+    assert asyncio.run(ask()) == [expected, expected]
+    assert left(tmp_path / "data") == []
+
+
+def segments_of(answer: dict) -> list[tuple]:
+    return [tuple(s[key] for key in ("label", "start_s", "end_s", "score")) for s in
+            answer["segments"]]  # fmt: skip
+
+
+def finished(client: Client, job_id: str):
+    while (job := client.job(job_id)).state in ("queued", "running"):
+        time.sleep(0.02)
+    return job
+
+
+def test_a_long_video_is_answered_with_a_job_that_tells_how_far_it_is(
+    launch, motion_repository: Path, film, tmp_path: Path
+) -> None:
+    """202 with a place to ask; events until the end; the client reports each stage."""
+    service = launch("serve", repository=motion_repository, data=tmp_path / "data",
+                     chunk_snippets=2, wait_s=0)  # fmt: skip
+    long = film(tmp_path / "long.mp4", np.arange(3000) / 25)
+    answer = httpx.post(
+        f"{service.url}/localize", content=long.read_bytes(), headers={"Content-Type": "video/mp4"}
+    )
+    assert answer.status_code == 202
+    job = answer.json()
+    assert answer.headers["location"] == f"/jobs/{job['id']}"
+    events = list(read_events(f"{service.url}{answer.headers['location']}/events"))
+    kinds, told = zip(*events, strict=True)
+    assert set(kinds) <= {"queued", "running", "done"}
+    assert kinds[-1] == "done"
+    done = [event["progress"]["snippets_done"] for event in told]
+    assert done == sorted(done)
+    assert done[-1] == told[-1]["progress"]["snippets_expected"] == snippets_in(3000)
+    assert len(set(done)) > 3
+    assert told[-1]["result"]["snippets"] == snippets_in(3000)
+
+    heard: list[Progress] = []
+    with Client(service.url) as client:
+        other = film(tmp_path / "other.mp4", np.arange(2900) / 25)
+        assert client.localize_video(other, on_progress=heard.append).snippets == snippets_in(2900)
+    assert [p for p in heard if p.stage == "upload"][-1].done == other.stat().st_size
+    assert any(p.stage == "running" and p.total == snippets_in(2900) and p.done for p in heard)
+
+
+def read_events(url: str) -> Iterator[tuple[str, dict]]:
+    with httpx.stream("GET", url, timeout=60) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        kind = ""
+        for line in answer.iter_lines():
+            if line.startswith("event: "):
+                kind = line.removeprefix("event: ")
+            if line.startswith("data: "):
+                yield kind, json.loads(line.removeprefix("data: "))
+
+
+def test_the_same_video_is_not_extracted_twice(service, video: Path, tmp_path: Path) -> None:
+    """Kept by content, whatever its name; a damaged file is made anew."""
+    with Client(service.url) as client:
+        first = client.localize_video(video)
+        copy = tmp_path / "copy.mkv"
+        copy.write_bytes(video.read_bytes())
+        second = client.localize_video(copy)
+        assert first.timing_ms["extraction"] > 0 == second.timing_ms["extraction"]
+        assert second.segments == first.segments
+        [kept] = (tmp_path / "data" / "features").iterdir()
+        kept.write_bytes(kept.read_bytes()[:100])
+        third = client.localize_video(video)
+        assert third.timing_ms["extraction"] > 0
+        assert third.segments == first.segments
+
+
+def test_a_key_makes_one_job_of_many_requests(service, video: Path, tmp_path: Path) -> None:
+    """Also of requests at the same time; for another video it is refused."""
+    headers = {"Content-Type": "video/mp4", "Idempotency-Key": "k"}
+    content = video.read_bytes()
+
+    async def ask() -> set[str]:
+        async with httpx.AsyncClient(base_url=service.url) as http:
+            posts = [http.post("/jobs", content=content, headers=headers) for _ in range(8)]
+            return {answer.json()["id"] for answer in await asyncio.gather(*posts)}
+
+    [job_id] = asyncio.run(ask())
+    with Client(service.url) as client:
+        assert finished(client, job_id).state == "done"
+    again = httpx.post(f"{service.url}/jobs", content=content, headers=headers)
+    assert (again.status_code, again.json()["state"]) == (202, "done")
+    other = httpx.post(f"{service.url}/jobs", content=content + b"0", headers=headers)
+    assert other.status_code == 409
+    changed = httpx.post(f"{service.url}/jobs?min_score=0.5", content=content, headers=headers)
+    assert changed.json()["type"] == "urn:ecm-localizer:idempotency-conflict"
+    assert left(tmp_path / "data") == []
+
+
+def test_a_cancelled_job_ends_and_leaves_nothing(
+    launch, motion_repository: Path, film, tmp_path: Path
+) -> None:
+    """One that waits at once, one at work with its chunk; both stay cancelled."""
+    service = launch("serve", repository=motion_repository, data=tmp_path / "data",
+                     chunk_snippets=2)  # fmt: skip
+    long = film(tmp_path / "long.mp4", np.arange(3000) / 25)
+    with Client(service.url) as client:
+        running, waiting = client.submit_video(long), client.submit_video(long, max_segments=1)
+        while not client.job(running.id).progress.snippets_done:
+            time.sleep(0.02)
+        assert client.job(waiting.id).state == "queued"
+        for job in (waiting, running):
+            assert client.cancel_job(job.id).state == "cancelled"
+            assert client.cancel_job(job.id).state == "cancelled"
+        while left(tmp_path / "data"):
+            time.sleep(0.02)
+        assert client.localize_video(film(tmp_path / "next.mp4", np.arange(32) / 25)).snippets
+        assert client.job(running.id).state == "cancelled"
+        with pytest.raises(LocalizerServiceError, match="cancelled"):
+            result_of(client.job(running.id))
+        with pytest.raises(LocalizerServiceError, match="no job"):
+            client.job("other")
+    assert httpx.get(f"{service.url}/jobs/other/events").status_code == 404
+
+
+def test_the_queue_has_an_end(launch, motion_repository: Path, film, tmp_path: Path) -> None:
+    """Beyond it the body is not even read; what waits is done, in the end by a worker elsewhere."""
+    flags = {"repository": motion_repository, "data": tmp_path / "data"}
+    service = launch("serve", **flags, jobs=0, max_queued_jobs=2)
+    video = film(tmp_path / "film.mp4", np.arange(50) / 25)
+    with Client(service.url, retries=0) as client:
+        jobs = [client.submit_video(video, max_segments=number) for number in (1, 2)]
+        with pytest.raises(LocalizerServiceError, match="2 videos wait") as refused:
+            client.submit_video(video)
+        assert (refused.value.status, refused.value.code) == (503, "queue-full")
+        launch("work", **flags)
+        for job in jobs:
+            assert finished(client, job.id).state == "done"
+        assert client.submit_video(video).state in ("queued", "running")
+
+
+def test_a_model_of_other_features_takes_no_video(serving, launch, repository, film, tmp_path):
+    """Ready-made features have no extractor, another version is not the same."""
+    service = launch("serve", repository=repository, data=tmp_path / "data")
+    with (
+        Client(service.url, retries=0) as client,
+        pytest.raises(LocalizerServiceError, match="ready-made features"),
+    ):
+        client.localize_video(film(tmp_path / "film.mp4", np.arange(50) / 25))
+    assert left(tmp_path / "data") == []

@@ -1,0 +1,145 @@
+"""Chunks of features: whatever their size and order, they are those of one pass."""
+
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.extractors import MOTION, open_extractor
+from features.video.decoding import VideoLimits
+from features.video.reading import read_snippets
+from model.errors import ModelError, OptionError, VideoError
+from service.videos.chunks import ChunkReader, ChunkTask
+
+EXTRACTOR = open_extractor(MOTION)
+SNIPPET = round(25 * EXTRACTOR.snippet_frames / EXTRACTOR.rate_fps)
+"""Frames of a video of 25 a second."""
+
+
+def one_pass(video: Path) -> np.ndarray:
+    snippets = read_snippets(
+        video,
+        rate_fps=EXTRACTOR.rate_fps,
+        snippet_frames=EXTRACTOR.snippet_frames,
+        short_side=EXTRACTOR.short_side,
+    )
+    return np.stack(list(EXTRACTOR.features(snippets)))
+
+
+def reader() -> ChunkReader:
+    return ChunkReader(VideoLimits(), 1)
+
+
+def task(video: Path, first: int, size: int, extractor_id: str = EXTRACTOR.id) -> ChunkTask:
+    return ChunkTask(video, MOTION, extractor_id, first, size)
+
+
+def moving(film, path: Path, snippets: float) -> Path:
+    frames = np.arange(round(snippets * SNIPPET))
+    made: Path = film(path, frames / 25, options={"g": "12"})
+    return made
+
+
+@pytest.fixture(scope="module")
+def video(film, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of twelve snippets."""
+    return moving(film, tmp_path_factory.mktemp("film") / "film.mp4", 12)
+
+
+@pytest.fixture(scope="module")
+def other(film, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of five snippets and a half."""
+    return moving(film, tmp_path_factory.mktemp("film") / "other.mkv", 5.5)
+
+
+@pytest.fixture(scope="module")
+def whole(video: Path) -> np.ndarray:
+    """Its features from one pass."""
+    return one_pass(video)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(1, 14), min_size=1, max_size=6))
+def test_chunks_of_any_size_make_up_one_pass(
+    video: Path, whole: np.ndarray, sizes: list[int]
+) -> None:
+    """Also where the size changes on the way: a service may start again with other settings."""
+    read, first, parts = reader(), 0, []
+    for number in count():
+        size = sizes[min(number, len(sizes) - 1)]
+        chunk = read(task(video, first, size))
+        assert chunk.claimed_snippets == len(whole)
+        parts.append(chunk.features_TD)
+        first += size
+        if len(chunk.features_TD) < size:
+            break
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_a_last_chunk_that_is_full_is_followed_by_an_empty_one(
+    video: Path, whole: np.ndarray
+) -> None:
+    """Which has the extractor's channels still; so it is for a process that begins there."""
+    read = reader()
+    rows = [len(read(task(video, first, 4)).features_TD) for first in (0, 4, 8, 12)]
+    assert rows == [4, 4, 4, 0]
+    for first in (12, 99):
+        assert reader()(task(video, first, 4)).features_TD.shape == (0, whole.shape[1])
+
+
+@pytest.mark.parametrize("first", [1, 4, 5, 11])
+def test_a_process_that_begins_later_gives_the_same(
+    video: Path, whole: np.ndarray, first: int
+) -> None:
+    """As after a crash."""
+    got_TD = reader()(task(video, first, 4)).features_TD
+    np.testing.assert_array_equal(got_TD, whole[first : first + 4])
+
+
+def test_the_same_chunk_asked_for_again_is_the_same(video: Path, whole: np.ndarray) -> None:
+    """As after an answer that was lost."""
+    read = reader()
+    for first in (4, 4, 0, 4):
+        got_TD = read(task(video, first, 4)).features_TD
+        np.testing.assert_array_equal(got_TD, whole[first : first + 4])
+
+
+def test_another_video_in_between_changes_nothing(
+    video: Path, other: Path, whole: np.ndarray
+) -> None:
+    """Two jobs may take turns in one process."""
+    read, parts, others = reader(), [], []
+    for first in (0, 4, 8):
+        parts.append(read(task(video, first, 4)).features_TD)
+        others.append(read(task(other, first // 2, 2)).features_TD)
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    np.testing.assert_array_equal(np.concatenate(others), one_pass(other))
+
+
+def test_errors_leave_the_reader_able_to_go_on(
+    video: Path, whole: np.ndarray, tmp_path: Path
+) -> None:
+    """Another extractor than the model's, one that is not there, and a bad video."""
+    read, bad = reader(), tmp_path / "bad.mp4"
+    bad.write_text("text")
+    with pytest.raises(ModelError, match=f"another-1.*{EXTRACTOR.id}"):
+        read(task(video, 0, 4, "another-1"))
+    with pytest.raises(OptionError, match="none"):
+        read(ChunkTask(video, "none", "none", 0, 4))
+    with pytest.raises(VideoError, match="not a video"):
+        read(task(bad, 0, 4))
+    with pytest.raises(VideoError, match="no video file"):
+        read(task(tmp_path / "absent.mp4", 0, 4))
+    np.testing.assert_array_equal(read(task(video, 0, 99)).features_TD, whole)
+
+
+def test_what_the_header_claims_is_told_in_snippets(film, tmp_path: Path) -> None:
+    """At least one; nothing where it does not say."""
+    short = film(tmp_path / "short.mp4", [0.0, 0.04])
+    assert reader()(task(short, 0, 4)).claimed_snippets == 1
+    silent = film(tmp_path / "silent.h264", np.arange(3 * SNIPPET) / 25)
+    chunk = reader()(task(silent, 0, 4))
+    assert (chunk.claimed_snippets, len(chunk.features_TD)) == (None, 3)

@@ -1,0 +1,156 @@
+import pickle
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from features.backbone.extractor import open_onnx
+from features.backbone.i3d import I3d, TwoStreamI3d, i3d_from_state
+from features.backbone.spec import i3d_spec
+from features.flow.opencv import DenseFlow, as_i3d_expects, to_grey
+from features.video.reading import read_snippets
+from model.engine import EngineConfig
+from model.errors import ModelError
+from training.__main__ import main
+
+
+def public_state(channels: int) -> dict[str, Tensor]:
+    """Seeded weights under the names of the public checkpoints."""
+    torch.manual_seed(channels)
+    state = {k: v for k, v in I3d(channels).state_dict().items() if "num_batches" not in k}
+    return {k: v * 6**0.5 if v.ndim == 5 else v for k, v in state.items()}
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """`rgb_imagenet.pt` and `flow_imagenet.pt` in the old format in which the public ones come."""
+    folder = tmp_path_factory.mktemp("i3d")
+    rgb, flow = folder / "rgb_imagenet.pt", folder / "flow_imagenet.pt"
+    torch.save(public_state(3), rgb, _use_new_zipfile_serialization=False)
+    torch.save(public_state(2), flow, _use_new_zipfile_serialization=False)
+    return rgb, flow
+
+
+def command(rgb: Path, flow: Path, out: Path, *more: str) -> int:
+    given = ["--rgb", str(rgb), "--flow", str(flow), "--out", str(out), *more]
+    return main(["export-extractor", *given])
+
+
+@pytest.fixture(scope="session")
+def exported(checkpoints: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command writes; it takes half a minute."""
+    out = tmp_path_factory.mktemp("extractor") / "i3d.onnx"
+    assert command(*checkpoints, out, "--flow-method", "dis") == 0
+    return out
+
+
+@pytest.mark.slow
+def test_exported_file_holds_all_and_takes_any_batch(
+    exported: Path, checkpoints: tuple[Path, Path]
+) -> None:
+    """1024 features from each stream; the spec names the checkpoints; nothing else lies there."""
+    extractor = open_onnx(exported)
+    assert extractor.feature_dim == 2048
+    assert extractor.spec.inputs == i3d_spec(flow="dis").inputs
+    assert set(extractor.spec.weights) == {"rgb", "flow"}
+    assert [exported] == list(exported.parent.iterdir())
+
+
+@pytest.mark.slow
+def test_exported_file_equals_torch_on_a_real_clip(
+    exported: Path, checkpoints: tuple[Path, Path], shared: Callable[[str], Path]
+) -> None:
+    """Rows are finite, the same the second time and in any batch, and those of torch."""
+    clip = shared("data/clips/v_Fencing_g15_c01.avi")
+    source = read_snippets(clip, rate_fps=25, snippet_frames=16, short_side=256)
+    snippets = list(islice(source, 3))
+    extractor = open_onnx(exported, engine=EngineConfig(device="cpu"))
+    rows_SD = np.stack(list(extractor.features(snippets)))
+    np.testing.assert_allclose(
+        rows_SD[2], next(extractor.features(snippets[2:])), rtol=1e-5, atol=1e-6
+    )
+    height, width = snippets[0].shape[1:3]
+    top, left = (height - 224) // 2, (width - 224) // 2
+    centre = np.s_[:, top : top + 224, left : left + 224]
+    rgb = (snippets[0][:16][centre] / 127.5 - 1).astype(np.float32)
+    flow = as_i3d_expects(DenseFlow("dis")(to_grey(snippets[0])))[centre]
+    streams = [
+        i3d_from_state(torch.load(p), channels=c) for p, c in zip(checkpoints, (3, 2), strict=True)
+    ]
+    with torch.inference_mode():
+        expected = TwoStreamI3d(*streams)(torch.from_numpy(rgb)[None], torch.from_numpy(flow)[None])
+    np.testing.assert_allclose(rows_SD[0], expected[0].numpy(), rtol=1e-4, atol=1e-4)
+    assert rows_SD.std(axis=0).max() > 1e-3
+
+
+def test_missing_checkpoint_is_told(
+    checkpoints: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With where such files are found; no file is written."""
+    assert command(tmp_path / "none.pt", checkpoints[1], tmp_path / "out.onnx") == 1
+    assert "docs/extractors.md" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_swapped_checkpoints_are_told(
+    checkpoints: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the file and its channels."""
+    assert command(checkpoints[1], checkpoints[0], tmp_path / "out.onnx") == 1
+    error = capsys.readouterr().err
+    assert "flow_imagenet.pt" in error
+    assert "for 3 channels, got 2" in error
+
+
+class _Touch:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return Path.touch, (self.path,)
+
+
+def test_damaged_and_hostile_checkpoints_are_refused(
+    checkpoints: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Text, a file cut short, another network, and code in a pickle, which is not run."""
+    rgb, flow = checkpoints
+    whole = rgb.read_bytes()
+    witness = tmp_path / "witness"
+    bad = tmp_path / "bad.pt"
+    torch.save({"weight": torch.zeros(3)}, bad)
+    contents = (
+        b"text",
+        b"",
+        whole[: len(whole) // 2],
+        bad.read_bytes(),
+        pickle.dumps(_Touch(witness)),
+    )
+    for content in contents:
+        bad.write_bytes(content)
+        assert command(bad, flow, tmp_path / "out.onnx") == 1
+        assert "bad.pt" in capsys.readouterr().err
+    assert not witness.exists()
+    assert [bad] == list(tmp_path.iterdir())
+
+
+def test_a_failed_check_leaves_the_old_file(
+    checkpoints: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An export counts when onnxruntime gives what torch does, and not before."""
+
+    def fail(_network: object, _spec: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise ModelError("onnxruntime and torch differ by 1")
+
+    monkeypatch.setattr("features.backbone.export.write_backbone", fail)
+    out = tmp_path / "out.onnx"
+    out.write_bytes(b"old")
+    assert command(*checkpoints, out) == 1
+    assert (b"old", [out]) == (out.read_bytes(), list(tmp_path.iterdir()))

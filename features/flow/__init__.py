@@ -1,0 +1,1 @@
+"""Dense optical flow: OpenCV on the CPU, TV-L1 in torch on a GPU."""

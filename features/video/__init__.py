@@ -1,0 +1,1 @@
+"""From a video file to snippets of RGB frames, by presentation time."""

@@ -1,0 +1,1 @@
+"""Computes requests for features: worker threads, deadlines and the answer."""

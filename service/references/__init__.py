@@ -1,0 +1,1 @@
+"""Videos that a request names by URI: what is allowed, and the download."""

@@ -1,0 +1,1 @@
+"""Videos as durable jobs: intake, work in chunks, features kept."""

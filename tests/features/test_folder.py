@@ -219,7 +219,7 @@ def test_killed_run_goes_on_where_it_was(film: Film, tmp_path: Path) -> None:
 _EXTRACT = """
 import sys
 from pathlib import Path
-from training.extraction import extract, find_videos
+from features.folder import extract, find_videos
 if __name__ == "__main__":
     videos = find_videos(Path(sys.argv[1]))
     for outcome in extract(videos, Path(sys.argv[2]), extractor="motion", workers=1):

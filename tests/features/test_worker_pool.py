@@ -115,7 +115,7 @@ def test_stopping_ends_a_task_and_refuses_the_next(worker: WorkerProcess) -> Non
 def test_it_ends_with_its_parent() -> None:
     """Also when it is in the middle of a task and the parent is killed."""
     code = (
-        "from test_worker_process import WorkerProcess, prepare\n"
+        "from test_worker_pool import WorkerProcess, prepare\n"
         "worker = WorkerProcess(prepare)\n"
         "print(worker.ask('work')[0], flush=True)\n"
         "worker.ask('stall')"

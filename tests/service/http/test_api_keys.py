@@ -108,6 +108,7 @@ def test_both_headers_are_taken(locked: str, features_TD: np.ndarray) -> None:
         [("X-API-Key", INFER), ("Authorization", f"Bearer {INFER}")],
         [("X-API-Key", "x" * 60_000)],
     ],
+    ids=range(12),
 )
 def test_what_is_not_one_valid_key_is_refused(locked: str, headers) -> None:
     """Malformed, several, huge, not ASCII, and the hash instead of the key."""
@@ -188,6 +189,7 @@ def test_environment_gives_keys_in_either_form(monkeypatch: pytest.MonkeyPatch) 
     "line",
     [INFER, f"camera {INFER}", f"camera infer {INFER}", f"{INFER} infer x", f"a,b infer {INFER}",
      f"camera all {INFER_KEPT.digest.hex()}", f"camera infer+ {INFER_KEPT.digest.hex()}"],
+    ids=range(7),  # keys are random, and every worker of a run needs the same names
 )  # fmt: skip
 def test_wrong_line_is_an_error_that_does_not_repeat_it(line: str, tmp_path: Path) -> None:
     """It may hold the key itself."""

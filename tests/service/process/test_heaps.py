@@ -12,7 +12,7 @@ from service.process import heaps
 PROGRAM = """
 import random
 from pathlib import Path
-from service.heaps import share_heaps, trim_heaps
+from service.process.heaps import share_heaps, trim_heaps
 
 def resident_pages():
     return int(Path("/proc/self/statm").read_text().split()[1])

@@ -75,7 +75,7 @@ def test_a_request_and_its_stages_are_spans(
 def test_nothing_is_imported_unless_it_is_asked_for(repository: Path) -> None:
     """Without OTEL_EXPORTER_OTLP_ENDPOINT there are no spans."""
     code = (
-        "import sys; from service.serving import open_spans; assert open_spans() is None; "
+        "import sys; from service.process.serving import open_spans; assert open_spans() is None; "
         "assert not any(name.startswith('opentelemetry.sdk') for name in sys.modules)"
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OTEL_")}

@@ -11,7 +11,7 @@ from service.videos.worker_slot import WorkerSlot
 HOLD = """
 import sys
 from pathlib import Path
-from service.worker_slot import WorkerSlot
+from service.videos.worker_slot import WorkerSlot
 slot = WorkerSlot(Path(sys.argv[1]))
 print(slot.name, flush=True)
 sys.stdin.read()

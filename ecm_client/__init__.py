@@ -1,1 +1,1 @@
-"""The service as Python calls it: clients, wire schemas and errors. Needs httpx, numpy and pydantic only."""
+"""Clients of the service, its wire schemas and errors; httpx, numpy and pydantic suffice."""

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from sklearn.neighbors import KNeighborsClassifier
 
-from model.arrays import check_features
 from model.network import Ecm
 from training.datasets.video_record import VideoRecord
 from training.experiments.finding import Finding, table
@@ -80,7 +79,7 @@ def _of_video(
     network: Ecm, labels: tuple[str, ...], video: VideoRecord, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], ...]:
     """Returns some features of actions, as many of background, and what is aggregated of them."""
-    features_TD = check_features(video.features(), feature_dim=network.config.feature_dim)
+    features_TD = video.features(feature_dim=network.config.feature_dim)
     middle_T = (np.arange(len(features_TD)) + 0.5) * video.duration_s / len(features_TD)
     shown_T = np.any(
         [(middle_T >= s.start_s) & (middle_T < s.end_s) for s in video.instances], axis=0

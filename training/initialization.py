@@ -1,4 +1,4 @@
-"""The state that a run starts from: its usable videos, spec and initial weights.
+"""The state that a run starts from: its usable videos, spec and weights.
 
 Axes: T snippets, D feature channels, C classes.
 """
@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from model.errors import DataError, OptionError
 from model.network import Ecm, EcmConfig, Standardization
@@ -99,6 +100,22 @@ def initial_network(config: EcmConfig, recipe: Recipe) -> Ecm:
             assert network.transition.bias is not None
             network.transition.bias.zero_()
     return network
+
+
+def moving_average(network: Ecm, decay: float | None, epoch: int) -> AveragedModel | None:
+    """Returns the exponential moving average of a network's weights; None without a decay.
+
+    Args:
+        network: Network whose weights begin the average.
+        decay: Weight of the old average in a step.
+        epoch: Epochs done before.
+    """
+    if decay is None:
+        return None
+    update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=update).eval()
+    average.n_averaged.fill_(epoch)  # at 0, the first update would copy the weights
+    return average
 
 
 def channel_statistics(training: VideoSet) -> tuple[Floats, Floats]:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from model.errors import DataError
+from model.spec import ModelSpec
 from training.batches import TrainingFeatures, micro_batches, steps_per_epoch
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoSet
@@ -12,6 +13,7 @@ from training.execution import Execution
 from training.parallel import ProcessGroup
 from training.presets import preset
 
+SPEC = ModelSpec(labels=("a",), feature_dim=32, snippets=40, topk_ratio=0.125)
 RECIPE = preset("demo").override({"snippets": 40, "batch_size": 7})
 
 
@@ -60,9 +62,7 @@ def test_features_from_disk_equal_those_in_memory(simulated: VideoSet, sampling:
     videos = simulated.subset("training").videos
     recipe = RECIPE.override({"training_sampling": sampling})
     held, read = (
-        TrainingFeatures(
-            videos, recipe, Execution(feature_memory_gib=gib), feature_dim=32, snippets=40
-        )
+        TrainingFeatures(videos, recipe, Execution(feature_memory_gib=gib), SPEC)
         for gib in (1.0, 0.0)
     )
     assert held.in_memory
@@ -79,7 +79,7 @@ def test_file_that_vanishes_is_named(simulated: VideoSet) -> None:
     """In the thread that reads it; whoever waits for the step gets the error."""
     videos = simulated.subset("training").videos
     on_disk = Execution(feature_memory_gib=0.0)
-    features = TrainingFeatures(videos, RECIPE, on_disk, feature_dim=32, snippets=40)
+    features = TrainingFeatures(videos, RECIPE, on_disk, SPEC)
     gone = NpyFile(simulated_path := videos[0].source.path.with_name("gone.npy"))  # type: ignore[attr-defined]
     features._videos = (replace(videos[0], source=gone), *videos[1:])
     work = micro_batches(0, len(videos), RECIPE, Execution(), ProcessGroup())

@@ -25,7 +25,7 @@ class CasEngine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LocalizedVideo:
+class VideoPrediction:
     """What was found in one video."""
 
     duration_s: float
@@ -40,14 +40,14 @@ class LocalizedVideo:
     """On what scale the sequence was compared with thresholds; see `scale_cas`."""
 
 
-def localize_video(
+def predict_video(
     engine: CasEngine,
     features_TD: NDArray[np.float32],
     spec: ModelSpec,
     *,
     duration_s: float,
     config: LocalizationConfig | None = None,
-) -> LocalizedVideo:
+) -> VideoPrediction:
     """Returns the segments of a video, with all that led to them.
 
     Args:
@@ -69,7 +69,7 @@ def localize_video(
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
     config = config or spec.localization
     segments = localize(cas_TC, scores_C, labels=spec.labels, duration_s=duration_s, config=config)
-    return LocalizedVideo(duration_s, cas_TC, scores_C, segments, config.cas_scale)
+    return VideoPrediction(duration_s, cas_TC, scores_C, segments, config.cas_scale)
 
 
 def at_inference_length(features_TD: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:

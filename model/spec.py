@@ -11,13 +11,13 @@ from model.localize import Activation, LocalizationConfig
 METADATA_KEY = "ecm.spec"
 """Where the ONNX metadata holds the spec."""
 
-Sampling: TypeAlias = Literal["native", "resampled"]
+InferenceSampling: TypeAlias = Literal["native", "resampled"]
 Precision: TypeAlias = Literal["float32", "float16"]
 
 
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
-class Extractor:
+class ExtractorIdentity:
     """What made the features that the model was trained on."""
 
     name: str = "unknown"
@@ -62,12 +62,12 @@ class ModelSpec:
     """Factor on these means before the activation that makes them class scores."""
     activation: Activation = "softmax"
     """What makes them class scores: one `softmax` over the classes, or a `sigmoid` for each."""
-    sampling: Sampling = "native"
+    sampling: InferenceSampling = "native"
     """Whether inference takes features at their own length or resampled to `snippets`."""
     snippet_s: float | None = None
     """Seconds a snippet, where all training videos agree on it; else each video's duration is
     needed."""
-    extractor: Extractor = field(default_factory=Extractor)
+    extractor: ExtractorIdentity = field(default_factory=ExtractorIdentity)
     """What made the features."""
     precision: Precision = "float32"
     """Of the network's weights and arithmetic; its inputs and outputs are float32 in any case."""

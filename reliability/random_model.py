@@ -9,7 +9,7 @@ from model.export import write_onnx
 from model.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
 from model.repository import publish
-from model.spec import Extractor, ModelSpec
+from model.spec import ExtractorIdentity, ModelSpec
 
 _SPREAD = 20
 """Factor on the last layer, so that logits differ and segments are found."""
@@ -39,7 +39,7 @@ def publish_random_of_videos(repository: Path, name: str) -> None:
         snippets=16,
         topk_ratio=0.25,
         snippet_s=motion.snippet_frames / motion.rate_fps,
-        extractor=Extractor(motion.id),
+        extractor=ExtractorIdentity(motion.id),
         localization=LocalizationConfig(class_threshold=0.2),
     )
     _publish(repository, name, spec, hidden_width=16)

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from model.errors import OptionError
 from model.localize import LocalizationConfig
 from model.network import Attention
-from model.spec import Sampling
+from model.spec import InferenceSampling
 from training.losses import Objective
 from training.options import parse_options
 
@@ -44,7 +44,7 @@ class Recipe:
     """Length to which training brings every video; None takes the middle one of their lengths."""
     training_sampling: TrainingSampling = "linear"
     """`linear` interpolation, or one `random` snippet from each of equal bins every epoch."""
-    sampling: Sampling = "native"
+    sampling: InferenceSampling = "native"
     """Length at inference: `native`, or `resampled` to `snippets`."""
     batch_size: int = 16
     """Videos a step."""

@@ -20,7 +20,7 @@ Flow: TypeAlias = Literal["tvl1", "dis"]
 Stream: TypeAlias = Literal["rgb"] | Flow
 Layout: TypeAlias = Literal["NCHW", "NHWC", "NCTHW", "NTCHW", "NTHWC"]
 Crop: TypeAlias = Literal["centre", "ten"]
-Sampling: TypeAlias = Literal["middles", "starts"]
+FrameSampling: TypeAlias = Literal["middles", "starts"]
 Pooling: TypeAlias = Literal["mean", "max"]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -74,7 +74,7 @@ class BackboneSpec:
     """Frames from the start of a snippet to the start of the next."""
     frames: int | None = None
     """How many of them it sees; all if not given."""
-    sampling: Sampling = "middles"
+    sampling: FrameSampling = "middles"
     """Which ones: of that many equal parts, the frame in the middle or at the start of each."""
     short_side: int = 256
     """Pixels of a frame's shorter side."""

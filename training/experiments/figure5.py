@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from model.errors import DataError
 from model.localize import scale_cas
-from model.predict import LocalizedVideo
+from model.predict import VideoPrediction
 from training.datasets.video_record import VideoRecord
 from training.evaluation import predict
 from training.experiments.finding import Finding, table
@@ -26,7 +26,7 @@ def run(study: Study) -> Finding:
     """Returns the paper's Figure 5 for some videos: those chosen, else two usual ones."""
     study.train(*_VARIANTS)
     seed, videos = study.seeds[0], chosen(study)
-    results: dict[str, dict[str, LocalizedVideo]] = {}
+    results: dict[str, dict[str, VideoPrediction]] = {}
     for variant in _VARIANTS:
         found = predict(*study.engine(variant, seed), videos)
         results[variant] = {video.id: result for video, result in found}
@@ -68,7 +68,7 @@ def chosen(study: Study) -> list[VideoRecord]:
 
 
 def outer_inner(
-    video: VideoRecord, result: LocalizedVideo, labels: Sequence[str]
+    video: VideoRecord, result: VideoPrediction, labels: Sequence[str]
 ) -> tuple[float, float]:
     """Returns the mean normalised activation of a video's true classes inside and outside."""
     curves_TC, middle_T = _curves(result)
@@ -82,14 +82,14 @@ def outer_inner(
     return float(np.concatenate(inside).mean()), float(np.concatenate(outside).mean())
 
 
-def _curves(result: LocalizedVideo) -> tuple[np.ndarray, np.ndarray]:
+def _curves(result: VideoPrediction) -> tuple[np.ndarray, np.ndarray]:
     snippets = len(result.cas_TC)
     middle_T = (np.arange(snippets) + 0.5) * result.duration_s / snippets
     return np.maximum(scale_cas(result.cas_TC, result.cas_scale), 0), middle_T
 
 
 def _draw(
-    video: VideoRecord, results: dict[str, dict[str, LocalizedVideo]], labels: Sequence[str]
+    video: VideoRecord, results: dict[str, dict[str, VideoPrediction]], labels: Sequence[str]
 ) -> Figure:
     figure = Figure(figsize=(11, 1.7 * len(results) + 0.6), layout="constrained")
     rows = figure.subplots(len(results), 1, sharex=True, squeeze=False)[:, 0]
@@ -103,7 +103,7 @@ def _draw(
 
 
 def _draw_row(
-    axes: Axes, video: VideoRecord, result: LocalizedVideo, labels: Sequence[str]
+    axes: Axes, video: VideoRecord, result: VideoPrediction, labels: Sequence[str]
 ) -> None:
     curves_TC, middle_T = _curves(result)
     for number, label in enumerate(video.labels):

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model.localize import scale_cas
-from model.predict import LocalizedVideo
+from model.predict import VideoPrediction
 from model.segments import Segment
 
 SHOWN_SEGMENTS = 40
@@ -27,7 +27,7 @@ UNKNOWN_COLOUR = "#7f7f7f"
 
 def plot_video(
     title: str,
-    result: LocalizedVideo,
+    result: VideoPrediction,
     classes: Sequence[str],
     path: Path,
     *,
@@ -50,7 +50,7 @@ def plot_video(
 
 
 def class_colours(
-    result: LocalizedVideo, classes: Sequence[str], truth: Sequence[Segment]
+    result: VideoPrediction, classes: Sequence[str], truth: Sequence[Segment]
 ) -> dict[str, str]:
     """Returns a colour for each of the model's classes that a picture shows, in their order."""
     shown = {segment.label for segment in [*result.segments[:SHOWN_SEGMENTS], *truth]}
@@ -59,7 +59,7 @@ def class_colours(
 
 def draw_video(
     figure: Figure,
-    result: LocalizedVideo,
+    result: VideoPrediction,
     classes: Sequence[str],
     colours: Mapping[str, str],
     *,
@@ -74,7 +74,7 @@ def draw_video(
 
 
 def _draw_cas(
-    axes: Axes, result: LocalizedVideo, classes: Sequence[str], colours: Mapping[str, str]
+    axes: Axes, result: VideoPrediction, classes: Sequence[str], colours: Mapping[str, str]
 ) -> None:
     snippets = len(result.cas_TC)
     middle_T = (np.arange(snippets) + 0.5) * result.duration_s / snippets
@@ -96,7 +96,7 @@ def _name_curves(axes: Axes, names: Sequence[str]) -> None:
         text.set_parse_math(False)  # a label may hold a dollar sign
 
 
-def _score(result: LocalizedVideo, classes: Sequence[str], label: str) -> float:
+def _score(result: VideoPrediction, classes: Sequence[str], label: str) -> float:
     return float(result.class_scores_C[list(classes).index(label)])
 
 

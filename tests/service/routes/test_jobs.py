@@ -17,7 +17,7 @@ from features.extractors import MOTION, open_extractor
 from features.motion import MotionExtractor
 from features.video.reading import read_snippets
 from model.engine import OnnxEngine
-from model.predict import localize_video
+from model.predict import predict_video
 from model.repository import list_models
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
@@ -49,7 +49,7 @@ def offline(video: Path, repository: Path) -> list[tuple[str, float, float, floa
     )
     features_TD = np.stack(list(motion.features(snippets)))
     duration_s = len(features_TD) * motion.snippet_frames / motion.rate_fps
-    found = localize_video(engine, features_TD, engine.spec, duration_s=duration_s)
+    found = predict_video(engine, features_TD, engine.spec, duration_s=duration_s)
     return [(s.label, s.start_s, s.end_s, s.score) for s in found.segments]
 
 

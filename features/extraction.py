@@ -17,8 +17,15 @@ from typing import Literal, TypeAlias
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from features.extraction_worker import (
+    Answer,
+    Extracted,
+    ExtractorChoice,
+    Origin,
+    Task,
+    VideoExtraction,
+)
 from features.extractors import Extractor, open_extractor, sees_tvl1
-from features.folder_worker import Answer, Extracted, ExtractorChoice, Origin, Task, VideoExtraction
 from features.worker_pool import WorkerProcess
 from model.cores import cores
 from model.errors import DataError, DeviceError, LocalizerError, OptionError

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 
 from model.errors import SpecError
 from model.localize import Activation, LocalizationConfig
+from model.validation import parse_json
 
 METADATA_KEY = "ecm.spec"
 """Where the ONNX metadata holds the spec."""
@@ -106,12 +107,7 @@ class ModelSpec:
         Raises:
             SpecError: not JSON, a field that is absent, unknown or of the wrong type.
         """
-        try:
-            return _ADAPTER.validate_json(text)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "spec"
-            raise SpecError(f"the spec cannot be read: {where}: {first['msg']}") from error
+        return parse_json(_ADAPTER, text, name="the model's spec", error_class=SpecError)
 
 
 _ADAPTER = TypeAdapter(ModelSpec)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from features.extractors import MOTION, open_extractor
+from features.extractors import MOTION, open_extractor, snippet_clock
 from model.export import write_onnx
 from model.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
@@ -38,7 +38,7 @@ def publish_random_of_videos(repository: Path, name: str) -> None:
         feature_dim=motion.feature_dim,
         snippets=16,
         topk_ratio=0.25,
-        snippet_s=motion.snippet_frames / motion.rate_fps,
+        snippet_s=snippet_clock(motion).snippet_s,
         extractor=ExtractorIdentity(motion.id),
         localization=LocalizationConfig(class_threshold=0.2),
     )

@@ -4,7 +4,6 @@ Several processes may share the folder.
 """
 
 import fcntl
-import hashlib
 import logging
 import os
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.spec import ExtractorIdentity
-from model.whole_file import whole_file
+from model.whole_file import sha256_of, whole_file
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +68,7 @@ class FeatureCache:
 
     def _path(self, video_sha256: str, extractor: ExtractorIdentity) -> Path:
         key = f"{video_sha256} {extractor.name} {extractor.sha256}"
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.npy"
+        return self._folder / f"{sha256_of(key.encode())}.npy"
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

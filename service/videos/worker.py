@@ -32,7 +32,7 @@ from service.references.errors import DownloadError
 from service.references.video_files import VideoFile, fetch, reference_rules
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from service.videos.chunks import Chunk, ChunkTask, ExtractionProcesses
+from service.videos.chunks import Chunk, ChunkTask, chunk_pool
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.feature_cache import FeatureCache
@@ -100,7 +100,7 @@ class Worker:
         self._slot = WorkerSlot(self._data.workers)
         limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
         threads = settings.extraction_threads or max(1, cores() // settings.jobs)
-        self._processes = ExtractionProcesses(settings.jobs, limits, threads)
+        self._pool = chunk_pool(settings.jobs, limits, threads)
         DBOS(
             config={
                 "name": APPLICATION,
@@ -134,7 +134,7 @@ class Worker:
         Threads that wait for a database that is away are left behind.
         """
         self._stopping.set()
-        self._processes.stop()
+        self._pool.stop()
         self._housekeeping.join(_STOP_S)
         end = partial(DBOS.destroy, destroy_registry=True)
         ending = threading.Thread(target=end, name="ending", daemon=True)
@@ -237,8 +237,7 @@ class Worker:
 
     def _ask(self, task: ChunkTask) -> Chunk:
         try:
-            with self._processes.one() as process:
-                return process.ask(task, timeout_s=self._settings.chunk_timeout_s)
+            return self._pool.ask(task, timeout_s=self._settings.chunk_timeout_s)
         except WorkerError:
             self._check_stopping()
             raise

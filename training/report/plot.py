@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from model.localize import scale_cas
 from model.predict import VideoPrediction
 from model.segments import Segment
+from model.snippets import snippet_centres
 
 SHOWN_SEGMENTS = 40
 """Only so many of the best predicted segments are drawn."""
@@ -76,13 +77,12 @@ def draw_video(
 def _draw_cas(
     axes: Axes, result: VideoPrediction, classes: Sequence[str], colours: Mapping[str, str]
 ) -> None:
-    snippets = len(result.cas_TC)
-    middle_T = (np.arange(snippets) + 0.5) * result.duration_s / snippets
+    centre_T = snippet_centres(snippets=len(result.cas_TC), duration_s=result.duration_s)
     cas_TC = np.maximum(scale_cas(result.cas_TC, result.cas_scale), 0)
     for label, colour in colours.items():
         curve_T = cas_TC[:, list(classes).index(label)]
-        axes.plot(middle_T, curve_T, color=colour)
-        axes.fill_between(middle_T, curve_T, color=colour, alpha=0.15)
+        axes.plot(centre_T, curve_T, color=colour)
+        axes.fill_between(centre_T, curve_T, color=colour, alpha=0.15)
     scale = "normalised" if result.cas_scale == "video" else result.cas_scale
     axes.set_ylabel(f"class activation\n({scale})")
     axes.set_ylim(0, 1.05)

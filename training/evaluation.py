@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from model.arrays import check_features
 from model.errors import DataError
 from model.network import Ecm
-from model.predict import CasEngine, LocalizedVideo, localize_video
+from model.predict import CasEngine, VideoPrediction, predict_video
 from model.segments import Segment
-from model.spec import Extractor, ModelSpec
+from model.spec import ExtractorIdentity, ModelSpec
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.metrics import (
     DetectionScore,
@@ -25,7 +25,7 @@ from training.metrics import (
 )
 from training.recipe import Judge
 
-Results: TypeAlias = Iterator[tuple[VideoRecord, LocalizedVideo]]
+Results: TypeAlias = Iterator[tuple[VideoRecord, VideoPrediction]]
 Progress: TypeAlias = Callable[[Results], Results]
 
 
@@ -77,7 +77,7 @@ def predict(engine: CasEngine, spec: ModelSpec, videos: Sequence[VideoRecord]) -
     """Yields each video with what is found in it, in order, one in memory at a time."""
     for video in videos:
         features_TD = check_features(video.features(), feature_dim=spec.feature_dim)
-        yield video, localize_video(engine, features_TD, spec, duration_s=video.duration_s)
+        yield video, predict_video(engine, features_TD, spec, duration_s=video.duration_s)
 
 
 def require_extractor(spec: ModelSpec, videos: VideoSet) -> None:
@@ -86,7 +86,7 @@ def require_extractor(spec: ModelSpec, videos: VideoSet) -> None:
     Raises:
         DataError: they were made by another extractor.
     """
-    unknown = Extractor()
+    unknown = ExtractorIdentity()
     if unknown not in (spec.extractor, videos.extractor) and spec.extractor != videos.extractor:
         raise DataError(
             f"the model learned from features of {spec.extractor.name!r}, those of "

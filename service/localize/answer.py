@@ -13,7 +13,7 @@ from ecm_client.schemas import LocalizeOptions
 from model.arrays import check_features
 from model.errors import InputError
 from model.localize import LocalizationConfig
-from model.predict import LocalizedVideo, localize_video
+from model.predict import VideoPrediction, predict_video
 from model.snippets import SnippetClock
 from model.spec import ModelSpec
 from service.localize.stop import Stop
@@ -103,7 +103,7 @@ def localize_features(
     spec = entry.spec
     engine = _TimedEngine(entry.engine, stop or Stop())
     start = perf_counter()
-    found = localize_video(
+    found = predict_video(
         engine,
         features_TD,
         spec,
@@ -126,7 +126,7 @@ def localize_features(
 
 
 def _written(
-    found: LocalizedVideo,
+    found: VideoPrediction,
     options: LocalizeOptions,
     entry: CatalogEntry,
     stages_s: Mapping[str, float],
@@ -190,7 +190,7 @@ def localization(options: LocalizeOptions, default: LocalizationConfig) -> Local
     return config
 
 
-def _activitynet(found: LocalizedVideo, options: LocalizeOptions) -> dict[str, object]:
+def _activitynet(found: VideoPrediction, options: LocalizeOptions) -> dict[str, object]:
     """Returns an ActivityNetResponse."""
     segments = [
         {"label": label, "score": score, "segment": (start_s, end_s)}

@@ -23,7 +23,7 @@ from features.video.decoding import VideoLimits
 from model.arrays import check_features
 from model.cores import cores
 from model.errors import LocalizerError, VideoError, WorkerError
-from model.spec import Extractor
+from model.spec import ExtractorIdentity
 from model.whole_file import whole_file
 from service.errors import ServiceError, problem_of
 from service.localize.answer import duration, localize_features
@@ -32,7 +32,7 @@ from service.references.errors import DownloadError
 from service.references.video_files import VideoFile, fetch, reference_rules
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from service.videos.chunks import Chunk, ChunkTask, ExtractionProcesses
+from service.videos.chunks import Chunk, ChunkTask, chunk_pool
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.feature_cache import FeatureCache
@@ -100,7 +100,7 @@ class Worker:
         self._slot = WorkerSlot(self._data.workers)
         limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
         threads = settings.extraction_threads or max(1, cores() // settings.jobs)
-        self._processes = ExtractionProcesses(settings.jobs, limits, threads)
+        self._pool = chunk_pool(settings.jobs, limits, threads)
         DBOS(
             config={
                 "name": APPLICATION,
@@ -134,7 +134,7 @@ class Worker:
         Threads that wait for a database that is away are left behind.
         """
         self._stopping.set()
-        self._processes.stop()
+        self._pool.stop()
         self._housekeeping.join(_STOP_S)
         end = partial(DBOS.destroy, destroy_registry=True)
         ending = threading.Thread(target=end, name="ending", daemon=True)
@@ -183,7 +183,7 @@ class Worker:
             chunks = self._extract(id_, video, name, extractor)
         return DBOS.run_step({"name": "localize"}, self._localize, id_, job, video, chunks)
 
-    def _extractor(self, job: VideoJob) -> tuple[str, Extractor]:
+    def _extractor(self, job: VideoJob) -> tuple[str, ExtractorIdentity]:
         """Returns the extractor of the model that was asked for, by its name here and by its id."""
         spec = self._catalog.find(job.options.model, job.options.version).spec
         return extractor_of(spec, self._settings.extractors), spec.extractor
@@ -195,7 +195,7 @@ class Worker:
             return VideoFile.at(self._data.upload(id_, job.sha256), job.sha256)
         return fetch(job.uri, reference_rules(self._settings), self._data.job(id_))
 
-    def _kept(self, id_: str, video: VideoFile, extractor: Extractor) -> list[StoredChunk]:
+    def _kept(self, id_: str, video: VideoFile, extractor: ExtractorIdentity) -> list[StoredChunk]:
         """Takes the features of a video that was done before into the job, as its one chunk."""
         features_TD = self._cache.get(video.sha256, extractor)
         self._metrics.looked_up(hit=features_TD is not None)
@@ -206,7 +206,7 @@ class Worker:
         return [StoredChunk(rows, ended=True, claimed_snippets=rows, elapsed_s=0.0)]
 
     def _extract(
-        self, id_: str, video: VideoFile, name: str, extractor: Extractor
+        self, id_: str, video: VideoFile, name: str, extractor: ExtractorIdentity
     ) -> list[StoredChunk]:
         """Has the features of a video computed and stored, and tells how far that is."""
         chunks: list[StoredChunk] = []
@@ -237,8 +237,7 @@ class Worker:
 
     def _ask(self, task: ChunkTask) -> Chunk:
         try:
-            with self._processes.one() as process:
-                return process.ask(task, timeout_s=self._settings.chunk_timeout_s)
+            return self._pool.ask(task, timeout_s=self._settings.chunk_timeout_s)
         except WorkerError:
             self._check_stopping()
             raise

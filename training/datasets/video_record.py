@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from model.errors import DataError
 from model.segments import Segment
-from model.spec import Extractor
+from model.spec import ExtractorIdentity
 from training.datasets.feature_files import FeatureSource
 
 
@@ -45,7 +45,7 @@ class VideoSet:
     """All labels, sorted; this order is that of the network's output."""
     source: str
     """Where it was read from, for people."""
-    extractor: Extractor = field(default_factory=Extractor)
+    extractor: ExtractorIdentity = field(default_factory=ExtractorIdentity)
     """What made the features, where that is recorded beside them."""
 
     def subset(self, name: str) -> "VideoSet":

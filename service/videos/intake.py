@@ -13,13 +13,13 @@ from service.errors import UnusableInputError
 from service.models.catalog import Catalog
 from service.references.rules import check_reference
 from service.references.video_files import reference_rules
-from service.routes.request_body import VideoRequest
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.jobs import Jobs, VideoJob, prepare_database
 from service.videos.uploads import Uploads
+from service.videos.video_request import VideoRequest
 from service.videos.worker import Worker
 
 

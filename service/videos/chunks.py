@@ -1,4 +1,4 @@
-"""Features of a video, chunk by chunk, in processes of their own: a video may crash a decoder."""
+"""Extracts features chunk by chunk in separate processes, because a video may crash a decoder."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,39 +17,44 @@ from model.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class ChunkTask:
-    """Some snippets of a video."""
+    """Consecutive snippets of a video to extract."""
 
     video: Path
-    """Its file."""
+    """Video file."""
     extractor: str
-    """As `open_extractor` takes it."""
+    """Name or file of the extractor, for `open_extractor`."""
     extractor_id: str
-    """What it has to be."""
+    """Id that the extractor must have."""
     first_snippet: int
-    """The first of them."""
+    """Index of the first snippet."""
     snippets: int
-    """How many."""
+    """Number of snippets."""
 
     def following(self) -> "ChunkTask":
-        """The task of as many snippets after these."""
+        """Returns the task for the same number of snippets after these."""
         return replace(self, first_snippet=self.first_snippet + self.snippets)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Their features."""
+    """Features of consecutive snippets."""
 
     features_TD: NDArray[np.float32]
-    """Fewer rows than were asked for where the video ends."""
+    """Fewer rows than requested if the video ends here."""
     claimed_snippets: int | None
-    """Rows of the whole video if its header is right; None where that does not say."""
+    """Snippets of the whole video according to its header; None if the header has no length."""
 
 
 class ChunkReader:
-    """Answers tasks; goes on reading where the last chunk of the same video ended."""
+    """Answers tasks. For consecutive chunks of one video it keeps the decoder open."""
 
     def __init__(self, limits: VideoLimits, threads: int) -> None:
-        """Has read nothing yet."""
+        """Prepares a reader.
+
+        Args:
+            limits: bounds on videos.
+            threads: CPU threads of decoding and extraction.
+        """
         self._limits = limits
         self._threads = threads
         self._next: ChunkTask | None = None
@@ -59,8 +64,8 @@ class ChunkReader:
         """Returns the features of a chunk.
 
         Raises:
-            VideoError, OptionError, ModelError: as `video_rows` and `open_extractor` do, or it
-                is not the extractor that it has to be.
+            VideoError, OptionError: raised by `video_rows` and `open_extractor`.
+            ModelError: raised by `open_extractor`, or the extractor has another id.
         """
         if task != self._next:
             self._open(task)
@@ -90,8 +95,8 @@ class ChunkReader:
             self._opened = task.extractor
         if self._current.id != task.extractor_id:
             raise ModelError(
-                f"the model was trained with the extractor {task.extractor_id}, the file with the "
-                f"same network says {self._current.id}: another preprocessing"
+                f"the model was trained with the extractor {task.extractor_id}; the file with the "
+                f"same network is {self._current.id}, which preprocesses in another way"
             )
         return self._current
 

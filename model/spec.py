@@ -74,6 +74,9 @@ class ModelSpec:
     """Of the network's weights and arithmetic; its inputs and outputs are float32 in any case."""
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
     """Defaults for reading segments off the class activation sequence."""
+    display_min_score: float | None = None
+    """Segment score below which segments are not worth listing, chosen on the training videos;
+    None in an older file. No evaluation and no answer of the service depends on it."""
     evaluation: dict[str, float] = field(default_factory=dict)
     """Figures measured on held-out videos, by name; empty where none were."""
     provenance: Provenance = field(default_factory=Provenance)

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 
 from model.spec import ModelSpec
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoSet
-from training.detections import write_json
 from training.evaluation import TorchEngine, evaluate
 from training.execution import Execution
 from training.experiments.variants import VARIANTS

@@ -231,7 +231,7 @@ def test_a_video_that_is_not_there_is_refused_before_anything_is_sent(tmp_path: 
     transport = httpx.MockTransport(lambda _: pytest.fail("was asked"))
     with Client("http://test", transport=transport) as client:
         for path in (tmp_path / "absent.mp4", tmp_path):
-            with pytest.raises(InputError, match="cannot be read|is a folder"):
+            with pytest.raises(InputError, match=r"cannot be read|is a folder"):
                 client.localize(path)
 
 

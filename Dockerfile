@@ -26,6 +26,9 @@ RUN pip install --constraint constraints.txt --requirement gpu.txt
 FROM python AS wheel
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
+COPY ecm_client ecm_client
+COPY ecm_localizer ecm_localizer
+COPY features features
 COPY model model
 COPY service service
 COPY training training

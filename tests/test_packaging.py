@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,24 @@ assert app.state.service.catalog.ready() == 1, app.state.service.catalog.entries
 """
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_images_hold_every_package_of_the_wheel(package: str) -> None:
+    """The Dockerfile copies it, and .dockerignore lets it through."""
+    assert f"COPY {package} {package}\n" in (ROOT / "Dockerfile").read_text()
+    assert f"!{package}\n" in (ROOT / ".dockerignore").read_text()
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of a clean copy of the tree."""
     copy = tmp_path_factory.mktemp("tree")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    for package in ("ecm_client", "features", "model", "service", "training"):
+    for package in PACKAGES:
         shutil.copytree(ROOT / package, copy / package)
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--outdir", str(copy / "dist"), str(copy)],

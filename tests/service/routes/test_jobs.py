@@ -104,7 +104,7 @@ def test_every_way_in_gives_the_segments_of_the_offline_evaluation(
 
     async def ask() -> list[tuple]:
         async with AsyncClient(service.url) as client:
-            answers = [await client.localize(video), await client.localize_video(uri)]
+            answers = [await client.localize(video), await client.localize(uri)]
             return [rows_of(answer) for answer in answers]
 
     with Client(service.url) as client:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from model.errors import DataError
 from model.localize import LocalizationConfig
 from model.network import Ecm
-from model.predict import CasEngine, LocalizedVideo, localize_video
+from model.predict import CasEngine, VideoPrediction, predict_video
 from model.segments import Segment
-from model.spec import Extractor, ModelSpec
+from model.spec import ExtractorIdentity, ModelSpec
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.metrics import (
     DetectionScore,
@@ -28,7 +28,7 @@ from training.metrics import (
 )
 from training.recipe import Judge
 
-Results: TypeAlias = Iterator[tuple[VideoRecord, LocalizedVideo]]
+Results: TypeAlias = Iterator[tuple[VideoRecord, VideoPrediction]]
 Progress: TypeAlias = Callable[[Results], Results]
 
 
@@ -122,7 +122,7 @@ def predict(engine: CasEngine, spec: ModelSpec, videos: Sequence[VideoRecord]) -
     """
     for video in videos:
         features_TD = video.features(feature_dim=spec.feature_dim)
-        yield video, localize_video(engine, features_TD, spec, duration_s=video.duration_s)
+        yield video, predict_video(engine, features_TD, spec, duration_s=video.duration_s)
 
 
 def predict_tags(
@@ -151,7 +151,7 @@ def require_extractor(spec: ModelSpec, videos: VideoSet) -> None:
     Raises:
         DataError: The extractors differ.
     """
-    unknown = Extractor()
+    unknown = ExtractorIdentity()
     if unknown not in (spec.extractor, videos.extractor) and spec.extractor != videos.extractor:
         raise DataError(
             f"the model was trained on features of {spec.extractor.name!r}, but {videos.source} "

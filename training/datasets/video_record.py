@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from model.arrays import check_features
 from model.errors import DataError, FeatureError
 from model.segments import Segment
-from model.spec import Extractor
+from model.spec import ExtractorIdentity
 from training.datasets.feature_files import FeatureSource
 
 
@@ -77,7 +77,7 @@ class VideoSet:
     """All labels, sorted; the network's output has the same order."""
     source: str
     """Path that the videos were read from, for messages."""
-    extractor: Extractor = field(default_factory=Extractor)
+    extractor: ExtractorIdentity = field(default_factory=ExtractorIdentity)
     """Extractor of the features, where a note beside them names it."""
 
     def subset(self, name: str) -> "VideoSet":

@@ -14,6 +14,7 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import KNeighborsClassifier
 
 from model.network import Ecm
+from model.snippets import snippet_centres
 from training.datasets.video_record import VideoRecord
 from training.experiments.finding import Finding, table
 from training.experiments.study import Study
@@ -80,9 +81,9 @@ def _of_video(
 ) -> tuple[NDArray[np.float32], ...]:
     """Returns some features of actions, as many of background, and what is aggregated of them."""
     features_TD = video.features(feature_dim=network.config.feature_dim)
-    middle_T = (np.arange(len(features_TD)) + 0.5) * video.duration_s / len(features_TD)
+    centre_T = snippet_centres(snippets=len(features_TD), duration_s=video.duration_s)
     shown_T = np.any(
-        [(middle_T >= s.start_s) & (middle_T < s.end_s) for s in video.instances], axis=0
+        [(centre_T >= s.start_s) & (centre_T < s.end_s) for s in video.instances], axis=0
     )
     places = [np.flatnonzero(shown_T), np.flatnonzero(~shown_T)]
     number = min(SNIPPETS_PER_VIDEO, *map(len, places))

@@ -61,7 +61,7 @@ def test_videos_without_features_are_left_out_and_named(
         ({"v": {"subset": "training", "annotations": []}}, "duration"),
         ({"v": entry(annotations=[{"segment": [0, 1]}])}, "label"),
         ({"v": entry(annotations=[{"label": "a", "segment": ["x", 1]}])}, "'v'"),
-        ({"v": entry(annotations=[])}, "no label"),
+        ({"v": entry(annotations=[])}, "no video has a label"),
         ({"../v": entry()}, "file name"),
         ({"other": entry()}, "'other'"),
         ({}, "none of 0 videos"),

@@ -45,7 +45,7 @@ def test_subset_may_be_said(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "found nothing"),
-        ("video,label\n", "expected rows"),
+        ("video,label\n", "expected the columns"),
         ("clip,action\na,Run\n", "found clip, action"),
         ("video,label\n,Run\n", "line 2.*name of a video"),
         ("video,label\n../a.mp4,Run\n", "line 2.*name of a video"),

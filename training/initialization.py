@@ -51,7 +51,7 @@ def initial_checkpoint(training: VideoSet, recipe: Recipe, out: Path, software: 
 
     Raises:
         DataError: A video's features cannot be used.
-        OptionError: `out` holds a run of another recipe or of other classes.
+        OptionError: `out` contains a run of another recipe or of other classes.
     """
     if (out / LAST).is_file():
         return _resumed(load_checkpoint(out / LAST), training, recipe, out)
@@ -81,9 +81,9 @@ def _resumed(last: Checkpoint, training: VideoSet, recipe: Recipe, out: Path) ->
     """
     epochs = last.recipe.epochs if recipe.schedule == "cosine" else recipe.epochs
     if replace(last.recipe, epochs=epochs, patience=recipe.patience) != recipe:
-        raise OptionError(f"{out} holds a run of another recipe; choose another --out")
+        raise OptionError(f"{out} contains a run of another recipe; choose another --out")
     if last.spec.labels != training.classes:
-        raise OptionError(f"{out} holds a run with other classes; choose another --out")
+        raise OptionError(f"{out} contains a run with other classes; choose another --out")
     return replace(last, recipe=recipe)
 
 

@@ -54,7 +54,7 @@ def fit(
 
     Raises:
         DataError: Features cannot be used, or no training video has a label.
-        OptionError: `out` holds a run of another recipe or of other classes.
+        OptionError: `out` contains a run of another recipe or of other classes.
     """
     if recipe.patience is not None and validation is None:
         raise OptionError("patience needs validation videos, and there are none")

@@ -1,4 +1,4 @@
-"""Recipe of a training run: all choices of the experiment besides its data."""
+"""Recipe of a training run: all choices of the experiment apart from its data."""
 
 import math
 from collections.abc import Mapping

@@ -27,8 +27,9 @@ from model.arrays import check_features
 from model.engine import Device
 from model.errors import InputError, OptionError
 from model.options import features_duration_s, localization_config
-from model.predict import LocalizedVideo, localize_video
+from model.predict import VideoPrediction, predict_video
 from model.spec import ModelSpec
+from model.validation import first_problem
 
 EXTRACTORS = "extractors"
 """Folder with the ONNX files of extractors, as the service has it by default."""
@@ -152,7 +153,7 @@ class Localizer:
         stages_s: Mapping[str, float],
     ) -> Localization:
         start_s = perf_counter()
-        localized = localize_video(
+        prediction = predict_video(
             self._model.engine,
             features_TD,
             self.spec,
@@ -160,25 +161,25 @@ class Localizer:
             config=localization_config(options, self.spec.localization),
         )
         stages_s = {**stages_s, "localization": perf_counter() - start_s}
-        return self._result(localized, stages_s, with_cas=options.include == "cas")
+        return self._result(prediction, stages_s, with_cas=options.include == "cas")
 
     def _result(
-        self, localized: LocalizedVideo, stages_s: Mapping[str, float], *, with_cas: bool
+        self, prediction: VideoPrediction, stages_s: Mapping[str, float], *, with_cas: bool
     ) -> Localization:
-        labels, scores_C = self.spec.labels, localized.class_scores_C
+        labels, scores_C = self.spec.labels, prediction.class_scores_C
         times_s = {**stages_s, "total": sum(stages_s.values())}
         return Localization(
-            segments=tuple(localized.segments),
+            segments=tuple(prediction.segments),
             classes={
                 labels[index]: float(scores_C[index])
                 for index in np.argsort(-scores_C, kind="stable")
             },
-            duration_s=localized.duration_s,
-            snippets=len(localized.cas_TC),
+            duration_s=prediction.duration_s,
+            snippets=len(prediction.cas_TC),
             model=self._model.name,
             version=self._model.version,
             timing_ms={stage: 1e3 * seconds for stage, seconds in times_s.items()},
-            cas_TC=localized.cas_TC if with_cas else None,
+            cas_TC=prediction.cas_TC if with_cas else None,
             cas_labels=labels if with_cas else (),
         )
 
@@ -211,9 +212,7 @@ def _read_options(options: Mapping[str, object]) -> LocalizeOptions:
     try:
         return LocalizeOptions.model_validate(options)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise OptionError(f"{name}: {first['msg']}, got {first['input']!r}") from None
+        raise OptionError(first_problem(error)) from None
 
 
 def _local_path(video: VideoFile | VideoUri) -> Path:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ecm_client.options import OnProgress, Progress
 from ecm_localizer.installation import needed
 from model.cores import cores
-from model.errors import InputError, LocalizerError, ModelError, VideoError
+from model.errors import InputError, LocalizerError, VideoError
 from model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -49,51 +49,41 @@ class VideoFeatures:
             VideoError: the file cannot be decoded, or is larger than allowed.
             InstallationError: the packages for videos are missing.
         """
-        with self._lock, needed("a video", extra="video", packages=("features",)):
-            self._extractor = self._extractor or self._open()
+        extractor = self._opened()
         try:
-            return np.stack(list(self._rows(self._extractor, path, on_progress)))
+            return np.stack(list(_rows(extractor, path, self._threads, on_progress)))
         except LocalizerError:
             raise
-        except Exception as error:  # a library that a broken file took by surprise
+        except Exception as error:  # from any library that a broken file takes by surprise
             raise VideoError(f"{path.name}: {type(error).__name__}: {error}") from error
 
-    def _open(self) -> "Extractor":
-        from features.extractors import open_extractor
-        from features.model_extractor import find_extractor
+    def _opened(self) -> "Extractor":
+        """Returns the extractor of the model, which the first video opens."""
+        with self._lock, needed("a video", extra="video", packages=("features",)):
+            import features.video.reading  # noqa: F401, so that a missing FFmpeg is named here
+            from features.model_extractor import find_extractor, open_model_extractor
 
-        wanted = self._spec.extractor
-        extractor = open_extractor(find_extractor(wanted, self._folder), threads=self._threads)
-        if extractor.id != wanted.name:
-            raise ModelError(
-                f"the model was trained with the extractor {wanted.name}, the file with the same "
-                f"network has {extractor.id}: another preprocessing"
-            )
-        if self._spec.snippet_s is None:
-            raise InputError(
-                "this model does not know how long a snippet is; train it from videos, or send "
-                "features with duration_s"
-            )
-        return extractor
+            if self._extractor is None:
+                wanted = self._spec.extractor
+                name = find_extractor(wanted, self._folder)
+                if self._spec.snippet_s is None:
+                    raise InputError(
+                        "this model does not know how long a snippet is; train it from videos, or "
+                        "send features with duration_s"
+                    )
+                self._extractor = open_model_extractor(name, wanted.name, threads=self._threads)
+            return self._extractor
 
-    def _rows(
-        self, extractor: "Extractor", path: Path, on_progress: OnProgress
-    ) -> Iterator[NDArray[np.float32]]:
-        """Yields the rows (D,) of a video and reports the progress."""
-        from features.video.reading import probe, read_snippets
 
-        claimed_s = probe(path).duration_s
-        snippet_s = extractor.snippet_frames / extractor.rate_fps
-        total = max(1, round(claimed_s / snippet_s)) if claimed_s else None
-        snippets = read_snippets(
-            path,
-            rate_fps=extractor.rate_fps,
-            snippet_frames=extractor.snippet_frames,
-            short_side=extractor.short_side,
-            threads=self._threads,
-        )
-        start_s = monotonic()
-        for done, row in enumerate(extractor.features(snippets), start=1):
-            yield row
-            left_s = (monotonic() - start_s) / done * max(total - done, 0) if total else None
-            on_progress(Progress("running", done, total, left_s))
+def _rows(
+    extractor: "Extractor", path: Path, threads: int, on_progress: OnProgress
+) -> Iterator[NDArray[np.float32]]:
+    """Yields the rows (D,) of a video and reports the progress after each."""
+    from features.extractors import claimed_snippets, video_rows
+
+    total = claimed_snippets(extractor, path)
+    start_s = monotonic()
+    for done, row in enumerate(video_rows(extractor, path, threads=threads), start=1):
+        yield row
+        left_s = (monotonic() - start_s) / done * max(total - done, 0) if total else None
+        on_progress(Progress("running", done, total, left_s))

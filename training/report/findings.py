@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.localize import LocalizationConfig
 from model.spec import ModelSpec
 from training.datasets.video_record import VideoSet
 from training.evaluation import Evaluation
@@ -157,12 +158,12 @@ def _segment_reliability(ranked: Mapping[str, RankedDetections], shown_k: int) -
     return reliability(score_N, hit_N)
 
 
-def nothing_found(evaluation: Evaluation, spec: ModelSpec) -> str:
-    """Returns why there is no segment in any video, or an empty text if there is one."""
-    if any(evaluation.segments.values()):
-        return ""
-    threshold = spec.localization.class_threshold
-    highest = float(evaluation.class_scores_VC.max())
-    if highest < threshold:
-        return f"no class reached class_threshold {threshold:g}; the highest score is {highest:.3g}"
+def why_nothing_found(class_scores_VC: NDArray[np.floating], config: LocalizationConfig) -> str:
+    """Returns the reason why no video has a segment."""
+    highest = float(class_scores_VC.max())
+    if highest < config.class_threshold:
+        return (
+            f"no class reached class_threshold {config.class_threshold:g}; "
+            f"the highest score is {highest:.3g}"
+        )
     return "no class activation reached a threshold"

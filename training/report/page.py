@@ -16,7 +16,7 @@ from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import Evaluation, predict
 from training.report import charts
 from training.report.diagnosis import ERRORS, Outcome
-from training.report.findings import Findings, find, nothing_found
+from training.report.findings import Findings, find, why_nothing_found
 from training.report.notation import clock, decimal, percent
 from training.report.plot import class_colours
 from training.report.precision_recall import PrecisionRecall
@@ -154,7 +154,7 @@ def render(
     return environment.get_template("page.html").render(
         subject=subject,
         findings=findings,
-        nothing_found=nothing_found(findings.evaluation, subject.spec),
+        nothing_found=_nothing_found(findings.evaluation, subject.spec),
         detection=findings.evaluation.detection,
         localization=asdict(subject.spec.localization),
         recipe=_readable(subject.spec.provenance.recipe),
@@ -164,6 +164,13 @@ def render(
         pairs=findings.confusion.pairs(SHOWN_PAIRS),
         plots=_plots(findings, classes),
     )
+
+
+def _nothing_found(evaluation: Evaluation, spec: ModelSpec) -> str:
+    """Returns why no video has a segment; an empty text if one has."""
+    if any(evaluation.segments.values()):
+        return ""
+    return why_nothing_found(evaluation.class_scores_VC, spec.localization)
 
 
 def _plots(findings: Findings, classes: Mapping[str, Sequence[DrawnClass]]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model.errors import DataError
-from model.predict import LocalizedVideo
+from model.predict import VideoPrediction
 from training.datasets.video_record import VideoRecord
 from training.evaluation import predict
 from training.experiments.finding import Finding, table
@@ -27,7 +27,7 @@ def run(study: Study) -> Finding:
     """Returns the paper's Figure 5 for some test videos."""
     study.train(*_VARIANTS)
     seed, videos = study.seeds[0], chosen(study)
-    results: dict[str, dict[str, LocalizedVideo]] = {}
+    results: dict[str, dict[str, VideoPrediction]] = {}
     for variant in _VARIANTS:
         predictions = predict(*study.engine(variant, seed), videos)
         results[variant] = {video.id: result for video, result in predictions}
@@ -71,16 +71,16 @@ def chosen(study: Study) -> list[VideoRecord]:
 
 
 def outer_inner(
-    video: VideoRecord, result: LocalizedVideo, labels: Sequence[str]
+    video: VideoRecord, result: VideoPrediction, labels: Sequence[str]
 ) -> tuple[float, float]:
     """Returns the mean activation of the true classes inside and outside their instances."""
     # Example: one class with activations 0.8, 0.6, 0.2 and 0.4, of which the first two are inside
     # an instance: 0.7 inside and 0.3 outside.
-    middle_T, activation_TC = activation_curves(result)
+    centre_T, activation_TC = activation_curves(result)
     inside, outside = [], []
     for label in video.labels:
         own = [instance for instance in video.instances if instance.label == label]
-        inside_T = np.any([(middle_T >= s.start_s) & (middle_T < s.end_s) for s in own], axis=0)
+        inside_T = np.any([(centre_T >= s.start_s) & (centre_T < s.end_s) for s in own], axis=0)
         activation_T = activation_TC[:, labels.index(label)]
         inside.append(activation_T[inside_T])
         outside.append(activation_T[~inside_T])
@@ -88,7 +88,7 @@ def outer_inner(
 
 
 def _draw(
-    video: VideoRecord, results: dict[str, dict[str, LocalizedVideo]], labels: Sequence[str]
+    video: VideoRecord, results: dict[str, dict[str, VideoPrediction]], labels: Sequence[str]
 ) -> Figure:
     figure = Figure(figsize=(11, 1.7 * len(results) + 0.6), layout="constrained")
     rows = figure.subplots(len(results), 1, sharex=True, squeeze=False)[:, 0]
@@ -103,11 +103,11 @@ def _draw(
 
 
 def _draw_row(
-    axes: Axes, video: VideoRecord, result: LocalizedVideo, labels: Sequence[str]
+    axes: Axes, video: VideoRecord, result: VideoPrediction, labels: Sequence[str]
 ) -> None:
-    middle_T, activation_TC = activation_curves(result)
+    centre_T, activation_TC = activation_curves(result)
     for label, colour in zip(video.labels, cycle(COLOURS), strict=False):
-        axes.plot(middle_T, activation_TC[:, labels.index(label)], color=colour)
+        axes.plot(centre_T, activation_TC[:, labels.index(label)], color=colour)
         for instance in video.instances:
             if instance.label == label:
                 axes.axvspan(instance.start_s, instance.end_s, color=colour, alpha=0.2)

@@ -8,18 +8,17 @@ from typing import Literal, TypeAlias
 
 from model.spec import ModelSpec
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoSet
-from training.detections import write_json
 from training.evaluation import TorchEngine, evaluate
 from training.execution import Execution
 from training.experiments.variants import TITLES, VARIANTS
 from training.loop import fit
 from training.recipe import Recipe
-from training.report.findings import why_nothing_found
 
 _log = logging.getLogger(__name__)
 
-Protocol: TypeAlias = Literal["honest", "released"]
+SelectionProtocol: TypeAlias = Literal["honest", "released"]
 Choice: TypeAlias = Literal["last", "best"]
 Figures: TypeAlias = dict[str, float]
 """Figures of one network by name, as `Evaluation.figures` returns them."""
@@ -44,7 +43,7 @@ class Study:
     """Seeds; each variant has one network for each seed."""
     out: Path
     """Folder of the runs and the findings."""
-    protocol: Protocol = "honest"
+    protocol: SelectionProtocol = "honest"
     """With `released`, the best epoch is chosen on the test videos, as in the released code."""
     execution: Execution = field(default_factory=Execution)
     """Device and other settings of the computation."""
@@ -111,11 +110,7 @@ class Study:
         if stored.get("subject") != subject or "nothing_found" not in stored:
             _log.info("measuring %s, seed %d, %s", variant, seed, self.choices[choice])
             result = evaluate(engine, spec, self.test, TIOU)
-            reason = (
-                None
-                if any(result.segments.values())
-                else why_nothing_found(result.class_scores_VC, spec.localization)
-            )
+            reason = result.why_nothing_found(spec.localization)
             stored = {"subject": subject, "figures": result.figures(), "nothing_found": reason}
             write_json(path, stored)
         if stored["nothing_found"]:

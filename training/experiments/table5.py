@@ -20,13 +20,12 @@ from model.predict import CasEngine
 from model.segments import Segment
 from model.spec import ModelSpec
 from model.suppression import suppress
-from training.evaluation import predict
+from training.evaluation import predict, why_nothing_found
 from training.experiments.finding import Finding, published_cell, spread, table
 from training.experiments.published import TABLE_5, THUMOS14_TIOU
 from training.experiments.study import Study
 from training.experiments.variants import TITLES
 from training.metrics import DetectionScore, Videos, detection_score
-from training.report.findings import why_nothing_found
 
 PRESET = "thumos14"
 LAMBDAS = (0.2, 0.4, 0.6, 0.8)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.localize import LocalizationConfig
 from model.spec import ModelSpec
 from training.datasets.video_record import VideoSet
 from training.evaluation import Evaluation
@@ -156,14 +155,3 @@ def _segment_reliability(ranked: Mapping[str, RankedDetections], shown_k: int) -
     score_N = np.concatenate([of_class.score_N for of_class in ranked.values()])
     hit_N = np.concatenate([of_class.hit_KN[shown_k] for of_class in ranked.values()])
     return reliability(score_N, hit_N)
-
-
-def why_nothing_found(class_scores_VC: NDArray[np.floating], config: LocalizationConfig) -> str:
-    """Returns the reason why no video has a segment."""
-    highest = float(class_scores_VC.max())
-    if highest < config.class_threshold:
-        return (
-            f"no class reached class_threshold {config.class_threshold:g}; "
-            f"the highest score is {highest:.3g}"
-        )
-    return "no class activation reached a threshold"

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from model.predict import CasEngine, LocalizedVideo
+from model.predict import CasEngine, VideoPrediction
 from model.spec import ModelSpec
 from model.whole_file import whole_file
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import Evaluation, predict
 from training.report import charts
 from training.report.diagnosis import ERRORS, Outcome
-from training.report.findings import Findings, find, why_nothing_found
+from training.report.findings import Findings, find
 from training.report.notation import clock, decimal, percent
 from training.report.plot import class_colours
 from training.report.precision_recall import PrecisionRecall
@@ -154,7 +154,7 @@ def render(
     return environment.get_template("page.html").render(
         subject=subject,
         findings=findings,
-        nothing_found=_nothing_found(findings.evaluation, subject.spec),
+        nothing_found=findings.evaluation.why_nothing_found(subject.spec.localization),
         detection=findings.evaluation.detection,
         localization=asdict(subject.spec.localization),
         recipe=_readable(subject.spec.provenance.recipe),
@@ -164,13 +164,6 @@ def render(
         pairs=findings.confusion.pairs(SHOWN_PAIRS),
         plots=_plots(findings, classes),
     )
-
-
-def _nothing_found(evaluation: Evaluation, spec: ModelSpec) -> str:
-    """Returns why no video has a segment; an empty text if one has."""
-    if any(evaluation.segments.values()):
-        return ""
-    return why_nothing_found(evaluation.class_scores_VC, spec.localization)
 
 
 def _plots(findings: Findings, classes: Mapping[str, Sequence[DrawnClass]]) -> dict[str, str]:
@@ -201,7 +194,7 @@ def _draw(
 
 
 def _drawn_video(
-    score: VideoScore, video: VideoRecord, result: LocalizedVideo, labels: Sequence[str]
+    score: VideoScore, video: VideoRecord, result: VideoPrediction, labels: Sequence[str]
 ) -> DrawnVideo:
     colours = class_colours(result, labels, video.instances)
     class_scores = dict(zip(labels, result.class_scores_C.tolist(), strict=True))

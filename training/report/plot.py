@@ -14,8 +14,9 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
 from model.localize import scale_cas
-from model.predict import LocalizedVideo
+from model.predict import VideoPrediction
 from model.segments import Segment
+from model.snippets import snippet_centres
 from training.report.notation import clock, percent
 
 SHOWN_SEGMENTS = 40
@@ -37,7 +38,7 @@ MAX_TICKS = 12
 
 def plot_video(
     title: str,
-    result: LocalizedVideo,
+    result: VideoPrediction,
     classes: Sequence[str],
     path: Path,
     *,
@@ -68,7 +69,7 @@ def plot_video(
 
 
 def class_colours(
-    result: LocalizedVideo, classes: Sequence[str], truth: Sequence[Segment]
+    result: VideoPrediction, classes: Sequence[str], truth: Sequence[Segment]
 ) -> dict[str, str]:
     """Returns a colour for each class of the model that the plot shows, in the model's order."""
     shown = {segment.label for segment in [*result.segments[:SHOWN_SEGMENTS], *truth]}
@@ -77,7 +78,7 @@ def class_colours(
 
 def draw_video(
     figure: Figure,
-    result: LocalizedVideo,
+    result: VideoPrediction,
     classes: Sequence[str],
     colours: Mapping[str, str],
     *,
@@ -91,11 +92,10 @@ def draw_video(
     return curves
 
 
-def activation_curves(result: LocalizedVideo) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Returns the middle of each snippet in seconds, (T,), and the scaled activations, (T, C)."""
-    snippets = len(result.cas_TC)
-    middle_T = (np.arange(snippets) + 0.5) * result.duration_s / snippets
-    return middle_T, np.maximum(scale_cas(result.cas_TC, result.cas_scale), 0)
+def activation_curves(result: VideoPrediction) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Returns the centre of each snippet in seconds, (T,), and the scaled activations, (T, C)."""
+    centre_T = snippet_centres(snippets=len(result.cas_TC), duration_s=result.duration_s)
+    return centre_T, np.maximum(scale_cas(result.cas_TC, result.cas_scale), 0)
 
 
 def set_time_axis(axes: Axes, duration_s: float) -> None:
@@ -117,19 +117,19 @@ def name_curves(axes: Axes, names: Sequence[str]) -> None:
 
 
 def _draw_cas(
-    axes: Axes, result: LocalizedVideo, classes: Sequence[str], colours: Mapping[str, str]
+    axes: Axes, result: VideoPrediction, classes: Sequence[str], colours: Mapping[str, str]
 ) -> None:
-    middle_T, activation_TC = activation_curves(result)
+    centre_T, activation_TC = activation_curves(result)
     for label, colour in colours.items():
         activation_T = activation_TC[:, list(classes).index(label)]
-        axes.plot(middle_T, activation_T, color=colour)
-        axes.fill_between(middle_T, activation_T, color=colour, alpha=0.15)
+        axes.plot(centre_T, activation_T, color=colour)
+        axes.fill_between(centre_T, activation_T, color=colour, alpha=0.15)
     scale = "normalised" if result.cas_scale == "video" else result.cas_scale
     axes.set_ylabel(f"class activation\n({scale})")
     axes.set_ylim(0, 1.05)
 
 
-def _score(result: LocalizedVideo, classes: Sequence[str], label: str) -> float:
+def _score(result: VideoPrediction, classes: Sequence[str], label: str) -> float:
     return float(result.class_scores_C[list(classes).index(label)])
 
 

@@ -325,14 +325,14 @@ FEATURES = {"name": "features", "datatype": "FP32", "shape": [1, 2, 8]}
         ([("features", "FP64", GOOD.astype(np.float64))], ["FP32 or FP16", "'FP64'"]),
         ([("features", "INT64", GOOD.astype(np.int64))], ["FP32 or FP16"]),
         ([("features", "FP16", GOOD)], ["takes 96 bytes, got 192"]),
-        ([("lengths", "INT64", np.array([1, 1]))], ["expected the inputs", "['lengths']"]),
+        ([("lengths", "INT64", np.array([1, 1]))], ["expected the input", "['lengths']"]),
         ([("features", "FP32", GOOD), ("other", "FP32", GOOD)], ["other"]),
-        ([("features", "FP32", GOOD), ("features", "FP32", GOOD)], ["expected the inputs"]),
+        ([("features", "FP32", GOOD), ("features", "FP32", GOOD)], ["expected the input"]),
         ([("features", "FP32", GOOD), ("lengths", "INT64", np.array([3]))], ["shape [2]", "[1]"]),
         ([("features", "FP32", GOOD), ("lengths", "INT64", np.array([3, 4]))], ["from 1 to 3"]),
         ([("features", "FP32", GOOD), ("lengths", "INT64", np.array([0, 3]))], ["from 0 to 3"]),
         ([("features", "FP32", GOOD), ("lengths", "INT32", np.array([3, 3]))], ["INT64"]),
-        ([], ["expected the inputs"]),
+        ([], ["expected the input"]),
     ],
 )
 def test_unusable_tensors_are_refused(
@@ -357,7 +357,8 @@ def test_unusable_tensors_are_refused(
         ({"inputs": [FEATURES | {"data": 1}]}, 400, ["one list of 16"]),
         ({"inputs": [FEATURES | {"data": "x" * 16}]}, 400, ["one list of 16"]),
         ({"inputs": [FEATURES | {"data": [1] * 15}]}, 400, ["one list of 16"]),
-        ({"inputs": [FEATURES | {"data": [[1] * 8] * 2}]}, 400, ["nested as its shape [1, 2, 8]"]),
+        ({"inputs": [FEATURES | {"data": [[1] * 8] * 2}]}, 400,
+         ["nested according to its shape [1, 2, 8]"]),
         ({"inputs": [FEATURES | {"data": [[[1] * 8, [1] * 7]]}]}, 400, ["nested"]),
         ({"inputs": [FEATURES | {"data": ["1"] * 16}]}, 400, ["numbers of type FP32"]),
         ({"inputs": [FEATURES | {"data": [True] * 16}]}, 400, ["numbers of type FP32"]),
@@ -366,7 +367,7 @@ def test_unusable_tensors_are_refused(
         ({"inputs": [FEATURES | {"data": [1] * 16}], "outputs": [{"name": "scores"}]}, 400,
          ["'cas'", "scores"]),
         ({"inputs": [FEATURES | {"data": [1] * 16}], "outputs": [{"name": "cas"}] * 2}, 400,
-         ["one output"]),
+         ["expected the output"]),
         ({"inputs": [FEATURES | {"data": [1] * 16}], "id": 5}, 400, ["id"]),
         ({"inputs": [FEATURES | {"data": [1] * 16}], "parameters": []}, 400, ["parameters"]),
         ({"inputs": [FEATURES | {"data": [1] * 16, "parameters": {"binary_data_size": 64}}]}, 400,
@@ -384,7 +385,7 @@ def test_unusable_tensors_are_refused(
          ["numbers of type INT64"]),
         ({"inputs": [FEATURES | {"data": [1] * 16},
                      {"name": "lengths", "datatype": "INT64", "shape": [1], "data": [2**63]}]}, 400,
-         ["beyond INT64"]),
+         ["out of range of INT64"]),
     ],
 )  # fmt: skip
 def test_unusable_json_is_refused(
@@ -403,7 +404,7 @@ def test_bytes_that_do_not_fit_are_refused(url: str) -> None:
     assert_error(post(url, content + b"x", length), 400, "192 bytes", "193")
     assert_error(post(url, content[:length], length), 400, "are 0")
     assert_error(post(url, content, length - 1), 400, "not JSON")
-    assert_error(post(url, content, len(content) + 1), 400, "altogether")
+    assert_error(post(url, content, len(content) + 1), 400, "has only")
     for wrong in ("-1", "x", "1e2", "", "²", "9" * 5000):
         assert_error(post(url, content, wrong), 400, "whole number")
     assert_error(post(url, b"[" * 5000), 400, "not JSON")
@@ -415,10 +416,10 @@ def test_compressed_bodies_are_unpacked_within_the_limit(url: str) -> None:
     for encoding, packed in (("gzip", gzip.compress(content)), ("deflate", zlib.compress(content))):
         headers = {"Content-Encoding": encoding}
         assert post(url, packed, length, **headers).status_code == 200
-        assert_error(post(url, packed[:-1], length, **headers), 400, "one whole stream")
-        assert_error(post(url, packed + b"x", length, **headers), 400, "one whole stream")
+        assert_error(post(url, packed[:-1], length, **headers), 400, "one complete stream")
+        assert_error(post(url, packed + b"x", length, **headers), 400, "one complete stream")
         assert_error(post(url, content, length, **headers), 400, "not in the encoding")
-        assert_error(post(url, b"", length, **headers), 400, "one whole stream")
+        assert_error(post(url, b"", length, **headers), 400, "one complete stream")
     assert post(url, content, length, **{"Content-Encoding": "identity"}).status_code == 200
     assert_error(post(url, content, length, **{"Content-Encoding": "br"}), 400, "gzip or deflate")
     bomb = gzip.compress(b"\0" * 50_000_000)

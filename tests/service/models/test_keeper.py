@@ -78,7 +78,7 @@ def test_a_bad_version_takes_the_place_of_no_good_one(
     keeper.refresh()
     entry = keeper.catalog.find("small", 2)
     assert entry.state == "ready"
-    assert "stays what it was" in (entry.error or "")
+    assert "the previous one still is" in (entry.error or "")
 
 
 def test_a_repository_that_cannot_be_read_changes_nothing(

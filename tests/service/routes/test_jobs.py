@@ -19,10 +19,12 @@ from features.video.reading import read_snippets
 from model.engine import OnnxEngine
 from model.predict import localize_video
 from model.repository import list_models
+from service.routes.features_body import REFERENCE_BYTES
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
 from training.evaluation import TorchEngine
 
+JSON = {"Content-Type": "application/json"}
 SNIPPET_S = MotionExtractor.snippet_frames / MotionExtractor.rate_fps
 
 
@@ -263,3 +265,30 @@ def test_a_model_of_other_features_takes_no_video(serving, launch, repository, f
     ):
         client.localize_video(film(tmp_path / "film.mp4", np.arange(50) / 25))
     assert left(tmp_path / "data") == []
+
+
+def test_only_short_json_is_a_reference(service, video: Path, tmp_path: Path) -> None:
+    """Short JSON with a video is a reference; longer JSON holds features, which are no job."""
+    named = tmp_path / "videos" / "named.mp4"
+    named.write_bytes(video.read_bytes())
+    body = json.dumps({"video": {"uri": named.as_uri()}})
+    for path, length, status in (
+        ("jobs", REFERENCE_BYTES, 202),
+        ("jobs", REFERENCE_BYTES + 1, 422),
+        ("localize", REFERENCE_BYTES + 1, 422),
+    ):
+        answer = httpx.post(f"{service.url}/{path}", content=body.ljust(length), headers=JSON)
+        assert answer.status_code == status, answer.text
+    assert str(REFERENCE_BYTES) in answer.json()["detail"]
+    features = httpx.post(f"{service.url}/jobs", json={"features": [[0.5]]})
+    assert (features.status_code, "POST /localize" in features.text) == (422, True)
+    for content in (b"{", b"[]"):
+        answers = [
+            httpx.post(f"{service.url}/{path}", content=content, headers=JSON)
+            for path in ("jobs", "localize")
+        ]
+        assert [answer.status_code for answer in answers] == [400 if content == b"{" else 422] * 2
+    both = {"video": {"uri": named.as_uri()}, "features": [[0.5]]}
+    for path in ("jobs", "localize"):
+        answer = httpx.post(f"{service.url}/{path}", json=both)
+        assert (answer.status_code, "expected one of" in answer.text) == (422, True)

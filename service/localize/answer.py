@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecm_client.schemas import LocalizeOptions
 from model.errors import InputError
 from model.localize import LocalizationConfig
-from model.predict import LocalizedVideo, localize_video
+from model.predict import VideoPrediction, predict_video
 from model.snippets import SnippetClock
 from model.spec import ModelSpec
 from service.localize.stop import Stop
@@ -79,7 +79,7 @@ def localize_features(
     spec = entry.spec
     engine = _TimedEngine(entry.engine, stop or Stop())
     start = perf_counter()
-    video = localize_video(
+    video = predict_video(
         engine,
         features_TD,
         spec,
@@ -102,7 +102,7 @@ def localize_features(
 
 
 def _to_json(
-    video: LocalizedVideo,
+    video: VideoPrediction,
     options: LocalizeOptions,
     entry: CatalogEntry,
     stages_s: Mapping[str, float],
@@ -166,7 +166,7 @@ def localization(options: LocalizeOptions, default: LocalizationConfig) -> Local
     return config
 
 
-def _activitynet(video: LocalizedVideo, options: LocalizeOptions) -> dict[str, object]:
+def _activitynet(video: VideoPrediction, options: LocalizeOptions) -> dict[str, object]:
     """Returns an ActivityNetResponse."""
     segments = [
         {"label": label, "score": score, "segment": (start_s, end_s)}

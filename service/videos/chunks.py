@@ -1,20 +1,17 @@
 """Extracts features chunk by chunk in separate processes, because a video may crash a decoder."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.extractors import Extractor, open_extractor
+from features.extractors import Extractor, open_extractor, snippet_clock, video_rows
 from features.video.decoding import VideoLimits
-from features.video.reading import probe, read_snippets
-from features.worker_pool import WorkerProcess
+from features.video.reading import probe
+from features.worker_pool import WorkerPool
 from model.errors import ModelError
 
 
@@ -67,7 +64,7 @@ class ChunkReader:
         """Returns the features of a chunk.
 
         Raises:
-            VideoError, OptionError: raised by `read_snippets` and `open_extractor`.
+            VideoError, OptionError: raised by `video_rows` and `open_extractor`.
             ModelError: raised by `open_extractor`, or the extractor has another id.
         """
         if task != self._next:
@@ -81,19 +78,16 @@ class ChunkReader:
     def _open(self, task: ChunkTask) -> None:
         extractor = self._extractor(task)
         claimed_s = probe(task.video, limits=self._limits).duration_s
-        snippet_s = extractor.snippet_frames / extractor.rate_fps
+        snippet_s = snippet_clock(extractor).snippet_s
         self._claimed_snippets = max(1, round(claimed_s / snippet_s)) if claimed_s else None
         self._feature_dim = extractor.feature_dim
-        snippets = read_snippets(
+        self._rows = video_rows(
+            extractor,
             task.video,
-            rate_fps=extractor.rate_fps,
-            snippet_frames=extractor.snippet_frames,
-            short_side=extractor.short_side,
             first_snippet=task.first_snippet,
             limits=self._limits,
             threads=self._threads,
         )
-        self._rows = iter(extractor.features(snippets))
 
     def _extractor(self, task: ChunkTask) -> Extractor:
         if task.extractor != self._opened:
@@ -107,27 +101,6 @@ class ChunkReader:
         return self._current
 
 
-class ExtractionProcesses:
-    """As many processes as videos are worked on at the same time."""
-
-    def __init__(self, count: int, limits: VideoLimits, threads: int) -> None:
-        """Starts them."""
-        prepare = partial(ChunkReader, limits, threads)
-        self._all = [WorkerProcess[ChunkTask, Chunk](prepare) for _ in range(count)]
-        self._idle: SimpleQueue[WorkerProcess[ChunkTask, Chunk]] = SimpleQueue()
-        for process in self._all:
-            self._idle.put(process)
-
-    @contextmanager
-    def one(self) -> Iterator[WorkerProcess[ChunkTask, Chunk]]:
-        """Gives a process that nobody uses, once there is one."""
-        process = self._idle.get()
-        try:
-            yield process
-        finally:
-            self._idle.put(process)
-
-    def stop(self) -> None:
-        """Ends them at once, whatever they are at."""
-        for process in self._all:
-            process.stop()
+def chunk_pool(workers: int, limits: VideoLimits, threads: int) -> WorkerPool[ChunkTask, Chunk]:
+    """Returns a pool of processes that extract chunks, one process for each video."""
+    return WorkerPool(partial(ChunkReader, limits, threads), workers)

@@ -1,12 +1,12 @@
 """Finds the extractor that a model was trained with; a model needs the features of that one."""
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
 from features.extractors import open_extractor
 from model.errors import OptionError
 from model.spec import ModelSpec
+from model.whole_file import sha256_of
 from service.errors import ExtractorUnavailableError, UnusableInputError
 
 
@@ -50,6 +50,5 @@ def _file(name: str, sha256: str, folder: Path) -> Path:
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001, so it is read again
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001, a changed file misses the cache
+    return sha256_of(path)

@@ -4,7 +4,6 @@ Several processes may share the folder.
 """
 
 import fcntl
-import hashlib
 import logging
 import os
 from collections.abc import Iterator
@@ -14,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.spec import Extractor
-from model.whole_file import whole_file
+from model.spec import ExtractorIdentity
+from model.whole_file import sha256_of, whole_file
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ class FeatureCache:
         self._folder = folder
         self._max_bytes = max_bytes
 
-    def get(self, video_sha256: str, extractor: Extractor) -> NDArray[np.float32] | None:
+    def get(self, video_sha256: str, extractor: ExtractorIdentity) -> NDArray[np.float32] | None:
         """Returns a video's features (T, D), or None if they are not cached."""
         path = self._path(video_sha256, extractor)
         try:
@@ -51,7 +50,7 @@ class FeatureCache:
         return features_TD
 
     def put(
-        self, video_sha256: str, extractor: Extractor, features_TD: NDArray[np.float32]
+        self, video_sha256: str, extractor: ExtractorIdentity, features_TD: NDArray[np.float32]
     ) -> None:
         """Stores a video's features if `max_bytes` allows it; a full disk is only logged."""
         path = self._path(video_sha256, extractor)
@@ -69,9 +68,9 @@ class FeatureCache:
         except OSError as error:
             _log.warning("features are not cached: %s", error)
 
-    def _path(self, video_sha256: str, extractor: Extractor) -> Path:
+    def _path(self, video_sha256: str, extractor: ExtractorIdentity) -> Path:
         key = f"{video_sha256} {extractor.name} {extractor.sha256}"
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.npy"
+        return self._folder / f"{sha256_of(key.encode())}.npy"
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ from features.video.decoding import VideoLimits
 from model.arrays import check_features
 from model.cores import cores
 from model.errors import LocalizerError, VideoError, WorkerError
-from model.spec import Extractor
+from model.spec import ExtractorIdentity
 from model.whole_file import whole_file
 from service.errors import ServiceError, problem_of
 from service.localize.answer import duration, localize_features
@@ -31,7 +31,7 @@ from service.references.errors import DownloadError
 from service.references.video_files import VideoFile, fetch, reference_rules
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from service.videos.chunks import Chunk, ChunkTask, ExtractionProcesses
+from service.videos.chunks import Chunk, ChunkTask, chunk_pool
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.feature_cache import FeatureCache
@@ -103,7 +103,7 @@ class Worker:
         self._slot = WorkerSlot(self._data.workers)
         limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
         threads = settings.extraction_threads or max(1, cores() // settings.jobs)
-        self._processes = ExtractionProcesses(settings.jobs, limits, threads)
+        self._pool = chunk_pool(settings.jobs, limits, threads)
         DBOS(
             config={
                 "name": APPLICATION,
@@ -139,7 +139,7 @@ class Worker:
         """
         fields = {"worker": self._slot.name, "unfinished": len(self._running)}
         self._stopping.set()
-        self._processes.stop()
+        self._pool.stop()
         self._housekeeping.join(_STOP_S)
         end = partial(DBOS.destroy, destroy_registry=True)
         ending = threading.Thread(target=end, name="ending", daemon=True)
@@ -195,7 +195,7 @@ class Worker:
             chunks = self._extract(id_, video, name, extractor)
         return DBOS.run_step({"name": "localize"}, self._localize, id_, job, video, chunks)
 
-    def _extractor(self, job: VideoJob) -> tuple[str, Extractor]:
+    def _extractor(self, job: VideoJob) -> tuple[str, ExtractorIdentity]:
         """Returns the extractor of the requested model: its name or file here, and its identity."""
         spec = self._catalog.find(job.options.model, job.options.version).spec
         return extractor_of(spec, self._settings.extractors), spec.extractor
@@ -207,7 +207,9 @@ class Worker:
             return VideoFile.at(self._data.upload(id_, job.sha256), job.sha256)
         return fetch(job.uri, reference_rules(self._settings), self._data.job(id_))
 
-    def _cached(self, id_: str, video: VideoFile, extractor: Extractor) -> list[StoredChunk]:
+    def _cached(
+        self, id_: str, video: VideoFile, extractor: ExtractorIdentity
+    ) -> list[StoredChunk]:
         """Copies the cached features of a video, if any, into the job as its only chunk."""
         features_TD = self._cache.get(video.sha256, extractor)
         self._metrics.looked_up(hit=features_TD is not None)
@@ -218,7 +220,7 @@ class Worker:
         return [StoredChunk(rows, ended=True, claimed_snippets=rows, elapsed_s=0.0)]
 
     def _extract(
-        self, id_: str, video: VideoFile, name: str, extractor: Extractor
+        self, id_: str, video: VideoFile, name: str, extractor: ExtractorIdentity
     ) -> list[StoredChunk]:
         """Extracts and stores the features of a video, and publishes the progress."""
         chunks: list[StoredChunk] = []
@@ -249,8 +251,7 @@ class Worker:
 
     def _ask(self, task: ChunkTask) -> Chunk:
         try:
-            with self._processes.one() as process:
-                return process.ask(task, timeout_s=self._settings.chunk_timeout_s)
+            return self._pool.ask(task, timeout_s=self._settings.chunk_timeout_s)
         except WorkerError:
             self._check_stopping()
             raise

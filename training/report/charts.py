@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from model.predict import LocalizedVideo
+from model.predict import VideoPrediction
 from model.segments import Segment
 from training.report.diagnosis import BANDS, ERRORS, Diagnosis, Outcome
 from training.report.plot import draw_video
@@ -164,7 +164,7 @@ def _draw_counts(axes: Axes, diagram: Reliability) -> None:
 
 
 def video_picture(
-    result: LocalizedVideo,
+    result: VideoPrediction,
     classes: Sequence[str],
     colours: Mapping[str, str],
     truth: Sequence[Segment],

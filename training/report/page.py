@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from model.predict import CasEngine, LocalizedVideo
+from model.predict import CasEngine, VideoPrediction
 from model.spec import ModelSpec
 from model.whole_file import whole_file
 from training.datasets.video_record import VideoRecord, VideoSet
@@ -194,7 +194,7 @@ def _draw(
 
 
 def _drawn_video(
-    score: VideoScore, video: VideoRecord, result: LocalizedVideo, labels: Sequence[str]
+    score: VideoScore, video: VideoRecord, result: VideoPrediction, labels: Sequence[str]
 ) -> DrawnVideo:
     colours = class_colours(result, labels, video.instances)
     class_scores = dict(zip(labels, result.class_scores_C.tolist(), strict=True))

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model.localize import scale_cas
-from model.predict import LocalizedVideo
+from model.predict import VideoPrediction
 from model.segments import Segment
+from model.snippets import snippet_centres
 
 SHOWN_SEGMENTS = 40
 """Only so many of the best predicted segments are drawn."""
@@ -27,7 +28,7 @@ UNKNOWN_COLOUR = "#7f7f7f"
 
 def plot_video(
     title: str,
-    result: LocalizedVideo,
+    result: VideoPrediction,
     classes: Sequence[str],
     path: Path,
     *,
@@ -50,7 +51,7 @@ def plot_video(
 
 
 def class_colours(
-    result: LocalizedVideo, classes: Sequence[str], truth: Sequence[Segment]
+    result: VideoPrediction, classes: Sequence[str], truth: Sequence[Segment]
 ) -> dict[str, str]:
     """Returns a colour for each of the model's classes that a picture shows, in their order."""
     shown = {segment.label for segment in [*result.segments[:SHOWN_SEGMENTS], *truth]}
@@ -59,7 +60,7 @@ def class_colours(
 
 def draw_video(
     figure: Figure,
-    result: LocalizedVideo,
+    result: VideoPrediction,
     classes: Sequence[str],
     colours: Mapping[str, str],
     *,
@@ -74,15 +75,14 @@ def draw_video(
 
 
 def _draw_cas(
-    axes: Axes, result: LocalizedVideo, classes: Sequence[str], colours: Mapping[str, str]
+    axes: Axes, result: VideoPrediction, classes: Sequence[str], colours: Mapping[str, str]
 ) -> None:
-    snippets = len(result.cas_TC)
-    middle_T = (np.arange(snippets) + 0.5) * result.duration_s / snippets
+    centre_T = snippet_centres(snippets=len(result.cas_TC), duration_s=result.duration_s)
     cas_TC = np.maximum(scale_cas(result.cas_TC, result.cas_scale), 0)
     for label, colour in colours.items():
         curve_T = cas_TC[:, list(classes).index(label)]
-        axes.plot(middle_T, curve_T, color=colour)
-        axes.fill_between(middle_T, curve_T, color=colour, alpha=0.15)
+        axes.plot(centre_T, curve_T, color=colour)
+        axes.fill_between(centre_T, curve_T, color=colour, alpha=0.15)
     scale = "normalised" if result.cas_scale == "video" else result.cas_scale
     axes.set_ylabel(f"class activation\n({scale})")
     axes.set_ylim(0, 1.05)
@@ -96,7 +96,7 @@ def _name_curves(axes: Axes, names: Sequence[str]) -> None:
         text.set_parse_math(False)  # a label may hold a dollar sign
 
 
-def _score(result: LocalizedVideo, classes: Sequence[str], label: str) -> float:
+def _score(result: VideoPrediction, classes: Sequence[str], label: str) -> float:
     return float(result.class_scores_C[list(classes).index(label)])
 
 

@@ -13,11 +13,10 @@ import pytest
 
 from ecm_client.clients import AsyncClient, Client, LocalizerServiceError, Progress
 from ecm_client.exchange import result_of
-from features.extractors import MOTION, open_extractor
+from features.extractors import MOTION, open_extractor, snippet_clock, video_rows
 from features.motion import MotionExtractor
-from features.video.reading import read_snippets
 from model.engine import OnnxEngine
-from model.predict import localize_video
+from model.predict import predict_video
 from model.repository import list_models
 from service.routes.features_body import REFERENCE_BYTES
 from training.__main__ import main
@@ -43,15 +42,9 @@ def offline(video: Path, repository: Path) -> list[tuple[str, float, float, floa
     """What the evaluation of training finds in a video."""
     engine = OnnxEngine(list_models(repository)[0].read()[0])
     motion = open_extractor(MOTION)
-    snippets = read_snippets(
-        video,
-        rate_fps=motion.rate_fps,
-        snippet_frames=motion.snippet_frames,
-        short_side=motion.short_side,
-    )
-    features_TD = np.stack(list(motion.features(snippets)))
-    duration_s = len(features_TD) * motion.snippet_frames / motion.rate_fps
-    found = localize_video(engine, features_TD, engine.spec, duration_s=duration_s)
+    features_TD = np.stack(list(video_rows(motion, video)))
+    duration_s = snippet_clock(motion).seconds(len(features_TD))
+    found = predict_video(engine, features_TD, engine.spec, duration_s=duration_s)
     return [(s.label, s.start_s, s.end_s, s.score) for s in found.segments]
 
 

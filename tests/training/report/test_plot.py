@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from model.predict import LocalizedVideo
+from model.predict import VideoPrediction
 from model.segments import Segment
 from training.report.plot import LANES, class_colours, draw_video, plot_video
 
 CLASSES = (r"$\frac{", "_hidden", "absent")
 
 
-def result(segments: list[Segment]) -> LocalizedVideo:
+def result(segments: list[Segment]) -> VideoPrediction:
     cas_TC = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
-    return LocalizedVideo(10.0, cas_TC, np.array([0.7, 0.2, 0.1]), segments, "video")
+    return VideoPrediction(10.0, cas_TC, np.array([0.7, 0.2, 0.1]), segments, "video")
 
 
 @pytest.mark.parametrize("name", ["new/picture.png", "picture.svg"])

@@ -14,12 +14,13 @@ from starlette.types import ASGIApp
 
 from model.cores import cores
 from model.engine import EngineConfig
-from service.errors import add_handlers
 from service.http.access import KeyCheck, describe_access
 from service.http.admission import Admission, Bounds
 from service.http.api_keys import read_keys
+from service.http.body import BodyLimits
 from service.http.buffers import Buffers
-from service.http.gate import BodyBounds, Gate
+from service.http.error_responses import add_handlers
+from service.http.gate import Gate
 from service.http.security_headers import SecurityHeaders
 from service.inference_protocol import routes as inference_protocol
 from service.inference_protocol.wire import HEADER_LENGTH
@@ -160,6 +161,15 @@ def open_admission(settings: Settings, catalog: Catalog) -> Admission:
     return Admission(bounds, Buffers(settings.max_memory_bytes))
 
 
+def _body_limits(settings: Settings) -> BodyLimits:
+    return BodyLimits(
+        max_bytes=settings.max_body_bytes,
+        max_video_bytes=settings.max_video_bytes,
+        longest_s=settings.max_body_s,
+        stall_s=settings.body_stall_s,
+    )
+
+
 def _concurrency(settings: Settings, catalog: Catalog) -> int:
     """Returns how many requests keep the processors busy: two batches, or all cores."""
     on_gpu = any(entry.engine and entry.engine.device == "cuda" for entry in catalog.entries)
@@ -181,7 +191,7 @@ def create_app(
         DeviceError: CUDA is required and not available.
         OptionError: the API keys cannot be read.
     """
-    keys = read_keys(settings)
+    keys = read_keys(settings.api_keys, settings.api_keys_file)
     loads = catalog is None
     catalog = catalog or Catalog(default_model=settings.default_model)
     counts = Metrics(catalog)
@@ -196,11 +206,16 @@ def create_app(
     admission = open_admission(settings, catalog)
     slots = Slots(admission, settings.max_request_s)
     counts.watch(admission, slots.limiter)
-    app.state.service = ServiceState(
+    service = ServiceState(
         settings, catalog, keeper, admission, slots, counts, time.monotonic(), spans
     )
-    bounds = BodyBounds(settings.max_body_bytes, settings.max_video_bytes, settings.body_stall_s)
-    app.add_middleware(Gate, admission=admission, bounds=bounds)
+    app.state.service = service
+    app.add_middleware(
+        Gate,
+        admission=admission,
+        limits=_body_limits(settings),
+        serves_videos=lambda: service.videos is not None,
+    )
     if keys:
         app.add_middleware(KeyCheck, keys=keys)  # the last added is the first passed
     routers = [

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from service.errors import (
-    INFERENCE_PROTOCOL,
     ModelUnavailableError,
     UnsupportedCallError,
     UnusableInputError,
     describe_validation,
 )
 from service.http.body import receive_whole, whole_number
+from service.http.error_responses import INFERENCE_PROTOCOL
 from service.http.request_record import RequestRecord
 from service.inference_protocol.infer import ReceivedInference, infer
 from service.inference_protocol.schemas import (
@@ -35,7 +35,6 @@ from service.inference_protocol.wire import HEADER_LENGTH
 from service.models.catalog import Catalog, CatalogEntry
 from service.routes.description import BINARY, TIMEOUT_HEADER, whole_schema
 from service.routes.request_body import JSON, RAW
-from service.routes.submission import body_times
 
 router = APIRouter(
     prefix=INFERENCE_PROTOCOL,
@@ -189,9 +188,7 @@ async def infer_version(request: Request, name: str, version: int) -> Response:
 async def _infer(request: Request, name: str, version: int | None = None) -> Response:
     service = request.app.state.service
     content = await receive_whole(
-        request,
-        body_times(request),
-        head_bytes=whole_number(request.headers.get(HEADER_LENGTH, "")) or 0,
+        request, head_bytes=whole_number(request.headers.get(HEADER_LENGTH, "")) or 0
     )
     received = ReceivedInference(
         name,

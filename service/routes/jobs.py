@@ -15,7 +15,6 @@ from service.routes.request_body import FORM, JSON, VIDEO, VideoRequest, receive
 from service.routes.submission import (
     IdempotencyKey,
     accepted,
-    body_times,
     served_videos,
     submit,
     uploads,
@@ -46,7 +45,7 @@ _OF_A_JOB = problems(404, 422, 501, 503)
 )
 async def create_job(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Hands in a video, uploaded or named, to be worked on."""
-    received = await receive_body(request, body_times(request), partial(uploads, request))
+    received = await receive_body(request, partial(uploads, request))
     if not isinstance(received, VideoRequest):
         most = request.app.state.service.settings.max_snippets
         parsed = await to_thread.run_sync(received.parse, most)

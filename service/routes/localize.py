@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from ecm_client.schemas import ActivityNetResponse, Job, LocalizeRequest, LocalizeResponse
-from service.errors import problem_response
+from service.http.error_responses import problem_response
 from service.http.request_record import RequestRecord
 from service.localize.answer import answer
 from service.routes.description import (
@@ -21,7 +21,6 @@ from service.routes.request_body import FORM, JSON, NPY, RAW, VIDEO, VideoReques
 from service.routes.submission import (
     IdempotencyKey,
     accepted,
-    body_times,
     served_videos,
     submit,
     uploads,
@@ -64,7 +63,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 async def localize(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Finds the action segments of a video: from its snippet features, or from the video itself."""
     service = request.app.state.service
-    received = await receive_body(request, body_times(request), partial(uploads, request))
+    received = await receive_body(request, partial(uploads, request))
     if not isinstance(received, VideoRequest):
         work = partial(
             answer, received, service.catalog, max_snippets=service.settings.max_snippets
@@ -73,7 +72,7 @@ async def localize(request: Request, idempotency_key: IdempotencyKey = None) -> 
         answered = await service.slots.compute(request, work)
         if not isinstance(answered, VideoRequest):
             record.computed(answered.model, answered.snippets, answered.stages_s)
-            service.metrics.localized(answered)
+            service.metrics.localized(answered.snippets, answered.segments)
             return Response(answered.content, media_type=JSON)
         received = answered
     return await _localize_video(request, received, idempotency_key)

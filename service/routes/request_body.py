@@ -25,7 +25,7 @@ from service.errors import (
     UnusableInputError,
     describe_validation,
 )
-from service.http.body import Body, BodyTimes, receive_whole
+from service.http.body import Body, receive_whole
 from service.routes.json_features import parse_matrix
 from service.videos.uploads import Upload, Uploads
 
@@ -98,13 +98,12 @@ class ReceivedBody:
 
 
 async def receive_body(
-    request: Request, times: BodyTimes, uploads: Callable[[], Uploads]
+    request: Request, uploads: Callable[[], Uploads]
 ) -> ReceivedBody | VideoRequest:
     """Returns a request's body once all of it is there; a video goes to the disk as it comes.
 
     Args:
         request: the request, whose query may have options.
-        times: how long a body of features may take to arrive.
         uploads: gives what takes a video's file, or refuses it.
 
     Raises:
@@ -128,7 +127,7 @@ async def receive_body(
     headers = request.headers
     return ReceivedBody(
         media_type,
-        await receive_whole(request, times),
+        await receive_whole(request),
         options,
         shape=headers.get("x-shape", ""),
         dtype=headers.get("x-dtype", "float32"),

@@ -7,7 +7,6 @@ from fastapi import Header, Request, Response
 
 from ecm_client.schemas import Job
 from service.errors import VideosNotServedError
-from service.http.body import BodyTimes
 from service.routes.request_body import VideoRequest
 
 if TYPE_CHECKING:
@@ -43,12 +42,6 @@ def served_videos(request: Request) -> "Videos":
 def uploads(request: Request) -> "Uploads":
     """Returns what takes the files of videos; see `served_videos`."""
     return served_videos(request).uploads
-
-
-def body_times(request: Request) -> BodyTimes:
-    """Returns how long a body of features may take to arrive."""
-    settings = request.app.state.service.settings
-    return BodyTimes(settings.max_body_s, settings.body_stall_s)
 
 
 async def submit(request: Request, video: VideoRequest, key: str | None) -> Job:

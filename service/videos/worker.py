@@ -263,7 +263,7 @@ class Worker:
             duration(job.options, spec, len(features_TD)),
             before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
         )
-        self._metrics.localized_job(found)
+        self._metrics.localized_job(found.snippets, found.segments, found.stages_s)
         return f'{{"answer": {found.content.decode()}}}'  # the JSON of a JobOutcome
 
     def _store(self, id_: str, number: int, features_TD: NDArray[np.float32]) -> None:

@@ -7,18 +7,18 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from service.errors import (
-    INFERENCE_PROTOCOL,
-    InferenceError,
     ModelUnavailableError,
     UnsupportedCallError,
     unusable_if_invalid,
 )
 from service.http.body import receive_whole, whole_number
+from service.http.error_responses import INFERENCE_PROTOCOL
 from service.http.request_record import RequestRecord
 from service.inference_protocol.infer import ReceivedInference, infer
 from service.inference_protocol.schemas import (
     IndexEntry,
     IndexRequest,
+    InferenceError,
     InferenceRequest,
     InferenceResponse,
     ModelConfig,
@@ -187,7 +187,6 @@ async def _infer(
 ) -> Response:
     content = await receive_whole(
         request,
-        service.body_times(),
         head_bytes=whole_number(request.headers.get(HEADER_LENGTH, "")) or 0,
     )
     received = ReceivedInference(

@@ -276,7 +276,7 @@ class Worker:
             duration(job.options, spec, len(features_TD)),
             before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
         )
-        self._metrics.localized_job(answer)
+        self._metrics.localized_job(answer.snippets, answer.segments, answer.stages_s)
         return f'{{"answer": {answer.content.decode()}}}'  # JSON of a JobOutcome
 
     def _store(self, id_: str, number: int, features_TD: NDArray[np.float32]) -> None:

@@ -83,7 +83,7 @@ def assert_error(answer: httpx.Response, status: int, *words: str) -> None:
         assert word in answer.json()["error"]
 
 
-def test_server_and_models_tell_of_themselves(client: triton.InferenceServerClient) -> None:
+def test_server_and_models_are_described(client: triton.InferenceServerClient) -> None:
     """Live, ready, metadata, configuration and index, by name and by version."""
     assert client.is_server_live()
     assert client.is_server_ready()
@@ -110,7 +110,7 @@ def test_server_and_models_tell_of_themselves(client: triton.InferenceServerClie
         assert not client.is_model_ready(name, version)
 
 
-def test_failed_models_are_told(serving: Serving, repository: Path) -> None:
+def test_failed_models_are_reported(serving: Serving, repository: Path) -> None:
     """Unavailable in the index with the reason, 503 by name; without models, not ready."""
     publish(repository, "cut", lambda path: path.write_bytes(b"\x08\x0a garbage"))
     with serving(Settings(repository=repository)) as url:
@@ -167,7 +167,7 @@ def test_float16_is_computed_as_float32(
         np.testing.assert_array_equal(result.as_numpy("cas"), expected, strict=True)
 
 
-def test_a_batch_gives_what_single_requests_give(
+def test_a_batch_equals_single_requests(
     client: triton.InferenceServerClient, features_BTD: np.ndarray
 ) -> None:
     """`lengths` excludes padding of any content; its logits are 0."""
@@ -439,7 +439,7 @@ def test_long_bodies_are_refused(url: str) -> None:
     assert_error(httpx.post(f"{url}{INFER}", content=chunks), 413, "100000")
 
 
-def test_what_is_not_served_is_told(url: str, client: triton.InferenceServerClient) -> None:
+def test_unsupported_calls_are_refused(url: str, client: triton.InferenceServerClient) -> None:
     """Unknown paths, methods and models; extensions of the protocol."""
     for method, path, status in (
         ("GET", "/v2/nothing", 404), ("GET", INFER, 405), ("POST", "/v2", 405),
@@ -467,7 +467,7 @@ def test_what_is_not_served_is_told(url: str, client: triton.InferenceServerClie
     assert httpx.get(f"{url}/v2nothing").headers["content-type"] == "application/problem+json"
 
 
-def test_a_failure_of_the_service_is_told_without_its_inside(
+def test_an_unexpected_failure_reveals_no_internals(
     url: str, monkeypatch: pytest.MonkeyPatch, features_BTD: np.ndarray
 ) -> None:
     """500 in the protocol's form."""

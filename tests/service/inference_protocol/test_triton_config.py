@@ -84,7 +84,9 @@ def test_a_bad_model_disturbs_no_other(
     assert not (repository / "grown" / "config.pbtxt").exists()
 
 
-def test_an_empty_repository_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_repository_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """An empty repository is an error."""
     assert main(["export-triton", str(tmp_path)]) == 1
     assert "no model in" in capsys.readouterr().err

@@ -38,7 +38,7 @@ def together(batches: Batches, features: list[NDArray[np.float32]]) -> list[NDAr
 
 @pytest.mark.parametrize("bucket_snippets", [1, 16, 64])
 @pytest.mark.parametrize("max_videos", [2, 5, 16])
-def test_a_batch_gives_what_single_videos_give(
+def test_a_batch_equals_single_videos(
     engine: OnnxEngine, max_videos: int, bucket_snippets: int
 ) -> None:
     """For any lengths and numbers; each video runs once."""
@@ -52,7 +52,7 @@ def test_a_batch_gives_what_single_videos_give(
     assert max(sizes) <= max_videos
 
 
-def test_what_lay_in_the_memory_before_changes_nothing(engine: OnnxEngine) -> None:
+def test_earlier_content_of_the_memory_changes_nothing(engine: OnnxEngine) -> None:
     """Reused memory may contain anything in the padding."""
 
     def full_of_nan(size: int) -> memoryview:
@@ -74,7 +74,7 @@ def test_a_full_batch_waits_no_longer(engine: OnnxEngine) -> None:
     assert sizes == [3]
 
 
-def test_who_comes_while_the_engine_is_busy_joins_the_next_batch(
+def test_videos_that_arrive_while_the_engine_is_busy_join_the_next_batch(
     engine: OnnxEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without delay: the next batch grows while one runs."""
@@ -100,7 +100,7 @@ def test_who_comes_while_the_engine_is_busy_joins_the_next_batch(
     assert sizes == [1, 4]
 
 
-def test_where_a_batch_fails_each_is_told_its_own(
+def test_after_a_failed_batch_each_video_gets_its_own_result(
     engine: OnnxEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other videos get their results."""
@@ -122,7 +122,7 @@ def test_where_a_batch_fails_each_is_told_its_own(
             bad.result()
 
 
-def test_the_service_batches_where_it_is_told_to(serving, repository: Path) -> None:
+def test_the_service_batches_according_to_its_settings(serving, repository: Path) -> None:
     """The answers equal those without batches; the metrics count the videos of each batch."""
     features = videos([40] * 12)
     settings = Settings(repository=repository)

@@ -58,7 +58,7 @@ def test_versions_come_and_go(keeper: ModelKeeper, publish_one: Publish, reposit
     keeper.refresh()
     with pytest.raises(UnknownModelError):
         keeper.catalog.find("small", None)
-    assert first.engine  # whoever found it may go on
+    assert first.engine  # a request may still use it
 
 
 def test_a_bad_version_takes_the_place_of_no_good_one(
@@ -121,9 +121,7 @@ def test_an_unloaded_model_stays_so_until_it_is_loaded(
             call("other")
 
 
-def test_new_models_are_found_without_being_asked_for(
-    keeper: ModelKeeper, publish_one: Publish
-) -> None:
+def test_new_models_are_found_by_polling(keeper: ModelKeeper, publish_one: Publish) -> None:
     """By reading the repository periodically."""
     with kept(keeper, 0.02):
         publish_one("late")

@@ -47,7 +47,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     assert not runtime.held
 
 
-def test_memory_is_given_back_with_its_last_view(runtime: Runtime) -> None:
+def test_memory_is_freed_with_its_last_view(runtime: Runtime) -> None:
     """A view of a part keeps all of it."""
     memory = page_locked(5000)
     assert memory is not None

@@ -108,7 +108,7 @@ def test_an_input_that_the_network_fails_on_costs_itself_alone(
     assert "Reshape" in caplog.text
 
 
-def test_a_dead_network_is_told_and_the_version_before_it_answers(
+def test_a_dead_network_is_reported_and_the_previous_version_answers(
     serving,
     repository: Path,
     spec: ModelSpec,
@@ -176,10 +176,10 @@ def test_a_dead_network_is_tried_at_every_look_until_it_runs(
             assert (entry.state, entry.engine) == ("failed", None)
             assert SECRET not in (entry.reason or "")
     with monkeypatch.context() as patched:
-        absent = DeviceError("CUDA was asked for")
+        absent = DeviceError("CUDA is required")
         patched.setattr("service.models.served_engine.OnnxEngine", _raising(absent))
         keeper.refresh()
-        assert keeper.catalog.entries[0].reason == "CUDA was asked for"
+        assert keeper.catalog.entries[0].reason == "CUDA is required"
     keeper.refresh()
     assert keeper.catalog.find("small", 1).ready
 
@@ -220,7 +220,7 @@ def test_many_failures_at_once_are_examined_once(
     assert len(set(errors)) == 1
 
 
-def test_versions_that_are_gone_drain_until_their_last_request_is_done(
+def test_removed_versions_drain_until_their_last_request_is_done(
     keeper: ModelKeeper, exported: bytes, repository: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log and `draining` report them; an unused one is freed at once."""
@@ -256,7 +256,7 @@ def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, 
     go_on.set()
 
 
-def test_metrics_tell_what_drains(
+def test_metrics_report_draining_versions(
     serving,
     repository: Path,
     features_TD: np.ndarray,
@@ -330,7 +330,7 @@ def test_networks_are_run_on_the_lengths_that_shall_be_fast(
     assert engine.warm_up_s > 0
 
 
-def test_models_tell_how_long_loading_took(url: str) -> None:
+def test_models_report_their_loading_time(url: str) -> None:
     """GET /models reports both times."""
     (listed,) = httpx.get(f"{url}/models").json()["models"]
     assert listed["load_s"] >= 0
@@ -354,7 +354,7 @@ def test_a_version_that_fails_its_first_run_is_not_served(
                 client.localize(np.zeros((4, 8), np.float32), version=2)
 
 
-def test_engine_error_keeps_what_onnxruntime_said(fragile: Path) -> None:
+def test_engine_error_keeps_the_error_of_onnxruntime(fragile: Path) -> None:
     """Its reason is the cause of the error, not part of the message."""
     engine = OnnxEngine(list_models(fragile)[0].path.read_bytes())
     with pytest.raises(EngineError, match=r"\(1, 3, 8\)") as caught:

@@ -78,13 +78,13 @@ def test_wrong_policies_are_errors(wrong: str) -> None:
         read_configuration(["--versions", text], command="serve")
 
 
-def test_what_is_no_table_is_an_error() -> None:
+def test_a_value_that_is_no_table_is_an_error() -> None:
     """The error shows the syntax of a table."""
     with pytest.raises(OptionError, match=re.escape('{"a": "b"}')):
         read_configuration(["--versions", "newest"], command="serve")
 
 
-def test_listed_versions_that_are_absent_are_told_and_stop_no_other(
+def test_listed_but_absent_versions_are_reported_and_stop_no_other(
     repository: Path, exported: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Until they appear; a missing model is logged at the start."""

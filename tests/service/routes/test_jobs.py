@@ -131,7 +131,7 @@ def finished(client: Client, job_id: str):
     return job
 
 
-def test_a_long_video_is_answered_with_a_job_that_tells_how_far_it_is(
+def test_a_long_video_is_answered_with_a_job_that_reports_its_progress(
     launch, motion_repository: Path, film, tmp_path: Path
 ) -> None:
     """202 with the job's location; events until the end; the client reports each stage."""

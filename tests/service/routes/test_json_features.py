@@ -40,7 +40,7 @@ def test_a_matrix_is_read_as_it_is(
 
 @given(st.recursive(st.none() | st.booleans() | NUMBER | st.text(max_size=3),
                     lambda inner: st.lists(inner, max_size=4), max_leaves=12))  # fmt: skip
-def test_what_is_taken_is_a_matrix(value: Any) -> None:
+def test_only_matrices_are_accepted(value: Any) -> None:
     """Of all JSON values, only lists of equally many numbers are accepted, unchanged."""
     parsed = parse(orjson.dumps({"features": value}))
     if parsed is not None:
@@ -74,12 +74,12 @@ def test_what_is_taken_is_a_matrix(value: Any) -> None:
         b'{"features": [[1]], "a": ' + b'{"b": ' * 500 + b"1" + b"}" * 501,
     ],
 )
-def test_all_else_is_left_to_who_can_say_what_is_wrong(content: bytes) -> None:
+def test_other_values_are_left_to_the_parser_that_finds_the_error(content: bytes) -> None:
     """Including values that flattening would accept."""
     assert parse(content) is None
 
 
-def test_threads_that_share_a_parser_get_what_is_theirs() -> None:
+def test_threads_that_share_a_parser_get_their_own_results() -> None:
     """Bodies of different lengths, malformed ones among them, while memory is freed."""
 
     def parsed(number: int) -> bool:

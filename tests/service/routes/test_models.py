@@ -15,7 +15,7 @@ Serving = Callable[[Settings], AbstractContextManager[str]]
 RAW = {"Content-Type": "application/octet-stream", "X-Shape": "40,8"}
 
 
-def test_models_tell_what_they_are(url: str, spec: ModelSpec) -> None:
+def test_models_are_described(url: str, spec: ModelSpec) -> None:
     """The list, the versions of one model, and one version with its complete spec."""
     (listed,) = httpx.get(f"{url}/models").json()["models"]
     assert (listed["name"], listed["version"], listed["state"]) == ("small", 1, "ready")
@@ -50,7 +50,7 @@ def damaged(repository: Path, exported: bytes) -> Path:
     return repository
 
 
-def test_bad_models_are_told_and_the_others_serve(
+def test_bad_models_are_reported_and_the_others_served(
     serving: Serving, damaged: Path, features_TD: np.ndarray
 ) -> None:
     """Each failed file has a reason; the newest good version of a model is served."""

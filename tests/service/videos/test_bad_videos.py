@@ -171,7 +171,7 @@ REFUSED: dict[str, tuple[str, Make]] = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_cannot_be_worked_on_is_told_why(server: str, film, tmp_path: Path, kind: str) -> None:
+def test_unusable_videos_get_a_reason(server: str, film, tmp_path: Path, kind: str) -> None:
     """Whatever its content type and header claim."""
     words, make = REFUSED[kind]
     path = tmp_path / "video.mp4"
@@ -179,7 +179,7 @@ def test_what_cannot_be_worked_on_is_told_why(server: str, film, tmp_path: Path,
     assert_problem(localize(server, path.read_bytes()), 422, words)
 
 
-def test_a_job_tells_why_it_failed(server: str) -> None:
+def test_a_failed_job_has_a_reason(server: str) -> None:
     """With the problem of a direct answer, and so do its events."""
     answer = httpx.post(f"{server}/jobs", files={"file": b"Dear diary,\n" * 50})
     assert answer.status_code == 202
@@ -204,7 +204,7 @@ def finished(url: str, job_id: str) -> dict:
     return job
 
 
-def test_a_damaged_tail_gives_what_comes_before(server: str, film, tmp_path: Path) -> None:
+def test_a_damaged_tail_leaves_the_snippets_before_it(server: str, film, tmp_path: Path) -> None:
     """The answer covers the snippets that can be decoded."""
     path = film(tmp_path / "video.mp4", steady(20 * SNIPPET), options={"g": "10"},
                 container_options=FASTSTART)  # fmt: skip

@@ -92,7 +92,7 @@ def test_a_process_that_begins_later_gives_the_same(
     np.testing.assert_array_equal(got_TD, whole[first : first + 4])
 
 
-def test_the_same_chunk_asked_for_again_is_the_same(video: Path, whole: np.ndarray) -> None:
+def test_a_repeated_chunk_is_the_same(video: Path, whole: np.ndarray) -> None:
     """As after a lost answer."""
     read = reader()
     for first in (4, 4, 0, 4):
@@ -129,7 +129,7 @@ def test_errors_leave_the_reader_able_to_go_on(
     np.testing.assert_array_equal(read(task(video, 0, 99)).features_TD, whole)
 
 
-def test_what_the_header_claims_is_told_in_snippets(film, tmp_path: Path) -> None:
+def test_the_length_in_the_header_is_converted_to_snippets(film, tmp_path: Path) -> None:
     """At least one; None if the header has no length."""
     short = film(tmp_path / "short.mp4", [0.0, 0.04])
     assert reader()(task(short, 0, 4)).claimed_snippets == 1

@@ -57,7 +57,7 @@ def test_features_are_kept_by_video_and_extractor(tmp_path: Path) -> None:
         np.testing.assert_array_equal(cache.get(video, extractor), FEATURES_TD + number)
 
 
-def test_what_was_used_least_lately_goes_first(tmp_path: Path) -> None:
+def test_the_least_recently_used_features_are_evicted_first(tmp_path: Path) -> None:
     """Reading is a use, and so is writing again."""
     cache = FeatureCache(tmp_path, 3 * FILE_BYTES)
     for video in "abc":

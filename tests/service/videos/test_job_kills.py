@@ -77,7 +77,7 @@ def assert_ends(session: int) -> None:
         time.sleep(0.05)
 
 
-def test_a_worker_takes_over_from_one_that_is_gone(
+def test_a_worker_takes_over_from_a_dead_one(
     launch, motion_repository: Path, films: list[Path], tmp_path: Path
 ) -> None:
     """Without a restart of the killed worker, and from its last chunk."""
@@ -99,7 +99,7 @@ def test_a_worker_takes_over_from_one_that_is_gone(
     assert sum(stored.values()) <= len(stored) + 1
 
 
-def test_a_service_told_to_end_lays_its_work_down(
+def test_a_service_that_shuts_down_keeps_its_jobs_unfinished(
     launch, motion_repository: Path, films: list[Path], tmp_path: Path
 ) -> None:
     """It ends at once, by that signal, and resumes its jobs when it starts again."""

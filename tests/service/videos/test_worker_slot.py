@@ -53,20 +53,20 @@ def test_every_process_has_its_own_slot(holders: list[Holder], tmp_path: Path) -
 
 
 @pytest.mark.parametrize("kill", [True, False])
-def test_the_slot_of_a_process_that_is_gone_is_free(
+def test_the_slot_of_an_ended_process_is_free(
     holders: list[Holder], tmp_path: Path, kill: bool
 ) -> None:
     """However the process ended, others see it, and the next process takes the slot."""
     slot = WorkerSlot(tmp_path)
-    with slot.others_without_process() as gone:
-        assert gone == []
+    with slot.others_without_process() as dead:
+        assert dead == []
     holders[1].end(kill=kill)
-    with slot.others_without_process() as gone:
-        assert gone == ["worker-1"]
+    with slot.others_without_process() as dead:
+        assert dead == ["worker-1"]
     next_one = Holder(tmp_path)
     assert next_one.name == "worker-1"
-    with slot.others_without_process() as gone:
-        assert gone == []
+    with slot.others_without_process() as dead:
+        assert dead == []
     next_one.end(kill=True)
     slot.release()
 
@@ -78,14 +78,14 @@ def test_slots_are_held_while_their_jobs_are_taken_over(
     first, second = WorkerSlot(tmp_path), WorkerSlot(tmp_path)
     for holder in holders[:2]:
         holder.end(kill=True)
-    with first.others_without_process() as gone:
-        assert gone == ["worker-0", "worker-1"]
-        with second.others_without_process() as gone_too:
-            assert gone_too == []
+    with first.others_without_process() as dead:
+        assert dead == ["worker-0", "worker-1"]
+        with second.others_without_process() as dead_too:
+            assert dead_too == []
         newcomer = WorkerSlot(tmp_path)
         assert newcomer.name == "worker-5"
-    with second.others_without_process() as gone:
-        assert gone == ["worker-0", "worker-1"]
+    with second.others_without_process() as dead:
+        assert dead == ["worker-0", "worker-1"]
     for slot in (newcomer, first, second):
         slot.release()
     with pytest.raises(RuntimeError), second.others_without_process():

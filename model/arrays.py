@@ -2,11 +2,11 @@
 
 import io
 import math
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecm_client.inputs import read_features as read_features
 from model.errors import FeatureError
 
 
@@ -15,13 +15,32 @@ def check_features(
     *,
     feature_dim: int | None = None,
     max_snippets: int | None = None,
+    video: str | None = None,
 ) -> NDArray[np.float32]:
-    """Returns features as contiguous float32 (T, D), or says why they cannot be used.
+    """Returns features as contiguous float32 (T, D).
+
+    Args:
+        features: an array from outside.
+        feature_dim: the required D; any if not given.
+        max_snippets: the largest T; any if not given.
+        video: the id of the video, with which the message begins; no id if not given.
 
     Raises:
         FeatureError: not two axes, T = 0, T above `max_snippets`, D other than `feature_dim`,
             not floating point, or a value that is not finite.
     """
+    try:
+        _check_shape(features, feature_dim, max_snippets)
+        return _finite(features)
+    except FeatureError as error:
+        if video is None:
+            raise
+        raise FeatureError(f"video {video}: {error}") from None
+
+
+def _check_shape(
+    features: NDArray[np.generic], feature_dim: int | None, max_snippets: int | None
+) -> None:
     if features.ndim != 2:
         raise FeatureError(
             f"expected features of shape (snippets, channels), got shape {features.shape}"
@@ -35,6 +54,9 @@ def check_features(
         raise FeatureError(f"expected at most {max_snippets} snippets, got T = {snippets}")
     if feature_dim is not None and channels != feature_dim:
         raise FeatureError(f"expected {feature_dim} channels (D), got {channels}")
+
+
+def _finite(features: NDArray[np.generic]) -> NDArray[np.float32]:
     with np.errstate(over="ignore", invalid="ignore"):
         # float64 beyond float32 becomes Inf.
         features_TD = np.ascontiguousarray(features, dtype=np.float32)
@@ -44,23 +66,6 @@ def check_features(
         bad = int(np.argmin(np.isfinite(features_TD).all(axis=1)))
         raise FeatureError(f"expected finite features, got NaN or Inf in snippet {bad}")
     return features_TD
-
-
-def read_features(path: Path) -> NDArray[np.generic]:
-    """Returns the array of an .npy file, memory-mapped; its values are not yet checked.
-
-    Raises:
-        FeatureError: the file is absent, not an .npy file, cut short, or holds pickled objects.
-    """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise FeatureError(f"no feature file {path}") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise FeatureError(f"{path} is not a readable .npy array: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise FeatureError(f"{path} is an .npz archive; expected one .npy array")
-    return array
 
 
 def parse_npy(body: bytes | memoryview) -> NDArray[np.generic]:

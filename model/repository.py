@@ -6,7 +6,6 @@
 Versions are whole numbers. This is the layout that Triton reads, too.
 """
 
-import hashlib
 import re
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import IntegrityError, OptionError
+from model.whole_file import sha256_of
 
 MODEL_FILE = "model.onnx"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -44,7 +44,7 @@ class PublishedModel:
             content = self.path.read_bytes()
         except OSError as error:
             raise IntegrityError(f"{self.path} cannot be read: {error.strerror}") from error
-        sha256 = hashlib.sha256(content).hexdigest()
+        sha256 = sha256_of(content)
         recorded = self._recorded_sha256()
         if recorded not in (None, sha256):
             raise IntegrityError(
@@ -65,16 +65,20 @@ def list_models(repository: Path) -> list[PublishedModel]:
     """Returns every version of every model, by name, then by version."""
     if not repository.is_dir():
         return []
-    return sorted(
-        (
-            PublishedModel(folder.name, int(version.name), version / MODEL_FILE)
-            for folder in repository.iterdir()
-            if folder.is_dir() and _NAME.fullmatch(folder.name)
-            for version in folder.iterdir()
-            if version.is_dir() and _VERSION.fullmatch(version.name)
-        ),
-        key=lambda model: (model.name, model.version),
+    names = sorted(folder for folder in repository.iterdir() if _NAME.fullmatch(folder.name))
+    return [model for folder in names for model in list_versions(folder)]
+
+
+def list_versions(folder: Path) -> list[PublishedModel]:
+    """Returns every version of the model in a folder, oldest first; none if it is no folder."""
+    if not folder.is_dir():
+        return []
+    versions = (
+        PublishedModel(folder.name, int(version.name), version / MODEL_FILE)
+        for version in folder.iterdir()
+        if version.is_dir() and _VERSION.fullmatch(version.name)
     )
+    return sorted(versions, key=lambda model: model.version)
 
 
 def publish(
@@ -102,7 +106,7 @@ def publish(
         write(partial / MODEL_FILE)
         _record_hash(partial / MODEL_FILE)
         partial.chmod(0o755)  # mkdtemp makes it private; the service may run as another user
-        versions = [m.version for m in list_models(repository) if m.name == name]
+        versions = [model.version for model in list_versions(folder)]
         number = version or max(versions, default=0) + 1
         if number in versions:
             raise OptionError(f"{folder / str(number)} is there already; versions never change")
@@ -113,8 +117,7 @@ def publish(
 
 
 def _record_hash(path: Path) -> None:
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    _hash_file(path).write_text(f"{sha256}  {path.name}\n")
+    _hash_file(path).write_text(f"{sha256_of(path)}  {path.name}\n")
 
 
 def _hash_file(path: Path) -> Path:

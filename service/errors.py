@@ -28,9 +28,12 @@ ServiceError                    500  root, and unexpected failures
 import errno
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import ClassVar
+
+from pydantic import ValidationError
 
 from ecm_client.schemas import Problem
 from model.errors import EngineError, InputError, LocalizerError, ModelError, WorkerError
@@ -251,3 +254,16 @@ def describe_validation(errors: object) -> str:
     return "; ".join(
         f"{place}: {error['msg']}" for place, error in zip(places, errors, strict=True)
     )
+
+
+@contextmanager
+def unusable_if_invalid() -> Iterator[None]:
+    """Turns pydantic's errors into ours.
+
+    Raises:
+        UnusableInputError: the input does not match its schema.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        raise UnusableInputError(describe_validation(error.errors())) from None

@@ -12,17 +12,24 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from service.models.version_policy import VersionPolicy
+from service.version_policy import VersionPolicy
 
 Group: TypeAlias = Literal["Models", "Network", "Computing", "Limits", "Videos and jobs",
                            "Video references", "Access", "General"]  # fmt: skip
 """Subject of a setting, in the order of help texts."""
 
 
-def setting(default: object, group: Group, *, rare: bool = False, **bounds: float) -> Any:
-    """Returns a pydantic field with its group, and `ge`, `gt` or `le` as bounds."""
-    extra: dict[str, Any] = {"group": group, "rare": rare}
-    return Field(default, json_schema_extra=extra, **bounds)
+def setting(
+    default: Any,
+    group: Group,
+    *,
+    rare: bool = False,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+) -> Any:
+    """Returns a pydantic field with its bounds, its group, and whether it is rare."""
+    return Field(default, ge=ge, gt=gt, le=le, json_schema_extra={"group": group, "rare": rare})
 
 
 class Settings(BaseSettings):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from model.errors import OptionError
+from model.validation import first_problem
 
 
 def add_options(
@@ -71,11 +72,7 @@ def parse_options(part: Part, values: Mapping[str, Any]) -> Part:
     try:
         return TypeAdapter(type(part)).validate_python(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        if first["type"] == "value_error":  # raised by the dataclass itself, in whole sentences
-            raise OptionError(str(first["ctx"]["error"])) from None
-        where = ".".join(str(step) for step in first["loc"])
-        raise OptionError(f"{where}: {first['msg']}, got {first['input']!r}") from None
+        raise OptionError(first_problem(error)) from None
 
 
 def _names(content: Mapping[str, Any]) -> list[str]:

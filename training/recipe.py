@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 
 from model.errors import OptionError
 from model.localize import LocalizationConfig
 from model.network import Attention
-from model.spec import Sampling
+from model.spec import InferenceSampling
+from model.validation import parse_json
 from training.losses import Objective
 from training.options import parse_options
 
@@ -44,7 +45,7 @@ class Recipe:
     """Length to which training brings every video; None takes the middle one of their lengths."""
     training_sampling: TrainingSampling = "linear"
     """`linear` interpolation, or one `random` snippet from each of equal bins every epoch."""
-    sampling: Sampling = "native"
+    sampling: InferenceSampling = "native"
     """Length at inference: `native`, or `resampled` to `snippets`."""
     batch_size: int = 16
     """Videos a step."""
@@ -121,10 +122,7 @@ class Recipe:
         Raises:
             OptionError: an unknown field or a value of the wrong type.
         """
-        try:
-            return _ADAPTER.validate_json(text)
-        except ValidationError as error:
-            raise OptionError(f"the recipe cannot be read: {error}") from error
+        return parse_json(_ADAPTER, text, name="the recipe", error_class=OptionError)
 
 
 _ADAPTER = TypeAdapter(Recipe)

@@ -1,11 +1,11 @@
 """A job's video as a local file that must not change while the job runs."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from model.errors import VideoError
+from model.whole_file import sha256_of
 from service.references.rules import ReferenceRules, local_file
 from service.settings import Settings
 
@@ -58,8 +58,7 @@ def fetch(uri: str, rules: ReferenceRules, folder: Path) -> VideoFile:
         ReferenceRefusedError, DownloadError: see `local_file`.
     """
     with local_file(uri, rules, folder) as path:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of(path)
         if path.parent == folder:  # a download, which `local_file` deletes by that name
             fetched = folder / "fetched"
             fetched.unlink(missing_ok=True)

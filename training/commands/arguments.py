@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from features.extraction import FlowDevice, find_videos
 from features.extractors import MOTION
-from features.folder import FlowDevice, find_videos
 from model.errors import DataError
 from model.localize import LocalizationConfig
 from model.spec import ModelSpec
@@ -87,7 +87,7 @@ def read_videos(
 
     Raises:
         DataError: the labels cannot be read, or no video has features.
-        OptionError, DeviceError: as `features.folder.extract` does.
+        OptionError, DeviceError: as `features.extraction.extract` does.
     """
     named = read_tags(labels) if labels.suffix == ".csv" else read_annotations(labels)
     features = features or videos.with_name(f"{videos.name}.{Path(extractor).stem}")

@@ -1,13 +1,12 @@
 """write the two-stream I3D to one ONNX file, from its public checkpoints"""
 
 import argparse
-import hashlib
-import tempfile
 from pathlib import Path
 
 from features.backbone.i3d import FLOW_CHANNELS, RGB_CHANNELS, I3d, TwoStreamI3d, i3d_from_state
 from features.backbone.spec import i3d_spec
 from model.errors import ModelError, ModelNotFoundError
+from model.whole_file import sha256_of, whole_path
 from training.checkpoint import read_tensors
 
 
@@ -40,16 +39,14 @@ def run(arguments: argparse.Namespace) -> None:
     spec = i3d_spec(
         crop=arguments.crop,
         flow=arguments.flow_method,
-        weights={"rgb": _sha256(arguments.rgb), "flow": _sha256(arguments.flow)},
+        weights={"rgb": sha256_of(arguments.rgb), "flow": sha256_of(arguments.flow)},
     )
     from features.backbone.export import write_backbone
 
     out: Path = arguments.out
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=out.parent) as partial:
-        write_backbone(network, spec, Path(partial) / out.name)
-        (Path(partial) / out.name).replace(out)
-    print(f"{out} {spec.id} sha256 {_sha256(out)}")
+    with whole_path(out) as partial:
+        write_backbone(network, spec, partial)
+    print(f"{out} {spec.id} sha256 {sha256_of(out)}")
 
 
 def read_stream(path: Path, *, channels: int) -> I3d:
@@ -68,8 +65,3 @@ def read_stream(path: Path, *, channels: int) -> I3d:
         return i3d_from_state(read_tensors(path), channels=channels)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

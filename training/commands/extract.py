@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
+from features.extraction import FlowDevice, Outcome, extract, find_videos
 from features.extractors import MOTION
-from features.folder import FlowDevice, Outcome, extract, find_videos
 from model.errors import DataError
 
 
@@ -62,7 +62,7 @@ def extract_under_bar(
     workers: int | None = None,
     flow_device: FlowDevice = "auto",
 ) -> list[Outcome]:
-    """Extracts what is missing under a progress bar; see `features.folder.extract`."""
+    """Extracts what is missing under a progress bar; see `features.extraction.extract`."""
     with _Bar(total=len(videos), disable=None, bar_format=_BAR) as bar:
         outcomes = []
         work = extract(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from features.folder import known_origin
+from features.extraction import known_origin
 from model.arrays import check_features, read_features
 from model.errors import DataError, LocalizerError
-from model.predict import localize_video
+from model.predict import predict_video
 from model.segments import Segment
 from model.spec import ModelSpec
 from training.checkpoint import load_checkpoint
@@ -22,7 +22,7 @@ from training.commands.arguments import (
     torch_engine,
 )
 from training.datasets.annotations import read_annotations
-from training.detections import write_detections
+from training.datasets.result_file import write_detections
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         except LocalizerError as error:
             tqdm.write(f"left out {path.name}: {error}", file=sys.stderr)
             continue
-        found = localize_video(engine, features_TD, spec, duration_s=duration_s)
+        found = predict_video(engine, features_TD, spec, duration_s=duration_s)
         results[id_] = found.segments
     write_detections(arguments.out, results, version=software())
     print(f"{arguments.out}: {len(results)} videos, {sum(map(len, results.values()))} segments")

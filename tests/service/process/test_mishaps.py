@@ -18,13 +18,13 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from ecm_client.clients import Client, LocalizerServiceError
+from ecm_localizer import Client, LocalizerServiceError
 from features.backbone.spec import BackboneSpec, InputSpec
 from features.motion import MotionExtractor
 from model.export import write_onnx
 from model.network import Ecm, EcmConfig
 from model.repository import publish
-from model.spec import Extractor, ModelSpec
+from model.spec import ExtractorIdentity, ModelSpec
 
 MP4 = {"Content-Type": "video/mp4"}
 SNIPPET = round(25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps)
@@ -59,9 +59,9 @@ def backbone(bias: float) -> bytes:
 RIGHT, WRONG = backbone(0.0), backbone(1.0)
 SHA256 = hashlib.sha256(RIGHT).hexdigest()
 EXTRACTORS = {
-    "sees": Extractor(SEES.id, SHA256),
-    "differs": Extractor(replace(SEES, rate_fps=10.0).id, SHA256),
-    "old": Extractor("motion-0"),
+    "sees": ExtractorIdentity(SEES.id, SHA256),
+    "differs": ExtractorIdentity(replace(SEES, rate_fps=10.0).id, SHA256),
+    "old": ExtractorIdentity("motion-0"),
 }
 
 
@@ -237,17 +237,17 @@ def test_a_cache_that_is_out_of_order_costs_only_time(
     features, aside = place / "data" / "features", place / "aside"
     features.rename(aside)
     features.write_text("no folder")
-    assert client.localize_video(video).snippets == 3
+    assert client.localize(video).snippets == 3
     features.unlink()
     aside.rename(features)
     for kept in features.glob("*.npy"):
         kept.unlink()
-    assert client.localize_video(video).timing_ms["extraction"] > 0
-    assert client.localize_video(video).timing_ms["extraction"] == 0
+    assert client.localize(video).timing_ms["extraction"] > 0
+    assert client.localize(video).timing_ms["extraction"] == 0
     [kept] = features.glob("*.npy")
     kept.unlink()
     (kept / "folder").mkdir(parents=True)
-    assert client.localize_video(video).timing_ms["extraction"] > 0
+    assert client.localize(video).timing_ms["extraction"] > 0
     shutil.rmtree(kept)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecm_client.clients import Client
+from ecm_client.calls import result_of
+from ecm_localizer import Client
 
 SNIPPETS_A_CHUNK = 4
 
@@ -25,7 +26,7 @@ def films(film, tmp_path: Path) -> list[Path]:
 
 def stored_chunks(log: Path) -> Counter:
     """How often each chunk of each job was computed and stored."""
-    return Counter(re.findall(r"job (\S+): chunk (\d+) is stored", log.read_text()))
+    return Counter(re.findall(r'chunk stored job="(\S+)" chunk=(\d+)', log.read_text()))
 
 
 def processes_of(session: int) -> list[str]:
@@ -60,7 +61,7 @@ def test_every_job_is_finished_once_however_often_the_service_is_killed(
                 time.sleep(0.05)
             assert now.state == "done", now.error
             assert now.result.snippets == now.progress.snippets_done
-            assert client.localize_video(path, max_segments=7).segments == now.result.segments
+            assert client.localize(path, max_segments=7) == result_of(now)
     stored = stored_chunks(service.log)
     assert {job for job, _ in stored} == {job.id for job in jobs}
     assert sum(stored.values()) - len(stored) <= kills

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, open_session
-from model.export import OnPictures, save_onnx
+from model.export import AsImages, save_onnx
 from model.network import Ecm, EcmConfig
 
 CHANNELS, CLASSES = 2048, 20
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=11, help="timed runs; the median counts")
     arguments = parser.parse_args()
     network = Ecm(EcmConfig(CHANNELS, CLASSES, arguments.hidden_width)).eval()
-    sessions = [opened(form) for form in (network, OnPictures(network).eval())]
+    sessions = [opened(form) for form in (network, AsImages(network).eval())]
     print(f"{'snippets':>8} {'sequences ms':>12} {'pictures ms':>12} {'times as fast':>13}")
     for snippets in (100, 750, 4000):
         features_BTD = np.random.default_rng(0).standard_normal((1, snippets, CHANNELS), np.float32)

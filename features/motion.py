@@ -218,5 +218,5 @@ _USUAL = {
     "deformation": ((0.144, 0.108), (0.039, 0.041)),
     "acceleration": ((0.199, 0.257), (0.112, 0.138)),
 }
-"""Location and scale of the mean, then of the standard deviation, of each quantity. They are from half
-an hour of surveillance video, and keep the unit of a quantity from deciding its weight."""
+"""Location and scale of the mean, then of the standard deviation, of each quantity, over half an
+hour of surveillance video. They keep the unit of a quantity from deciding its weight."""

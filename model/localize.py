@@ -51,9 +51,9 @@ class LocalizationConfig:
     protocol: LocalizationProtocol = "corrected"
     """`corrected`, or `released` for the published numbers; see model/localize.py."""
     cas_scale: CasScale = "video"
-    """Scale of the CAS for the thresholds. `video` scales the logits of each class to 0 to 1 over the
-    video. `probability` is their sigmoid, which is comparable between videos, for networks that were
-    trained for it."""
+    """Scale of the CAS for the thresholds. `video` scales the logits of each class to 0 to 1 over
+    the video. `probability` is their sigmoid, which is comparable between videos, for networks that
+    were trained for it."""
     class_threshold: float = 0.25
     """Threshold tau on class scores; classes below it are rejected."""
     cas_threshold_min: float = 0.05

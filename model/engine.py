@@ -5,6 +5,7 @@ Axes: B videos, T snippets, D feature channels, C classes.
 
 import logging
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from model.cores import cores
-from model.errors import DeviceError, EngineError, ModelError, SpecError
+from model.errors import DeviceError, EngineError, EngineMemoryError, ModelError, SpecError
 from model.sessions import Instances, Sessions, Shared, WideOrNarrow
 from model.spec import METADATA_KEY, ModelSpec
 
@@ -24,6 +25,16 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 FEATURES, LENGTHS, CAS = "features", "lengths", "cas"
 """Names of the network's inputs and output."""
+
+_OUT_OF_MEMORY = (
+    "failed to allocate memory",  # the arena cannot grow
+    "is smaller than requested bytes",  # the arena has a limit
+    "out of memory",  # CUDA failure 2
+    "alloc_failed",  # cuBLAS, cuDNN
+    "allocation_failed",  # cuDNN 9
+    "bad_alloc",
+)
+"""Parts of the messages by which allocation failures are told from other ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,11 @@ class EngineConfig:
     several."""
     instances: int = 1
     """Runs at the same time where a run has several threads, or the GPU; each has its own."""
+    tf32: bool = False
+    """Whether a GPU may round the inputs of float32 convolutions to TF32, 10 bits after the point.
+
+    Off, because the GPU then finds the segments that the CPU finds, to 1e-4 of the largest logit.
+    onnxruntime itself has it on."""
 
 
 class OnnxEngine:
@@ -81,6 +97,7 @@ class OnnxEngine:
             run_options: whoever sets their `terminate` ends the run, which fails then.
 
         Raises:
+            EngineMemoryError: there is not enough memory for features of this shape.
             EngineError: the network failed; the cause may name places on this machine.
         """
         inputs = {FEATURES: features_BTD, LENGTHS: lengths_B}
@@ -88,16 +105,28 @@ class OnnxEngine:
             with self._sessions.taken() as session:
                 (cas_BTC,) = session.run([CAS], inputs, run_options)
         except Exception as error:  # onnxruntime raises its own family, without a common root
+            shape = features_BTD.shape
+            if _is_out_of_memory(error):
+                raise EngineMemoryError(f"no memory for features of shape {shape}") from error
             raise EngineError(
-                f"the network failed on features of shape {features_BTD.shape}; the log says why"
+                f"the network failed on features of shape {shape}; the log says why"
             ) from error
         return np.asarray(cas_BTC)
 
 
-def open_session(content: bytes, config: EngineConfig) -> onnxruntime.InferenceSession:
+def open_session(
+    content: bytes, config: EngineConfig, *, profile: Path | None = None
+) -> onnxruntime.InferenceSession:
     """Returns any network, loaded from the bytes of its ONNX file.
 
+    Args:
+        content: of the file.
+        config: how it runs.
+        profile: beginning of the path of a JSON file with the provider and time of each node;
+            `end_profiling` writes it and returns its path.
+
     Raises:
+        EngineMemoryError: there is not enough memory for its weights.
         ModelError: the bytes are no ONNX network.
         DeviceError: CUDA is required and not available.
     """
@@ -106,11 +135,17 @@ def open_session(content: bytes, config: EngineConfig) -> onnxruntime.InferenceS
     # Spinning threads of one session take the cores from the others and from the event loop.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     providers = _providers(config)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=providers)
     except Exception as error:  # onnxruntime raises its own family, without a common root
+        if _is_out_of_memory(error):
+            raise EngineMemoryError("no memory to load the network; the log says why") from error
         raise ModelError(f"not a readable ONNX network: {str(error).splitlines()[0]}") from error
+    # onnxruntime would go on with the CPU after a failure of the GPU, and only print that.
+    session.disable_fallback()
     if _device(session) == "cpu":
         wanted = config.require_cuda or config.device == "cuda"
         message = (
@@ -143,13 +178,19 @@ def _providers(config: EngineConfig) -> list[str | tuple[str, dict[str, str]]]:
         return ["CPUExecutionProvider"]
     onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed
     # An exhaustive search would run again for every new length of video.
-    cuda = {"cudnn_conv_algo_search": "HEURISTIC"}
+    cuda = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": str(int(config.tf32))}
     return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
 
 
 def _device(session: onnxruntime.InferenceSession) -> Literal["cpu", "cuda"]:
     # What the session runs on, not what the wheel could: that lists CUDA without any GPU.
     return "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Returns whether an allocation failed; onnxruntime has no type or code for that."""
+    message = str(error).lower()
+    return isinstance(error, MemoryError) or any(part in message for part in _OUT_OF_MEMORY)
 
 
 def _spec(session: onnxruntime.InferenceSession) -> ModelSpec:

@@ -12,6 +12,7 @@ LocalizerError
 ├── ModelNotFoundError (LookupError) no such model or checkpoint
 ├── DeviceError (RuntimeError)       the device that was asked for is not there
 ├── EngineError (RuntimeError)       a network that was loaded failed while it ran
+│   └── EngineMemoryError            there was not enough memory for it, on the GPU or the CPU
 └── WorkerError (RuntimeError)       a process died over its task, or took too long
 
 Every message names the value that came, what was expected, and where it helps, what to do.
@@ -64,6 +65,10 @@ class DeviceError(LocalizerError, RuntimeError):
 
 class EngineError(LocalizerError, RuntimeError):
     """A network that was loaded failed while it ran, on an input that was checked."""
+
+
+class EngineMemoryError(EngineError):
+    """There is not enough memory to load a network or to run it on an input of this size."""
 
 
 class WorkerError(LocalizerError, RuntimeError):

@@ -18,6 +18,7 @@ ServiceError
 ├── ModelUnavailableError     503  the model is there but failed to load
 ├── ExtractorUnavailableError 503  the model's extractor is not here
 ├── OverloadedError           503  too many requests are under way
+├── OutOfMemoryError          503  no memory is left to run the network on the features
 ├── QueueFullError            503  too many jobs wait
 ├── JobsUnavailableError      503  the jobs' database cannot be reached
 ├── DeadlineExceededError     504  there was no result in time
@@ -182,6 +183,14 @@ class OverloadedError(ServiceError):
         """
         super().__init__(f"the service is busy: {why}; try again as Retry-After says")
         self.headers = {"Retry-After": str(max(1, math.ceil(wait_s))), "Connection": "close"}
+
+
+class OutOfMemoryError(ServiceError):
+    """The network cannot be run on features of this size in the memory that is left."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "out-of-memory"
+    headers = {"Retry-After": "1"}
 
 
 class QueueFullError(ServiceError):

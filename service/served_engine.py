@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from onnxruntime import RunOptions
 
 from model.engine import EngineConfig, OnnxEngine
-from model.errors import EngineError
+from model.errors import EngineError, EngineMemoryError
 from model.repository import PublishedModel
 from service.batching import BatchConfig, Batches
-from service.errors import ModelUnavailableError
+from service.errors import ModelUnavailableError, OutOfMemoryError
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ class ServedEngine:
         """Returns the class activation sequence of one video, logits (T, C).
 
         Raises:
+            OutOfMemoryError: there is not enough memory for this video now.
             EngineError: the network failed on this video, and can be run on others.
             ModelUnavailableError: it failed on any.
         """
@@ -95,7 +96,7 @@ class ServedEngine:
         """Returns the logits (B, T, C) of videos padded to one length, as `OnnxEngine` does.
 
         Raises:
-            EngineError, ModelUnavailableError: as `cas`.
+            OutOfMemoryError, EngineError, ModelUnavailableError: as `cas`.
         """
         if self._batches and len(features_BTD) == 1:  # which may join others, like any video
             cas_BTC = np.zeros((*features_BTD.shape[:2], len(self.spec.labels)), np.float32)
@@ -113,6 +114,10 @@ class ServedEngine:
                 raise
             published = self.published
             _log.error("model %s/%d: %s", published.name, published.version, error.__cause__)
+            if isinstance(error, EngineMemoryError):  # examining it would take memory, too
+                raise OutOfMemoryError(
+                    f"{error}; send fewer snippets, or try again when there is less to do"
+                ) from error
             if self._is_dead():
                 raise ModelUnavailableError(
                     f"model {published.name!r} version {published.version} is not served: "

@@ -9,18 +9,18 @@ Axes: B videos of a portion, T snippets, D feature channels, C classes, V videos
 
 import logging
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from model.errors import OptionError
@@ -38,6 +38,9 @@ from training.losses import balancing_weights
 from training.preparation import beginning, learnable
 from training.recipe import Recipe
 from training.world import World
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 _log = logging.getLogger(__name__)
 
@@ -81,8 +84,21 @@ def fit(
     if not world.leads:
         return trainer.run(out, None)
     out.mkdir(parents=True, exist_ok=True)
-    with SummaryWriter(str(out)) as board:
+    with _board(out) as board:
         return trainer.run(out, board)
+
+
+@contextmanager
+def _board(out: Path) -> Iterator["SummaryWriter | None"]:
+    """Gives what draws the run's curves; None, with a warning, where TensorBoard is absent."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError as error:
+        _log.warning("the run has no curves for TensorBoard: %s", error)
+        yield None
+        return
+    with SummaryWriter(str(out)) as board:
+        yield board
 
 
 class _Step(nn.Module):
@@ -163,7 +179,7 @@ class _Trainer:
         """The network that counts: the averaged one, where there is one."""
         return self.network if self.average is None else cast("Ecm", self.average.module)
 
-    def run(self, out: Path, board: SummaryWriter | None) -> Checkpoint:
+    def run(self, out: Path, board: "SummaryWriter | None") -> Checkpoint:
         """Trains the epochs that are missing; the leading process writes and reports."""
         steps = steps_per_epoch(len(self.training.videos), self.recipe)
         total, begun = self.recipe.epochs, time.monotonic()
@@ -177,7 +193,7 @@ class _Trainer:
             while not self.state.finished:
                 figures = self.epoch(bar)
                 self.complete(out if self.world.leads else None, figures)
-                if board:
+                if self.world.leads:
                     pace = (time.monotonic() - begun) / (self.state.epoch - first)
                     left = timedelta(seconds=round(pace * (total - self.state.epoch)))
                     self.report(figures, board, bar, left)
@@ -276,7 +292,11 @@ class _Trainer:
         return logit_scale(logits_VC, self.labels_VC.numpy(), spec.activation)
 
     def report(
-        self, figures: dict[str, float], board: SummaryWriter, bar: "tqdm[Any]", left: timedelta
+        self,
+        figures: dict[str, float],
+        board: "SummaryWriter | None",
+        bar: "tqdm[Any]",
+        left: timedelta,
     ) -> None:
         """Shows the figures of an epoch: on the bar or in the log, and on TensorBoard."""
         shown = {name: f"{value:.3f}" for name, value in figures.items()}
@@ -285,5 +305,6 @@ class _Trainer:
             told = ", ".join(f"{name} {value}" for name, value in shown.items())
             done = f"epoch {self.state.epoch} of {self.recipe.epochs}"
             _log.info("%s: %s, %s left", done, told, left)
-        for name, value in figures.items():
-            board.add_scalar(name, value, self.state.epoch)
+        if board:
+            for name, value in figures.items():
+                board.add_scalar(name, value, self.state.epoch)

@@ -35,8 +35,10 @@ LOST = st.sampled_from(
 ).map(lambda kind: kind("lost"))  # fmt: skip
 STATUSES = st.sampled_from(sorted(RETRIED_STATUSES))
 BUSY = st.builds(response, STATUSES, st.none())
-DELAYED = st.builds(response, STATUSES, st.integers(0, 10**9).map(str) | st.text(max_size=20).filter(
-    lambda text: text.isascii() and text.isprintable()))  # fmt: skip
+RETRY_AFTER = st.integers(0, 10**9).map(str) | st.text(max_size=20).filter(
+    lambda text: text.isascii() and text.isprintable()
+)
+DELAYED = st.builds(response, STATUSES, RETRY_AFTER)
 
 
 def waits_s(retries: int, outcomes: Iterator[httpx.Response | httpx.TransportError]) -> list[float]:

@@ -95,5 +95,5 @@ class ChunkReader:
 
 
 def chunk_pool(workers: int, limits: VideoLimits, threads: int) -> WorkerPool[ChunkTask, Chunk]:
-    """Returns a pool of processes that extract chunks, one for each video under way."""
+    """Returns a pool of processes that extract chunks, one process for each video."""
     return WorkerPool(partial(ChunkReader, limits, threads), workers)

@@ -5,24 +5,30 @@ from pathlib import Path
 
 from features.extractors import Extractor, open_extractor
 from model.errors import InputError, ModelError, ModelNotFoundError, OptionError
-from model.spec import ExtractorIdentity
+from model.spec import ModelSpec
 from model.whole_file import sha256_of
 
 
-def find_extractor(wanted: ExtractorIdentity, folder: Path) -> str:
-    """Returns the name or file of an extractor, for `open_model_extractor`.
+def find_extractor(spec: ModelSpec, folder: Path) -> str:
+    """Returns the name or file of a model's extractor, for `open_model_extractor`.
 
     Args:
-        wanted: extractor that the model's spec names.
+        spec: spec of the model; names the extractor.
         folder: folder with the ONNX files of extractors.
 
     Raises:
-        InputError: the model was trained on ready-made features.
+        InputError: the model was trained on ready-made features, or has no snippet duration.
         ModelNotFoundError: the extractor is missing, or present in another version only.
     """
+    wanted = spec.extractor
     if wanted.name == "unknown":
         raise InputError(
             "this model was trained on ready-made features and cannot take videos; send features"
+        )
+    if spec.snippet_s is None:
+        raise InputError(
+            "this model has no snippet duration; train it on videos, or send features with "
+            "duration_s"
         )
     if wanted.sha256 is not None:
         return str(_file(wanted.name, wanted.sha256, folder))

@@ -111,6 +111,21 @@ def video_rows(
     yield from extractor.features(snippets)
 
 
+def claimed_snippets(
+    extractor: Extractor, video: Path, *, limits: "VideoLimits | None" = None
+) -> int | None:
+    """Returns the number of snippets according to the header; None if it has no duration.
+
+    Raises:
+        VideoError: the video is not readable, or exceeds the limits.
+    """
+    from features.video.decoding import VideoLimits
+    from features.video.reading import probe
+
+    claimed_s = probe(video, limits=limits or VideoLimits()).duration_s
+    return max(1, round(claimed_s / snippet_clock(extractor).snippet_s)) if claimed_s else None
+
+
 def open_extractor(name: str, *, threads: int = 1, tvl1: "FlowEngine | None" = None) -> Extractor:
     """Returns the extractor with a name, or with the id in the spec of a model.
 

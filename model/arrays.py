@@ -5,11 +5,11 @@ Axes: T snippets, D feature channels.
 
 import io
 import math
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecm_client.inputs import read_features as read_features
 from model.errors import FeatureError
 
 
@@ -69,23 +69,6 @@ def _finite(features: NDArray[np.generic]) -> NDArray[np.float32]:
         bad = int(np.argmin(np.isfinite(features_TD).all(axis=1)))
         raise FeatureError(f"expected finite features, got NaN or Inf in snippet {bad}")
     return features_TD
-
-
-def read_features(path: Path) -> NDArray[np.generic]:
-    """Returns the array in an .npy file, memory-mapped and not yet checked.
-
-    Raises:
-        FeatureError: the file is absent, truncated, not an .npy file, or contains pickled objects.
-    """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise FeatureError(f"no feature file {path}") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise FeatureError(f"{path} is not a readable .npy array: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise FeatureError(f"{path} is an .npz archive; expected one .npy array")
-    return array
 
 
 def parse_npy(body: bytes | memoryview) -> NDArray[np.generic]:

@@ -19,17 +19,10 @@ Each message names the value, what was expected, and the remedy where there is o
 
 from typing import Self
 
-
-class LocalizerError(Exception):
-    """Base class of all errors that this project raises on purpose."""
-
-
-class InputError(LocalizerError, ValueError):
-    """The input of the caller cannot be used."""
-
-
-class FeatureError(InputError):
-    """Features have the wrong shape, dtype or values."""
+# The clients raise these three too, and do not import this package.
+from ecm_client.errors import FeatureError as FeatureError
+from ecm_client.errors import InputError as InputError
+from ecm_client.errors import LocalizerError as LocalizerError
 
 
 class VideoError(InputError):

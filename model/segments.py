@@ -1,24 +1,13 @@
 """Action segments and their overlap."""
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecm_client.segments import Segment as Segment
+
 Floats: TypeAlias = NDArray[np.float64]
-
-
-class Segment(NamedTuple):
-    """One action instance in a video; a tuple, because a video may have thousands of candidates."""
-
-    start_s: float
-    """Start of the action, in seconds from the start of the video."""
-    end_s: float
-    """End of the action, exclusive, in seconds from the start of the video."""
-    label: str
-    """Class of the action."""
-    score: float = 1.0
-    """Confidence, comparable within one model; 1 for ground truth."""
 
 
 def temporal_iou(first: Floats, second: Floats) -> Floats:

@@ -74,6 +74,9 @@ class ModelSpec:
     """Precision of the weights and the arithmetic; inputs and outputs are always float32."""
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
     """Default options of localization."""
+    display_min_score: float | None = None
+    """Lowest score of a segment that is worth listing, chosen on the training videos; None in older
+    files. Neither evaluation nor the service uses it."""
     evaluation: dict[str, float] = field(default_factory=dict)
     """Metrics on held-out videos by name; empty without held-out videos."""
     provenance: Provenance = field(default_factory=Provenance)

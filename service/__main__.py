@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
 
-from ecm_client.clients import DEFAULT_URL, Client, LocalizerServiceError, Options, Progress
-from ecm_client.schemas import LocalizeResponse
+from ecm_client.clients import DEFAULT_URL, Client
+from ecm_client.errors import LocalizerError
+from ecm_client.localization import Localization
+from ecm_client.options import Progress, ServiceOptions
 
 if TYPE_CHECKING:
     from service.configuration import Configuration
@@ -164,11 +166,11 @@ def _localize(parsed: argparse.Namespace) -> int:
         for name, result in zip(parsed.videos, pool.map(ask, parsed.videos), strict=True):
             bar.update()
             bar.clear()
-            if isinstance(result, LocalizerServiceError):
+            if isinstance(result, LocalizerError):
                 failed += 1
                 print(f"error: {name}: {result}", file=sys.stderr)
             elif parsed.json:
-                print(json.dumps({"file": name, **result.model_dump(exclude_none=True)}))
+                print(json.dumps({"file": name, **json.loads(result.to_json())}))
             else:
                 _print(name, result)
     return 1 if failed else 0
@@ -176,31 +178,21 @@ def _localize(parsed: argparse.Namespace) -> int:
 
 def _ask(
     client: Client, parsed: argparse.Namespace, bar: "tqdm[NoReturn]", name: str
-) -> LocalizeResponse | LocalizerServiceError:
+) -> Localization | LocalizerError:
     options = ("model", "version", "duration_s", "snippet_s", "class_threshold", "nms_iou",
                "min_score", "max_segments")  # fmt: skip
-    given: Options = {option: getattr(parsed, option) for option in options}  # type: ignore[assignment]
+    given: ServiceOptions = {option: getattr(parsed, option) for option in options}  # type: ignore[assignment]
 
     def show(progress: Progress) -> None:
-        bar.set_postfix_str(f"{Path(name).name}: {_describe(progress)}")
+        bar.set_postfix_str(f"{Path(name).name}: {progress}")
 
     try:
-        if name.endswith(".npy") and "://" not in name:
-            return client.localize(name, **given)
-        return client.localize_video(name, on_progress=show, **given)
-    except LocalizerServiceError as error:
+        return client.localize(name, on_progress=show, **given)
+    except LocalizerError as error:
         return error
 
 
-def _describe(progress: Progress) -> str:
-    if progress.stage == "queued":
-        return "waits"
-    share = f"{progress.done / progress.total:.0%}" if progress.total else str(progress.done)
-    left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
-    return f"{'upload' if progress.stage == 'upload' else 'features'} {share}{left}"
-
-
-def _print(path: str, result: LocalizeResponse) -> None:
+def _print(path: str, result: Localization) -> None:
     print(f"{path}: {len(result.segments)} segments in {result.duration_s:.1f} s")
     for segment in result.segments:
         print(

@@ -1,17 +1,17 @@
-"""GET /metrics: what Prometheus asks for."""
+"""GET /metrics for Prometheus."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.errors import JobsUnavailableError
+from service.state import Service
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/metrics")
-async def metrics(request: Request) -> Response:
-    """Tells all metrics; jobs are left out while their database is away."""
-    service = request.app.state.service
+async def metrics(service: Service) -> Response:
+    """Returns all metrics; without the numbers of jobs while their database is unreachable."""
     try:
         jobs = await service.videos.jobs.unfinished() if service.videos else {}
     except JobsUnavailableError:

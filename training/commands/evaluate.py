@@ -22,8 +22,8 @@ from training.commands.arguments import (
     software,
     torch_engine,
 )
+from training.datasets.result_file import write_detections, write_json
 from training.datasets.video_record import VideoSet
-from training.detections import write_detections, write_json
 from training.evaluation import Evaluation, TorchEngine, evaluate
 from training.metrics import tiou_range
 from training.options import given_options

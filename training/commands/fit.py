@@ -11,7 +11,7 @@ from training.execution import Execution
 from training.losses import Objective
 from training.metrics import tiou_range
 from training.options import add_options, given_options, parse_options
-from training.parallel import join_world
+from training.parallel import join_process_group
 from training.presets import PRESETS, preset
 from training.recipe import Recipe
 
@@ -43,19 +43,19 @@ def run(arguments: argparse.Namespace) -> None:
     videos = read_data(arguments)
     has_validation = any(v.subset == arguments.validation_subset for v in videos.videos)
     validation = videos.subset(arguments.validation_subset) if has_validation else None
-    with join_world(execution.torch_device()) as world:
+    with join_process_group(execution.torch_device()) as group:
         last = fit(
             videos.subset(arguments.train_subset),
             validation,
             recipe,
             arguments.out,
             execution=execution,
-            world=world,
+            group=group,
             software=software(),
         )
-        if world.leads:
+        if group.is_main:
             print(f"{arguments.out}: {last.epoch} epochs, {len(last.spec.labels)} classes")
-        if world.leads and validation and any(video.instances for video in validation.videos):
+        if group.is_main and validation and any(video.instances for video in validation.videos):
             engine = torch_engine(last, execution.device)
             result = evaluate(engine, last.spec, validation, tiou_range("0.1:0.7:0.1"))
             print(f"last epoch on {arguments.validation_subset}:\n{figure_table(result.figures())}")

@@ -7,7 +7,7 @@ from model.errors import DataError
 from training.checkpoint import LAST, save_checkpoint
 from training.commands.arguments import software
 from training.presets import PRESETS, preset
-from training.released import import_released
+from training.released_checkpoint import import_released
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

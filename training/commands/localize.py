@@ -22,7 +22,7 @@ from training.commands.arguments import (
     torch_engine,
 )
 from training.datasets.annotations import read_annotations
-from training.detections import write_detections
+from training.datasets.result_file import write_detections
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

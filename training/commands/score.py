@@ -7,7 +7,7 @@ from pathlib import Path
 from model.errors import DataError
 from training.commands.arguments import add_tiou
 from training.datasets.annotations import SUBSETS, read_annotations
-from training.detections import read_detections
+from training.datasets.result_file import read_detections
 from training.metrics import detection_score, tiou_range
 
 

@@ -201,8 +201,8 @@ def test_a_network_that_gives_nan_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (means(replace(IMAGES, inputs=TWO_STREAMS.inputs[:1])), "has inputs"),
-        (means(IMAGES, size=64), r"says NCHW, \[1, 3, 32, 32\].*takes.*64"),
+        (means(replace(IMAGES, inputs=TWO_STREAMS.inputs[:1])), "has the inputs"),
+        (means(IMAGES, size=64), r"has NCHW, \[1, 3, 32, 32\].*network has.*64"),
         (means(IMAGES, batch=3), "free batch or 1, got 3"),
         (means(IMAGES, element=TensorProto.FLOAT16), "expected float32"),
         (means(IMAGES, axes=[1]), r"of shape \(N, D\)"),

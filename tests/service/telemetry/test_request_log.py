@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-from ecm_client.clients import Client
+from ecm_localizer import Client
 from service.settings import Settings
 from service.telemetry.log_format import JsonLines, TextLines
 
@@ -113,7 +113,7 @@ def test_a_failure_of_ours_has_the_id(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("service.localize.answer.localize_video", fail)
+    monkeypatch.setattr("service.localize.answer.predict_video", fail)
     with caplog.at_level(logging.INFO):
         answer = httpx.post(
             f"{url}/localize", content=features_TD.tobytes(), headers=RAW | {"X-Request-ID": "abc"}

@@ -12,9 +12,9 @@ from model.engine import OnnxEngine
 from model.repository import list_models
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
+from training.datasets.result_file import read_detections
 from training.datasets.video_record import VideoSet
-from training.detections import read_detections
-from training.released import NAMES
+from training.released_checkpoint import NAMES
 
 
 @pytest.fixture

@@ -1,0 +1,72 @@
+"""The extractor that a model was trained with; the model needs features of this extractor."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from features.extractors import Extractor, open_extractor
+from model.errors import InputError, ModelError, ModelNotFoundError, OptionError
+from model.spec import ExtractorIdentity
+from model.whole_file import sha256_of
+
+
+def find_extractor(wanted: ExtractorIdentity, folder: Path) -> str:
+    """Returns the name or file of an extractor, for `open_model_extractor`.
+
+    Args:
+        wanted: the extractor in the spec of the model.
+        folder: folder with the ONNX files of extractors.
+
+    Raises:
+        InputError: the model was trained on ready-made features.
+        ModelNotFoundError: the extractor is missing, or present in another version only.
+    """
+    if wanted.name == "unknown":
+        raise InputError(
+            "this model was trained on ready-made features and cannot take videos; send features"
+        )
+    if wanted.sha256 is not None:
+        return str(_file(wanted.name, wanted.sha256, folder))
+    try:
+        open_extractor(wanted.name)
+    except OptionError as error:
+        raise ModelNotFoundError(
+            f"this model was trained with another version of an extractor: {error}; train it "
+            "again, or use the version of this software that it was trained with"
+        ) from None
+    return wanted.name
+
+
+def open_model_extractor(name: str, wanted_id: str, *, threads: int) -> Extractor:
+    """Returns the extractor that `find_extractor` found.
+
+    Args:
+        name: name or file of the extractor.
+        wanted_id: id of the extractor in the spec of the model.
+        threads: threads of the computation.
+
+    Raises:
+        ModelError: the extractor cannot be opened, or has another preprocessing.
+    """
+    extractor = open_extractor(name, threads=threads)
+    if extractor.id != wanted_id:
+        raise ModelError(
+            f"the model was trained with the extractor {wanted_id}; the file with the same network "
+            f"is {extractor.id}, which has another preprocessing"
+        )
+    return extractor
+
+
+def _file(name: str, sha256: str, folder: Path) -> Path:
+    for path in sorted(folder.glob("*.onnx")):
+        about = path.stat()
+        if _sha256(path, about.st_mtime_ns, about.st_size) == sha256:
+            return path
+    raise ModelNotFoundError(
+        f"this model was trained with the extractor {name}, sha256 {sha256}; no .onnx file in the "
+        "folder `extractors` has this hash; put the file there"
+    )
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001, a changed file is hashed again
+    return sha256_of(path)

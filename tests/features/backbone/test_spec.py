@@ -87,8 +87,8 @@ def test_what_cannot_be_is_an_error(change: dict[str, Any], message: str) -> Non
         ({"layout": "NHCW"}, "layout"),
         ({"scale": "NaN"}, "scale"),
         ({"std": [0.0]}, "std must not be 0"),
-        ({"mean": [0.1, 0.2]}, "mean takes 1 or 3 numbers, not 2"),
-        ({"stream": "tvl1", "std": [1, 1, 1]}, "takes 1 or 2 numbers"),
+        ({"mean": [0.1, 0.2]}, "mean must have 1 or 3 numbers, not 2"),
+        ({"stream": "tvl1", "std": [1, 1, 1]}, "must have 1 or 2 numbers"),
         ({"typo": 1}, "typo"),
     ],
 )

@@ -258,7 +258,11 @@ def describe_validation(errors: object) -> str:
 
 @contextmanager
 def unusable_if_invalid() -> Iterator[None]:
-    """Converts a ValidationError of pydantic to an UnusableInputError."""
+    """Turns pydantic's errors into ours.
+
+    Raises:
+        UnusableInputError: the input does not match its schema.
+    """
     try:
         yield
     except ValidationError as error:

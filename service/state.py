@@ -51,8 +51,8 @@ class ServiceState:
         """
         if self.videos is None:
             raise VideosNotServedError(
-                "this service accepts features only; install 'ecm-localizer[service,jobs]' to serve "
-                "videos"
+                "this service accepts features only; to serve videos, install "
+                "'ecm-localizer[service,jobs]'"
             )
         return self.videos
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
 
 from ecm_client.schemas import Problem
 from model.errors import EngineError, InputError
@@ -19,6 +19,12 @@ CLIENT_GONE: Final = 499
 
 INFERENCE_PROTOCOL: Final = "/v2"
 """Path of the Open Inference Protocol, whose errors have a form of their own."""
+
+
+class InferenceError(BaseModel):
+    """Error of the Open Inference Protocol."""
+
+    error: str
 
 
 def is_inference_protocol(path: str) -> bool:
@@ -46,7 +52,8 @@ def _response(path: str, problem: Problem, headers: Mapping[str, str]) -> Respon
     if not is_inference_protocol(path):
         return problem_response(problem, headers)
     status = 400 if problem.status == 422 else problem.status  # the protocol has no 422
-    return JSONResponse({"error": problem.detail}, status, headers=headers)
+    content = InferenceError(error=problem.detail).model_dump_json()
+    return Response(content, status, headers=headers, media_type="application/json")
 
 
 def add_handlers(app: FastAPI) -> None:

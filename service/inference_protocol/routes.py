@@ -12,13 +12,12 @@ from service.errors import (
     unusable_if_invalid,
 )
 from service.http.body import receive_whole, whole_number
-from service.http.error_responses import INFERENCE_PROTOCOL
+from service.http.error_responses import INFERENCE_PROTOCOL, InferenceError
 from service.http.request_record import RequestRecord
 from service.inference_protocol.infer import ReceivedInference, infer
 from service.inference_protocol.schemas import (
     IndexEntry,
     IndexRequest,
-    InferenceError,
     InferenceRequest,
     InferenceResponse,
     ModelConfig,
@@ -186,8 +185,7 @@ async def _infer(
     request: Request, service: ServiceState, name: str, version: int | None = None
 ) -> Response:
     content = await receive_whole(
-        request,
-        head_bytes=whole_number(request.headers.get(HEADER_LENGTH, "")) or 0,
+        request, head_bytes=whole_number(request.headers.get(HEADER_LENGTH, "")) or 0
     )
     received = ReceivedInference(
         name,

@@ -10,12 +10,6 @@ _SHORT_LIST = (Field(max_length=8), FailFast())
 """Bounds the memory that a hostile request and its validation errors take."""
 
 
-class InferenceError(BaseModel):
-    """Error below /v2; `service.http.error_responses` writes it."""
-
-    error: str
-
-
 class ServerMetadata(BaseModel):
     """Response of GET /v2."""
 

@@ -17,7 +17,7 @@ _INTERRUPTED = 130
 
 
 def status_of(work: Callable[[], None]) -> int:
-    """Runs `work` and returns the exit status; an expected error is logged in one line."""
+    """Runs `work`, logs the error that ended it, if any, and returns the exit status."""
     try:
         work()
     except (LocalizerError, ServiceError, OSError) as error:
@@ -25,6 +25,9 @@ def status_of(work: Callable[[], None]) -> int:
         return 1
     except KeyboardInterrupt:  # Ctrl+C during the start, or a second time during the shutdown
         return _INTERRUPTED
+    except Exception:  # logged here, because Python would print it outside the log
+        _log.exception("the process ended with an unexpected error")
+        return 1
     return 0
 
 

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import logging
 import math
+import os
 import select
 import signal
 import socket
@@ -102,6 +103,7 @@ class Server(uvicorn.Server):
             raise unusable_address(self._service.settings, error) from error
         gc.collect()
         gc.freeze()  # objects from the start live on; scanning them again would delay requests
+        _log.info("server process %d started", os.getpid())
         self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -137,6 +139,7 @@ class Server(uvicorn.Server):
         cut_off = asyncio.get_running_loop().call_later(shutdown_s, self._cut_off)
         await super().shutdown(sockets)
         cut_off.cancel()
+        _log.info("server process %d stopped", os.getpid())
 
     def _cut_off(self) -> None:
         """Closes the remaining connections without a response, so that clients retry elsewhere."""
@@ -156,6 +159,7 @@ def _configuration(app: ASGIApp, shutdown_s: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
+        log_level="warning",  # this module logs the start and the end
         access_log=False,
         server_header=False,
         http=DrainedConnection,

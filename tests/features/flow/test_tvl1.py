@@ -24,7 +24,7 @@ def texture(height: int, width: int, *, sigma: float = 3) -> np.ndarray:
 
 
 def moving(height: int, width: int, x: float, y: float, frames: int = 2) -> np.ndarray:
-    """Frames (F, H, W) of a texture that moves by `dx` and `dy` pixels a frame."""
+    """Frames (F, H, W) of a texture that moves by `x` and `y` pixels a frame."""
     large = texture(height + 40, width + 40)
     shifts = [np.array([[1.0, 0, t * x - 20], [0, 1, t * y - 20]]) for t in range(frames)]
     return np.stack([cv2.warpAffine(large, s, (width, height), flags=cv2.INTER_CUBIC)

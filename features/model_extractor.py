@@ -1,4 +1,4 @@
-"""The extractor that a model was trained with: a model understands no other features."""
+"""The extractor that a model was trained with; the model needs features of this extractor."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -47,17 +47,17 @@ def open_model_extractor(name: str, wanted_id: str, *, threads: int) -> Extracto
 
     Args:
         name: name or file of the extractor.
-        wanted_id: id of the extractor in the model's spec.
-        threads: threads that it may compute in.
+        wanted_id: id of the extractor in the spec of the model.
+        threads: threads of the computation.
 
     Raises:
-        ModelError: the extractor cannot be opened, or preprocesses frames in another way.
+        ModelError: the extractor cannot be opened, or has another preprocessing.
     """
     extractor = open_extractor(name, threads=threads)
     if extractor.id != wanted_id:
         raise ModelError(
             f"the model was trained with the extractor {wanted_id}; the file with the same network "
-            f"is {extractor.id}, which preprocesses in another way"
+            f"is {extractor.id}, which has another preprocessing"
         )
     return extractor
 
@@ -74,5 +74,5 @@ def _file(name: str, sha256: str, folder: Path) -> Path:
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001, so it is read again
+def _sha256(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001, a changed file is hashed again
     return sha256_of(path)

@@ -20,6 +20,7 @@ Each message names the value, what was expected, and the remedy where there is o
 
 from typing import Self
 
+# The clients raise these three too, and do not import this package.
 from ecm_client.errors import FeatureError as FeatureError
 from ecm_client.errors import InputError as InputError
 from ecm_client.errors import LocalizerError as LocalizerError

@@ -12,7 +12,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from service.version_policy import VersionPolicy
+from service.models.version_policy import VersionPolicy
 
 Group: TypeAlias = Literal["Models", "Network", "Computing", "Limits", "Videos and jobs",
                            "Video references", "Access", "General"]  # fmt: skip

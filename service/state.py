@@ -27,7 +27,7 @@ class ServiceState:
     catalog: Catalog
     """Served models."""
     keeper: ModelKeeper | None
-    """Loads and unloads models; None if the catalog was passed in complete."""
+    """Loads and unloads models; None if `create_app` was given a catalog."""
     admission: Admission
     """Admits or refuses requests."""
     slots: Slots
@@ -51,7 +51,7 @@ class ServiceState:
         """
         if self.videos is None:
             raise VideosNotServedError(
-                "this service takes features only; to have it take videos, install "
+                "this service accepts features only; to serve videos, install "
                 "'ecm-localizer[service,jobs]'"
             )
         return self.videos

@@ -7,7 +7,6 @@ from typing import Self
 from model.errors import VideoError
 from model.whole_file import sha256_of
 from service.references.rules import ReferenceRules, local_file
-from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +64,3 @@ def fetch(uri: str, rules: ReferenceRules, folder: Path) -> VideoFile:
             fetched.hardlink_to(path)
             path = fetched
         return VideoFile.at(path, sha256)
-
-
-def reference_rules(settings: Settings) -> ReferenceRules:
-    """Returns the rules that the settings define."""
-    return ReferenceRules(
-        roots=settings.video_roots,
-        hosts=settings.video_hosts,
-        buckets=settings.video_buckets,
-        max_bytes=settings.max_video_bytes,
-        max_download_s=settings.max_download_s,
-        stall_s=settings.download_stall_s,
-    )

@@ -1,4 +1,4 @@
-"""POST /localize."""
+"""POST /localize: segments of a video, from its features or from the video itself."""
 
 from functools import partial
 from time import perf_counter
@@ -52,7 +52,7 @@ _RAW_HEADERS = [
     for name, example in (("X-Shape", "750,2048"), ("X-Dtype", "float32"))
 ]
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {"model": Job, "description": "The video takes longer; ask for this job."}
+    202: {"model": Job, "description": "The video takes longer; poll this job."}
 }
 
 

@@ -230,7 +230,7 @@ def test_a_request_is_given_up_when_its_time_is_over(
     computed = ask(service.url, **{"X-Request-Timeout": "0.8"})
     service.wait_for("ecm_requests_computing", 1)
     waiting = ask(service.url, **{"X-Request-Timeout": "0.1"})
-    for answer, doing in ((waiting, "waiting for its turn"), (computed, "computed")):
+    for answer, doing in ((waiting, "still waiting"), (computed, "being computed")):
         assert answer.result().status_code == 504
         assert answer.result().json()["type"] == "urn:ecm-localizer:deadline-exceeded"
         assert doing in answer.result().json()["detail"]

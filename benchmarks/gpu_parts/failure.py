@@ -56,7 +56,7 @@ def _repository(bench: Bench) -> Path:
     folder = bench.scratch / "failure" / "models"
     if not folder.exists():
         network = models.random_network(_CHANNELS, _CLASSES, bench.sizes.long_hidden_width)
-        models.write_model(folder, network, _SHORT_SNIPPETS)
+        models.write_model(folder, network, _SHORT_SNIPPETS, exported_by=models.trace)
     return folder
 
 

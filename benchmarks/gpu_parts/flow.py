@@ -3,6 +3,8 @@
 Axes: F frames, P pairs, H height, W width, X the displacement along x and y, N clips, C channels.
 """
 
+import functools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -21,6 +23,7 @@ from features.flow.tvl1 import Tvl1Flow
 from gpu_parts import models
 from gpu_parts.bench import Bench
 from gpu_parts.card import median_s
+from model.cores import cores
 from model.engine import EngineConfig, open_session
 from model.snippets import SNIPPET_FRAMES
 
@@ -30,7 +33,7 @@ I3D_TOLERANCE = 1e-3
 """Largest difference of I3D's features from torch on the CPU, relative to the largest: 22 layers
 follow each other, where the localizer has three."""
 FLOW_FEATURES_TOLERANCE = 0.02
-"""Largest difference of features whose flow a GPU computed, relative to the largest."""
+"""Largest difference between features with OpenCV's and torch's flow, relative to the largest."""
 _EDGE_PX = 8
 """At the edges of a frame nothing is known of what moves in."""
 _CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips"
@@ -52,15 +55,16 @@ def run(bench: Bench) -> None:
 
 def moving(bench: Bench, x_px: float, y_px: float, frames: int) -> NDArray[np.uint8]:
     """Returns frames (F, H, W) of a smooth random texture that moves by so much a frame."""
-    height, width = bench.sizes.frame_height, bench.sizes.frame_width
-    generator = torch.Generator().manual_seed(0)
-    coarse = torch.rand((1, 1, height // 8 + 12, width // 8 + 12), generator=generator)
+    sizes, generator = bench.sizes, torch.Generator().manual_seed(0)
+    margins = [_EDGE_PX + math.ceil(abs(step) * frames) for step in (y_px, x_px)]
+    lengths = [size + 2 * margin for size, margin in
+               zip((sizes.frame_height, sizes.frame_width), margins, strict=True)]  # fmt: skip
+    coarse = torch.rand([1, 1, *(length // 8 + 2 for length in lengths)], generator=generator)
     texture = functional.interpolate(coarse, scale_factor=8, mode="bicubic").clamp(0, 1)
-    xs = torch.arange(width, dtype=torch.float64)[None, None] + 40
-    ys = torch.arange(height, dtype=torch.float64)[None, :, None] + 40
-    frame = torch.arange(frames)[:, None, None]
-    places = [2 * (axis - frame * step + 0.5) / size - 1 for axis, step, size in
-              ((xs, x_px, texture.shape[3]), (ys, y_px, texture.shape[2]))]  # fmt: skip
+    frame = torch.arange(frames, dtype=torch.float64)[:, None, None]
+    ys = torch.arange(sizes.frame_height)[None, :, None] + margins[0] - frame * y_px
+    xs = torch.arange(sizes.frame_width)[None, None] + margins[1] - frame * x_px
+    places = (2 * (xs + 0.5) / texture.shape[3] - 1, 2 * (ys + 0.5) / texture.shape[2] - 1)
     grid_FHWX = torch.stack(torch.broadcast_tensors(*places), dim=-1)
     texture_FCHW = texture.double().expand(frames, -1, -1, -1)
     drawn = functional.grid_sample(texture_FCHW, grid_FHWX, mode="bicubic", align_corners=False)
@@ -160,6 +164,7 @@ def i3d_file(bench: Bench) -> Path:
     return path
 
 
+@functools.cache
 def i3d_session(bench: Bench) -> InferenceSession:
     """Returns I3D in onnxruntime on the device."""
     config = EngineConfig(bench.device, require_cuda=bench.device == "cuda")
@@ -202,14 +207,13 @@ def video_becomes_features(bench: Bench) -> None:
     if not (_HAS_OPENCV and _HAS_AV):
         bench.note("video to features", "skipped: it needs OpenCV and PyAV")
         return
-    from features.backbone.extractor import open_onnx
+    from features.backbone.extractor import OnnxExtractor
     from features.flow.opencv import to_grey
     from features.video.reading import read_snippets
 
     video = _film(bench)
-    config = EngineConfig(bench.device, require_cuda=bench.device == "cuda")
-    flow = Tvl1Flow(bench.device)
-    extractor = open_onnx(i3d_file(bench), engine=config, tvl1=flow)
+    session, spec, flow = i3d_session(bench), spec_of(bench), Tvl1Flow(bench.device)
+    extractor = OnnxExtractor(session, spec, "random", tvl1=flow)
 
     def snippets() -> Iterator[NDArray[np.uint8]]:
         return read_snippets(
@@ -221,7 +225,7 @@ def video_becomes_features(bench: Bench) -> None:
 
     decoded = list(snippets())
     batch = min(len(decoded), max(bench.sizes.i3d_batches))
-    session, given = i3d_session(bench), clips(extractor.spec, batch)
+    given = clips(spec, batch)
     stages = {
         "decoding": (len(decoded), lambda: list(snippets())),
         "flow": (1, lambda: flow(to_grey(decoded[0]))),
@@ -229,10 +233,10 @@ def video_becomes_features(bench: Bench) -> None:
     }
     _report_stages(bench, stages)
     _report(bench, "video to features", len(decoded), lambda: list(extractor.features(snippets())))
-    on_cpu = open_onnx(i3d_file(bench), engine=config, tvl1=Tvl1Flow("cpu"))
-    (expected_D,), (found_D,) = (list(one.features(decoded[:1])) for one in (on_cpu, extractor))
+    by_opencv = OnnxExtractor(session, spec, "random", flow_threads=cores())
+    (expected_D,), (found_D,) = (list(one.features(decoded[:1])) for one in (by_opencv, extractor))
     apart = float(np.abs(found_D - expected_D).max() / np.abs(expected_D).max())
-    bench.at_most("features with flow of the CPU and of the device", apart, FLOW_FEATURES_TOLERANCE)
+    bench.at_most("features with flow of OpenCV and of the device", apart, FLOW_FEATURES_TOLERANCE)
 
 
 def _report_stages(bench: Bench, stages: Mapping[str, tuple[int, Callable[[], object]]]) -> None:

@@ -5,7 +5,7 @@ Axes: B videos, T snippets, D feature channels.
 
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from gpu_parts.bench import Bench
 from gpu_parts.card import Form
 from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
-from model.export import OPSET, InHalf, AsImages, save_onnx
+from model.export import OPSET, AsImages, InHalf, save_onnx
 from model.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
 from model.repository import PublishedModel, list_models, publish
@@ -49,26 +49,30 @@ def random_network(feature_dim: int, classes: int, hidden_width: int) -> Ecm:
 
 
 def write_model(
-    folder: Path, network: Ecm, snippets: int, precision: Precision = "float32"
+    folder: Path,
+    network: Ecm,
+    snippets: int,
+    precision: Precision = "float32",
+    *,
+    exported_by: Callable[..., None] | None = None,
 ) -> PublishedModel:
-    """Publishes a network in a repository; checks of its output are left to the parts."""
-    config = network.config
-    spec = ModelSpec(
-        labels=tuple(f"class {number}" for number in range(config.classes)),
-        feature_dim=config.feature_dim,
-        snippets=snippets,
-        topk_ratio=0.125,
-        snippet_s=0.64,
-        precision=precision,
-        localization=LocalizationConfig(class_threshold=0.1),
-    )
+    """Publishes a network in a repository; checks of its output are left to the parts.
+
+    Args:
+        folder: the repository.
+        network: in evaluation mode.
+        snippets: length on which a service warms it up.
+        precision: of its arithmetic.
+        exported_by: `export` if not given, or `trace`.
+    """
+    config, spec = network.config, spec_of(network, snippets, precision)
     pictures = AsImages(network)
     form = InHalf(pictures) if precision == "float16" else pictures
     example = (torch.zeros(2, 8, config.feature_dim), torch.tensor([8, 5]))
     return publish(
         folder,
         NAME,
-        lambda path: export(
+        lambda path: (exported_by or export)(
             form.eval(),
             example,
             path,
@@ -76,6 +80,20 @@ def write_model(
             free=({0: "batch", 1: "snippets"}, {0: "batch"}),
             metadata={METADATA_KEY: spec.to_json()},
         ),
+    )
+
+
+def spec_of(network: Ecm, snippets: int, precision: Precision) -> ModelSpec:
+    """Returns the spec of a network whose classes have numbers for names."""
+    config = network.config
+    return ModelSpec(
+        labels=tuple(f"class {number}" for number in range(config.classes)),
+        feature_dim=config.feature_dim,
+        snippets=snippets,
+        topk_ratio=0.125,
+        snippet_s=0.64,
+        precision=precision,
+        localization=LocalizationConfig(class_threshold=0.1),
     )
 
 

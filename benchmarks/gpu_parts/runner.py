@@ -172,6 +172,8 @@ def _work(name: str, order: _Order, ends_s: float, outgoing: Connection) -> None
     with (order.out / f"{name}.log").open("wb") as log:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(log.fileno(), stream.fileno())
+    for cache in ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
+        os.environ[cache] = str(order.scratch / cache.lower())  # nothing beside `out` is written
     bench = Bench(order.device, order.sizes, order.scratch, outgoing.send, ends_s)
     package = "gpu_parts" if name in _MACHINE else order.package
     try:

@@ -125,8 +125,8 @@ CARD = Sizes(
 """For one GPU of 16 GB or more."""
 
 SMALL = Sizes(
-    total_s=300,
-    part_s=90,
+    total_s=380,
+    part_s=200,
     least_s=1,
     feature_dim=32,
     hidden_width=48,

@@ -3,6 +3,7 @@
 Axes: B videos, T snippets, D feature channels, C classes.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -147,6 +148,9 @@ def time_compiled_steps(bench: Bench, name: str) -> None:
     """Times the step of the term `own` after torch.compile; its first run compiles it."""
     if name not in bench.sizes.compiled:
         bench.note(f"{name}, compiled", "skipped at this size")
+        return
+    if not (shutil.which("cc") or shutil.which("gcc")):
+        bench.note(f"{name}, compiled", "skipped: torch.compile needs a C compiler")
         return
     size = bench.sizes.training[name]
     given = draw(size, bench.sizes.feature_dim, bench.device)

@@ -142,7 +142,8 @@ def _draw(kinds: tuple[_Points, ...], seed: int) -> Figure:
     for kind, own_N2 in zip(kinds, np.split(plane_N2, ends[:-1]), strict=True):
         axes.scatter(
             own_N2[:, 0], own_N2[:, 1], s=kind.size, c=kind.colour, marker=kind.marker,
-            label=kind.title, linewidths=0 if kind.marker == "." else 0.5, edgecolors="white",
+            label=kind.title, linewidths=0 if kind.marker == "." else 0.5,
+            edgecolors="white",
         )  # fmt: skip
     axes.set(xticks=[], yticks=[], xlabel="t-SNE dimension 1", ylabel="t-SNE dimension 2")
     axes.legend(loc="best")

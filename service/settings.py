@@ -149,3 +149,20 @@ class Settings(BaseSettings):
         if given.lstrip().startswith("["):
             return json.loads(given)
         return tuple(line for line in given.split(",") if line.strip())
+
+    @field_validator("versions", mode="before")
+    @classmethod
+    def _join(cls, given: object) -> object:
+        """Returns the table that flags give as JSON, or as one NAME=VALUE at a time."""
+        if not isinstance(given, tuple):
+            return given
+        table: dict[str, object] = {}
+        for text in given:
+            name, equals, value = text.partition("=")
+            if text.lstrip().startswith("{"):
+                table |= json.loads(text)
+            elif equals:
+                table[name] = json.loads(value) if value.startswith("[") else value
+            else:
+                raise ValueError('expected NAME=VALUE, or JSON as {"a": "b"}')
+        return table

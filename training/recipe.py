@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
@@ -12,7 +12,6 @@ from model.localize import LocalizationConfig
 from model.network import Attention
 from model.spec import Sampling
 from training.losses import Objective
-from training.options import parse_options
 
 TrainingSampling: TypeAlias = Literal["linear", "random"]
 Schedule: TypeAlias = Literal["step", "cosine"]
@@ -108,7 +107,24 @@ class Recipe:
         Raises:
             OptionError: there is no such field, or a value does not fit it.
         """
-        return parse_options(self, values)
+        content = asdict(self)
+        for name, value in values.items():
+            holders = [
+                holder
+                for holder in (content, content["objective"], content["localization"])
+                if name in holder and not isinstance(holder[name], dict)
+            ]
+            if not holders:
+                raise OptionError(f"unknown option {name!r}; there are {', '.join(_names(content))}")
+            holders[0][name] = value
+        try:
+            return _ADAPTER.validate_python(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            if first["type"] == "value_error":  # raised by a dataclass itself, in whole sentences
+                raise OptionError(str(first["ctx"]["error"])) from None
+            where = ".".join(str(step) for step in first["loc"])
+            raise OptionError(f"{where}: {first['msg']}, got {first['input']!r}") from None
 
     def to_json(self) -> str:
         """Returns the JSON that `from_json` reads."""
@@ -125,6 +141,11 @@ class Recipe:
             return _ADAPTER.validate_json(text)
         except ValidationError as error:
             raise OptionError(f"the recipe cannot be read: {error}") from error
+
+
+def _names(content: Mapping[str, Any]) -> list[str]:
+    own = [name for name, value in content.items() if not isinstance(value, dict)]
+    return own + [n for value in content.values() if isinstance(value, dict) for n in _names(value)]
 
 
 _ADAPTER = TypeAdapter(Recipe)

@@ -1,0 +1,1 @@
+"""The name that users import, `Localizer` and `Client`, and the command that they type, `ecm`."""

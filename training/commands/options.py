@@ -1,0 +1,131 @@
+"""Options of the command line, made from the fields of dataclasses.
+
+`with_fields` gives a command one option for each field of some dataclasses, described by the
+field's docstring. Only the options that the user gives reach the command.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from itertools import pairwise
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack, get_type_hints
+
+from cyclopts import Group, Parameter
+from docstring_parser import parse_from_object
+
+from training.presets import PRESETS
+
+_FREQUENT = {
+    "Training": (
+        "epochs", "batch_size", "learning_rate", "snippets", "hidden_width", "standardize", "seed",
+    ),
+    "Losses": ("activation",),
+    "Segments": ("class_threshold", "nms_iou", "min_score"),
+    "Machine": ("device",),
+}  # fmt: skip
+"""Options that many users need, by the heading of their group."""
+_HEADINGS = {
+    "Recipe": "Training",
+    "Objective": "Losses",
+    "LocalizationConfig": "Segments",
+    "Execution": "Machine",
+}
+"""Headings of the options of a dataclass. All options of other dataclasses are frequent."""
+
+
+def _ordered(heading: str) -> tuple[Group, Group]:
+    return Group.create_ordered(heading), Group.create_ordered(f"{heading}, rare")
+
+
+RUN, _ = _ordered("Run")
+DATA, RARE_DATA = _ordered("Data")
+_GROUPS = {heading: _ordered(heading) for heading in _FREQUENT}
+MACHINE, RARE_MACHINE = _GROUPS["Machine"]
+
+Flag: TypeAlias = Annotated[bool, Parameter(negative="")]
+"""An option without a value."""
+Device: TypeAlias = Annotated[Literal["auto", "cpu", "cuda"], Parameter(group=MACHINE)]
+"""Where torch computes."""
+PresetName: TypeAlias = Annotated[str, Parameter(choices=tuple(PRESETS))]
+"""Name of a preset."""
+
+Function = TypeVar("Function", bound=Callable[..., None])
+Part = TypeVar("Part")
+
+
+def with_fields(
+    *parts: type, leave_out: Collection[str] = ()
+) -> Callable[[Function], Function]:
+    """Returns a decorator that turns fields of dataclasses into options of a command.
+
+    The command receives the options that were given as `**options`, by field name.
+
+    Args:
+        *parts: the dataclasses; fields that are dataclasses themselves are skipped.
+        leave_out: names of fields that do not become options.
+    """
+    options = {
+        name: annotation
+        for part in parts
+        for name, annotation in _options(part).items()
+        if name not in leave_out
+    }
+
+    def decorate(function: Function) -> Function:
+        given = TypedDict("given", options, total=False)  # type: ignore[misc] # not known to mypy
+        function.__annotations__["options"] = Unpack[given]  # type: ignore[valid-type]
+        return function
+
+    return decorate
+
+
+def _options(part: type) -> dict[str, Any]:
+    """Returns the annotation of each field of a dataclass, as cyclopts reads it."""
+    texts = {text.arg_name: text.description for text in parse_from_object(part).params}
+    types = get_type_hints(part, include_extras=True)
+    heading = _HEADINGS.get(part.__name__)
+    return {
+        field.name: Annotated[
+            types[field.name],
+            Parameter(
+                help=" ".join((texts.get(field.name) or "").split()),
+                group=_group(heading, field.name),
+            ),
+        ]
+        for field in fields(part)
+        if not is_dataclass(types[field.name])
+    }
+
+
+def _group(heading: str | None, name: str) -> Group:
+    if heading is None:
+        return DATA
+    frequent, rare = _GROUPS[heading]
+    return frequent if name in _FREQUENT[heading] else rare
+
+
+def split(options: Mapping[str, Any], part: type[Part]) -> tuple[Part, dict[str, Any]]:
+    """Returns a dataclass made from its options, and the options that belong to others.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+    own = {field.name for field in fields(part)}  # type: ignore[arg-type] # no bound: a dataclass
+    made = part(**{name: value for name, value in options.items() if name in own})
+    return made, {name: value for name, value in options.items() if name not in own}
+
+
+def preset_in(words: Sequence[str]) -> str | None:
+    """Returns the name that follows `--preset` in a command line that is not parsed yet."""
+    for word, following in pairwise([*words, ""]):
+        if word == "--preset" or word.startswith("--preset="):
+            return following if word == "--preset" else word.removeprefix("--preset=")
+    return None
+
+
+def field_values(part: object) -> dict[str, Any]:
+    """Returns the values of a dataclass and of the dataclasses in it, by field name."""
+    values: dict[str, Any] = {}
+    for field in fields(part):  # type: ignore[arg-type] # no type says "dataclass"
+        value = getattr(part, field.name)
+        values |= field_values(value) if is_dataclass(value) else {field.name: value}
+    return values

@@ -1,1 +1,1 @@
-"""Clients of the service, its wire schemas and errors; httpx, numpy and pydantic suffice."""
+"""Clients of the service, its wire schemas and its errors; needs httpx, numpy and pydantic only."""

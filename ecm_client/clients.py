@@ -1,56 +1,40 @@
-"""Clients of the service, sync and async; they need httpx, numpy and pydantic only.
+"""Clients of the service, with and without asyncio.
 
-    from ecm_client.clients import Client
+    from ecm_localizer import Client
 
     with Client("http://127.0.0.1:8000") as client:
-        for segment in client.localize("features.npy", duration_s=93.4).segments:
+        for segment in client.localize("match.mp4"):
             print(segment.label, segment.start_s, segment.end_s, segment.score)
-        client.localize_video("video.mp4", on_progress=print)
 
-Both share what a call is (ecm_client/exchange.py) and differ in how they send and wait.
+Both perform the same steps (ecm_client/calls.py) and differ in their sending and waiting.
 """
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self, TypeVar, Unpack
 
 import httpx
 
-from ecm_client.exchange import (
-    Features,
-    LocalizerServiceError,
-    OnProgress,
-    Options,
-    Progress,
-    Video,
-    exchange,
-    is_final,
-    job_delays_s,
-    key_header,
-    localize_request,
-    progress_of,
-    read_answer,
-    result_of,
-    video_request,
-)
-from ecm_client.schemas import Health, Job, LocalizeResponse, ModelDetail, ModelList, ModelSummary
-
-__all__ = ["DEFAULT_URL", "AsyncClient", "Client", "Features", "LocalizerServiceError", "Options",
-           "Progress", "Video"]  # fmt: skip
+from ecm_client.calls import Call, Calls, Result, advance
+from ecm_client.inputs import Source
+from ecm_client.localization import Localization
+from ecm_client.many import Outcome, outcomes, outcomes_async
+from ecm_client.options import OnProgress, Progress, ServiceOptions, ignore_progress
+from ecm_client.schemas import Health, Job, ModelDetail, ModelSummary
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
-
-def _ignore(_: Progress) -> None:
-    pass
+T = TypeVar("T")
 
 
 class Client:
-    """Talks to the service from ordinary code; safe to share between threads."""
+    """A client for ordinary code. Several threads may share one.
+
+    Every method raises LocalizerServiceError if the service refuses the request, fails or cannot
+    be reached.
+    """
 
     def __init__(
         self,
@@ -61,119 +45,128 @@ class Client:
         retries: int = 4,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Prepares a client; nothing is sent yet.
+        """Prepares a client without connecting.
 
         Args:
-            url: where the service listens.
-            api_key: where the service has keys.
-            timeout_s: longest wait for a connection or for the next bytes.
-            retries: further tries when the service is busy or cannot be reached.
-            transport: another way to send, for tests.
+            url: address of the service.
+            api_key: key for a service that demands one.
+            timeout_s: longest wait for a connection or for the next bytes, in seconds.
+            retries: number of further tries while the service is busy or cannot be reached.
+            transport: replaces the network in tests.
         """
         self._http = httpx.Client(
-            base_url=url, headers=key_header(api_key), timeout=timeout_s, transport=transport
+            base_url=url, headers=_headers(api_key), timeout=timeout_s, transport=transport
         )
-        self._retries = retries
+        self._calls = Calls(self._http, retries)
 
-    def localize(self, features: Features, **options: Unpack[Options]) -> LocalizeResponse:
-        """Returns the action segments of a video.
+    def localize(
+        self,
+        source: Source,
+        *,
+        on_progress: OnProgress = ignore_progress,
+        **options: Unpack[ServiceOptions],
+    ) -> Localization:
+        """Returns the action segments of one video.
 
-        Raises:
-            LocalizerServiceError: the service refused it or could not be reached.
-        """
-        return read_answer(
-            LocalizeResponse, self._send(localize_request(self._http, features, options))
-        )
+        An .npy path or an array is features. Any other path, and a URI, is a video; this call then
+        uploads the file and waits for its job.
 
-    def localize_many(
-        self, videos: Iterable[Features], *, concurrency: int = 4, **options: Unpack[Options]
-    ) -> Iterator[LocalizeResponse | LocalizerServiceError]:
-        """Yields the answer to each video in order, or the error that it met.
-
-        At most `concurrency` requests are under way, and no more videos than that are read ahead.
-        """
-        with ThreadPoolExecutor(concurrency) as pool:
-            running: deque[Future[LocalizeResponse]] = deque()
-            try:
-                for features in videos:
-                    if len(running) == concurrency:
-                        yield _outcome(running.popleft())
-                    running.append(pool.submit(self.localize, features, **options))
-                while running:
-                    yield _outcome(running.popleft())
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-
-    def localize_video(
-        self, video: Video, *, on_progress: OnProgress = _ignore, **options: Unpack[Options]
-    ) -> LocalizeResponse:
-        """Uploads a video file, or names one by its URI, and waits for its action segments.
+            client.localize("match.mp4", on_progress=print, min_score=0.2)
 
         Args:
-            video: a path, or a URI that the service is allowed to fetch.
-            on_progress: is told again and again how far it is.
-            **options: as for `localize`, without those that tell the features' clock.
+            source: features (snippets, channels) as an array, a torch tensor or the path of an
+                .npy file; or a video as the path of its file or a URI that the service may fetch.
+            on_progress: called with the `Progress` of a video, several times a second at most.
+            **options: see `ServiceOptions`.
 
         Raises:
-            LocalizerServiceError: the service refused it, could not be reached, or failed.
+            InputError: the input cannot be read, or is no features.
+            LocalizerServiceError: the service refused it, failed or cannot be reached.
         """
-        job = self.submit_video(video, on_progress=on_progress, **options)
-        delays_s = job_delays_s()
-        while not is_final(job):
-            on_progress(progress_of(job))
-            time.sleep(next(delays_s))
-            job = self.job(job.id)
-        return result_of(job)
+        return self._run(self._calls.localize(source, options, on_progress), on_progress)
+
+    def localize_many(
+        self,
+        sources: Iterable[Source],
+        *,
+        concurrency: int = 4,
+        progress_bar: bool | None = None,
+        **options: Unpack[ServiceOptions],
+    ) -> Iterator[Outcome]:
+        """Yields the result of each input in order, or the error that it met.
+
+            for path, outcome in zip(paths, client.localize_many(paths)):
+                if isinstance(outcome, LocalizerError):
+                    print(path, outcome)
+
+        Args:
+            sources: inputs as `localize` takes them; at most `concurrency` are read ahead.
+            concurrency: number of inputs at the same time.
+            progress_bar: whether to show one; by default only where there is a terminal.
+            **options: options of every input; see `ServiceOptions`.
+        """
+
+        def localize(source: Source, on_progress: OnProgress) -> Localization:
+            return self.localize(source, on_progress=on_progress, **options)
+
+        return outcomes(localize, sources, concurrency=concurrency, progress_bar=progress_bar)
 
     def submit_video(
-        self, video: Video, *, on_progress: OnProgress = _ignore, **options: Unpack[Options]
+        self,
+        source: Source,
+        *,
+        on_progress: OnProgress = ignore_progress,
+        **options: Unpack[ServiceOptions],
     ) -> Job:
-        """Hands in a video as `localize_video` does, and returns its job at once."""
-        return read_answer(Job, self._send(video_request(self._http, video, options, on_progress)))
+        """Submits a video as `localize` does, and returns its job without waiting for the result.
+
+        Raises:
+            InputError: the video cannot be read, or the input is features.
+        """
+        return self._run(self._calls.submit_video(source, options, on_progress))
 
     def job(self, job_id: str) -> Job:
-        """Returns a job as it is now, with its result if it is done."""
-        return read_answer(Job, self._get(f"/jobs/{job_id}"))
+        """Returns the present state of a job, with its result once it is done."""
+        return self._run(self._calls.job(job_id))
 
     def cancel_job(self, job_id: str) -> Job:
         """Cancels a job unless it is finished, and returns it."""
-        return read_answer(Job, self._send(self._http.build_request("DELETE", f"/jobs/{job_id}")))
+        return self._run(self._calls.cancel_job(job_id))
 
     def models(self) -> list[ModelSummary]:
         """Returns every version of every model."""
-        return read_answer(ModelList, self._get("/models")).models
+        return self._run(self._calls.models())
 
     def model(self, name: str, version: int) -> ModelDetail:
-        """Returns all that one version of a model says of itself."""
-        return read_answer(ModelDetail, self._get(f"/models/{name}/versions/{version}"))
+        """Returns one version of a model with its spec."""
+        return self._run(self._calls.model(name, version))
 
     def health(self) -> Health:
         """Returns the state of the service."""
-        return read_answer(Health, self._get("/health"))
+        return self._run(self._calls.health())
 
     def close(self) -> None:
         """Closes the connections."""
         self._http.close()
 
-    def _get(self, path: str) -> httpx.Response:
-        return self._send(self._http.build_request("GET", path))
+    def _run(self, call: Call[T], on_progress: OnProgress = ignore_progress) -> T:
+        """Performs the steps of a call and returns its result."""
+        outcome: httpx.Response | httpx.TransportError | None = None
+        while not isinstance(step := advance(call, outcome), Result):
+            outcome = None
+            if isinstance(step, httpx.Request):
+                outcome = self._send(step)
+            elif isinstance(step, Progress):
+                on_progress(step)
+            else:
+                time.sleep(step)
+        return step.value
 
-    def _send(self, request: httpx.Request) -> httpx.Response:
-        tries = exchange(self._retries)
-        delay_s = next(tries)
-        while True:
-            if delay_s:
-                time.sleep(delay_s)
-            outcome: httpx.Response | httpx.TransportError
-            try:
-                outcome = self._http.send(request)
-            except httpx.TransportError as error:
-                outcome = error
-            try:
-                delay_s = tries.send(outcome)
-            except StopIteration as stop:
-                response: httpx.Response = stop.value
-                return response
+    def _send(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+        try:
+            return self._http.send(request)
+        except httpx.TransportError as error:
+            return error
 
     def __enter__(self) -> Self:
         return self
@@ -188,7 +181,7 @@ class Client:
 
 
 class AsyncClient:
-    """Talks to the service from asyncio."""
+    """A client for asyncio, with the methods of `Client`."""
 
     def __init__(
         self,
@@ -199,97 +192,92 @@ class AsyncClient:
         retries: int = 4,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Prepares a client; see `Client`."""
+        """Prepares a client without connecting; see `Client`."""
         self._http = httpx.AsyncClient(
-            base_url=url, headers=key_header(api_key), timeout=timeout_s, transport=transport
+            base_url=url, headers=_headers(api_key), timeout=timeout_s, transport=transport
         )
-        self._retries = retries
+        self._calls = Calls(self._http, retries)
 
-    async def localize(self, features: Features, **options: Unpack[Options]) -> LocalizeResponse:
-        """Returns the action segments of a video; see `Client.localize`."""
-        request = await asyncio.to_thread(localize_request, self._http, features, options)
-        return read_answer(LocalizeResponse, await self._send(request))
+    async def localize(
+        self,
+        source: Source,
+        *,
+        on_progress: OnProgress = ignore_progress,
+        **options: Unpack[ServiceOptions],
+    ) -> Localization:
+        """Returns the action segments of one video; see `Client.localize`."""
+        return await self._run(self._calls.localize(source, options, on_progress), on_progress)
 
-    async def localize_many(
-        self, videos: Iterable[Features], *, concurrency: int = 4, **options: Unpack[Options]
-    ) -> AsyncIterator[LocalizeResponse | LocalizerServiceError]:
-        """Yields the answer to each video in order, or its error; see `Client.localize_many`."""
-        running: deque[asyncio.Task[LocalizeResponse]] = deque()
-        try:
-            for features in videos:
-                if len(running) == concurrency:
-                    yield await _outcome_async(running.popleft())
-                running.append(asyncio.create_task(self.localize(features, **options)))
-            while running:
-                yield await _outcome_async(running.popleft())
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+    def localize_many(
+        self,
+        sources: Iterable[Source],
+        *,
+        concurrency: int = 4,
+        progress_bar: bool | None = None,
+        **options: Unpack[ServiceOptions],
+    ) -> AsyncIterator[Outcome]:
+        """Yields the result of each input in order, or its error; see `Client.localize_many`."""
 
-    async def localize_video(
-        self, video: Video, *, on_progress: OnProgress = _ignore, **options: Unpack[Options]
-    ) -> LocalizeResponse:
-        """Has a video localized; see `Client.localize_video`."""
-        job = await self.submit_video(video, on_progress=on_progress, **options)
-        delays_s = job_delays_s()
-        while not is_final(job):
-            on_progress(progress_of(job))
-            await asyncio.sleep(next(delays_s))
-            job = await self.job(job.id)
-        return result_of(job)
+        async def localize(source: Source, on_progress: OnProgress) -> Localization:
+            return await self.localize(source, on_progress=on_progress, **options)
+
+        return outcomes_async(localize, sources, concurrency=concurrency, progress_bar=progress_bar)
 
     async def submit_video(
-        self, video: Video, *, on_progress: OnProgress = _ignore, **options: Unpack[Options]
+        self,
+        source: Source,
+        *,
+        on_progress: OnProgress = ignore_progress,
+        **options: Unpack[ServiceOptions],
     ) -> Job:
-        """Hands in a video as `localize_video` does, and returns its job at once."""
-        request = video_request(self._http, video, options, on_progress)
-        return read_answer(Job, await self._send(request))
+        """Submits a video and returns its job; see `Client.submit_video`."""
+        return await self._run(self._calls.submit_video(source, options, on_progress))
 
     async def job(self, job_id: str) -> Job:
-        """Returns a job as it is now, with its result if it is done."""
-        return read_answer(Job, await self._get(f"/jobs/{job_id}"))
+        """Returns the present state of a job, with its result once it is done."""
+        return await self._run(self._calls.job(job_id))
 
     async def cancel_job(self, job_id: str) -> Job:
         """Cancels a job unless it is finished, and returns it."""
-        request = self._http.build_request("DELETE", f"/jobs/{job_id}")
-        return read_answer(Job, await self._send(request))
+        return await self._run(self._calls.cancel_job(job_id))
 
     async def models(self) -> list[ModelSummary]:
         """Returns every version of every model."""
-        return read_answer(ModelList, await self._get("/models")).models
+        return await self._run(self._calls.models())
 
     async def model(self, name: str, version: int) -> ModelDetail:
-        """Returns all that one version of a model says of itself."""
-        return read_answer(ModelDetail, await self._get(f"/models/{name}/versions/{version}"))
+        """Returns one version of a model with its spec."""
+        return await self._run(self._calls.model(name, version))
 
     async def health(self) -> Health:
         """Returns the state of the service."""
-        return read_answer(Health, await self._get("/health"))
+        return await self._run(self._calls.health())
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._http.aclose()
 
-    async def _get(self, path: str) -> httpx.Response:
-        return await self._send(self._http.build_request("GET", path))
+    async def _run(self, call: Call[T], on_progress: OnProgress = ignore_progress) -> T:
+        """Performs the steps of a call and returns its result.
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        tries = exchange(self._retries)
-        delay_s = next(tries)
-        while True:
-            if delay_s:
-                await asyncio.sleep(delay_s)
-            outcome: httpx.Response | httpx.TransportError
-            try:
-                outcome = await self._http.send(request)
-            except httpx.TransportError as error:
-                outcome = error
-            try:
-                delay_s = tries.send(outcome)
-            except StopIteration as stop:
-                response: httpx.Response = stop.value
-                return response
+        A thread goes from step to step, because reading a file may block and parsing takes long.
+        """
+        outcome: httpx.Response | httpx.TransportError | None = None
+        while not isinstance(step := await asyncio.to_thread(advance, call, outcome), Result):
+            outcome = None
+            if isinstance(step, httpx.Request):
+                outcome = await self._send(step)
+            elif isinstance(step, Progress):
+                on_progress(step)
+            else:
+                await asyncio.sleep(step)
+        return step.value
+
+    async def _send(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+        try:
+            return await self._http.send(request)
+        except httpx.TransportError as error:
+            return error
 
     async def __aenter__(self) -> Self:
         return self
@@ -303,17 +291,5 @@ class AsyncClient:
         await self.close()
 
 
-def _outcome(future: Future[LocalizeResponse]) -> LocalizeResponse | LocalizerServiceError:
-    try:
-        return future.result()
-    except LocalizerServiceError as error:
-        return error
-
-
-async def _outcome_async(
-    task: asyncio.Task[LocalizeResponse],
-) -> LocalizeResponse | LocalizerServiceError:
-    try:
-        return await task
-    except LocalizerServiceError as error:
-        return error
+def _headers(api_key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {api_key.strip()}"} if api_key else {}

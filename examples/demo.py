@@ -13,8 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ecm_client.clients import Client, LocalizerServiceError
-from model.segments import Segment
+from ecm_localizer import Client, LocalizerError, LocalizerServiceError
 from training.datasets.native import read_native
 from training.metrics import detection_score
 
@@ -86,11 +85,9 @@ def ask(url: str) -> None:
     with Client(url) as client:
         answers = client.localize_many([FEATURES / f"{video.id}.npy" for video in videos])
         for video, answer in zip(videos, answers, strict=True):
-            if isinstance(answer, LocalizerServiceError):
+            if isinstance(answer, LocalizerError):
                 raise answer
-            found[video.id] = [
-                Segment(s.start_s, s.end_s, s.label, s.score) for s in answer.segments
-            ]
+            found[video.id] = list(answer)
     print(f"\n{SHOWN_VIDEO}, as the service answers:")
     for segment in found[SHOWN_VIDEO]:
         if segment.score >= 0.3:

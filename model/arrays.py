@@ -2,11 +2,11 @@
 
 import io
 import math
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecm_client.inputs import read_features as read_features
 from model.errors import FeatureError
 
 
@@ -44,23 +44,6 @@ def check_features(
         bad = int(np.argmin(np.isfinite(features_TD).all(axis=1)))
         raise FeatureError(f"expected finite features, got NaN or Inf in snippet {bad}")
     return features_TD
-
-
-def read_features(path: Path) -> NDArray[np.generic]:
-    """Returns the array of an .npy file, memory-mapped; its values are not yet checked.
-
-    Raises:
-        FeatureError: the file is absent, not an .npy file, cut short, or holds pickled objects.
-    """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise FeatureError(f"no feature file {path}") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise FeatureError(f"{path} is not a readable .npy array: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise FeatureError(f"{path} is an .npz archive; expected one .npy array")
-    return array
 
 
 def parse_npy(body: bytes | memoryview) -> NDArray[np.generic]:

@@ -17,17 +17,9 @@ LocalizerError
 Every message names the value that came, what was expected, and where it helps, what to do.
 """
 
-
-class LocalizerError(Exception):
-    """Root of every error that this project raises on purpose."""
-
-
-class InputError(LocalizerError, ValueError):
-    """What the caller handed in cannot be used."""
-
-
-class FeatureError(InputError):
-    """Features have the wrong shape, dtype or values."""
+from ecm_client.errors import FeatureError as FeatureError
+from ecm_client.errors import InputError as InputError
+from ecm_client.errors import LocalizerError as LocalizerError
 
 
 class VideoError(InputError):

@@ -65,16 +65,20 @@ def list_models(repository: Path) -> list[PublishedModel]:
     """Returns every version of every model, by name, then by version."""
     if not repository.is_dir():
         return []
-    return sorted(
-        (
-            PublishedModel(folder.name, int(version.name), version / MODEL_FILE)
-            for folder in repository.iterdir()
-            if folder.is_dir() and _NAME.fullmatch(folder.name)
-            for version in folder.iterdir()
-            if version.is_dir() and _VERSION.fullmatch(version.name)
-        ),
-        key=lambda model: (model.name, model.version),
+    names = sorted(folder for folder in repository.iterdir() if _NAME.fullmatch(folder.name))
+    return [model for folder in names for model in list_versions(folder)]
+
+
+def list_versions(folder: Path) -> list[PublishedModel]:
+    """Returns every version of the model in a folder, oldest first; none if it is no folder."""
+    if not folder.is_dir():
+        return []
+    versions = (
+        PublishedModel(folder.name, int(version.name), version / MODEL_FILE)
+        for version in folder.iterdir()
+        if version.is_dir() and _VERSION.fullmatch(version.name)
     )
+    return sorted(versions, key=lambda model: model.version)
 
 
 def publish(
@@ -102,7 +106,7 @@ def publish(
         write(partial / MODEL_FILE)
         _record_hash(partial / MODEL_FILE)
         partial.chmod(0o755)  # mkdtemp makes it private; the service may run as another user
-        versions = [m.version for m in list_models(repository) if m.name == name]
+        versions = [model.version for model in list_versions(folder)]
         number = version or max(versions, default=0) + 1
         if number in versions:
             raise OptionError(f"{folder / str(number)} is there already; versions never change")

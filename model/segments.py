@@ -1,24 +1,13 @@
 """Action segments and how much they overlap."""
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecm_client.segments import Segment as Segment
+
 Floats: TypeAlias = NDArray[np.float64]
-
-
-class Segment(NamedTuple):
-    """One action instance in a video. A tuple, since a video may have thousands of candidates."""
-
-    start_s: float
-    """Seconds from the video's beginning to the first moment of the action."""
-    end_s: float
-    """Seconds from the video's beginning to the first moment after it."""
-    label: str
-    """The action."""
-    score: float = 1.0
-    """Confidence; comparable within one model. Ground truth has 1."""
 
 
 def temporal_iou(first: Floats, second: Floats) -> Floats:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CLIENT = """
 import sys, numpy, httpx
-from ecm_client.clients import Client
+from ecm_localizer import Client
 answer = {"model": {"name": "m", "version": 1}, "duration_s": 2.0, "snippets": 4,
           "classes": [], "segments": [], "timing_ms": {}}
 transport = httpx.MockTransport(lambda request: httpx.Response(200, json=answer))

@@ -9,8 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
-from ecm_client.clients import AsyncClient, Client, LocalizerServiceError, Progress
-from ecm_client.exchange import retry_delay_s
+from ecm_client.retries import retry_delay_s
+from ecm_localizer import AsyncClient, Client, InputError, LocalizerServiceError, Progress
 
 FEATURES = np.zeros((4, 8), dtype=np.float32)
 ANSWER = {
@@ -40,7 +40,7 @@ def test_arrays_paths_and_both_clients_give_one_answer(
         for features in (path, str(path), features_TD.astype(np.float64)):
             assert client.localize(features).segments == expected
         assert client.localize(features_TD.astype(np.float16), max_segments=1).segments
-        assert client.localize(features_TD, include="cas").cas is not None
+        assert client.localize(features_TD, include="cas").cas_TC is not None
         assert client.model("small", 1).feature_dim == 8
         assert [m.name for m in client.models()] == ["small"]
         assert client.health().status == "ok"
@@ -73,13 +73,13 @@ def test_localize_many_keeps_order_and_reads_ahead_no_more_than_it_may(
 def test_refusals_carry_status_and_reason(url: str, features_TD: np.ndarray) -> None:
     """Also what goes wrong before anything is sent."""
     with Client(url) as client:
-        for features, options, message in (
-            (features_TD[:, :5], {}, "expected 8 channels"),
-            (features_TD, {"model": "other"}, "'other'"),
-            ("absent.npy", {}, "absent"),
-            (features_TD[0], {}, r"\(8,\)"),
+        for features, options, kind, message in (
+            (features_TD[:, :5], {}, LocalizerServiceError, "expected 8 channels"),
+            (features_TD, {"model": "other"}, LocalizerServiceError, "'other'"),
+            ("absent.npy", {}, InputError, "absent"),
+            (features_TD[0], {}, InputError, r"\(8,\)"),
         ):
-            with pytest.raises(LocalizerServiceError, match=message):
+            with pytest.raises(kind, match=message):
                 client.localize(features, **options)
         with pytest.raises(LocalizerServiceError, match="limit is 100000") as refused:
             client.localize(np.zeros((4000, 8), dtype=np.float32))
@@ -206,7 +206,7 @@ def test_an_upload_that_breaks_off_is_sent_again_as_the_same_job(tmp_path: Path)
 
     async def ask(transport: JobService) -> object:
         async with AsyncClient("http://test", transport=transport) as client:
-            return await client.localize_video(video, on_progress=told.append, min_score=0.2)
+            return await client.localize(video, on_progress=told.append, min_score=0.2)
 
     for is_async in (False, True):
         told.clear()
@@ -215,7 +215,7 @@ def test_an_upload_that_breaks_off_is_sent_again_as_the_same_job(tmp_path: Path)
             answer = asyncio.run(ask(transport))
         else:
             with Client("http://test", transport=transport) as client:
-                answer = client.localize_video(video, on_progress=told.append, min_score=0.2)
+                answer = client.localize(video, on_progress=told.append, min_score=0.2)
         assert answer.snippets == 4
         assert len(transport.asked) == 3
         [(url, _, content)] = set(transport.asked)
@@ -231,8 +231,8 @@ def test_a_video_that_is_not_there_is_refused_before_anything_is_sent(tmp_path: 
     transport = httpx.MockTransport(lambda _: pytest.fail("was asked"))
     with Client("http://test", transport=transport) as client:
         for path in (tmp_path / "absent.mp4", tmp_path):
-            with pytest.raises(LocalizerServiceError, match="cannot be read"):
-                client.localize_video(path)
+            with pytest.raises(InputError, match=r"cannot be read|is a folder"):
+                client.localize(path)
 
 
 @pytest.mark.parametrize("uri", ["https://example.org/a.mp4", "file:///a.mp4", "s3://b/a.mp4"])
@@ -245,5 +245,5 @@ def test_a_uri_is_named_and_not_read(uri: str) -> None:
         return httpx.Response(202, json=JOB | {"state": "done", "result": ANSWER})
 
     with Client("http://test", transport=httpx.MockTransport(answer)) as client:
-        assert client.localize_video(uri, max_segments=2, min_score=None).snippets == 4
+        assert client.localize(uri, max_segments=2, min_score=None).snippets == 4
     assert bodies == [{"video": {"uri": uri}, "max_segments": 2}]

@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from ecm_client.clients import AsyncClient, Client, LocalizerServiceError
+from ecm_localizer import AsyncClient, Client, LocalizerServiceError
 from model.errors import OptionError
 from service.app import create_app
 from service.configuration import read_configuration

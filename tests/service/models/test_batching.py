@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecm_client.clients import Client
+from ecm_localizer import Client
 from model.engine import EngineConfig, OnnxEngine
 from model.errors import EngineError
 from service.http.buffers import Buffers

@@ -15,7 +15,7 @@ import pytest
 import tritonclient.http
 from tritonclient.utils import InferenceServerException
 
-from ecm_client.clients import Client, LocalizerServiceError
+from ecm_localizer import Client, LocalizerServiceError
 from model.repository import publish
 from service.errors import ModelUnavailableError, UnknownModelError
 from service.models.catalog import Catalog
@@ -141,7 +141,7 @@ def test_models_are_loaded_and_unloaded_over_http(
         publish_one("small")
         answer = httpx.post(f"{url}/models/small/load")
         assert [v["state"] for v in answer.json()["versions"]] == ["ready", "ready"]
-        assert client.localize(features_TD).model.version == 2
+        assert client.localize(features_TD).version == 2
         triton.unload_model("small")
         assert not triton.is_model_ready("small")
         assert 'state="unloaded",version="2"} 1.0' in httpx.get(f"{url}/metrics").text

@@ -15,7 +15,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ecm_client.clients import Client, LocalizerServiceError
+from ecm_localizer import Client, LocalizerServiceError
 from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.errors import DeviceError, EngineError
 from model.repository import list_models, publish
@@ -297,12 +297,12 @@ def test_loading_keeps_no_request_waiting(
         loading.start()
         assert came.wait(30)
         with Client(url, retries=0) as client:
-            assert client.localize(features_TD).model.version == 1
+            assert client.localize(features_TD).version == 1
             assert len(httpx.get(f"{url}/models").json()["models"]) == 1
             assert httpx.get(f"{url}/health/ready").is_success
             go_on.set()
             loading.join()
-            assert client.localize(features_TD).model.version == 2
+            assert client.localize(features_TD).version == 2
 
 
 @pytest.mark.parametrize(("asked", "expected"), [((), [16]), ((5, 40, 1), [5, 40, 1])])
@@ -347,7 +347,7 @@ def test_a_version_that_fails_its_first_run_is_not_served(
         assert listed[1]["error"].startswith("the network failed on features of shape (1, 17, 8)")
         with Client(url, retries=0) as client:
             answer = client.localize(np.zeros((4, 8), np.float32))
-            assert answer.model.version == 1
+            assert answer.version == 1
             with pytest.raises(LocalizerServiceError, match="not served"):
                 client.localize(np.zeros((4, 8), np.float32), version=2)
 

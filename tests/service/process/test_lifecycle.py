@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecm_client.clients import Client, LocalizerServiceError
+from ecm_localizer import Client, LocalizerServiceError
 
 ROOT = Path(__file__).parents[3]
 

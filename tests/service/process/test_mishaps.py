@@ -18,7 +18,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from ecm_client.clients import Client, LocalizerServiceError
+from ecm_localizer import Client, LocalizerServiceError
 from features.backbone.spec import BackboneSpec, InputSpec
 from features.motion import MotionExtractor
 from model.export import write_onnx
@@ -237,17 +237,17 @@ def test_a_cache_that_is_out_of_order_costs_only_time(
     features, aside = place / "data" / "features", place / "aside"
     features.rename(aside)
     features.write_text("no folder")
-    assert client.localize_video(video).snippets == 3
+    assert client.localize(video).snippets == 3
     features.unlink()
     aside.rename(features)
     for kept in features.glob("*.npy"):
         kept.unlink()
-    assert client.localize_video(video).timing_ms["extraction"] > 0
-    assert client.localize_video(video).timing_ms["extraction"] == 0
+    assert client.localize(video).timing_ms["extraction"] > 0
+    assert client.localize(video).timing_ms["extraction"] == 0
     [kept] = features.glob("*.npy")
     kept.unlink()
     (kept / "folder").mkdir(parents=True)
-    assert client.localize_video(video).timing_ms["extraction"] > 0
+    assert client.localize(video).timing_ms["extraction"] > 0
     shutil.rmtree(kept)
 
 

@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from ecm_client.clients import AsyncClient, Client, LocalizerServiceError
+from ecm_localizer import AsyncClient, Client, LocalizerServiceError
 
 CONFIGURATION = Path(__file__).parents[3] / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
@@ -196,7 +196,7 @@ def test_a_video_is_done_though_the_service_that_took_it_ends(
         assert services[0].stop() == 0
         eventually(lambda: client.job(job.id).state == "done")
         services[0].start()
-        assert client.localize_video(video).snippets == client.job(job.id).result.snippets
+        assert client.localize(video).snippets == client.job(job.id).result.snippets
 
 
 def test_what_passes_nginx_and_what_does_not(url: str, services) -> None:

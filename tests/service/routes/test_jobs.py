@@ -11,8 +11,8 @@ import httpx
 import numpy as np
 import pytest
 
-from ecm_client.clients import AsyncClient, Client, LocalizerServiceError, Progress
-from ecm_client.exchange import result_of
+from ecm_client.calls import result_of
+from ecm_localizer import AsyncClient, Client, Localization, LocalizerServiceError, Progress
 from features.extractors import MOTION, open_extractor
 from features.motion import MotionExtractor
 from features.video.reading import read_snippets
@@ -72,10 +72,10 @@ def test_a_model_trained_from_videos_serves_them_as_it_was_evaluated(
     with Client(service.url) as client:
         for name in ("run", "jump", "b/walk"):
             features_TD = np.load(tmp_path / "videos.motion" / f"{name}.npy")
-            served = client.localize_video(videos / f"{name}.mp4", include="cas")
+            served = client.localize(videos / f"{name}.mp4", include="cas")
             assert served.duration_s == pytest.approx(len(features_TD) * SNIPPET_S)
-            assert served.cas is not None
-            np.testing.assert_allclose(served.cas.logits, trained.cas(features_TD), atol=1e-5)
+            assert served.cas_TC is not None
+            np.testing.assert_allclose(served.cas_TC, trained.cas(features_TD), atol=1e-5)
 
 
 def left(data: Path) -> list[Path]:
@@ -111,11 +111,11 @@ def test_every_way_in_gives_the_segments_of_the_offline_evaluation(
 
     async def ask() -> list[tuple]:
         async with AsyncClient(service.url) as client:
-            answers = [await client.localize_video(video), await client.localize_video(uri)]
-            return [segments_of(answer.model_dump()) for answer in answers]
+            answers = [await client.localize(video), await client.localize_video(uri)]
+            return [rows_of(answer) for answer in answers]
 
     with Client(service.url) as client:
-        assert segments_of(client.localize_video(str(video)).model_dump()) == expected
+        assert rows_of(client.localize(str(video))) == expected
         assert client.models()[0].extractor == open_extractor(MOTION).id
     assert asyncio.run(ask()) == [expected, expected]
     assert left(tmp_path / "data") == []
@@ -124,6 +124,10 @@ def test_every_way_in_gives_the_segments_of_the_offline_evaluation(
 def segments_of(answer: dict) -> list[tuple]:
     return [tuple(s[key] for key in ("label", "start_s", "end_s", "score")) for s in
             answer["segments"]]  # fmt: skip
+
+
+def rows_of(localization: Localization) -> list[tuple]:
+    return [(s.label, s.start_s, s.end_s, s.score) for s in localization]
 
 
 def finished(client: Client, job_id: str):
@@ -158,7 +162,7 @@ def test_a_long_video_is_answered_with_a_job_that_tells_how_far_it_is(
     heard: list[Progress] = []
     with Client(service.url) as client:
         other = film(tmp_path / "other.mp4", np.arange(2900) / 25)
-        assert client.localize_video(other, on_progress=heard.append).snippets == snippets_in(2900)
+        assert client.localize(other, on_progress=heard.append).snippets == snippets_in(2900)
     assert [p for p in heard if p.stage == "upload"][-1].done == other.stat().st_size
     assert any(p.stage == "running" and p.total == snippets_in(2900) and p.done for p in heard)
 
@@ -177,15 +181,15 @@ def read_events(url: str) -> Iterator[tuple[str, dict]]:
 def test_the_same_video_is_not_extracted_twice(service, video: Path, tmp_path: Path) -> None:
     """Kept by content, whatever its name; a damaged file is made anew."""
     with Client(service.url) as client:
-        first = client.localize_video(video)
+        first = client.localize(video)
         copy = tmp_path / "copy.mkv"
         copy.write_bytes(video.read_bytes())
-        second = client.localize_video(copy)
+        second = client.localize(copy)
         assert first.timing_ms["extraction"] > 0 == second.timing_ms["extraction"]
         assert second.segments == first.segments
         [kept] = (tmp_path / "data" / "features").iterdir()
         kept.write_bytes(kept.read_bytes()[:100])
-        third = client.localize_video(video)
+        third = client.localize(video)
         assert third.timing_ms["extraction"] > 0
         assert third.segments == first.segments
 
@@ -229,7 +233,7 @@ def test_a_cancelled_job_ends_and_leaves_nothing(
             assert client.cancel_job(job.id).state == "cancelled"
         while left(tmp_path / "data"):
             time.sleep(0.02)
-        assert client.localize_video(film(tmp_path / "next.mp4", np.arange(32) / 25)).snippets
+        assert client.localize(film(tmp_path / "next.mp4", np.arange(32) / 25)).snippets
         assert client.job(running.id).state == "cancelled"
         with pytest.raises(LocalizerServiceError, match="cancelled"):
             result_of(client.job(running.id))
@@ -261,5 +265,5 @@ def test_a_model_of_other_features_takes_no_video(serving, launch, repository, f
         Client(service.url, retries=0) as client,
         pytest.raises(LocalizerServiceError, match="ready-made features"),
     ):
-        client.localize_video(film(tmp_path / "film.mp4", np.arange(50) / 25))
+        client.localize(film(tmp_path / "film.mp4", np.arange(50) / 25))
     assert left(tmp_path / "data") == []

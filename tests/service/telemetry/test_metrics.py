@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ecm_client.clients import Client
+from ecm_localizer import Client
 from model.predict import LocalizedVideo, localize_video
 from service.settings import Settings
 
@@ -142,8 +142,8 @@ def test_jobs_are_counted(service, film, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     with Client(service.url) as client:
-        snippets = client.localize_video(video).snippets
-        client.localize_video(video)
+        snippets = client.localize(video).snippets
+        client.localize(video)
         failed = client.submit_video(broken)
         while client.job(failed.id).state != "failed":
             time.sleep(0.05)

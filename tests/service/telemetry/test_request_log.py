@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-from ecm_client.clients import Client
+from ecm_localizer import Client
 from service.settings import Settings
 from service.telemetry.log_format import JsonLines, TextLines
 

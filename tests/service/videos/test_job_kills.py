@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecm_client.clients import Client
+from ecm_client.calls import result_of
+from ecm_localizer import Client
 
 SNIPPETS_A_CHUNK = 4
 
@@ -60,7 +61,7 @@ def test_every_job_is_finished_once_however_often_the_service_is_killed(
                 time.sleep(0.05)
             assert now.state == "done", now.error
             assert now.result.snippets == now.progress.snippets_done
-            assert client.localize_video(path, max_segments=7).segments == now.result.segments
+            assert client.localize(path, max_segments=7) == result_of(now)
     stored = stored_chunks(service.log)
     assert {job for job, _ in stored} == {job.id for job in jobs}
     assert sum(stored.values()) - len(stored) <= kills

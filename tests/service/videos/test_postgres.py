@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from ecm_client.clients import Client, LocalizerServiceError
+from ecm_localizer import Client, LocalizerServiceError
 from features.motion import MotionExtractor
 
 MP4 = {"Content-Type": "video/mp4"}

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecm_client.clients import AsyncClient, Client, LocalizerServiceError
-from ecm_client.exchange import FIRST_DELAY_S, LONGEST_DELAY_S, RETRIED_STATUSES, exchange
+from ecm_client.calls import send
+from ecm_client.retries import FIRST_DELAY_S, LONGEST_DELAY_S, RETRIED_STATUSES
+from ecm_localizer import AsyncClient, Client, LocalizerServiceError
 
 FEATURES = np.zeros((4, 8), dtype=np.float32)
 ANSWER = (
@@ -40,11 +41,12 @@ TOLD = st.builds(response, STATUSES, st.integers(0, 10**9).map(str) | st.text(ma
 
 def waits_s(retries: int, outcomes: Iterator[httpx.Response | httpx.TransportError]) -> list[float]:
     """How long is waited before each try, where nothing ever goes well."""
-    tries = exchange(retries)
-    waits = [next(tries)]
+    call, waits = send(REQUEST, retries), [0.0]
+    assert next(call) is REQUEST
     with suppress(LocalizerServiceError):
         while True:
-            waits.append(tries.send(next(outcomes)))
+            waits.append(call.send(next(outcomes)))
+            assert next(call) is REQUEST
     return waits
 
 

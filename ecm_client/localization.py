@@ -1,0 +1,131 @@
+"""The result of localizing one video: from a `Localizer` and from a client alike.
+
+Axes: T snippets, C classes.
+"""
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecm_client.formats import (
+    SCORE_DIGITS,
+    TIME_DIGITS,
+    activitynet_text,
+    clock,
+    csv_text,
+    rounded,
+    vtt_text,
+)
+from ecm_client.segments import Segment
+
+_HTML_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Localization(Sequence[Segment]):
+    """The action segments of one video, and the scores behind them.
+
+    A sequence of its segments, best first:
+
+        for segment in localization.by_time():
+            print(segment.label, segment.start_s, segment.end_s, segment.score)
+
+    Two localizations are equal if they have the same segments, scores, length and model.
+    """
+
+    segments: tuple[Segment, ...]
+    """Action segments, best first unless `by_time` sorted them."""
+    classes: dict[str, float]
+    """Probability that the video shows each class, most probable class first."""
+    duration_s: float
+    """Length of the video, or of the features, in seconds."""
+    snippets: int
+    """Number of snippets (T)."""
+    model: str
+    """Name of the model."""
+    version: int | None = None
+    """Version of the model; None for a file outside a model repository."""
+    timing_ms: dict[str, float] = field(default_factory=dict, compare=False)
+    """Milliseconds spent in each stage and in `total`."""
+    cas_TC: NDArray[np.float32] | None = field(default=None, compare=False)
+    """Class activation sequence, logits (T, C); only with the option `include="cas"`."""
+    cas_labels: tuple[str, ...] = field(default=(), compare=False)
+    """Class of each column of `cas_TC`; empty without it."""
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    @overload
+    def __getitem__(self, index: int) -> Segment: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Segment, ...]: ...
+    def __getitem__(self, index: int | slice) -> Segment | tuple[Segment, ...]:
+        return self.segments[index]
+
+    def by_time(self) -> "Localization":
+        """Returns the same localization with its segments in order of their start."""
+        return replace(self, segments=tuple(sorted(self.segments)))
+
+    def by_score(self) -> "Localization":
+        """Returns the same localization with its segments best first."""
+        best_first = sorted(self.segments, key=lambda segment: -segment.score)
+        return replace(self, segments=tuple(best_first))
+
+    def to_json(self) -> str:
+        """Returns the JSON that POST /localize answers with, on one line.
+
+        Times are rounded to the millisecond, scores and logits to four digits.
+        """
+        content: dict[str, object] = {
+            "model": {"name": self.model, "version": self.version},
+            "duration_s": round(self.duration_s, TIME_DIGITS),
+            "snippets": self.snippets,
+            "classes": [
+                {"label": label, "score": round(score, SCORE_DIGITS)}
+                for label, score in self.classes.items()
+            ],
+            "segments": [
+                {"label": label, "start_s": start_s, "end_s": end_s, "score": score}
+                for start_s, end_s, label, score in map(rounded, self.segments)
+            ],
+            "timing_ms": {stage: round(ms, 3) for stage, ms in self.timing_ms.items()},
+        }
+        if self.cas_TC is not None:
+            logits_TC = self.cas_TC.astype(np.float64).round(SCORE_DIGITS)
+            content["cas"] = {"labels": self.cas_labels, "logits": logits_TC.tolist()}
+        return json.dumps(content)
+
+    def to_csv(self) -> str:
+        """Returns a CSV table with the columns label, start_s, end_s and score."""
+        return csv_text(self.segments)
+
+    def to_vtt(self) -> str:
+        """Returns WebVTT captions that a player shows over the video, one cue for each segment."""
+        return vtt_text(self.segments)
+
+    def to_activitynet(self, video_id: str) -> str:
+        """Returns an ActivityNet result file, JSON, that holds this video alone."""
+        return activitynet_text(video_id, self.segments)
+
+    def __repr__(self) -> str:
+        count = f"{len(self)} segment{'' if len(self) == 1 else 's'}"
+        text = f"Localization of {self.duration_s:.1f} s: {count}"
+        if not self.segments:
+            return text
+        best = max(self.segments, key=lambda segment: segment.score)
+        return f"{text}, best {best.label} {best.score:.2f} at {clock(best.start_s)}"
+
+    def _repr_html_(self) -> str:
+        """Returns a table of the first segments, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{clock(segment.start_s)}</td><td>{clock(segment.end_s)}</td>"
+            f"<td>{html.escape(segment.label)}</td><td>{segment.score:.2f}</td></tr>"
+            for segment in self.segments[:_HTML_ROWS]
+        )
+        head = "<tr><th>start</th><th>end</th><th>label</th><th>score</th></tr>"
+        return f"<table><caption>{html.escape(repr(self))}</caption>{head}{rows}</table>"

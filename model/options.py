@@ -1,0 +1,45 @@
+"""Effect of a request's options on its features' duration and on localization."""
+
+from dataclasses import replace
+
+from ecm_client.schemas import LocalizeOptions
+from model.errors import InputError
+from model.localize import LocalizationConfig
+from model.snippets import SnippetClock
+from model.spec import ModelSpec
+
+
+def features_duration_s(options: LocalizeOptions, spec: ModelSpec, snippets: int) -> float:
+    """Returns the duration of features in seconds.
+
+    The options `duration_s` and `snippet_s` decide, and otherwise the clock of the model.
+
+    Raises:
+        InputError: the options give both, or neither and the model has no clock.
+    """
+    if options.duration_s is not None and options.snippet_s is not None:
+        raise InputError("expected duration_s or snippet_s, got both")
+    if options.duration_s is not None:
+        return options.duration_s
+    snippet_s = options.snippet_s or spec.snippet_s
+    if snippet_s is None:
+        raise InputError(
+            "this model does not know how long a snippet is; give duration_s or snippet_s"
+        )
+    return SnippetClock(snippet_s).seconds(snippets)
+
+
+def localization_config(
+    options: LocalizeOptions, default: LocalizationConfig
+) -> LocalizationConfig:
+    """Returns the localization settings of a model with the changes that the options make."""
+    config = default
+    if options.class_threshold is not None:
+        config = replace(config, class_threshold=options.class_threshold)
+    if options.nms_iou is not None:
+        config = replace(config, nms="greedy", nms_iou=options.nms_iou)
+    if options.min_score is not None:
+        config = replace(config, min_score=options.min_score)
+    if options.max_segments is not None:
+        config = replace(config, max_segments=options.max_segments)
+    return config

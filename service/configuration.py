@@ -66,7 +66,10 @@ def read_configuration(flags: Mapping[str, Any]) -> Configuration:
         from_environment = EnvSettingsSource(Settings)()
     except SettingsError as error:
         raise OptionError(f'{error}; expected JSON, as ["a", "b"] or {{"a": "b"}}') from error
-    sources: list[tuple[str, Mapping[str, Any]]] = [("environment", from_environment), ("flag", flags)]
+    sources: list[tuple[str, Mapping[str, Any]]] = [
+        ("environment", from_environment),
+        ("flag", flags),
+    ]
     file = flags.get("config", from_environment.get("config"))
     if file is not None:
         sources.insert(0, (f"file {file}", _read_file(Path(file))))

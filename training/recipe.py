@@ -115,7 +115,9 @@ class Recipe:
                 if name in holder and not isinstance(holder[name], dict)
             ]
             if not holders:
-                raise OptionError(f"unknown option {name!r}; there are {', '.join(_names(content))}")
+                raise OptionError(
+                    f"unknown option {name!r}; there are {', '.join(_names(content))}"
+                )
             holders[0][name] = value
         try:
             return _ADAPTER.validate_python(content)

@@ -8,10 +8,12 @@ such as `--preset`, replace those of the command's signature.
 import re
 import textwrap
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cyclopts.help import HelpEntry, HelpPanel
-from rich.console import Console, ConsoleOptions
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
 
 RARE = ", rare"
 """End of the name of a group of options that `--help` leaves out."""
@@ -36,15 +38,18 @@ class HelpPage:
         self._defaults = defaults
         self._last_heading = ""
 
-    def render_usage(self, console: Console, _: ConsoleOptions, usage: Any) -> None:
+    def render_usage(self, console: "Console", options: "ConsoleOptions", usage: Any) -> None:
         """Writes the command with its arguments."""
-        _write(console, str(usage).strip().replace("[OPTIONS]", "[options]"))
+        text = str(usage).strip().replace("[OPTIONS]", "[options]")
+        _write(console, textwrap.fill(text, options.max_width, subsequent_indent="    "))
 
-    def render_description(self, console: Console, _: ConsoleOptions, description: Any) -> None:
+    def render_description(
+        self, console: "Console", options: "ConsoleOptions", description: Any
+    ) -> None:
         """Writes the sentence that describes the command."""
-        _write(console, "\n" + textwrap.fill(_plain(description), console.width))
+        _write(console, "\n" + textwrap.fill(_plain(description), options.max_width))
 
-    def __call__(self, console: Console, _: ConsoleOptions, panel: HelpPanel) -> None:
+    def __call__(self, console: "Console", options: "ConsoleOptions", panel: HelpPanel) -> None:
         """Writes a group of options, arguments or commands."""
         title = str(panel.title)
         heading = title.removesuffix(RARE)
@@ -58,14 +63,15 @@ class HelpPage:
             console.print(f"\n{heading}:", style="bold", markup=False, highlight=False)
         self._last_heading = heading
         for entry in panel.entries:
-            _write(console, _row(_label(entry), self._text(entry), console.width))
+            _write(console, _row(_label(entry), self._text(entry), options.max_width))
 
     def _text(self, entry: HelpEntry) -> str:
         default = next((self._defaults[n] for n in entry.names if n in self._defaults), None)
         default = default or entry.default
         notes = [", ".join(entry.choices)] if entry.choices else []
-        notes += ["required"] if entry.required else []
-        notes += [f"default {default}"] if default is not None else []
+        notes += ["required"] if entry.required and entry.names else []
+        is_flag = entry.type is bool and not entry.negative_names
+        notes += [f"default {default}"] if default is not None and not is_flag else []
         text = _plain(entry.description)
         text = text if self._complete else _SENTENCE_END.split(text, maxsplit=1)[0]
         return text + (f" ({'; '.join(notes)})" if notes else "")
@@ -96,5 +102,5 @@ def _plain(text: Any) -> str:
     return " ".join(plain.replace("`", "").split())
 
 
-def _write(console: Console, text: str) -> None:
+def _write(console: "Console", text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -5,11 +5,12 @@ because it imports a command only when it is used, and because a TypedDict of op
 given ones alone: presets, the environment and settings files decide about the others.
 """
 
+import difflib
 import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -17,6 +18,7 @@ from cyclopts import App, CycloptsError, Group
 
 from ecm_localizer.command.catalog import Command, Side, commands_of
 from ecm_localizer.command.help_page import HelpPage
+from ecm_localizer.installation import needed
 from model.errors import LocalizerError, OptionError
 
 _HELP_ALL = "--help-all"
@@ -55,19 +57,29 @@ def _run(words: Sequence[str], side: Side | None) -> int:
     if command is not None and command.side == "training":
         _log_to_stderr()
     try:
+        if command is not None:
+            _import(command)
+        elif words and not words[0].startswith("-"):
+            raise OptionError(_unknown(words[0], by_name))
         status = _app(words, command, side)(words)
     except (CycloptsError, OptionError) as error:
         return _complain(error, _STATUS_USAGE)
-    except ImportError as error:
-        sentence = None if command is None else _missing_packages(command, error)
-        if sentence is None:
-            raise
-        return _complain(sentence, _STATUS_ERROR)
     except BrokenPipeError:
         raise
     except (LocalizerError, OSError) as error:
         return _complain(error, _STATUS_ERROR)
     return status if isinstance(status, int) else 0
+
+
+def _import(command: Command) -> None:
+    """Imports a command's function, so that a missing package is named with its pip line.
+
+    Raises:
+        InstallationError: a package is missing, or a file of the user hides one of ours.
+    """
+    packages = (command.side,) if command.side else ()
+    with needed(f"ecm {command.name}", extra=command.extra or "service", packages=packages):
+        _load(command.function)
 
 
 def _app(words: Sequence[str], command: Command | None, side: Side | None) -> App:
@@ -124,17 +136,11 @@ def _load(path: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _missing_packages(command: Command, error: ImportError) -> str | None:
-    """Returns the sentence for a command whose extra is not installed; None for other causes."""
-    cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
-    ours = ("ecm_client", "ecm_localizer", "features", "model", "service", "training")
-    missing = (getattr(cause, "name", None) or "").partition(".")[0]
-    if command.extra is None or missing in ("", *ours):
-        return None
-    kind = {"train": "training", "service": "service"}[command.extra]
-    return (
-        f"{command.name} needs the {kind} packages ({missing} is missing): "
-        f"pip install 'ecm-localizer[{command.extra}]'"
+def _unknown(word: str, names: Collection[str]) -> str:
+    """Returns the complaint about a command that does not exist, with the likely spelling."""
+    close = difflib.get_close_matches(word, names, n=1)
+    return f"unknown command {word!r}; " + (
+        f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(names)}"
     )
 
 

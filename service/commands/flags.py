@@ -17,8 +17,8 @@ Function = TypeVar("Function", bound=Callable[..., int | None])
 def with_settings(function: Function) -> Function:
     """Gives a command one option for each setting; those given arrive as `**flags`, by name."""
     flags = {name: _flag(field) for name, field in Settings.model_fields.items()}
-    given = TypedDict("given", flags, total=False)  # type: ignore[misc] # not known to mypy
-    function.__annotations__["flags"] = Unpack[given]  # type: ignore[valid-type]
+    given = TypedDict("given", flags, total=False)  # type: ignore[misc] # not a literal
+    function.__annotations__["flags"] = Unpack[given]
     return function
 
 

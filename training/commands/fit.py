@@ -11,12 +11,11 @@ from training.commands.data import NO_DATA, Data
 from training.commands.options import (
     RARE_DATA,
     RUN,
-    PresetName,
     field_values,
-    preset_in,
     split,
     with_fields,
 )
+from training.commands.presets import PresetName, preset_in
 from training.commands.run import figure_table, flush_denormals, software, torch_engine
 from training.evaluation import evaluate
 from training.execution import Execution
@@ -76,4 +75,6 @@ def fit(
 
 def shown_defaults(words: Sequence[str]) -> dict[str, Any]:
     """Returns the values of the preset that the words name, and those of the execution."""
-    return field_values(Execution()) | field_values(named_recipe(preset_in(words) or DEFAULT_PRESET))
+    return field_values(Execution()) | field_values(
+        named_recipe(preset_in(words) or DEFAULT_PRESET)
+    )

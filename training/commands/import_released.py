@@ -4,15 +4,13 @@ from pathlib import Path
 
 from model.errors import DataError
 from training.checkpoint import LAST, save_checkpoint
-from training.commands.options import PresetName
+from training.commands.presets import PresetName
 from training.commands.run import software
 from training.presets import preset as named_recipe
 from training.released import import_released as read_released
 
 
-def import_released(
-    released: Path, /, *, preset: PresetName, labels: Path, out: Path
-) -> None:
+def import_released(released: Path, /, *, preset: PresetName, labels: Path, out: Path) -> None:
     """Writes a checkpoint of the released ECM code as a run.
 
     Args:

@@ -4,22 +4,21 @@
 field's docstring. Only the options that the user gives reach the command.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
-from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack, get_type_hints
 
 from cyclopts import Group, Parameter
 from docstring_parser import parse_from_object
-
-from training.presets import PRESETS
 
 _FREQUENT = {
     "Training": (
         "epochs", "batch_size", "learning_rate", "snippets", "hidden_width", "standardize", "seed",
     ),
     "Losses": ("activation",),
-    "Segments": ("class_threshold", "nms_iou", "min_score"),
+    "Segments": (
+        "class_threshold", "nms_iou", "min_score", "max_segments", "snippet_s", "duration_s",
+    ),
     "Machine": ("device",),
 }  # fmt: skip
 """Options that many users need, by the heading of their group."""
@@ -27,6 +26,7 @@ _HEADINGS = {
     "Recipe": "Training",
     "Objective": "Losses",
     "LocalizationConfig": "Segments",
+    "Options": "Segments",
     "Execution": "Machine",
 }
 """Headings of the options of a dataclass. All options of other dataclasses are frequent."""
@@ -39,22 +39,19 @@ def _ordered(heading: str) -> tuple[Group, Group]:
 RUN, _ = _ordered("Run")
 DATA, RARE_DATA = _ordered("Data")
 _GROUPS = {heading: _ordered(heading) for heading in _FREQUENT}
-MACHINE, RARE_MACHINE = _GROUPS["Machine"]
+MACHINE, _ = _GROUPS["Machine"]
+_, RARE_SEGMENTS = _GROUPS["Segments"]
 
 Flag: TypeAlias = Annotated[bool, Parameter(negative="")]
 """An option without a value."""
 Device: TypeAlias = Annotated[Literal["auto", "cpu", "cuda"], Parameter(group=MACHINE)]
 """Where torch computes."""
-PresetName: TypeAlias = Annotated[str, Parameter(choices=tuple(PRESETS))]
-"""Name of a preset."""
 
 Function = TypeVar("Function", bound=Callable[..., None])
 Part = TypeVar("Part")
 
 
-def with_fields(
-    *parts: type, leave_out: Collection[str] = ()
-) -> Callable[[Function], Function]:
+def with_fields(*parts: type, leave_out: Collection[str] = ()) -> Callable[[Function], Function]:
     """Returns a decorator that turns fields of dataclasses into options of a command.
 
     The command receives the options that were given as `**options`, by field name.
@@ -71,8 +68,8 @@ def with_fields(
     }
 
     def decorate(function: Function) -> Function:
-        given = TypedDict("given", options, total=False)  # type: ignore[misc] # not known to mypy
-        function.__annotations__["options"] = Unpack[given]  # type: ignore[valid-type]
+        given = TypedDict("given", options, total=False)  # type: ignore[misc] # not a literal
+        function.__annotations__["options"] = Unpack[given]
         return function
 
     return decorate
@@ -84,15 +81,12 @@ def _options(part: type) -> dict[str, Any]:
     types = get_type_hints(part, include_extras=True)
     heading = _HEADINGS.get(part.__name__)
     return {
-        field.name: Annotated[
-            types[field.name],
-            Parameter(
-                help=" ".join((texts.get(field.name) or "").split()),
-                group=_group(heading, field.name),
-            ),
+        name: Annotated[
+            kind,
+            Parameter(help=" ".join((texts.get(name) or "").split()), group=_group(heading, name)),
         ]
-        for field in fields(part)
-        if not is_dataclass(types[field.name])
+        for name, kind in types.items()
+        if not is_dataclass(kind)
     }
 
 
@@ -112,14 +106,6 @@ def split(options: Mapping[str, Any], part: type[Part]) -> tuple[Part, dict[str,
     own = {field.name for field in fields(part)}  # type: ignore[arg-type] # no bound: a dataclass
     made = part(**{name: value for name, value in options.items() if name in own})
     return made, {name: value for name, value in options.items() if name not in own}
-
-
-def preset_in(words: Sequence[str]) -> str | None:
-    """Returns the name that follows `--preset` in a command line that is not parsed yet."""
-    for word, following in pairwise([*words, ""]):
-        if word == "--preset" or word.startswith("--preset="):
-            return following if word == "--preset" else word.removeprefix("--preset=")
-    return None
 
 
 def field_values(part: object) -> dict[str, Any]:

@@ -13,12 +13,11 @@ from training.commands.options import (
     DATA,
     RARE_DATA,
     RUN,
-    PresetName,
     field_values,
-    preset_in,
     split,
     with_fields,
 )
+from training.commands.presets import PresetName, preset_in
 from training.commands.run import flush_denormals, software
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
@@ -48,7 +47,9 @@ def reproduce(
     hold_out: Annotated[float, Parameter(group=DATA)] = 0.1,
     train_subset: Annotated[str, Parameter(group=RARE_DATA)] = "training",
     test_subset: Annotated[str | None, Parameter(group=RARE_DATA)] = None,
-    video: Annotated[tuple[str, ...], Parameter(group=RUN, negative="", consume_multiple=True)] = (),
+    video: Annotated[
+        tuple[str, ...], Parameter(group=RUN, negative="", consume_multiple=True)
+    ] = (),
     **options: Any,
 ) -> None:
     """Trains, measures and writes the findings of one experiment.

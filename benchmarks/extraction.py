@@ -21,9 +21,9 @@ import cv2
 import numpy as np
 import torch
 
+from features.extraction import extract
 from features.flow.opencv import DenseFlow, FlowMethod, to_grey
 from features.flow.tvl1 import Tvl1Flow
-from features.folder import extract
 from features.motion import MotionExtractor
 from features.video.reading import probe, read_snippets
 

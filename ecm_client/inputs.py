@@ -68,7 +68,8 @@ def open_source(source: Source) -> Features | VideoFile | VideoUri:
     if hasattr(source, "__array__"):
         return Features(_checked(_as_array(source)))
     if not isinstance(source, str | os.PathLike):
-        hint = "; localize_many takes several inputs" if isinstance(source, Iterable) else ""
+        several = isinstance(source, Iterable) and not isinstance(source, bytes)
+        hint = "; localize_many takes several inputs" if several else ""
         raise InputError(
             f"expected features of shape (snippets, channels), a path or a URI, got "
             f"{type(source).__name__}{hint}"

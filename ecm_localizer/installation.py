@@ -37,9 +37,9 @@ def needed(by: str, *, extra: str, packages: tuple[str, ...]) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
         raise InstallationError(
-            f"{by} needs the package {error.name}: pip install 'ecm-localizer[{extra}]'",
-            name=error.name,
+            f"{by} needs the package {library}: pip install 'ecm-localizer[{extra}]'", name=library
         ) from error
 
 

@@ -27,7 +27,7 @@ from model.arrays import check_features
 from model.engine import Device
 from model.errors import InputError, OptionError
 from model.options import features_duration_s, localization_config
-from model.predict import LocalizedVideo, localize_video
+from model.predict import VideoPrediction, predict_video
 from model.spec import ModelSpec
 
 EXTRACTORS = "extractors"
@@ -152,7 +152,7 @@ class Localizer:
         stages_s: Mapping[str, float],
     ) -> Localization:
         start_s = perf_counter()
-        localized = localize_video(
+        localized = predict_video(
             self._model.engine,
             features_TD,
             self.spec,
@@ -163,7 +163,7 @@ class Localizer:
         return self._result(localized, stages_s, with_cas=options.include == "cas")
 
     def _result(
-        self, localized: LocalizedVideo, stages_s: Mapping[str, float], *, with_cas: bool
+        self, localized: VideoPrediction, stages_s: Mapping[str, float], *, with_cas: bool
     ) -> Localization:
         labels, scores_C = self.spec.labels, localized.class_scores_C
         times_s = {**stages_s, "total": sum(stages_s.values())}

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import OptionError
+from model.snippets import SnippetClock
 
 if TYPE_CHECKING:
     from features.flow.opencv import FlowEngine
+    from features.video.decoding import VideoLimits
 
 MOTION = "motion"
 """The extractor that works at once: OpenCV alone, no weights."""
@@ -67,6 +69,46 @@ class SeesFlow(Protocol):
 def sees_tvl1(extractor: Extractor) -> bool:
     """Returns whether an extractor computes TV-L1 flow, most of its time if so."""
     return isinstance(extractor, SeesFlow) and "tvl1" in extractor.flow_methods
+
+
+def snippet_clock(extractor: Extractor) -> SnippetClock:
+    """Returns the clock of the rows that an extractor computes."""
+    return SnippetClock.from_rate(fps=extractor.rate_fps, stride_frames=extractor.snippet_frames)
+
+
+def video_rows(
+    extractor: Extractor,
+    video: Path,
+    *,
+    first_snippet: int = 0,
+    limits: "VideoLimits | None" = None,
+    threads: int = 0,
+) -> Iterator[NDArray[np.float32]]:
+    """Yields the features of a video, one row (D,) a snippet.
+
+    Args:
+        extractor: computes the rows.
+        video: a local file.
+        first_snippet: the snippet to start at.
+        limits: on what is decoded; the defaults of `VideoLimits` if not given.
+        threads: threads that decode; 0 for one a core.
+
+    Raises:
+        VideoError, ModelError: as `read_snippets` and `Extractor.features` do.
+    """
+    from features.video.decoding import VideoLimits  # FFmpeg is loaded here, where it is used
+    from features.video.reading import read_snippets
+
+    snippets = read_snippets(
+        video,
+        rate_fps=extractor.rate_fps,
+        snippet_frames=extractor.snippet_frames,
+        short_side=extractor.short_side,
+        first_snippet=first_snippet,
+        limits=limits or VideoLimits(),
+        threads=threads,
+    )
+    yield from extractor.features(snippets)
 
 
 def open_extractor(name: str, *, threads: int = 1, tvl1: "FlowEngine | None" = None) -> Extractor:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from features.extractors import open_extractor
 from model.errors import InputError, ModelNotFoundError, OptionError
-from model.spec import Extractor
+from model.spec import ExtractorIdentity
 
 
-def find_extractor(wanted: Extractor, folder: Path) -> str:
+def find_extractor(wanted: ExtractorIdentity, folder: Path) -> str:
     """Returns the extractor of a model's spec as `open_extractor` takes it.
 
     Args:

@@ -1,7 +1,7 @@
-"""A process that answers one task after the other, and may die without taking anything with it.
+"""Worker processes that answer tasks, and whose deaths cost one task each.
 
-For work that a hostile or broken file can crash or stall. The process is started afresh rather
-than forked, so that it holds neither torch nor threads of its parent.
+For work that a hostile or broken file can crash or stall. Processes are spawned, not forked, so
+they inherit neither torch nor threads from their parent.
 """
 
 import multiprocessing
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from queue import SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from model.errors import LocalizerError, WorkerError
@@ -20,19 +21,49 @@ from model.errors import LocalizerError, WorkerError
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 Prepare: TypeAlias = Callable[[], Callable[[Task], Answer]]
-"""Called in the process; returns what answers its tasks. It and the tasks must be picklable."""
+"""Runs once in each process and returns the function that answers its tasks. Both `Prepare` and
+the tasks must be picklable."""
 
 _PARENT_CHECK_S = 0.5
 
 
-class WorkerProcess(Generic[Task, Answer]):
-    """The process, as its parent sees it; a new one takes its place if it dies.
+class WorkerPool(Generic[Task, Answer]):
+    """A fixed number of worker processes, shared by any number of threads."""
 
-    For one thread at a time; `stop` may come from another.
+    def __init__(self, prepare: "Prepare[Task, Answer]", workers: int) -> None:
+        """Creates the pool; each process starts with its first task.
+
+        Args:
+            prepare: runs once in each process.
+            workers: number of processes.
+        """
+        self._all = [WorkerProcess(prepare) for _ in range(workers)]
+        self._idle: SimpleQueue[WorkerProcess[Task, Answer]] = SimpleQueue()
+        for worker in self._all:
+            self._idle.put(worker)
+
+    def ask(self, task: Task, *, timeout_s: float | None = None) -> Answer:
+        """Returns the answer to a task from the next idle worker; see `WorkerProcess.ask`."""
+        worker = self._idle.get()
+        try:
+            return worker.ask(task, timeout_s=timeout_s)
+        finally:
+            self._idle.put(worker)
+
+    def stop(self) -> None:
+        """Kills all processes at once, for good; unfinished tasks raise WorkerError."""
+        for worker in self._all:
+            worker.stop()
+
+
+class WorkerProcess(Generic[Task, Answer]):
+    """One worker as its parent sees it; a process that dies is replaced at the next task.
+
+    `ask` is for one thread at a time; another thread may call `stop`.
     """
 
     def __init__(self, prepare: "Prepare[Task, Answer]") -> None:
-        """Prepares nothing yet: the first task starts the process."""
+        """Creates the worker; the first task starts its process."""
         self._prepare = prepare
         self._stopped = False
         self._lock = threading.Lock()
@@ -42,8 +73,8 @@ class WorkerProcess(Generic[Task, Answer]):
         """Returns the answer to a task.
 
         Raises:
-            WorkerError: the process died over it, took longer than allowed and was ended, or met
-                an error of some library.
+            WorkerError: the process died during the task, was killed because it exceeded
+                `timeout_s`, or met an error of a library.
             LocalizerError, OSError: as the task raised it.
         """
         process, connection = self._running()
@@ -56,15 +87,13 @@ class WorkerProcess(Generic[Task, Answer]):
             self._end(process, connection)
             if isinstance(error, WorkerError):
                 raise
-            raise WorkerError(
-                f"the process at work on it ended with status {process.exitcode}"
-            ) from None
+            raise WorkerError(f"the worker process ended with status {process.exitcode}") from None
         if failure is not None:
             raise failure
         return answer
 
     def stop(self) -> None:
-        """Ends the process at once, and for good."""
+        """Kills the process at once, for good."""
         with self._lock:
             self._stopped = True
             if self._process:
@@ -74,7 +103,7 @@ class WorkerProcess(Generic[Task, Answer]):
     def _running(self) -> tuple[SpawnProcess, Connection]:
         with self._lock:
             if self._stopped:
-                raise WorkerError("it was stopped")
+                raise WorkerError("the worker was stopped")
             if self._process is None:
                 context = multiprocessing.get_context("spawn")
                 self._connection, theirs = context.Pipe()
@@ -86,7 +115,7 @@ class WorkerProcess(Generic[Task, Answer]):
             return self._process, self._connection
 
     def _end(self, process: SpawnProcess, connection: Connection) -> None:
-        """Ends a process that does not answer; the next task starts a new one."""
+        """Kills a process that does not answer; the next task starts a new one."""
         with self._lock:
             process.kill()
             process.join()
@@ -94,10 +123,10 @@ class WorkerProcess(Generic[Task, Answer]):
             self._process = None
 
 
-def _work(connection: Connection, prepare: "Prepare[Any, Any]", parent: int) -> None:
-    """Answers tasks until the parent goes away."""
+def _work(connection: Connection, prepare: "Prepare[Any, Any]", parent_pid: int) -> None:
+    """Entry point of a worker process: answers tasks until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this one
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_after, args=(parent_pid,), daemon=True).start()
     answer: Callable[[Any], Any] | None = None
     while True:
         try:
@@ -109,14 +138,14 @@ def _work(connection: Connection, prepare: "Prepare[Any, Any]", parent: int) -> 
             outcome: tuple[Exception | None, Any] = None, answer(task)
         except (LocalizerError, OSError) as error:
             outcome = error, None
-        except Exception as error:  # of whatever library; it may not survive the way
+        except Exception as error:  # from any library; it may not survive pickling
             outcome = WorkerError(f"{type(error).__name__}: {error}"), None
         with suppress(BrokenPipeError):  # the parent is gone
             connection.send(outcome)
 
 
-def _end_with(parent: int) -> None:
-    """Ends this process, whatever it is at, once its parent is gone."""
-    while os.getppid() == parent:
+def _exit_after(parent_pid: int) -> None:
+    """Ends this process once its parent is gone, even in the middle of a task."""
+    while os.getppid() == parent_pid:
         time.sleep(_PARENT_CHECK_S)
     os._exit(1)

@@ -15,13 +15,32 @@ def check_features(
     *,
     feature_dim: int | None = None,
     max_snippets: int | None = None,
+    video: str | None = None,
 ) -> NDArray[np.float32]:
-    """Returns features as contiguous float32 (T, D), or says why they cannot be used.
+    """Returns features as contiguous float32 (T, D).
+
+    Args:
+        features: an array from outside.
+        feature_dim: the required D; any if not given.
+        max_snippets: the largest T; any if not given.
+        video: the id of the video, with which the message begins; no id if not given.
 
     Raises:
         FeatureError: not two axes, T = 0, T above `max_snippets`, D other than `feature_dim`,
             not floating point, or a value that is not finite.
     """
+    try:
+        _check_shape(features, feature_dim, max_snippets)
+        return _finite(features)
+    except FeatureError as error:
+        if video is None:
+            raise
+        raise FeatureError(f"video {video}: {error}") from None
+
+
+def _check_shape(
+    features: NDArray[np.generic], feature_dim: int | None, max_snippets: int | None
+) -> None:
     if features.ndim != 2:
         raise FeatureError(
             f"expected features of shape (snippets, channels), got shape {features.shape}"
@@ -35,6 +54,9 @@ def check_features(
         raise FeatureError(f"expected at most {max_snippets} snippets, got T = {snippets}")
     if feature_dim is not None and channels != feature_dim:
         raise FeatureError(f"expected {feature_dim} channels (D), got {channels}")
+
+
+def _finite(features: NDArray[np.generic]) -> NDArray[np.float32]:
     with np.errstate(over="ignore", invalid="ignore"):
         # float64 beyond float32 becomes Inf.
         features_TD = np.ascontiguousarray(features, dtype=np.float32)

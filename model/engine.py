@@ -25,6 +25,11 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 FEATURES, LENGTHS, CAS = "features", "lengths", "cas"
 """Names of the network's inputs and output."""
 
+_CUDA_REMEDY = (
+    "an NVIDIA GPU with its driver, and `pip install -c constraints.txt '.[gpu]'` without the "
+    "extra `service`"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
@@ -113,14 +118,11 @@ def open_session(content: bytes, config: EngineConfig) -> onnxruntime.InferenceS
         raise ModelError(f"not a readable ONNX network: {str(error).splitlines()[0]}") from error
     if _device(session) == "cpu":
         wanted = config.require_cuda or config.device == "cuda"
-        message = (
-            "CUDA was asked for, but onnxruntime runs on the CPU; expected an NVIDIA GPU with its "
-            "driver and `pip install 'ecm-localizer[gpu]'` without the extra `service`"
-        )
+        absent = DeviceError.no_cuda("onnxruntime", _CUDA_REMEDY)
         if config.require_cuda:
-            raise DeviceError(message)
+            raise absent
         if wanted:
-            _log.warning(message)
+            _log.warning("%s; the CPU is used", absent)
     return session
 
 

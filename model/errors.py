@@ -17,6 +17,8 @@ LocalizerError
 Every message names the value that came, what was expected, and where it helps, what to do.
 """
 
+from typing import Self
+
 from ecm_client.errors import FeatureError as FeatureError
 from ecm_client.errors import InputError as InputError
 from ecm_client.errors import LocalizerError as LocalizerError
@@ -51,7 +53,17 @@ class ModelNotFoundError(LocalizerError, LookupError):
 
 
 class DeviceError(LocalizerError, RuntimeError):
-    """The device that was asked for is not available."""
+    """The requested device is not available."""
+
+    @classmethod
+    def no_cuda(cls, library: str, remedy: str) -> Self:
+        """Returns the error for a request for CUDA that cannot be met.
+
+        Args:
+            library: the library that would use CUDA.
+            remedy: what to install or to choose instead.
+        """
+        return cls(f"CUDA was requested, but {library} sees no CUDA GPU; expected {remedy}")
 
 
 class EngineError(LocalizerError, RuntimeError):

@@ -30,7 +30,7 @@ from model.segments import Segment
 from model.snippets import SNIPPET_FRAMES, resample
 from model.suppression import Nms, suppress
 
-Protocol: TypeAlias = Literal["corrected", "released"]
+LocalizationProtocol: TypeAlias = Literal["corrected", "released"]
 Activation: TypeAlias = Literal["softmax", "sigmoid"]
 CasScale: TypeAlias = Literal["video", "probability"]
 Floats: TypeAlias = NDArray[np.float64]
@@ -40,7 +40,7 @@ Floats: TypeAlias = NDArray[np.float64]
 class LocalizationConfig:
     """How segments are read off a class activation sequence."""
 
-    protocol: Protocol = "corrected"
+    protocol: LocalizationProtocol = "corrected"
     """`corrected` or `released`; see the module."""
     cas_scale: CasScale = "video"
     """What is compared with the thresholds: logits stretched to 0 to 1 over each `video`, or their

@@ -25,7 +25,7 @@ class CasEngine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LocalizedVideo:
+class VideoPrediction:
     """What was found in one video."""
 
     duration_s: float
@@ -40,14 +40,14 @@ class LocalizedVideo:
     """On what scale the sequence was compared with thresholds; see `scale_cas`."""
 
 
-def localize_video(
+def predict_video(
     engine: CasEngine,
     features_TD: NDArray[np.float32],
     spec: ModelSpec,
     *,
     duration_s: float,
     config: LocalizationConfig | None = None,
-) -> LocalizedVideo:
+) -> VideoPrediction:
     """Returns the segments of a video, with all that led to them.
 
     Args:
@@ -61,15 +61,25 @@ def localize_video(
         FeatureError: the features are so large that the network overflows.
     """
     cas_TC = engine.cas(at_inference_length(features_TD, spec))
-    if not np.isfinite(cas_TC).all():
-        raise FeatureError(
-            "the network's output is not finite: the features are far from what it was trained on "
-            f"(their largest is {np.abs(features_TD).max():.3g})"
-        )
+    check_finite(cas_TC, features_TD)
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
     config = config or spec.localization
     segments = localize(cas_TC, scores_C, labels=spec.labels, duration_s=duration_s, config=config)
-    return LocalizedVideo(duration_s, cas_TC, scores_C, segments, config.cas_scale)
+    return VideoPrediction(duration_s, cas_TC, scores_C, segments, config.cas_scale)
+
+
+def check_finite(cas: NDArray[np.float32], features: NDArray[np.float32]) -> None:
+    """Checks the output of a network, of one video or of a batch.
+
+    Raises:
+        FeatureError: a logit is NaN or infinite, because the features are so large that the
+            network overflows.
+    """
+    if not np.isfinite(cas).all():
+        raise FeatureError(
+            "the network's output is not finite: the features are far from those that it was "
+            f"trained on (the largest is {np.abs(features).max():.3g})"
+        )
 
 
 def at_inference_length(features_TD: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:

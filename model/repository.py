@@ -6,7 +6,6 @@
 Versions are whole numbers. This is the layout that Triton reads, too.
 """
 
-import hashlib
 import re
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import IntegrityError, OptionError
+from model.whole_file import sha256_of
 
 MODEL_FILE = "model.onnx"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -44,7 +44,7 @@ class PublishedModel:
             content = self.path.read_bytes()
         except OSError as error:
             raise IntegrityError(f"{self.path} cannot be read: {error.strerror}") from error
-        sha256 = hashlib.sha256(content).hexdigest()
+        sha256 = sha256_of(content)
         recorded = self._recorded_sha256()
         if recorded not in (None, sha256):
             raise IntegrityError(
@@ -117,8 +117,7 @@ def publish(
 
 
 def _record_hash(path: Path) -> None:
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    _hash_file(path).write_text(f"{sha256}  {path.name}\n")
+    _hash_file(path).write_text(f"{sha256_of(path)}  {path.name}\n")
 
 
 def _hash_file(path: Path) -> Path:

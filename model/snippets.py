@@ -43,6 +43,14 @@ class SnippetClock:
         return position * self.snippet_s
 
 
+def snippet_centres(*, snippets: int, duration_s: float) -> NDArray[np.float64]:
+    """Returns the time in seconds of the centre of each snippet, (T,).
+
+    Four snippets in 2 s have their centres at 0.25, 0.75, 1.25 and 1.75 s.
+    """
+    return np.asarray((np.arange(snippets) + 0.5) * (duration_s / snippets), np.float64)
+
+
 def resample(values_TD: NDArray[np.floating], length: int) -> NDArray[np.float32]:
     """Returns `length` values that lie evenly over the same time, float32 (length, D).
 

@@ -3,21 +3,22 @@
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 
 from model.errors import SpecError
 from model.localize import Activation, LocalizationConfig
+from model.validation import parse_json
 
 METADATA_KEY = "ecm.spec"
 """Where the ONNX metadata holds the spec."""
 
-Sampling: TypeAlias = Literal["native", "resampled"]
+InferenceSampling: TypeAlias = Literal["native", "resampled"]
 Precision: TypeAlias = Literal["float32", "float16"]
 
 
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
-class Extractor:
+class ExtractorIdentity:
     """What made the features that the model was trained on."""
 
     name: str = "unknown"
@@ -62,17 +63,20 @@ class ModelSpec:
     """Factor on these means before the activation that makes them class scores."""
     activation: Activation = "softmax"
     """What makes them class scores: one `softmax` over the classes, or a `sigmoid` for each."""
-    sampling: Sampling = "native"
+    sampling: InferenceSampling = "native"
     """Whether inference takes features at their own length or resampled to `snippets`."""
     snippet_s: float | None = None
     """Seconds a snippet, where all training videos agree on it; else each video's duration is
     needed."""
-    extractor: Extractor = field(default_factory=Extractor)
+    extractor: ExtractorIdentity = field(default_factory=ExtractorIdentity)
     """What made the features."""
     precision: Precision = "float32"
     """Of the network's weights and arithmetic; its inputs and outputs are float32 in any case."""
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
     """Defaults for reading segments off the class activation sequence."""
+    display_min_score: float | None = None
+    """Segment score below which segments are not worth listing, chosen on the training videos;
+    None in an older file. No evaluation and no answer of the service depends on it."""
     evaluation: dict[str, float] = field(default_factory=dict)
     """Figures measured on held-out videos, by name; empty where none were."""
     provenance: Provenance = field(default_factory=Provenance)
@@ -106,12 +110,7 @@ class ModelSpec:
         Raises:
             SpecError: not JSON, a field that is absent, unknown or of the wrong type.
         """
-        try:
-            return _ADAPTER.validate_json(text)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "spec"
-            raise SpecError(f"the spec cannot be read: {where}: {first['msg']}") from error
+        return parse_json(_ADAPTER, text, name="the model's spec", error_class=SpecError)
 
 
 _ADAPTER = TypeAdapter(ModelSpec)

@@ -1,5 +1,6 @@
-"""Files that are written as a whole or not at all."""
+"""Files that are written completely or not at all, and the hashes of files."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,24 +10,47 @@ from typing import IO
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Gives a file to write to that takes its place at `path` once all of it is on the disk.
+    """Opens a file that replaces `path` once its content is on the disk.
 
-    Whatever happens before, `path` stays as it was: absent, or the old file.
+    If anything fails before that, `path` is unchanged: absent, or the old file.
 
     Raises:
-        OSError: it could not be written, on a full disk for one; names the path.
+        OSError: the file cannot be written, for example because the disk is full. The error names
+            the path.
+    """
+    try:
+        with whole_path(path) as partial, partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno and error.filename is None:  # an error of `write` does not name the file
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+@contextmanager
+def whole_path(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; the file written there replaces `path` at the end.
+
+    For writers that take a path instead of an open file. If anything fails, `path` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield partial
         partial.replace(path)
-    except OSError as error:
-        if error.errno and error.filename is None:  # what a write gives does not say where to
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sha256_of(content: Path | bytes) -> str:
+    """Returns the SHA-256 of a file or of bytes, in hexadecimal digits.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from features.extractors import MOTION, open_extractor
+from features.extractors import MOTION, open_extractor, snippet_clock
 from model.export import write_onnx
 from model.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
 from model.repository import publish
-from model.spec import Extractor, ModelSpec
+from model.spec import ExtractorIdentity, ModelSpec
 
 _SPREAD = 20
 """Factor on the last layer, so that logits differ and segments are found."""
@@ -38,8 +38,8 @@ def publish_random_of_videos(repository: Path, name: str) -> None:
         feature_dim=motion.feature_dim,
         snippets=16,
         topk_ratio=0.25,
-        snippet_s=motion.snippet_frames / motion.rate_fps,
-        extractor=Extractor(motion.id),
+        snippet_s=snippet_clock(motion).snippet_s,
+        extractor=ExtractorIdentity(motion.id),
         localization=LocalizationConfig(class_threshold=0.2),
     )
     _publish(repository, name, spec, hidden_width=16)

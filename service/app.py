@@ -1,12 +1,11 @@
-"""The FastAPI application."""
+"""FastAPI application: its state, middleware and routes."""
 
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -30,56 +29,30 @@ from service.models.keeper import ModelKeeper, kept
 from service.models.served_engine import DEFAULT_BATCHES, ServingConfig
 from service.routes import health, jobs, localize, metrics, models
 from service.settings import Settings
+from service.state import ServiceState
 from service.telemetry.metrics import Metrics
 from service.telemetry.observation import Observation, Spans
 
-if TYPE_CHECKING:
-    from service.videos.intake import Videos
-
 _log = logging.getLogger(__name__)
 
-
-def software_version() -> str:
-    """Returns the version of this software."""
-    try:
-        return version("ecm-localizer")
-    except PackageNotFoundError:
-        return "0+uninstalled"
-
-
-@dataclass(slots=True)
-class ServiceState:
-    """What the routes work with."""
-
-    settings: Settings
-    """As the operator set them."""
-    catalog: Catalog
-    """The models."""
-    keeper: ModelKeeper | None
-    """Loads and unloads them; None where they were given."""
-    admission: Admission
-    """Lets requests in."""
-    slots: Slots
-    """Computes them."""
-    metrics: Metrics
-    """Counts what is done."""
-    started_s: float
-    """Monotonic time of the start."""
-    spans: Spans | None = None
-    """Takes each request as a span."""
-    videos: "Videos | None" = None
-    """Takes videos, while the service runs; None where it takes features only."""
-    draining: bool = False
-    """Whether the service was told to end and only answers what still comes."""
+_ROUTERS = (
+    localize.router,
+    jobs.router,
+    health.router,
+    models.router,
+    inference_protocol.router,
+    metrics.router,
+)
 
 
 class LocalizerApp(FastAPI):
-    """A FastAPI application whose errors, the unexpected ones too, pass through our headers."""
+    """FastAPI application that adds CORS and security headers to all responses, errors included."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Returns all that a request passes through, the outermost first."""
+        """Returns the application wrapped in its middleware."""
         stack = super().build_middleware_stack()
-        if origins := self.state.service.settings.cors_origins:
+        service: ServiceState = self.state.service
+        if origins := service.settings.cors_origins:
             stack = CORSMiddleware(
                 stack,
                 allow_origins=origins,
@@ -90,19 +63,59 @@ class LocalizerApp(FastAPI):
         return SecurityHeaders(stack)
 
     def openapi(self) -> dict[str, Any]:
-        """Returns the description, which tells what needs an API key."""
+        """Returns the OpenAPI description, which marks the calls that need an API key."""
         description = super().openapi()
         describe_access(description)
         return description
 
 
+def create_app(
+    settings: Settings, catalog: Catalog | None = None, spans: Spans | None = None
+) -> FastAPI:
+    """Returns the application.
+
+    Args:
+        settings: settings in force.
+        catalog: models to serve; loaded from the settings' repository if None.
+        spans: exports each request as a trace span, if given.
+
+    Raises:
+        DeviceError: CUDA is required but not available.
+        OptionError: the API keys cannot be read.
+    """
+    keys = read_keys(settings)
+    service = _open_state(settings, catalog, spans)
+    app = LocalizerApp(
+        title="ECM Localizer",
+        version=software_version(),
+        summary="Finds when actions happen in untrimmed videos.",
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    app.state.service = service
+    app.add_middleware(
+        Gate,
+        admission=service.admission,
+        bounds=BodyBounds(settings.max_body_bytes, settings.max_video_bytes, settings.body_stall_s),
+        serves_videos=lambda: service.videos is not None,
+    )
+    if keys:
+        app.add_middleware(KeyCheck, keys=keys)  # requests pass the middleware added last first
+    for router in _ROUTERS:
+        app.include_router(router)
+    routes = [route for router in _ROUTERS for route in router.routes]
+    app.add_middleware(Observation, metrics=service.metrics, routes=routes, spans=spans)
+    add_handlers(app)
+    return app
+
+
 @contextmanager
 def running(service: ServiceState) -> Iterator[None]:
-    """Has what the application needs while it runs, and sends the last spans at its end.
+    """Watches the model repository and serves videos; sends the last spans at the end.
 
     Raises:
         OptionError: the data folder cannot be used.
-        JobsUnavailableError: the database of the jobs cannot be reached.
+        JobsUnavailableError: the job database cannot be reached.
     """
     try:
         with kept(service.keeper, service.settings.reload_s), _videos_served(service):
@@ -112,9 +125,65 @@ def running(service: ServiceState) -> Iterator[None]:
             service.spans.close()
 
 
+def open_models(settings: Settings, catalog: Catalog, metrics: Metrics) -> ModelKeeper:
+    """Returns a keeper that has loaded the repository's models into a catalog.
+
+    Raises:
+        DeviceError: CUDA is required but not available.
+    """
+    engine = EngineConfig(
+        settings.device, settings.require_cuda, settings.threads, settings.instances
+    )
+    batch = BatchConfig(
+        settings.max_batch, 1e-3 * settings.batch_delay_ms, settings.batch_bucket_snippets
+    )
+    config = ServingConfig(
+        engine, settings.warm_snippets, batch if settings.max_batch else None, metrics.batched
+    )
+    return ModelKeeper(catalog, settings.repository, config, settings.versions)
+
+
+def software_version() -> str:
+    """Returns the version of this software."""
+    try:
+        return version("ecm-localizer")
+    except PackageNotFoundError:
+        return "0+uninstalled"
+
+
+def _open_state(settings: Settings, catalog: Catalog | None, spans: Spans | None) -> ServiceState:
+    loads = catalog is None
+    catalog = catalog or Catalog(default_model=settings.default_model)
+    metrics = Metrics(catalog)
+    keeper = open_models(settings, catalog, metrics) if loads else None
+    admission = _open_admission(settings, catalog)
+    slots = Slots(admission, settings.max_request_s)
+    metrics.watch(admission, slots.limiter)
+    return ServiceState(
+        settings, catalog, keeper, admission, slots, metrics, time.monotonic(), spans
+    )
+
+
+def _open_admission(settings: Settings, catalog: Catalog) -> Admission:
+    bounds = Bounds(
+        settings.concurrency or _concurrency(settings, catalog),
+        settings.max_waiting,
+        settings.max_wait_s,
+        settings.max_memory_bytes,
+    )
+    return Admission(bounds, Buffers(settings.max_memory_bytes))
+
+
+def _concurrency(settings: Settings, catalog: Catalog) -> int:
+    """Returns the number of requests that keep the processors busy: two batches, or all cores."""
+    on_gpu = any(entry.engine and entry.engine.device == "cuda" for entry in catalog.entries)
+    batch = settings.max_batch or DEFAULT_BATCHES["cuda" if on_gpu else "cpu"].max_videos
+    return 2 * batch if batch > 1 else max(1, cores() // max(1, settings.threads))
+
+
 @contextmanager
 def _videos_served(service: ServiceState) -> Iterator[None]:
-    """Serves videos too, if the packages for that are there."""
+    """Serves videos if the packages for them are installed."""
     try:
         from service.videos.intake import Videos
     except ModuleNotFoundError as error:
@@ -129,86 +198,3 @@ def _videos_served(service: ServiceState) -> Iterator[None]:
     finally:
         service.videos = None
         videos.stop()
-
-
-def open_models(settings: Settings, catalog: Catalog, metrics: Metrics) -> ModelKeeper:
-    """Returns what keeps a catalog as the settings' repository is, which it has read once.
-
-    Raises:
-        DeviceError: CUDA is required and not available.
-    """
-    engine = EngineConfig(
-        settings.device, settings.require_cuda, settings.threads, settings.instances
-    )
-    batch = BatchConfig(
-        settings.max_batch, 1e-3 * settings.batch_delay_ms, settings.batch_bucket_snippets
-    )
-    config = ServingConfig(
-        engine, settings.warm_snippets, batch if settings.max_batch else None, metrics.batched
-    )
-    return ModelKeeper(catalog, settings.repository, config, settings.versions)
-
-
-def open_admission(settings: Settings, catalog: Catalog) -> Admission:
-    """Returns what lets requests in, as the settings say."""
-    bounds = Bounds(
-        settings.concurrency or _concurrency(settings, catalog),
-        settings.max_waiting,
-        settings.max_wait_s,
-        settings.max_memory_bytes,
-    )
-    return Admission(bounds, Buffers(settings.max_memory_bytes))
-
-
-def _concurrency(settings: Settings, catalog: Catalog) -> int:
-    """Returns how many requests keep the processors busy: two batches, or all cores."""
-    on_gpu = any(entry.engine and entry.engine.device == "cuda" for entry in catalog.entries)
-    batch = settings.max_batch or DEFAULT_BATCHES["cuda" if on_gpu else "cpu"].max_videos
-    return 2 * batch if batch > 1 else max(1, cores() // max(1, settings.threads))
-
-
-def create_app(
-    settings: Settings, catalog: Catalog | None = None, spans: Spans | None = None
-) -> FastAPI:
-    """Returns the application.
-
-    Args:
-        settings: as the operator set them.
-        catalog: the models; loaded from the settings' repository if not given.
-        spans: takes each request as a span, if given.
-
-    Raises:
-        DeviceError: CUDA is required and not available.
-        OptionError: the API keys cannot be read.
-    """
-    keys = read_keys(settings)
-    loads = catalog is None
-    catalog = catalog or Catalog(default_model=settings.default_model)
-    counts = Metrics(catalog)
-    keeper = open_models(settings, catalog, counts) if loads else None
-    app = LocalizerApp(
-        title="ECM Localizer",
-        version=software_version(),
-        summary="Finds when actions happen in untrimmed videos.",
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
-    )
-    admission = open_admission(settings, catalog)
-    slots = Slots(admission, settings.max_request_s)
-    counts.watch(admission, slots.limiter)
-    app.state.service = ServiceState(
-        settings, catalog, keeper, admission, slots, counts, time.monotonic(), spans
-    )
-    bounds = BodyBounds(settings.max_body_bytes, settings.max_video_bytes, settings.body_stall_s)
-    app.add_middleware(Gate, admission=admission, bounds=bounds)
-    if keys:
-        app.add_middleware(KeyCheck, keys=keys)  # the last added is the first passed
-    routers = [
-        part.router for part in (localize, jobs, health, models, inference_protocol, metrics)
-    ]
-    for router in routers:
-        app.include_router(router)
-    routes = [route for router in routers for route in router.routes]
-    app.add_middleware(Observation, metrics=counts, routes=routes, spans=spans)
-    add_handlers(app)
-    return app

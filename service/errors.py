@@ -30,18 +30,19 @@ DownloadError of reference_errors.py 502.
 import errno
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import ClassVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from ecm_client.schemas import Problem
 from model.errors import EngineError, InputError, LocalizerError, ModelError, WorkerError
-from service.inference_protocol.schemas import InferenceError
 from service.references.errors import DownloadError
 
 _log = logging.getLogger(__name__)
@@ -246,6 +247,12 @@ def _problem(status: int, code: str, detail: str) -> Problem:
     )
 
 
+class InferenceError(BaseModel):
+    """Error of the Open Inference Protocol."""
+
+    error: str
+
+
 def problem_response(told: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Returns the answer that holds a problem."""
     return Response(
@@ -310,3 +317,16 @@ def describe_validation(errors: object) -> str:
     return "; ".join(
         f"{place}: {error['msg']}" for place, error in zip(places, errors, strict=True)
     )
+
+
+@contextmanager
+def unusable_if_invalid() -> Iterator[None]:
+    """Turns pydantic's errors into ours.
+
+    Raises:
+        UnusableInputError: input does not match its schema.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        raise UnusableInputError(describe_validation(error.errors())) from None

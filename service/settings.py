@@ -12,7 +12,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from service.models.version_policy import VersionPolicy
+from service.version_policy import VersionPolicy
 
 
 class Settings(BaseSettings):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reliability.random_model import publish_random_of_videos
 from service.settings import Settings
 from training.__main__ import main
 
@@ -57,27 +58,35 @@ def test_make_targets_of_the_documents_exist() -> None:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
 
 
-def test_readme_client_example_runs(
-    url: str, features_TD: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    """Its six lines, against a real service."""
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    (tmp_path / "features").mkdir()
-    np.save(tmp_path / "features" / "video_1.npy", features_TD)
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture
+def user_folder(
+    tmp_path: Path, features_TD: np.ndarray, film: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:  # fmt: skip
+    """The folder that the README's examples assume: features, a video and a model for videos."""
+    folder = tmp_path / "user"
+    (folder / "my_features").mkdir(parents=True)
+    np.save(folder / "my_features" / "video_1.npy", features_TD)
+    film(folder / "match.mp4", [number / 25 for number in range(100)])
+    publish_random_of_videos(folder / "models", "mine")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
+def test_readme_python_examples_run(
+    example: str, url: str, user_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a process of its own and against a real service."""
     exec(example.replace("http://127.0.0.1:8000", url), {})
     assert len(capsys.readouterr().out.splitlines()) > 0
 
 
-def test_readme_curl_example_runs(url: str, features_TD: np.ndarray, tmp_path: Path) -> None:
+def test_readme_curl_example_runs(url: str, user_folder: Path) -> None:
     """A client that we did not write."""
-    (command,) = re.findall(r"```sh\n(curl .*?)\n```", README)
-    (tmp_path / "features").mkdir()
-    np.save(tmp_path / "features" / "video_1.npy", features_TD)
-    command = command.replace("http://127.0.0.1:8000", url)
+    command = re.findall(r"```sh\n(curl .*?)\n```", README)[0].replace("http://127.0.0.1:8000", url)
     told = subprocess.run(
-        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
+        ["bash", "-c", command], cwd=user_folder, capture_output=True, text=True, check=True
     )
     assert '"segments":[{"label":' in told.stdout
 

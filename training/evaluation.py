@@ -1,4 +1,7 @@
-"""How good a network is on videos with known instances."""
+"""Evaluation of a network on videos: detection metric, frame accuracy and tagging.
+
+Axes: T snippets, D feature channels, V videos, C classes, K tIoU thresholds.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.arrays import check_features
 from model.errors import DataError
+from model.localize import LocalizationConfig
 from model.network import Ecm
-from model.predict import CasEngine, LocalizedVideo, localize_video
+from model.predict import CasEngine, VideoPrediction, predict_video
 from model.segments import Segment
-from model.spec import Extractor, ModelSpec
+from model.spec import ExtractorIdentity, ModelSpec
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.metrics import (
     DetectionScore,
@@ -25,7 +28,7 @@ from training.metrics import (
 )
 from training.recipe import Judge
 
-Results: TypeAlias = Iterator[tuple[VideoRecord, LocalizedVideo]]
+Results: TypeAlias = Iterator[tuple[VideoRecord, VideoPrediction]]
 Progress: TypeAlias = Callable[[Results], Results]
 
 
@@ -39,7 +42,7 @@ class TorchEngine:
     @torch.inference_mode()
     def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
         """Returns the class activation sequence, logits (T, C)."""
-        # A copy, since torch wants memory that it may write and a mapped file is not that.
+        # A copy, because torch wants writable memory and a memory-mapped file is read-only.
         features_BTD = torch.tensor(features_TD, device=self._device)[None]
         cas_TC: NDArray[np.float32] = self._network(features_BTD)[0].cpu().numpy()
         return cas_TC
@@ -47,21 +50,21 @@ class TorchEngine:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All figures of one network on one subset."""
+    """Results of one network on one subset."""
 
     detection: DetectionScore
-    """The ActivityNet metric."""
+    """ActivityNet's detection metric."""
     frame_accuracy: float
-    """Share of action snippets named rightly (paper, Table 6)."""
+    """Share of action snippets whose class is right (paper, Table 6)."""
     tagging_map: float
     """Mean average precision of the video-level scores."""
     segments: Videos
-    """What was found in each video."""
+    """Predicted segments of each video."""
     class_scores_VC: NDArray[np.float64]
     """Probability of each of the spec's labels (column) in each video (row), in their order."""
 
     def figures(self) -> dict[str, float]:
-        """Returns the figures by name, as the spec keeps them."""
+        """Returns the figures under the names that a spec stores them by."""
         per_tiou = {
             f"mAP@{tiou:g}": float(value)
             for tiou, value in zip(self.detection.tiou_K, self.detection.map_K, strict=True)
@@ -72,25 +75,87 @@ class Evaluation:
             "tagging_mAP": self.tagging_map,
         }
 
+    def why_nothing_found(self, config: LocalizationConfig) -> str | None:
+        """Returns the reason why no video has a segment; None if one has."""
+        if any(self.segments.values()):
+            return None
+        return why_nothing_found(self.class_scores_VC, config)
+
+
+def why_nothing_found(class_scores_VC: NDArray[np.floating], config: LocalizationConfig) -> str:
+    """Returns the reason why localization found no segment in any of some videos.
+
+    Args:
+        class_scores_VC: Probability of each class (column) in each video (row) without a segment.
+        config: Localization that found none.
+    """
+    highest = float(np.max(class_scores_VC))
+    if highest < config.class_threshold:
+        return (
+            f"no class reached class_threshold {config.class_threshold:g}; "
+            f"the highest score is {_below(highest, config.class_threshold)}"
+        )
+    if config.max_segments == 0:
+        return "max_segments is 0"
+    obstacle = (
+        f"none has a run above cas_threshold_min {config.cas_threshold_min:g}"
+        if config.min_score is None
+        else f"no segment reached min_score {config.min_score:g}"
+    )
+    return (
+        f"classes reached class_threshold {config.class_threshold:g} (the highest score is "
+        f"{highest:.2f}), but {obstacle}"
+    )
+
+
+def _below(score: float, threshold: float) -> str:
+    """Returns a score with two digits, or with as many as show that it is below the threshold."""
+    digits = next((d for d in range(2, 17) if float(f"{score:.{d}f}") < threshold), 17)
+    return f"{score:.{digits}f}"
+
 
 def predict(engine: CasEngine, spec: ModelSpec, videos: Sequence[VideoRecord]) -> Results:
-    """Yields each video with what is found in it, in order, one in memory at a time."""
+    """Yields each video with its localization, in order. One video at a time is in memory.
+
+    Raises:
+        DataError: A video's features cannot be used; the message names the video.
+    """
     for video in videos:
-        features_TD = check_features(video.features(), feature_dim=spec.feature_dim)
-        yield video, localize_video(engine, features_TD, spec, duration_s=video.duration_s)
+        features_TD = video.features(feature_dim=spec.feature_dim)
+        yield video, predict_video(engine, features_TD, spec, duration_s=video.duration_s)
+
+
+def predict_tags(
+    engine: CasEngine, spec: ModelSpec, videos: Sequence[VideoRecord]
+) -> NDArray[np.float64]:
+    """Returns the probability of each class in each video, (V, C)."""
+    return np.array([result.class_scores_C for _, result in predict(engine, spec, videos)])
+
+
+def best_segment_scores(
+    engine: CasEngine, spec: ModelSpec, videos: Sequence[VideoRecord]
+) -> NDArray[np.float64]:
+    """Returns the score of each class's best segment in each video, (V, C); -inf without one."""
+    best_VC = np.full((len(videos), len(spec.labels)), -np.inf)
+    column = {label: index for index, label in enumerate(spec.labels)}
+    for best_C, (_, result) in zip(best_VC, predict(engine, spec, videos), strict=True):
+        for segment in result.segments:
+            index = column[segment.label]
+            best_C[index] = max(best_C[index], segment.score)
+    return best_VC
 
 
 def require_extractor(spec: ModelSpec, videos: VideoSet) -> None:
-    """Checks that videos have features of the kind that a model learned from, if both are known.
+    """Checks that a model and videos have features of the same extractor, where both are known.
 
     Raises:
-        DataError: they were made by another extractor.
+        DataError: The extractors differ.
     """
-    unknown = Extractor()
+    unknown = ExtractorIdentity()
     if unknown not in (spec.extractor, videos.extractor) and spec.extractor != videos.extractor:
         raise DataError(
-            f"the model learned from features of {spec.extractor.name!r}, those of "
-            f"{videos.source} are of {videos.extractor.name!r}; extract them with the same"
+            f"the model was trained on features of {spec.extractor.name!r}, but {videos.source} "
+            f"has features of {videos.extractor.name!r}; extract them with the same extractor"
         )
 
 
@@ -102,25 +167,25 @@ def evaluate(
     *,
     progress: Progress = iter,
 ) -> Evaluation:
-    """Returns the figures of a network on videos with known instances.
+    """Evaluates a network on videos with annotated times.
 
     Args:
-        engine: runs the network.
-        spec: its spec; labels and localization count.
-        videos: where to evaluate.
-        tiou_K: the thresholds of the detection metric.
-        progress: wraps the iteration over the videos, to show a bar.
+        engine: Engine that runs the network.
+        spec: Spec of the network; its localization counts.
+        videos: Videos to evaluate on.
+        tiou_K: Thresholds of the detection metric.
+        progress: Wraps the iteration over the videos, to show a progress bar.
 
     Raises:
-        DataError: no video has a timed instance, or the features are of another extractor.
+        DataError: No video has annotated times, or the features are of another extractor.
     """
     require_extractor(spec, videos)
     truth: dict[str, Sequence[Segment]] = {video.id: video.instances for video in videos.videos}
-    found: dict[str, Sequence[Segment]] = {}
+    segments: dict[str, Sequence[Segment]] = {}
     scores_VC = []
     accuracy = FrameAccuracy()
     for video, result in progress(predict(engine, spec, videos.videos)):
-        found[video.id] = result.segments
+        segments[video.id] = result.segments
         scores_VC.append(result.class_scores_C)
         accuracy.add(
             result.cas_TC,
@@ -131,24 +196,22 @@ def evaluate(
         )
     class_scores_VC = np.array(scores_VC)
     return Evaluation(
-        detection=detection_score(truth, found, tiou_K),
+        detection=detection_score(truth, segments, tiou_K),
         frame_accuracy=accuracy.value,
         tagging_map=tagging_map(class_scores_VC, videos.labels_VC(spec.labels)),
-        segments=found,
+        segments=segments,
         class_scores_VC=class_scores_VC,
     )
 
 
 def validation_score(engine: CasEngine, spec: ModelSpec, videos: VideoSet, judge: Judge) -> float:
-    """Returns how good a network is on validation videos, as a recipe judges it.
+    """Returns the score on validation videos by which a recipe chooses its best epoch.
 
     Raises:
-        DataError: time stamps are asked for and no video has any.
+        DataError: The recipe judges by times and no video has any.
     """
     if judge == "tags":
-        scores_VC = np.array(
-            [result.class_scores_C for _, result in predict(engine, spec, videos.videos)]
-        )
+        scores_VC = predict_tags(engine, spec, videos.videos)
         return tagging_map(scores_VC, videos.labels_VC(spec.labels))
     tiou_K = (0.5,) if judge == "mAP@0.5" else tiou_range("0.5:0.95:0.05")
     return evaluate(engine, spec, videos, tiou_K).detection.average

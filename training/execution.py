@@ -50,5 +50,5 @@ def torch_device(name: str) -> str:
     """
     present = torch.cuda.is_available()
     if name == "cuda" and not present:
-        raise DeviceError("--device cuda, but torch sees no CUDA GPU; leave it out to use the CPU")
+        raise DeviceError.no_cuda("torch", "a GPU with its driver, or the device `cpu`")
     return "cuda" if present and name != "cpu" else "cpu"

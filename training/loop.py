@@ -1,45 +1,38 @@
-"""The training loop.
+"""The training loop: `fit` runs epochs of micro-batches and steps, and validates and saves each.
 
-Every random choice is a function of the seed, the number of the epoch and the video, so a run that
-goes on from its last checkpoint goes where it would have gone, and several processes go where one
-would have gone.
+Every random choice depends on seed, epoch and video alone. A run that resumes from its last
+checkpoint therefore ends with the weights of an unbroken run, and several processes end with the
+weights of one.
 
-Axes: B videos of a portion, T snippets, D feature channels, C classes, V videos.
+Axes: B videos of a micro-batch, T snippets, D feature channels, C classes, V training videos.
 """
 
-import logging
-import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from model.errors import OptionError
 from model.localize import topk_mean
 from model.network import Ecm
 from model.predict import at_inference_length
 from model.spec import ModelSpec
-from training.calibration import logit_scale
-from training.checkpoint import BEST, LAST, Checkpoint, save_checkpoint
+from training.batches import MicroBatch, TrainingFeatures, micro_batches, steps_per_epoch
+from training.calibration import display_min_score, logit_scale
+from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 from training.datasets.video_record import VideoSet
-from training.evaluation import TorchEngine, validation_score
+from training.evaluation import TorchEngine, best_segment_scores, validation_score
 from training.execution import Execution
-from training.loading import Portion, TrainingFeatures, portions, steps_per_epoch
-from training.losses import balancing_weights
-from training.parallel import World
-from training.preparation import beginning, learnable
+from training.initialization import initial_checkpoint, learnable_videos
+from training.losses import LossTerms, balancing_weights
+from training.parallel import ProcessGroup
+from training.progress import Progress, show_progress
 from training.recipe import Recipe
-
-_log = logging.getLogger(__name__)
 
 
 def fit(
@@ -49,60 +42,46 @@ def fit(
     out: Path,
     *,
     execution: Execution | None = None,
-    world: World | None = None,
+    group: ProcessGroup | None = None,
     software: str = "",
 ) -> Checkpoint:
-    """Returns the last checkpoint of a run, which stands in `out` with the best one.
-
-    Goes on where an earlier run in `out` stopped. The best epoch is chosen on the validation
-    videos, by their tags unless the recipe says otherwise.
+    """Trains a network, or resumes the run in `out`, and returns its last checkpoint.
 
     Args:
-        training: to learn from; only tags count.
-        validation: to choose the best epoch; None keeps the last alone.
-        recipe: what to compute.
-        out: folder of the run.
-        execution: how to compute it.
-        world: this process among those that train together.
-        software: name and version, for the provenance.
+        training: Videos to learn from; only their labels count.
+        validation: Videos that choose the best epoch; None keeps only the last epoch.
+        recipe: Choices of the experiment.
+        out: Folder of the run, for its checkpoints and TensorBoard's events.
+        execution: Choices of the machine.
+        group: Processes that train together; this process alone if not given.
+        software: Name and version of this software, for the provenance.
 
     Raises:
-        DataError: features cannot be used, or no training video has a label.
-        OptionError: `out` holds a run of another recipe or other classes.
+        DataError: Features cannot be used, or no training video has a label.
+        OptionError: `out` holds a run of another recipe or of other classes.
     """
     if recipe.patience is not None and validation is None:
         raise OptionError("patience needs validation videos, and there are none")
-    training = learnable(training, recipe)
-    start = beginning(training, recipe, out, software)
-    if start.finished:
-        return start
-    world = world or World()
-    trainer = _Trainer(start, training, validation, execution or Execution(), world)
-    if not world.leads:
-        return trainer.run(out, None)
-    out.mkdir(parents=True, exist_ok=True)
-    with SummaryWriter(str(out)) as board:
-        return trainer.run(out, board)
+    training = learnable_videos(training, recipe)
+    checkpoint = initial_checkpoint(training, recipe, out, software)
+    if checkpoint.finished:
+        return checkpoint
+    group = group or ProcessGroup()
+    run = _Run(checkpoint, training, validation, execution or Execution(), group)
+    epoch, steps = checkpoint.epoch, steps_per_epoch(len(training.videos), recipe)
+    with show_progress(out, recipe, epoch=epoch, steps=steps, is_main=group.is_main) as progress:
+        while not run.checkpoint.finished:
+            learning_rate = recipe.learning_rate_at(run.checkpoint.epoch)
+            losses = run.epoch(learning_rate, progress)
+            spec = run.describe()
+            score = run.validate(spec)
+            run.save(out, spec, score)
+            progress.epoch(run.checkpoint.epoch, losses, score, learning_rate)
+    return run.checkpoint
 
 
-class _Step(nn.Module):
-    """Features to loss terms: what torch.compile and DistributedDataParallel wrap."""
-
-    def __init__(self, network: Ecm, recipe: Recipe, weight_C: Tensor | None) -> None:
-        super().__init__()
-        self.network = network
-        self.objective = recipe.objective
-        self.in_bf16 = recipe.precision == "bf16"
-        self.weight_C = weight_C
-
-    def forward(self, features_BTD: Tensor, labels_BC: Tensor, keys_B: Tensor) -> dict[str, Tensor]:
-        with torch.autocast(features_BTD.device.type, torch.bfloat16, enabled=self.in_bf16):
-            scores = self.objective.scores(self.network, features_BTD, labels_BC, keys_B)
-        return self.objective.terms(scores.in_fp32(), labels_BC, self.weight_C)
-
-
-class _Trainer:
-    """Network, optimizer and data of a run under way."""
+class _Run:
+    """Data, network and optimizer of a run under way."""
 
     def __init__(
         self,
@@ -110,180 +89,162 @@ class _Trainer:
         training: VideoSet,
         validation: VideoSet | None,
         execution: Execution,
-        world: World,
+        group: ProcessGroup,
     ) -> None:
-        self.state, self.recipe = start, start.recipe
+        recipe, spec = start.recipe, start.spec
+        self.checkpoint, self.recipe = start, recipe
         self.training, self.validation = training, validation
-        self.execution, self.world = execution, world
+        self.execution, self.group = execution, group
         self.device = execution.torch_device()
-        self.labels_VC = torch.from_numpy(training.labels_VC(start.spec.labels))
+        self.labels_VC = torch.from_numpy(training.labels_VC(spec.labels))
         self.features = TrainingFeatures(
             training.videos,
-            self.recipe,
+            recipe,
             execution,
-            feature_dim=start.spec.feature_dim,
-            snippets=start.spec.snippets,
+            feature_dim=spec.feature_dim,
+            snippets=spec.snippets,
         )
         self.network = start.network().to(self.device)
-        self.average = self.averaged(self.network)
+        self.average = _moving_average(self.network, recipe.ema_decay, start.epoch)
         if start.raw_state:
             self.network.load_state_dict(start.raw_state)
-        self.step = self.wrapped(self.network)
+        self.loss_terms = self._loss_terms()
         self.optimizer = torch.optim.Adam(
-            self.network.parameters(),
-            lr=self.recipe.learning_rate,
-            weight_decay=self.recipe.weight_decay,
+            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
         if start.optimizer_state:
             self.optimizer.load_state_dict(start.optimizer_state)
 
-    def averaged(self, network: Ecm) -> AveragedModel | None:
-        """Returns what keeps the moving average of the weights, None where none is wanted."""
-        if self.recipe.ema_decay is None:
-            return None
-        mean = get_ema_multi_avg_fn(self.recipe.ema_decay)  # type: ignore[no-untyped-call]
-        average = AveragedModel(network, multi_avg_fn=mean).eval()
-        average.n_averaged.fill_(self.state.epoch)  # 0 means that there is nothing to average with
-        return average
-
-    def wrapped(self, network: Ecm) -> Any:  # torch types what it wraps as no module
-        """Returns the step, shared among the processes and compiled where that is wanted."""
+    def _loss_terms(self) -> Any:  # torch.compile returns a callable without a useful type
+        """Returns the network with its losses, shared among processes and compiled as wanted."""
+        objective = self.recipe.objective
         weight_C = None
-        if self.recipe.objective.class_weights == "balanced":
-            activation = self.recipe.objective.activation
-            weight_C = balancing_weights(self.labels_VC, activation).to(self.device)
-        step: Any = _Step(network, self.recipe, weight_C)
-        if self.world.size > 1:
-            idle = not self.recipe.objective.classifies_aggregated  # the transition has no gradient
-            step = DistributedDataParallel(step, find_unused_parameters=idle)
-        return torch.compile(step) if self.execution.compile else step
+        if objective.class_weights == "balanced":
+            weight_C = balancing_weights(self.labels_VC, objective.activation).to(self.device)
+        in_bf16 = self.recipe.precision == "bf16"
+        terms = LossTerms(self.network, objective, weight_C=weight_C, in_bf16=in_bf16)
+        # Without the post-classification stream, the transition gets no gradient.
+        unused = not objective.classifies_aggregated
+        shared = self.group.share_gradients(terms, find_unused_parameters=unused)
+        return torch.compile(shared) if self.execution.compile else shared
 
-    @property
-    def result(self) -> Ecm:
-        """The network that counts: the averaged one, where there is one."""
-        return self.network if self.average is None else cast("Ecm", self.average.module)
-
-    def run(self, out: Path, board: SummaryWriter | None) -> Checkpoint:
-        """Trains the epochs that are missing; the leading process writes and reports."""
-        steps = steps_per_epoch(len(self.training.videos), self.recipe)
-        total, begun = self.recipe.epochs, time.monotonic()
-        with tqdm(
-            initial=self.state.epoch * steps,
-            total=total * steps,
-            unit="step",
-            disable=None if self.world.leads else True,
-        ) as bar:
-            first = self.state.epoch
-            while not self.state.finished:
-                figures = self.epoch(bar)
-                self.complete(out if self.world.leads else None, figures)
-                if board:
-                    pace = (time.monotonic() - begun) / (self.state.epoch - first)
-                    left = timedelta(seconds=round(pace * (total - self.state.epoch)))
-                    self.report(figures, board, bar, left)
-        return self.state
-
-    def epoch(self, bar: "tqdm[Any]") -> dict[str, float]:
-        """Trains one epoch and returns the mean of each loss term."""
-        epoch = self.state.epoch
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate_at(epoch)
+    def epoch(self, learning_rate: float, progress: Progress) -> dict[str, float]:
+        """Trains one epoch and returns the mean of each loss term over the videos."""
+        videos = len(self.training.videos)
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = learning_rate
         self.network.train()
         sums: dict[str, Tensor] = {}
-        work = portions(epoch, len(self.training.videos), self.recipe, self.execution, self.world)
-        for portion, features_BTD in self.features.prefetched(work):
-            for name, value in self.learn(portion, features_BTD).items():
-                share = value.detach() * len(portion.videos) * bool(portion.weight)
-                sums[name] = sums.get(name, 0) + share
-            bar.update(portion.ends_step)
-        videos = len(self.training.videos)
-        return {name: float(self.world.sum(value)) / videos for name, value in sums.items()}
+        batches = micro_batches(
+            self.checkpoint.epoch, videos, self.recipe, self.execution, self.group
+        )
+        for batch, features_BTD in self.features.prefetched(batches):
+            for name, loss in self.batch(batch, features_BTD).items():
+                own = loss.detach() * len(batch.video_B) * bool(batch.weight)
+                sums[name] = sums.get(name, 0) + own
+            if batch.ends_step:
+                self.step()
+                progress.step()
+        return {name: float(self.group.sum(total)) / videos for name, total in sums.items()}
 
-    def learn(self, portion: Portion, features_BTD: Tensor) -> dict[str, Tensor]:
-        """Adds a portion's gradient, updates the weights if it ends a step; returns its losses."""
-        with self.unshared(portion):
-            losses = self.step(
+    def batch(self, batch: MicroBatch, features_BTD: Tensor) -> dict[str, Tensor]:
+        """Adds the gradient of a micro-batch and returns its loss terms."""
+        with self.group.gradient_sync(self.loss_terms, enabled=batch.ends_step):
+            losses: dict[str, Tensor] = self.loss_terms(
                 features_BTD.to(self.device, non_blocking=True),
-                self.labels_VC[portion.videos].to(self.device),
-                torch.from_numpy(portion.keys_B).to(self.device),
+                self.labels_VC[batch.video_B].to(self.device),
+                torch.from_numpy(batch.key_B).to(self.device),
             )
-            # Gradients of several processes are averaged; a step wants their sum.
-            (losses["total"] * (portion.weight * self.world.size)).backward()
-        if portion.ends_step:
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
-            if self.average is not None:
-                self.average.update_parameters(self.network)
+            # The group averages gradients over its processes, but a step needs their sum.
+            loss = losses["total"] * (batch.weight * self.group.size)
+            loss.backward()  # type: ignore[no-untyped-call]
         return losses
 
-    def unshared(self, portion: Portion) -> AbstractContextManager[None]:
-        """Lets processes add up gradients for themselves until a step ends."""
-        if self.world.size > 1 and not portion.ends_step:
-            return self.step.no_sync()
-        return nullcontext()
+    def step(self) -> None:
+        """Updates the weights and their moving average."""
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
 
-    def complete(self, out: Path | None, figures: dict[str, float]) -> None:
-        """Judges the epoch and keeps its state, on disk where `out` is given."""
-        spec = self.described()
-        score = self.judged(spec)
-        if score is not None:
-            figures["tagging_mAP" if self.recipe.judge == "tags" else self.recipe.judge] = score
-        best, epoch = self.state.best_score, self.state.epoch + 1
-        improved = score is not None and (best is None or score > best)
-        as_good = improved or (score is not None and score == best)
-        self.state = replace(
-            self.state,
+    def describe(self) -> ModelSpec:
+        """Returns the spec of the network as it is after the epoch under way."""
+        spec = self.checkpoint.spec
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return replace(
+            spec,
+            provenance=replace(spec.provenance, created=now, epoch=self.checkpoint.epoch + 1),
+            logit_scale=1.0 if self.recipe.objective.pre else self._logit_scale(),
+            evaluation={},
+            display_min_score=None,
+        )
+
+    def validate(self, spec: ModelSpec) -> float | None:
+        """Returns the score of the network on the validation videos; None without any."""
+        if self.validation is None:
+            return None
+        score = None
+        if self.group.is_main:
+            engine = TorchEngine(self.result.eval(), self.device)
+            score = validation_score(engine, spec, self.validation, self.recipe.judge)
+        return self.group.from_main(score)
+
+    def save(self, out: Path, spec: ModelSpec, score: float | None) -> None:
+        """Stores the state after the epoch; rank 0 writes it to disk, as best.pt first."""
+        last, epoch = self.checkpoint, self.checkpoint.epoch + 1
+        is_best = score is not None and (last.best_score is None or score >= last.best_score)
+        improved = is_best and score != last.best_score
+        self.checkpoint = replace(
+            last,
             spec=spec,
             network_state=self.result.state_dict(),
             raw_state={} if self.average is None else self.network.state_dict(),
             optimizer_state=self.optimizer.state_dict(),
             epoch=epoch,
-            best_score=score if improved else best,
-            improved_epoch=epoch if improved else self.state.improved_epoch,
+            best_score=score if improved else last.best_score,
+            improved_epoch=epoch if improved else last.improved_epoch,
         )
-        if out:
-            save_checkpoint(self.state, out / LAST)
-            if as_good:
-                save_checkpoint(self.state, out / BEST)
+        if self.checkpoint.finished:
+            self._choose_display_score(None if is_best else out / BEST)
+        if self.group.is_main:
+            if is_best:
+                save_checkpoint(self.checkpoint, out / BEST)
+            save_checkpoint(self.checkpoint, out / LAST)
 
-    def judged(self, spec: ModelSpec) -> float | None:
-        """Returns the validation score, None without validation videos."""
-        if self.validation is None:
-            return None
-        score = None
-        if self.world.leads:
-            engine = TorchEngine(self.result.eval(), self.device)
-            score = validation_score(engine, spec, self.validation, self.recipe.judge)
-        return self.world.from_leader(score)
+    @property
+    def result(self) -> Ecm:
+        """The network to keep: the averaged one, where the recipe wants it."""
+        return self.network if self.average is None else cast("Ecm", self.average.module)
 
-    def described(self) -> ModelSpec:
-        """Returns the spec of the network as it is after the epoch under way."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        old = self.state.spec
-        return replace(
-            old,
-            provenance=replace(old.provenance, created=now, epoch=self.state.epoch + 1),
-            logit_scale=1.0 if self.recipe.objective.pre else self.logit_scale(),
-            evaluation={},
-        )
-
-    def logit_scale(self) -> float:
+    def _logit_scale(self) -> float:
         """Returns the scale that fits the training tags, for a network that learned no other."""
-        engine, spec = TorchEngine(self.result.eval(), self.device), self.state.spec
+        engine, spec = TorchEngine(self.result.eval(), self.device), self.checkpoint.spec
         natives = (self.features.native(video) for video in self.training.videos)
         inputs = (at_inference_length(features_TD, spec) for features_TD in natives)
         logits_VC = np.array([topk_mean(engine.cas(video), spec.topk_ratio) for video in inputs])
         return logit_scale(logits_VC, self.labels_VC.numpy(), spec.activation)
 
-    def report(
-        self, figures: dict[str, float], board: SummaryWriter, bar: "tqdm[Any]", left: timedelta
-    ) -> None:
-        """Shows the figures of an epoch: on the bar or in the log, and on TensorBoard."""
-        shown = {name: f"{value:.3f}" for name, value in figures.items()}
-        bar.set_postfix(shown)
-        if bar.disable:  # not a terminal: lines for a log instead of a bar
-            told = ", ".join(f"{name} {value}" for name, value in shown.items())
-            done = f"epoch {self.state.epoch} of {self.recipe.epochs}"
-            _log.info("%s: %s, %s left", done, told, left)
-        for name, value in figures.items():
-            board.add_scalar(name, value, self.state.epoch)
+    def _choose_display_score(self, best: Path | None) -> None:
+        """Adds `display_min_score` to the final checkpoint, and to `best` if that is a file."""
+        spec = self.checkpoint.spec
+        if self.group.is_main:
+            spec = self._with_display_score(self.checkpoint).spec
+            if best and best.is_file():
+                save_checkpoint(self._with_display_score(load_checkpoint(best)), best)
+        self.checkpoint = replace(self.checkpoint, spec=self.group.from_main(spec))
+
+    def _with_display_score(self, checkpoint: Checkpoint) -> Checkpoint:
+        engine = TorchEngine(checkpoint.network().to(self.device), self.device)
+        best_VC = best_segment_scores(engine, checkpoint.spec, self.training.videos)
+        score = display_min_score(best_VC, self.labels_VC.numpy())
+        return replace(checkpoint, spec=replace(checkpoint.spec, display_min_score=score))
+
+
+def _moving_average(network: Ecm, decay: float | None, epoch: int) -> AveragedModel | None:
+    """Returns the moving average of the weights; None where the recipe has no `ema_decay`."""
+    if decay is None:
+        return None
+    update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=update).eval()
+    average.n_averaged.fill_(epoch)  # at 0, the first update copies the weights
+    return average

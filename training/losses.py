@@ -1,10 +1,13 @@
-"""The losses of ECM (paper, sections 3.3 to 3.5). Axes: B videos, C classes."""
+"""The losses of ECM (paper, sections 3.3 to 3.5).
+
+Axes: B videos, T snippets, D feature channels, C classes, X action and absence classes (2C).
+"""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from model.localize import Activation
@@ -15,25 +18,26 @@ ClassWeights: TypeAlias = Literal["equal", "balanced"]
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """Which terms are learned from, and how strongly. A term of weight 0 is not computed."""
+    """Terms of the loss and their weights. A term of weight 0 is not computed."""
 
     topk_ratio: float = 0.125
-    """k over T in the top-k mean of the pre-classification stream."""
+    """Share of snippets (k / T) in the top-k mean of the pre-classification stream."""
     pre: float = 1.0
-    """Weight of L_cls,e, the pre-classification stream."""
+    """Weight of L_cls,e, the classification loss of the pre-classification stream."""
     post: float = 1.0
-    """Weight of L_cls,o, the post-classification stream."""
+    """Weight of L_cls,o, the classification loss of the post-classification stream."""
     alpha: float = 0.05
-    """Weight of L_c2c."""
+    """Weight of L_c2c, the consistency of both streams."""
     beta: float = 5.0
-    """Weight of L_a2c."""
+    """Weight of L_a2c, the contrast of action and absence."""
     activation: Activation = "softmax"
-    """`softmax` shares one among the classes, as in the paper; `sigmoid` judges each class by
-    itself, so that videos without any label count and a single class can be learned."""
+    """`softmax` over all classes, as in the paper, or a `sigmoid` for each class. With `sigmoid`,
+    videos without labels count and a single class can be learned."""
     absence: AbsenceTerm = "own"
-    """How the absence feature is made: `paper`, `own` or `released` (model/network.py)."""
+    """Weights of the absence feature: `paper`, `own` or `released` (model/network.py)."""
     class_weights: ClassWeights = "equal"
-    """Weight of a class in L_cls: `equal`, or `balanced`, the larger the fewer videos show it."""
+    """Weight of a class in L_cls: `equal`, or `balanced` so that rare classes count as much as
+    frequent ones."""
 
     @property
     def classifies_aggregated(self) -> bool:
@@ -47,7 +51,7 @@ class Objective:
         labels_BC: Tensor,
         keys_B: Tensor | None = None,
     ) -> "StreamScores":
-        """Returns the logits that the weighted terms need; `keys_B` choose what is dropped."""
+        """Returns the logits that the weighted terms need; `keys_B` determine dropout."""
         cas_BTC = network(features_BTD, keys_B=keys_B)
         pre_BC = topk_mean(cas_BTC, self.topk_ratio)
         if not self.classifies_aggregated:
@@ -62,7 +66,7 @@ class Objective:
         return StreamScores(cas_BTC, pre_BC, post_BC, absence_BC)
 
     def losses(self, network: Ecm, features_BTD: Tensor, labels_BC: Tensor) -> dict[str, Tensor]:
-        """Returns the `terms` of what a network says of a batch."""
+        """Returns the loss `terms` of a batch, computed without dropout keys."""
         return self.terms(self.scores(network, features_BTD, labels_BC), labels_BC)
 
     def terms(
@@ -70,7 +74,8 @@ class Objective:
     ) -> dict[str, Tensor]:
         """Returns each term that has a weight, unweighted, and their weighted `total` (Eq. 5).
 
-        Each is a mean over videos, so the terms of a batch are the weighted means of its parts.
+        Each term is a mean over videos. A batch's term is therefore the weighted mean of the terms
+        of its micro-batches.
         """
         pre_BC, post_BC, absence_BC = scores.pre_BC, scores.post_BC, scores.absence_BC
         terms = {}
@@ -89,19 +94,19 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class StreamScores:
-    """What both streams say of a batch; None where no term needs it."""
+    """Logits of both streams for a batch; None where no term needs them."""
 
     cas_BTC: Tensor
-    """The class activation sequence, logits."""
+    """Class activation sequence."""
     pre_BC: Tensor
     """Logits of the pre-classification stream (s^e)."""
     post_BC: Tensor | None
     """Logits of the post-classification stream with W_a (s^o)."""
     absence_BC: Tensor | None
-    """Action absence logits (s~^o)."""
+    """Logits of action absence (s~^o)."""
 
     def in_fp32(self) -> "StreamScores":
-        """Returns them as float32: the losses are not computed in half precision."""
+        """Returns the logits as float32, because losses lose too much in half precision."""
         post, absence = self.post_BC, self.absence_BC
         return StreamScores(
             self.cas_BTC.float(),
@@ -109,6 +114,25 @@ class StreamScores:
             None if post is None else post.float(),
             None if absence is None else absence.float(),
         )
+
+
+class LossTerms(nn.Module):
+    """Network and losses in one module, for torch.compile and DistributedDataParallel."""
+
+    def __init__(
+        self, network: Ecm, objective: Objective, *, weight_C: Tensor | None, in_bf16: bool
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.objective = objective
+        self.weight_C = weight_C
+        self.in_bf16 = in_bf16
+
+    def forward(self, features_BTD: Tensor, labels_BC: Tensor, keys_B: Tensor) -> dict[str, Tensor]:
+        """Returns the loss terms of a batch."""
+        with torch.autocast(features_BTD.device.type, torch.bfloat16, enabled=self.in_bf16):
+            scores = self.objective.scores(self.network, features_BTD, labels_BC, keys_B)
+        return self.objective.terms(scores.in_fp32(), labels_BC, self.weight_C)
 
 
 def classification_loss(
@@ -119,8 +143,8 @@ def classification_loss(
 ) -> Tensor:
     """Returns L_cls, mean over videos.
 
-    `softmax`: cross-entropy against the L1-normalised labels. `sigmoid`: binary cross-entropy,
-    mean over classes. `weight_C` multiplies what a present class contributes.
+    `softmax`: cross-entropy with the L1-normalised labels. `sigmoid`: binary cross-entropy, mean
+    over classes. `weight_C` multiplies the contribution of a present class.
     """
     if activation == "sigmoid":
         return functional.binary_cross_entropy_with_logits(
@@ -133,10 +157,14 @@ def classification_loss(
 
 
 def balancing_weights(labels_VC: Tensor, activation: Activation) -> Tensor:
-    """Returns the weight of each class (C,) with which frequent and rare ones count the same.
+    """Returns the class weights (C,) with which rare classes count as much as frequent ones.
 
-    `softmax`: inverse to how many videos show the class, mean 1 over all tags. `sigmoid`: videos
-    without the class over videos with it. A class that no video shows has weight 1.
+    `softmax`: inverse to the number of videos that show the class, with mean 1 over all tags.
+    `sigmoid`: number of videos without the class over those with it. A class that no video shows
+    has weight 1.
+
+    Example: of 4 videos with one tag each, 3 show class a and 1 shows class b. The weights are
+    4 / (2 * 3) and 4 / (2 * 1) with `softmax`, 1 / 3 and 3 / 1 with `sigmoid`.
     """
     shown_C = labels_VC.sum(dim=0)
     if activation == "sigmoid":
@@ -147,17 +175,18 @@ def balancing_weights(labels_VC: Tensor, activation: Activation) -> Tensor:
 
 
 def c2c_loss(pre_BC: Tensor, post_BC: Tensor) -> Tensor:
-    """Returns L_c2c (Eq. 3): mean squared difference of the two streams' raw logits."""
+    """Returns L_c2c (Eq. 3), the mean squared difference of the two streams' raw logits."""
     return functional.mse_loss(pre_BC, post_BC)
 
 
 def a2c_loss(
     action_BC: Tensor, absence_BC: Tensor, labels_BC: Tensor, activation: Activation
 ) -> Tensor:
-    """Returns L_a2c (Eq. 4): present classes show in the action logits, not in the absence ones.
+    """Returns L_a2c (Eq. 4), which raises action logits and lowers absence logits.
 
-    `softmax`: action and absence logits share one over 2C, as in the released code. `sigmoid`:
-    each logit by itself. A video without any label counts 0.
+    Only the classes present in a video count; a video without labels contributes 0. `softmax`:
+    action and absence logits share one softmax over 2C, as in the released code. `sigmoid`: each
+    logit has its own.
     """
     logits_BX = torch.cat([action_BC, absence_BC], dim=1)
     score_BX = logits_BX.softmax(dim=1) if activation == "softmax" else logits_BX.sigmoid()

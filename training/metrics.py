@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from model.errors import DataError
 from model.segments import Segment, temporal_iou
+from model.snippets import snippet_centres
 
 Videos = Mapping[str, Sequence[Segment]]
 """Segments by video."""
@@ -253,11 +254,11 @@ class FrameAccuracy:
         duration_s: float,
     ) -> None:
         """Counts one video; `present_C` are the classes that pass tau, the others are rejected."""
-        middle_T = (np.arange(len(cas_TC)) + 0.5) * (duration_s / len(cas_TC))
+        centre_T = snippet_centres(snippets=len(cas_TC), duration_s=duration_s)
         truth_TC = np.zeros(cas_TC.shape, dtype=bool)
         action_T = np.zeros(len(cas_TC), dtype=bool)
         for instance in instances:
-            within_T = (middle_T >= instance.start_s) & (middle_T < instance.end_s)
+            within_T = (centre_T >= instance.start_s) & (centre_T < instance.end_s)
             action_T |= within_T
             if instance.label in classes:
                 truth_TC[within_T, classes.index(instance.label)] = True

@@ -1,56 +1,70 @@
-"""The processes that train one network together, started by torchrun; mostly it is one alone."""
+"""The processes that train one network together, started by torchrun.
+
+Without torchrun, the group has one process and every collective operation is the identity.
+"""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """This process among all."""
+class ProcessGroup:
+    """The process group, as one of its processes sees it."""
 
     rank: int = 0
-    """Its number; 0 writes files and talks to people."""
+    """Number of this process, from 0."""
     size: int = 1
-    """How many there are."""
+    """Number of processes."""
 
     @property
-    def leads(self) -> bool:
-        """Whether this process is the one that writes."""
+    def is_main(self) -> bool:
+        """Whether this process is rank 0, the one that writes files, logs and curves."""
         return self.rank == 0
 
     def sum(self, values: Tensor) -> Tensor:
-        """Returns the sum over all processes."""
+        """Returns the sum of a tensor over all processes."""
         if self.size > 1:
             distributed.all_reduce(values)
         return values
 
-    def from_leader(self, value: Value) -> Value:
-        """Returns the value that the leading process gives, in all of them."""
+    def from_main(self, value: Value) -> Value:
+        """Returns rank 0's value in every process."""
         if self.size == 1:
             return value
         carrier = [value]
         distributed.broadcast_object_list(carrier)
         return carrier[0]
 
+    def share_gradients(self, module: nn.Module, *, find_unused_parameters: bool) -> nn.Module:
+        """Returns a module whose backward pass averages the gradients of all processes."""
+        if self.size == 1:
+            return module
+        return DistributedDataParallel(module, find_unused_parameters=find_unused_parameters)
+
+    def gradient_sync(self, module: Any, *, enabled: bool) -> AbstractContextManager[None]:
+        """Keeps the gradients of a shared module to this process unless `enabled`."""
+        return nullcontext() if enabled or self.size == 1 else module.no_sync()
+
 
 @contextmanager
-def join_world(device: str) -> Iterator[World]:
-    """Gives the place that torchrun's environment names; without one, a world of one process."""
+def join_process_group(device: str) -> Iterator[ProcessGroup]:
+    """Joins the group that torchrun's environment names, for the length of a `with` block."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield World()
+        yield ProcessGroup()
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
-        yield World(distributed.get_rank(), distributed.get_world_size())
+        yield ProcessGroup(distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()

@@ -10,7 +10,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from model.errors import OptionError
 from model.localize import LocalizationConfig
 from model.network import Attention
-from model.spec import Sampling
+from model.spec import InferenceSampling
+from model.validation import first_problem, parse_json
 from training.losses import Objective
 
 TrainingSampling: TypeAlias = Literal["linear", "random"]
@@ -43,7 +44,7 @@ class Recipe:
     """Length to which training brings every video; None takes the middle one of their lengths."""
     training_sampling: TrainingSampling = "linear"
     """`linear` interpolation, or one `random` snippet from each of equal bins every epoch."""
-    sampling: Sampling = "native"
+    sampling: InferenceSampling = "native"
     """Length at inference: `native`, or `resampled` to `snippets`."""
     batch_size: int = 16
     """Videos a step."""
@@ -122,11 +123,7 @@ class Recipe:
         try:
             return _ADAPTER.validate_python(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            if first["type"] == "value_error":  # raised by a dataclass itself, in whole sentences
-                raise OptionError(str(first["ctx"]["error"])) from None
-            where = ".".join(str(step) for step in first["loc"])
-            raise OptionError(f"{where}: {first['msg']}, got {first['input']!r}") from None
+            raise OptionError(first_problem(error)) from None
 
     def to_json(self) -> str:
         """Returns the JSON that `from_json` reads."""
@@ -139,10 +136,7 @@ class Recipe:
         Raises:
             OptionError: an unknown field or a value of the wrong type.
         """
-        try:
-            return _ADAPTER.validate_json(text)
-        except ValidationError as error:
-            raise OptionError(f"the recipe cannot be read: {error}") from error
+        return parse_json(_ADAPTER, text, name="the recipe", error_class=OptionError)
 
 
 def _names(content: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from model.engine import EngineConfig, OnnxEngine
 from model.export import write_onnx
 from model.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
-from model.predict import localize_video
+from model.predict import predict_video
 from model.repository import publish
 from model.spec import ModelSpec
 
@@ -44,7 +44,7 @@ def main() -> None:
     np.save(folder / "features.npy", features_TD)
     engine = OnnxEngine(published.path.read_bytes(), EngineConfig(device="cpu", threads=1))
     duration_s = SNIPPETS * 0.64
-    found = localize_video(engine, features_TD, SPEC, duration_s=duration_s)
+    found = predict_video(engine, features_TD, SPEC, duration_s=duration_s)
     segments = [(s.label, s.start_s, s.end_s) for s in found.segments]
     (folder / "segments.json").write_text(json.dumps(segments))
 

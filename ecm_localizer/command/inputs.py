@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ecm_client.inputs import is_uri
-from features.folder import SUFFIXES, known_origin
+from features.extraction import SUFFIXES, known_origin
 from model.errors import DataError
 from training.datasets.annotations import read_annotations
 

@@ -20,7 +20,7 @@ from ecm_localizer.command.results import OUTPUT, Output, OutputOptions, check_o
 from ecm_localizer.command.segment_list import count
 from model.errors import DataError, OptionError
 from model.localize import LocalizationConfig
-from model.spec import Sampling
+from model.spec import InferenceSampling
 from training.commands.options import RARE_SEGMENTS, with_fields
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def localize(
     where: Annotated[ModelOptions, Parameter(name="*", group=MODEL)] = _MODEL,
     output: Annotated[OutputOptions, Parameter(name="*", group=OUTPUT)] = _OUTPUT,
     annotations: Annotated[Path | None, Parameter(group=RARE_SEGMENTS)] = None,
-    sampling: Annotated[Sampling | None, Parameter(group=RARE_SEGMENTS)] = None,
+    sampling: Annotated[InferenceSampling | None, Parameter(group=RARE_SEGMENTS)] = None,
     **options: Any,
 ) -> None:
     """Localizes each input, and lists or writes its segments.

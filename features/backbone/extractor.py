@@ -6,7 +6,6 @@ Axes: S snippets, F frames, T the frames that the network sees, H height, W widt
 green and blue, or the displacements along x and y; D feature channels.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,6 +20,7 @@ from features.backbone.views import VIEWS, View, as_input, cut_view
 from features.flow.opencv import DenseFlow, FlowEngine, as_i3d_expects, to_grey
 from model.engine import EngineConfig, open_session
 from model.errors import ModelError, ModelNotFoundError, SpecError, VideoError
+from model.whole_file import sha256_of
 
 Clip: TypeAlias = dict[Stream, NDArray[np.generic]]
 """What is seen of one snippet, (T, H, W, C) in each stream."""
@@ -216,9 +216,8 @@ def open_onnx(
     text: str | bytes | None = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None or spec_path is not None:
         text = _read(spec_path or path.with_suffix(".json"))
-    sha256 = hashlib.sha256(content).hexdigest()
     spec = BackboneSpec.from_json(text)
-    return OnnxExtractor(session, spec, sha256, flow_threads=flow_threads, tvl1=tvl1)
+    return OnnxExtractor(session, spec, sha256_of(content), flow_threads=flow_threads, tvl1=tvl1)
 
 
 def _read(path: Path) -> bytes:

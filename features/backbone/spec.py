@@ -3,15 +3,16 @@
 Axes of a layout: N clips or images, C channels, T frames, H rows, W columns.
 """
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 
 from model.errors import SpecError
+from model.validation import parse_json
+from model.whole_file import sha256_of
 
 METADATA_KEY = "ecm.backbone"
 """Where the ONNX metadata holds the spec."""
@@ -20,7 +21,7 @@ Flow: TypeAlias = Literal["tvl1", "dis"]
 Stream: TypeAlias = Literal["rgb"] | Flow
 Layout: TypeAlias = Literal["NCHW", "NHWC", "NCTHW", "NTCHW", "NTHWC"]
 Crop: TypeAlias = Literal["centre", "ten"]
-Sampling: TypeAlias = Literal["middles", "starts"]
+FrameSampling: TypeAlias = Literal["middles", "starts"]
 Pooling: TypeAlias = Literal["mean", "max"]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -74,7 +75,7 @@ class BackboneSpec:
     """Frames from the start of a snippet to the start of the next."""
     frames: int | None = None
     """How many of them it sees; all if not given."""
-    sampling: Sampling = "middles"
+    sampling: FrameSampling = "middles"
     """Which ones: of that many equal parts, the frame in the middle or at the start of each."""
     short_side: int = 256
     """Pixels of a frame's shorter side."""
@@ -131,7 +132,7 @@ class BackboneSpec:
     @property
     def id(self) -> str:
         """Its name and a hash of all that is said here."""
-        return f"{self.name}-{hashlib.sha256(self.to_json().encode()).hexdigest()[:12]}"
+        return f"{self.name}-{sha256_of(self.to_json().encode())[:12]}"
 
     def to_json(self) -> str:
         """Returns the JSON that `from_json` reads."""
@@ -144,13 +145,7 @@ class BackboneSpec:
         Raises:
             SpecError: not JSON, a field that is absent, unknown, of the wrong type or out of range.
         """
-        try:
-            return _ADAPTER.validate_json(text)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "spec"
-            message = f"the backbone's spec cannot be read: {where}: {first['msg']}"
-            raise SpecError(message) from error
+        return parse_json(_ADAPTER, text, name="the backbone's spec", error_class=SpecError)
 
 
 _ADAPTER = TypeAdapter(BackboneSpec)

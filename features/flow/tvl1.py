@@ -54,10 +54,7 @@ class Tvl1Flow:
             DeviceError: CUDA is asked for and absent.
         """
         if device.startswith("cuda") and not torch.cuda.is_available():
-            raise DeviceError(
-                f"TV-L1 flow was asked for on {device!r}, but torch sees no CUDA GPU; expected one "
-                "with its driver and a torch built for it"
-            )
+            raise DeviceError.no_cuda("torch", "a GPU with its driver, or the device `cpu`")
         self._device, self._pairs = torch.device(device), pairs
 
     def __call__(self, grey_FHW: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -37,10 +38,17 @@ class BodyBounds:
 class Gate:
     """ASGI middleware; refuses what is too long, and what comes when there is too much to do."""
 
-    def __init__(self, app: ASGIApp, admission: Admission, bounds: BodyBounds) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        admission: Admission,
+        bounds: BodyBounds,
+        serves_videos: Callable[[], bool],
+    ) -> None:
         self._app = app
         self._admission = admission
         self._bounds = bounds
+        self._serves_videos = serves_videos
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it."""
@@ -80,8 +88,7 @@ class Gate:
     def _longest(self, scope: Scope) -> int:
         """Returns how long a request's body may be: videos, and forms with them, go to the disk."""
         media_type = Headers(scope=scope).get("content-type", "").lower()
-        serves_videos = scope["app"].state.service.videos is not None
-        serves_videos &= not is_inference_protocol(scope["path"])
+        serves_videos = self._serves_videos() and not is_inference_protocol(scope["path"])
         is_video = serves_videos and media_type.startswith(("video/", "multipart/"))
         return self._bounds.max_video_bytes if is_video else self._bounds.max_bytes
 

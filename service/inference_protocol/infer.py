@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model.engine import CAS, FEATURES, LENGTHS
 from model.errors import FeatureError
+from model.predict import check_finite
 from service.errors import UnusableInputError
 from service.http.body import Body
 from service.inference_protocol.schemas import InferenceResponse
@@ -93,11 +94,7 @@ def infer(
     parsed = perf_counter()
     cas_BTC = stop.run(partial(entry.engine.cas_batch, features_BTD, lengths_B))
     stages_s = {"parse": parsed - start, "inference": perf_counter() - parsed}
-    if not np.isfinite(cas_BTC).all():
-        raise FeatureError(
-            "the network's output is not finite: the features are far from what it was trained on "
-            f"(their largest is {np.abs(features_BTD).max():.3g})"
-        )
+    check_finite(cas_BTC, features_BTD)
     published = entry.published
     answer = InferenceResponse(
         model_name=published.name, model_version=str(published.version), id=request.id, outputs=[]

@@ -5,14 +5,13 @@ from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
 
 from service.errors import (
     INFERENCE_PROTOCOL,
+    InferenceError,
     ModelUnavailableError,
     UnsupportedCallError,
-    UnusableInputError,
-    describe_validation,
+    unusable_if_invalid,
 )
 from service.http.body import receive_whole, whole_number
 from service.http.request_record import RequestRecord
@@ -20,7 +19,6 @@ from service.inference_protocol.infer import ReceivedInference, infer
 from service.inference_protocol.schemas import (
     IndexEntry,
     IndexRequest,
-    InferenceError,
     InferenceRequest,
     InferenceResponse,
     ModelConfig,
@@ -34,8 +32,8 @@ from service.inference_protocol.triton_config import input_tensors, model_config
 from service.inference_protocol.wire import HEADER_LENGTH
 from service.models.catalog import Catalog, CatalogEntry
 from service.routes.description import BINARY, TIMEOUT_HEADER, whole_schema
-from service.routes.request_body import JSON, RAW
-from service.routes.submission import body_times
+from service.routes.media_types import JSON, RAW
+from service.state import Service, ServiceState
 
 router = APIRouter(
     prefix=INFERENCE_PROTOCOL,
@@ -78,19 +76,19 @@ async def server_metadata(request: Request) -> ServerMetadata:
 
 
 @router.get("/health/live")
-async def server_live(request: Request) -> ServerLive:
+async def server_live(service: Service) -> ServerLive:
     """Answers 200, or 503 where work hangs and only a new process would help."""
-    if request.app.state.service.slots.stuck():
+    if service.slots.stuck():
         raise ModelUnavailableError("work hangs; a new process would help")
     return ServerLive()
 
 
 @router.get("/health/ready")
-async def server_ready(request: Request) -> ServerReady:
+async def server_ready(service: Service) -> ServerReady:
     """Answers 200 if some model can be served, 503 otherwise and once the server is to end."""
-    if request.app.state.service.draining:
+    if service.draining:
         raise ModelUnavailableError("the server is draining: it was told to end")
-    if not _catalog(request).ready():
+    if not service.catalog.ready():
         raise ModelUnavailableError("no model can be served; POST /v2/repository/index says why")
     return ServerReady()
 
@@ -111,16 +109,16 @@ async def unsupported(request: Request) -> Response:
 
 
 @router.post("/repository/models/{name}/load")
-async def load_model(request: Request, name: str) -> dict[str, str]:
+async def load_model(service: Service, name: str) -> dict[str, str]:
     """Serves a model again that was unloaded, or whose versions failed; looks for new ones too."""
-    await to_thread.run_sync(request.app.state.service.keeper.load, name)
+    await to_thread.run_sync(service.model_keeper().load, name)
     return {}
 
 
 @router.post("/repository/models/{name}/unload")
-async def unload_model(request: Request, name: str) -> dict[str, str]:
+async def unload_model(service: Service, name: str) -> dict[str, str]:
     """Serves a model no more, until it is loaded again."""
-    await to_thread.run_sync(request.app.state.service.keeper.unload, name)
+    await to_thread.run_sync(service.model_keeper().unload, name)
     return {}
 
 
@@ -128,69 +126,68 @@ async def unload_model(request: Request, name: str) -> dict[str, str]:
     "/repository/index",
     openapi_extra={"requestBody": {"content": {JSON: {"schema": whole_schema(IndexRequest)}}}},
 )
-async def index(request: Request) -> list[IndexEntry]:
+async def index(request: Request, service: Service) -> list[IndexEntry]:
     """Lists every version of every model; the body may be left out."""
-    try:
-        asked = IndexRequest.model_validate_json(await request.body() or b"{}")
-    except ValidationError as error:
-        raise UnusableInputError(describe_validation(error.errors())) from None
-    entries = _catalog(request).entries
-    return [_index_entry(entry) for entry in entries if entry.ready or not asked.ready]
+    with unusable_if_invalid():
+        options = IndexRequest.model_validate_json(await request.body() or b"{}")
+    entries = service.catalog.entries
+    return [_index_entry(entry) for entry in entries if entry.ready or not options.ready]
 
 
 @router.get("/models/{name}")
-async def model_metadata(request: Request, name: str) -> ModelMetadata:
+async def model_metadata(service: Service, name: str) -> ModelMetadata:
     """Tells a model's inputs and outputs."""
-    return _metadata(request, name)
+    return _metadata(service.catalog, name)
 
 
 @router.get("/models/{name}/versions/{version}")
-async def version_metadata(request: Request, name: str, version: int) -> ModelMetadata:
+async def version_metadata(service: Service, name: str, version: int) -> ModelMetadata:
     """Tells the inputs and outputs of one version."""
-    return _metadata(request, name, version)
+    return _metadata(service.catalog, name, version)
 
 
 @router.get("/models/{name}/ready")
-async def model_ready(request: Request, name: str) -> ModelReady:
+async def model_ready(service: Service, name: str) -> ModelReady:
     """Answers 200 if some version of a model can be served, 404 or 503 otherwise."""
-    return ModelReady(name=_catalog(request).find(name, None).published.name)
+    return ModelReady(name=service.catalog.find(name, None).published.name)
 
 
 @router.get("/models/{name}/versions/{version}/ready")
-async def version_ready(request: Request, name: str, version: int) -> ModelReady:
+async def version_ready(service: Service, name: str, version: int) -> ModelReady:
     """Answers 200 if one version can be served, 404 or 503 otherwise."""
-    return ModelReady(name=_catalog(request).find(name, version).published.name)
+    return ModelReady(name=service.catalog.find(name, version).published.name)
 
 
 @router.get("/models/{name}/config")
-async def config(request: Request, name: str) -> ModelConfig:
+async def config(service: Service, name: str) -> ModelConfig:
     """Tells how Triton would be configured to serve a model."""
-    return model_config(name, _catalog(request).find(name, None).spec)
+    return model_config(name, service.catalog.find(name, None).spec)
 
 
 @router.get("/models/{name}/versions/{version}/config")
-async def version_config(request: Request, name: str, version: int) -> ModelConfig:
+async def version_config(service: Service, name: str, version: int) -> ModelConfig:
     """Tells how Triton would be configured to serve one version."""
-    return model_config(name, _catalog(request).find(name, version).spec)
+    return model_config(name, service.catalog.find(name, version).spec)
 
 
 @router.post("/models/{name}/infer", **_INFER)
-async def infer_newest(request: Request, name: str) -> Response:
+async def infer_newest(request: Request, service: Service, name: str) -> Response:
     """Runs the network of a model's newest version on snippet features."""
-    return await _infer(request, name)
+    return await _infer(request, service, name)
 
 
 @router.post("/models/{name}/versions/{version}/infer", **_INFER)
-async def infer_version(request: Request, name: str, version: int) -> Response:
+async def infer_version(request: Request, service: Service, name: str, version: int) -> Response:
     """Runs the network of one version on snippet features."""
-    return await _infer(request, name, version)
+    return await _infer(request, service, name, version)
 
 
-async def _infer(request: Request, name: str, version: int | None = None) -> Response:
-    service = request.app.state.service
+async def _infer(
+    request: Request, service: ServiceState, name: str, version: int | None = None
+) -> Response:
     content = await receive_whole(
         request,
-        body_times(request),
+        service.body_times(),
         head_bytes=whole_number(request.headers.get(HEADER_LENGTH, "")) or 0,
     )
     received = ReceivedInference(
@@ -214,8 +211,7 @@ async def _infer(request: Request, name: str, version: int | None = None) -> Res
     return Response(answer.content, headers=answer.headers)
 
 
-def _metadata(request: Request, name: str, version: int | None = None) -> ModelMetadata:
-    catalog = _catalog(request)
+def _metadata(catalog: Catalog, name: str, version: int | None = None) -> ModelMetadata:
     spec = catalog.find(name, version).spec
     return ModelMetadata(
         name=name,
@@ -233,8 +229,3 @@ def _index_entry(entry: CatalogEntry) -> IndexEntry:
         state="READY" if entry.ready else "UNAVAILABLE",
         reason=entry.reason or "",
     )
-
-
-def _catalog(request: Request) -> Catalog:
-    catalog: Catalog = request.app.state.service.catalog
-    return catalog

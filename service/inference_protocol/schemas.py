@@ -10,12 +10,6 @@ _SHORT_LIST = (Field(max_length=8), FailFast())
 """Bounds the memory that a hostile request takes, the one for complaints about it included."""
 
 
-class InferenceError(BaseModel):
-    """Every error below /v2."""
-
-    error: str
-
-
 class ServerMetadata(BaseModel):
     """Answer of GET /v2."""
 

@@ -11,6 +11,7 @@ from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.errors import LocalizerError, ModelNotFoundError, OptionError
 from model.repository import PublishedModel, list_models
 from model.spec import ModelSpec
+from model.whole_file import whole_file
 from service.inference_protocol.schemas import ModelConfig, TensorConfig, TensorMetadata
 
 CONFIG_FILE = "config.pbtxt"
@@ -101,9 +102,8 @@ def _write(path: Path, text: str, *, force: bool) -> Path:
     present = path.read_text() if path.exists() else text
     if present != text and not force:
         raise OptionError(f"{path} is there already and differs; --force overwrites it")
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)
+    with whole_file(path) as file:
+        file.write(text.encode())
     return path
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from model.arrays import parse_raw
 from model.engine import FEATURES
@@ -21,7 +20,7 @@ from service.errors import (
     MalformedBodyError,
     UnsupportedCallError,
     UnusableInputError,
-    describe_validation,
+    unusable_if_invalid,
 )
 from service.http.body import Body
 from service.inference_protocol.schemas import (
@@ -157,11 +156,11 @@ def parse_request(content: Body, header_length: str | None, feature_dim: int) ->
     if length == 0 and header_length is not None:
         return _bare(body, feature_dim)
     try:
-        request = InferenceRequest.model_validate(orjson.loads(body[:length]))
+        fields = orjson.loads(body[:length])
     except orjson.JSONDecodeError as error:
         raise MalformedBodyError(f"the request is not JSON: {error}") from None
-    except ValidationError as error:
-        raise UnusableInputError(describe_validation(error.errors())) from None
+    with unusable_if_invalid():
+        request = InferenceRequest.model_validate(fields)
     _refuse_unsupported(request)
     return ParsedRequest(
         request.id,

@@ -10,16 +10,14 @@ import orjson
 from numpy.typing import NDArray
 
 from ecm_client.schemas import LocalizeOptions
-from model.arrays import check_features
 from model.errors import InputError
 from model.localize import LocalizationConfig
-from model.predict import LocalizedVideo, localize_video
+from model.predict import VideoPrediction, predict_video
 from model.snippets import SnippetClock
 from model.spec import ModelSpec
 from service.localize.stop import Stop
-from service.models.catalog import Catalog, CatalogEntry
+from service.models.catalog import CatalogEntry
 from service.models.served_engine import ServedEngine
-from service.routes.request_body import ReceivedBody, VideoRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +53,6 @@ class _TimedEngine:
             self.elapsed_s += perf_counter() - start
 
 
-def answer(
-    body: ReceivedBody, catalog: Catalog, stop: Stop, *, max_snippets: int
-) -> LocalizedAnswer | VideoRequest:
-    """Returns the answer to a request for features; a request for a video as it is.
-
-    Raises:
-        ServiceError, InputError: as `ReceivedBody.parse`, `Catalog.find`, `check_features` and
-            `duration` do.
-    """
-    start = perf_counter()
-    received = body.parse(max_snippets)
-    if isinstance(received, VideoRequest):
-        return received
-    features, options = received
-    entry = catalog.find(options.model, options.version)
-    spec = entry.spec
-    features_TD = check_features(features, feature_dim=spec.feature_dim, max_snippets=max_snippets)
-    duration_s = duration(options, spec, len(features_TD))
-    before = {"parse": perf_counter() - start}
-    return localize_features(features_TD, options, entry, duration_s, before=before, stop=stop)
-
-
 def localize_features(
     features_TD: NDArray[np.float32],
     options: LocalizeOptions,
@@ -103,7 +79,7 @@ def localize_features(
     spec = entry.spec
     engine = _TimedEngine(entry.engine, stop or Stop())
     start = perf_counter()
-    found = localize_video(
+    found = predict_video(
         engine,
         features_TD,
         spec,
@@ -126,7 +102,7 @@ def localize_features(
 
 
 def _written(
-    found: LocalizedVideo,
+    found: VideoPrediction,
     options: LocalizeOptions,
     entry: CatalogEntry,
     stages_s: Mapping[str, float],
@@ -190,7 +166,7 @@ def localization(options: LocalizeOptions, default: LocalizationConfig) -> Local
     return config
 
 
-def _activitynet(found: LocalizedVideo, options: LocalizeOptions) -> dict[str, object]:
+def _activitynet(found: VideoPrediction, options: LocalizeOptions) -> dict[str, object]:
     """Returns an ActivityNetResponse."""
     segments = [
         {"label": label, "score": score, "segment": (start_s, end_s)}

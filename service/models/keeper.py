@@ -19,7 +19,7 @@ from model.repository import PublishedModel
 from service.errors import ModelUnavailableError
 from service.models.catalog import Catalog, CatalogEntry
 from service.models.served_engine import ServedEngine, ServingConfig
-from service.models.version_policy import OTHERS, VersionPolicy, served_versions
+from service.version_policy import OTHERS, VersionPolicy, served_versions
 
 _log = logging.getLogger(__name__)
 

@@ -21,10 +21,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
-from service.app import ServiceState
 from service.http.connection import BoundedConnection
 from service.process.ending import leave_after
 from service.process.listening import unusable_address
+from service.state import ServiceState
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import start_http_server
 
 from model.errors import OptionError
-from service.app import ServiceState, create_app, running
+from service.app import create_app, running
 from service.process.ending import status_of
 from service.process.heaps import share_heaps, tended_heaps
 from service.process.listening import bind, urls
@@ -19,6 +19,7 @@ from service.process.server import Server
 from service.process.supervisor import Supervisor
 from service.routes import json_features
 from service.settings import Settings
+from service.state import ServiceState
 from service.telemetry.log_format import log_to_stderr
 
 if TYPE_CHECKING:

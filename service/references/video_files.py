@@ -1,11 +1,11 @@
 """A job's video as a local file that stays the same while it is worked on."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from model.errors import VideoError
+from model.whole_file import sha256_of
 from service.references.rules import ReferenceRules, local_file
 from service.settings import Settings
 
@@ -52,8 +52,7 @@ def fetch(uri: str, rules: ReferenceRules, folder: Path) -> VideoFile:
         ReferenceRefusedError, DownloadError: as `local_file` does.
     """
     with local_file(uri, rules, folder) as path:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of(path)
         if path.parent == folder:  # `local_file` removes what it fetched, under that name
             kept = folder / "fetched"
             kept.unlink(missing_ok=True)

@@ -5,14 +5,14 @@ import time
 from fastapi import APIRouter, Request, Response
 
 from ecm_client.schemas import Health, HealthStatus, Liveness
+from service.state import Service
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
 @router.get("", responses={503: {"model": Health}})
-async def health(request: Request, response: Response) -> Health:
+async def health(request: Request, response: Response, service: Service) -> Health:
     """Tells how the service is; 503 once it was told to end, 200 else."""
-    service = request.app.state.service
     ready = service.catalog.ready()
     failed = sum(entry.state == "failed" for entry in service.catalog.entries)
     status: HealthStatus = "unavailable" if not ready else "degraded" if failed else "ok"
@@ -28,18 +28,17 @@ async def health(request: Request, response: Response) -> Health:
 
 
 @router.get("/live", responses={503: {"model": Liveness}})
-async def live(request: Request, response: Response) -> Liveness:
+async def live(response: Response, service: Service) -> Liveness:
     """Answers 200, or 503 where work hangs and only a new process would help."""
-    if not request.app.state.service.slots.stuck():
+    if not service.slots.stuck():
         return Liveness(status="ok")
     response.status_code = 503
     return Liveness(status="stuck")
 
 
 @router.get("/ready", responses={503: {"model": Liveness}})
-async def ready(request: Request, response: Response) -> Liveness:
+async def ready(response: Response, service: Service) -> Liveness:
     """Answers 200 if some model can be served, 503 otherwise and once the service is to end."""
-    service = request.app.state.service
     if service.catalog.ready() and not service.draining:
         return Liveness(status="ok")
     response.status_code = 503

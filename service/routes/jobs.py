@@ -1,28 +1,19 @@
 """POST /jobs, GET /jobs/{id}, GET /jobs/{id}/events, DELETE /jobs/{id}: long work on videos."""
 
 from collections.abc import AsyncIterator
-from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from ecm_client.schemas import Job, JobRequest
 from service.errors import UnusableInputError
 from service.routes.description import BINARY, OPTIONS, PROBLEMS, file_form, problems, whole_schema
-from service.routes.request_body import FORM, JSON, VIDEO, VideoRequest, receive_body
-from service.routes.submission import (
-    IdempotencyKey,
-    accepted,
-    body_times,
-    served_videos,
-    submit,
-    uploads,
-)
-
-if TYPE_CHECKING:
-    from service.videos.jobs import Jobs
+from service.routes.media_types import FORM, JSON, VIDEO
+from service.routes.request_body import receive_body
+from service.routes.submission import IdempotencyKey, accepted, submit
+from service.state import Service
+from service.videos.video_request import VideoRequest
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -44,52 +35,47 @@ _OF_A_JOB = problems(404, 422, 501, 503)
     responses=PROBLEMS,
     openapi_extra={"requestBody": _BODY, "parameters": OPTIONS},
 )
-async def create_job(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
-    """Hands in a video, uploaded or named, to be worked on."""
-    received = await receive_body(request, body_times(request), partial(uploads, request))
-    if not isinstance(received, VideoRequest):
-        most = request.app.state.service.settings.max_snippets
-        parsed = await to_thread.run_sync(received.parse, most)
-        if not isinstance(parsed, VideoRequest):
-            raise UnusableInputError("expected a video; features go to POST /localize")
-        received = parsed
-    return accepted(request, await submit(request, received, idempotency_key))
+async def create_job(
+    request: Request, service: Service, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Submits a video, uploaded or referenced, for localization."""
+    video = await receive_body(request, service)
+    if not isinstance(video, VideoRequest):
+        raise UnusableInputError("expected a video; features go to POST /localize")
+    return accepted(request, await submit(request, service, video, idempotency_key))
 
 
 @router.get("/{id_}", responses=_OF_A_JOB, response_model_exclude_none=True)
-async def find_job(request: Request, id_: str) -> Job:
-    """Tells how far a job is, and its result once it is done."""
-    return await _jobs(request).find(id_)
+async def find_job(service: Service, id_: str) -> Job:
+    """Returns a job's state and progress, and its result when it is done."""
+    return await service.served_videos().jobs.find(id_)
 
 
-async def _followed(request: Request, id_: str) -> AsyncIterator[Job]:
-    """Gives the changes of a job, which is there: an answer that has begun cannot say 404."""
-    await _jobs(request).find(id_)
-    return _jobs(request).changes(id_)
+async def _changes(service: Service, id_: str) -> AsyncIterator[Job]:
+    """Returns the changes of a job that exists, because a stream that has begun cannot be a 404."""
+    jobs = service.served_videos().jobs
+    await jobs.find(id_)
+    return jobs.changes(id_)
 
 
 @router.get("/{id_}/events", responses=_OF_A_JOB, response_class=EventSourceResponse)
 async def follow_job(
-    request: Request, changes: Annotated[AsyncIterator[Job], Depends(_followed)]
+    service: Service, changes: Annotated[AsyncIterator[Job], Depends(_changes)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Tells of each change of a job, as server-sent events named by its state, until its end.
+    """Streams each change of a job as a server-sent event, named by its state, until its end.
 
-    They break off where the service is told to end; ask again, as browsers do by themselves.
+    The stream breaks off when the service shuts down. Connect again, as browsers do on their own.
     """
-    told = None
+    previous = None
     async for job in changes:
-        if told and request.app.state.service.draining:
+        if previous and service.draining:
             return
-        if job != told:
-            told = job
+        if job != previous:
+            previous = job
             yield ServerSentEvent(raw_data=job.model_dump_json(exclude_none=True), event=job.state)
 
 
 @router.delete("/{id_}", responses=_OF_A_JOB, response_model_exclude_none=True)
-async def cancel_job(request: Request, id_: str) -> Job:
-    """Cancels a job that is not finished; one at work ends with the snippets that it is at."""
-    return await _jobs(request).cancel(id_)
-
-
-def _jobs(request: Request) -> "Jobs":
-    return served_videos(request).jobs
+async def cancel_job(service: Service, id_: str) -> Job:
+    """Cancels an unfinished job; a running one stops after its current chunk of snippets."""
+    return await service.served_videos().jobs.cancel(id_)

@@ -1,14 +1,18 @@
 """POST /localize."""
 
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from ecm_client.schemas import ActivityNetResponse, Job, LocalizeRequest, LocalizeResponse
+from model.arrays import check_features
 from service.errors import problem_response
 from service.http.request_record import RequestRecord
-from service.localize.answer import answer
+from service.localize.answer import LocalizedAnswer, duration, localize_features
+from service.localize.stop import Stop
+from service.models.catalog import Catalog
 from service.routes.description import (
     BINARY,
     OPTIONS,
@@ -17,15 +21,12 @@ from service.routes.description import (
     file_form,
     whole_schema,
 )
-from service.routes.request_body import FORM, JSON, NPY, RAW, VIDEO, VideoRequest, receive_body
-from service.routes.submission import (
-    IdempotencyKey,
-    accepted,
-    body_times,
-    served_videos,
-    submit,
-    uploads,
-)
+from service.routes.features_body import FeaturesBody
+from service.routes.media_types import FORM, JSON, NPY, RAW, VIDEO
+from service.routes.request_body import receive_body
+from service.routes.submission import IdempotencyKey, accepted, submit
+from service.state import Service, ServiceState
+from service.videos.video_request import VideoRequest
 
 router = APIRouter(tags=["localize"])
 
@@ -61,30 +62,35 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     responses=_ACCEPTED | PROBLEMS,
     openapi_extra={"requestBody": _BODY, "parameters": [*OPTIONS, *_RAW_HEADERS, TIMEOUT_HEADER]},
 )
-async def localize(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
-    """Finds the action segments of a video: from its snippet features, or from the video itself."""
-    service = request.app.state.service
-    received = await receive_body(request, body_times(request), partial(uploads, request))
-    if not isinstance(received, VideoRequest):
-        work = partial(
-            answer, received, service.catalog, max_snippets=service.settings.max_snippets
-        )
-        record: RequestRecord = request.state.record
-        answered = await service.slots.compute(request, work)
-        if not isinstance(answered, VideoRequest):
-            record.computed(answered.model, answered.snippets, answered.stages_s)
-            service.metrics.localized(answered)
-            return Response(answered.content, media_type=JSON)
-        received = answered
-    return await _localize_video(request, received, idempotency_key)
+async def localize(
+    request: Request, service: Service, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Finds the action segments of a video, from its snippet features or from the video itself."""
+    body = await receive_body(request, service)
+    if isinstance(body, VideoRequest):
+        return await _localize_video(request, service, body, idempotency_key)
+    return await _localize_features(request, service, body)
 
 
-async def _localize_video(request: Request, video: VideoRequest, key: str | None) -> Response:
-    """Answers at once if the video is short, else with its job."""
-    videos = served_videos(request)
-    request.state.ticket.leave()  # others need not wait for it
-    job = await submit(request, video, key)
-    job = await videos.jobs.wait(job.id, request.app.state.service.settings.wait_s)
+async def _localize_features(
+    request: Request, service: ServiceState, body: FeaturesBody
+) -> Response:
+    work = partial(localize_body, body, service.catalog, max_snippets=service.settings.max_snippets)
+    answer = await service.slots.compute(request, work)
+    record: RequestRecord = request.state.record
+    record.computed(answer.model, answer.snippets, answer.stages_s)
+    service.metrics.localized(answer)
+    return Response(answer.content, media_type=JSON)
+
+
+async def _localize_video(
+    request: Request, service: ServiceState, video: VideoRequest, key: str | None
+) -> Response:
+    """Returns the result if it is there within `wait_s`, and the job otherwise."""
+    videos = service.served_videos()
+    request.state.ticket.leave()  # a job does not delay other requests
+    job = await submit(request, service, video, key)
+    job = await videos.jobs.wait(job.id, service.settings.wait_s)
     if job.error:
         return problem_response(job.error)
     if isinstance(job.result, LocalizeResponse):
@@ -93,3 +99,22 @@ async def _localize_video(request: Request, video: VideoRequest, key: str | None
     if job.result:
         return Response(job.result.model_dump_json(exclude_none=True), media_type=JSON)
     return accepted(request, job)
+
+
+def localize_body(
+    body: FeaturesBody, catalog: Catalog, stop: Stop, *, max_snippets: int
+) -> LocalizedAnswer:
+    """Returns the answer to a body of features. Runs in a worker thread.
+
+    Raises:
+        ServiceError, InputError: raised by `FeaturesBody.parse`, `Catalog.find`, `check_features`
+            and `duration`.
+    """
+    start = perf_counter()
+    features, options = body.parse(max_snippets)
+    entry = catalog.find(options.model, options.version)
+    spec = entry.spec
+    features_TD = check_features(features, feature_dim=spec.feature_dim, max_snippets=max_snippets)
+    duration_s = duration(options, spec, len(features_TD))
+    before = {"parse": perf_counter() - start}
+    return localize_features(features_TD, options, entry, duration_s, before=before, stop=stop)

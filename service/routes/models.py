@@ -3,13 +3,13 @@
 import json
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from ecm_client.schemas import ModelDetail, ModelList, ModelSummary, ModelVersions
 from service.errors import UnknownModelError
-from service.models.catalog import Catalog, CatalogEntry
-from service.models.keeper import ModelKeeper
+from service.models.catalog import CatalogEntry
 from service.routes.description import problems
+from service.state import Service
 
 router = APIRouter(prefix="/models", tags=["models"])
 _NOT_FOUND = problems(404, 422)
@@ -17,22 +17,22 @@ _CHANGED = problems(404, 422, 503)
 
 
 @router.get("")
-async def list_models(request: Request) -> ModelList:
+async def list_models(service: Service) -> ModelList:
     """Lists every version of every model."""
-    return ModelList(models=[_summary(entry) for entry in _catalog(request).entries])
+    return ModelList(models=[_summary(entry) for entry in service.catalog.entries])
 
 
 @router.get("/{name}", responses=_NOT_FOUND)
-async def list_versions(request: Request, name: str) -> ModelVersions:
+async def list_versions(service: Service, name: str) -> ModelVersions:
     """Lists every version of one model."""
-    versions = [_summary(entry) for entry in _catalog(request).versions(name)]
+    versions = [_summary(entry) for entry in service.catalog.versions(name)]
     return ModelVersions(name=name, versions=versions)
 
 
 @router.get("/{name}/versions/{version}", responses=_NOT_FOUND)
-async def describe(request: Request, name: str, version: int) -> ModelDetail:
+async def describe(service: Service, name: str, version: int) -> ModelDetail:
     """Tells all that one version says of itself: labels, spec, evaluation."""
-    for entry in _catalog(request).versions(name):
+    for entry in service.catalog.versions(name):
         if entry.published.version == version:
             spec = json.loads(entry.engine.spec.to_json()) if entry.engine else None
             return ModelDetail(**_summary(entry).model_dump(), spec=spec)
@@ -40,27 +40,17 @@ async def describe(request: Request, name: str, version: int) -> ModelDetail:
 
 
 @router.post("/{name}/load", responses=_CHANGED)
-async def load(request: Request, name: str) -> ModelVersions:
+async def load(service: Service, name: str) -> ModelVersions:
     """Serves a model again that was unloaded, or whose versions failed; looks for new ones too."""
-    await to_thread.run_sync(_keeper(request).load, name)
-    return await list_versions(request, name)
+    await to_thread.run_sync(service.model_keeper().load, name)
+    return await list_versions(service, name)
 
 
 @router.post("/{name}/unload", responses=_CHANGED)
-async def unload(request: Request, name: str) -> ModelVersions:
+async def unload(service: Service, name: str) -> ModelVersions:
     """Serves a model no more, until it is loaded again; requests that are under way are done."""
-    await to_thread.run_sync(_keeper(request).unload, name)
-    return await list_versions(request, name)
-
-
-def _keeper(request: Request) -> ModelKeeper:
-    keeper: ModelKeeper = request.app.state.service.keeper
-    return keeper
-
-
-def _catalog(request: Request) -> Catalog:
-    catalog: Catalog = request.app.state.service.catalog
-    return catalog
+    await to_thread.run_sync(service.model_keeper().unload, name)
+    return await list_versions(service, name)
 
 
 def _summary(entry: CatalogEntry) -> ModelSummary:

@@ -1,58 +1,60 @@
-"""Features of a video, chunk by chunk, in processes of their own: a video may crash a decoder."""
+"""Extracts features chunk by chunk in separate processes, because a video may crash a decoder."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.extractors import Extractor, open_extractor
+from features.extractors import Extractor, open_extractor, snippet_clock, video_rows
 from features.video.decoding import VideoLimits
-from features.video.reading import probe, read_snippets
-from features.worker_pool import WorkerProcess
+from features.video.reading import probe
+from features.worker_pool import WorkerPool
 from model.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkTask:
-    """Some snippets of a video."""
+    """Consecutive snippets of a video to extract."""
 
     video: Path
-    """Its file."""
+    """Video file."""
     extractor: str
-    """As `open_extractor` takes it."""
+    """Name or file of the extractor, for `open_extractor`."""
     extractor_id: str
-    """What it has to be."""
+    """Id that the extractor must have."""
     first_snippet: int
-    """The first of them."""
+    """Index of the first snippet."""
     snippets: int
-    """How many."""
+    """Number of snippets."""
 
     def following(self) -> "ChunkTask":
-        """The task of as many snippets after these."""
+        """Returns the task for the same number of snippets after these."""
         return replace(self, first_snippet=self.first_snippet + self.snippets)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Their features."""
+    """Features of consecutive snippets."""
 
     features_TD: NDArray[np.float32]
-    """Fewer rows than were asked for where the video ends."""
+    """Fewer rows than requested if the video ends here."""
     claimed_snippets: int | None
-    """Rows of the whole video if its header is right; None where that does not say."""
+    """Snippets of the whole video according to its header; None if the header has no length."""
 
 
 class ChunkReader:
-    """Answers tasks; goes on reading where the last chunk of the same video ended."""
+    """Answers tasks. For consecutive chunks of one video it keeps the decoder open."""
 
     def __init__(self, limits: VideoLimits, threads: int) -> None:
-        """Has read nothing yet."""
+        """Prepares a reader.
+
+        Args:
+            limits: bounds on videos.
+            threads: CPU threads of decoding and extraction.
+        """
         self._limits = limits
         self._threads = threads
         self._next: ChunkTask | None = None
@@ -62,8 +64,8 @@ class ChunkReader:
         """Returns the features of a chunk.
 
         Raises:
-            VideoError, OptionError, ModelError: as `read_snippets` and `open_extractor` do, or it
-                is not the extractor that it has to be.
+            VideoError, OptionError: raised by `video_rows` and `open_extractor`.
+            ModelError: raised by `open_extractor`, or the extractor has another id.
         """
         if task != self._next:
             self._open(task)
@@ -76,19 +78,16 @@ class ChunkReader:
     def _open(self, task: ChunkTask) -> None:
         extractor = self._extractor(task)
         claimed_s = probe(task.video, limits=self._limits).duration_s
-        snippet_s = extractor.snippet_frames / extractor.rate_fps
+        snippet_s = snippet_clock(extractor).snippet_s
         self._claimed_snippets = max(1, round(claimed_s / snippet_s)) if claimed_s else None
         self._feature_dim = extractor.feature_dim
-        snippets = read_snippets(
+        self._rows = video_rows(
+            extractor,
             task.video,
-            rate_fps=extractor.rate_fps,
-            snippet_frames=extractor.snippet_frames,
-            short_side=extractor.short_side,
             first_snippet=task.first_snippet,
             limits=self._limits,
             threads=self._threads,
         )
-        self._rows = iter(extractor.features(snippets))
 
     def _extractor(self, task: ChunkTask) -> Extractor:
         if task.extractor != self._opened:
@@ -96,33 +95,12 @@ class ChunkReader:
             self._opened = task.extractor
         if self._current.id != task.extractor_id:
             raise ModelError(
-                f"the model was trained with the extractor {task.extractor_id}, the file with the "
-                f"same network says {self._current.id}: another preprocessing"
+                f"the model was trained with the extractor {task.extractor_id}; the file with the "
+                f"same network is {self._current.id}, which preprocesses in another way"
             )
         return self._current
 
 
-class ExtractionProcesses:
-    """As many processes as videos are worked on at the same time."""
-
-    def __init__(self, count: int, limits: VideoLimits, threads: int) -> None:
-        """Starts them."""
-        prepare = partial(ChunkReader, limits, threads)
-        self._all = [WorkerProcess[ChunkTask, Chunk](prepare) for _ in range(count)]
-        self._idle: SimpleQueue[WorkerProcess[ChunkTask, Chunk]] = SimpleQueue()
-        for process in self._all:
-            self._idle.put(process)
-
-    @contextmanager
-    def one(self) -> Iterator[WorkerProcess[ChunkTask, Chunk]]:
-        """Gives a process that nobody uses, once there is one."""
-        process = self._idle.get()
-        try:
-            yield process
-        finally:
-            self._idle.put(process)
-
-    def stop(self) -> None:
-        """Ends them at once, whatever they are at."""
-        for process in self._all:
-            process.stop()
+def chunk_pool(workers: int, limits: VideoLimits, threads: int) -> WorkerPool[ChunkTask, Chunk]:
+    """Returns a pool of processes that extract chunks, one for each video under way."""
+    return WorkerPool(partial(ChunkReader, limits, threads), workers)

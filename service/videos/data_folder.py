@@ -1,11 +1,11 @@
-"""What the service keeps on its disk.
+"""Folder in which the service stores files.
 
-DATA/jobs/ID/    what a job needs while it lasts: its video, and its features as far as they are
-DATA/incoming/   uploads that are not whole yet
-DATA/features/   features of videos that were done; see feature_cache.py
-DATA/features.lock held by who writes there
-DATA/workers/    locks of the processes that work on jobs; see worker_slot.py
-DATA/jobs.sqlite the jobs themselves, where no other database is named
+DATA/jobs/ID/       video and stored chunks of features of an unfinished job
+DATA/incoming/      incomplete uploads
+DATA/features/      features of finished videos; see feature_cache.py
+DATA/features.lock  lock of the process that writes to features/
+DATA/workers/       locks of worker processes; see worker_slot.py
+DATA/jobs.sqlite    job database, unless the setting database_url names another one
 """
 
 import errno
@@ -18,24 +18,24 @@ from pathlib import Path
 from model.errors import OptionError
 
 ABANDONED_S = 24 * 3600.0
-"""What belongs to no job is removed once it is so old: uploads take their time."""
+"""Age at which files without a job are removed; long, because uploads may be slow."""
 
 
 class DataFolder:
-    """The paths below the folder that the settings name."""
+    """Paths below the folder of the setting `data`."""
 
     def __init__(self, root: Path) -> None:
-        """Makes the folder.
+        """Creates the folder.
 
         Raises:
-            OptionError: it cannot be made, or not be written.
+            OptionError: the folder cannot be created or written.
         """
         self._root = root.absolute()
         try:
             for path in (self._jobs, self.incoming, self.features, self.workers):
                 path.mkdir(parents=True, exist_ok=True)
                 if not os.access(path, os.W_OK | os.X_OK):
-                    raise PermissionError(errno.EACCES, "it may not be written", path)
+                    raise PermissionError(errno.EACCES, "no permission to write", path)
         except OSError as error:
             raise OptionError(
                 f"the data folder {root} cannot be used: {error.strerror}; set data (--data or "
@@ -48,50 +48,51 @@ class DataFolder:
 
     @property
     def incoming(self) -> Path:
-        """Uploads on their way."""
+        """Folder of incomplete uploads."""
         return self._root / "incoming"
 
     @property
     def features(self) -> Path:
-        """Features of whole videos."""
+        """Folder of the feature cache."""
         return self._root / "features"
 
     @property
     def workers(self) -> Path:
-        """Locks of workers."""
+        """Folder of the workers' locks."""
         return self._root / "workers"
 
     @property
     def database_url(self) -> str:
-        """A SQLite database, for where there is no other."""
+        """URL of the SQLite database, used if no other is set."""
         return f"sqlite:///{self._root / 'jobs.sqlite'}"
 
     def job(self, job_id: str) -> Path:
-        """The folder of a job, made if it is not there."""
+        """Returns the folder of a job, and creates it if needed."""
         path = self._jobs / job_id
         path.mkdir(exist_ok=True)
         return path
 
     def upload(self, job_id: str, sha256: str) -> Path:
-        """Where a job's uploaded video is, or goes to."""
-        folder = self.job(job_id) / sha256  # with one key, others may upload another at once
+        """Returns the path of a job's uploaded video."""
+        # By hash, because requests with one key may upload different videos at once.
+        folder = self.job(job_id) / sha256
         folder.mkdir(exist_ok=True)
         return folder / "upload"
 
     def remove_job(self, job_id: str) -> None:
-        """Removes all that a job left, if it left anything."""
+        """Removes all files of a job."""
         shutil.rmtree(self._jobs / job_id, ignore_errors=True)
 
     def job_ids(self) -> list[str]:
-        """The jobs that have a folder."""
+        """Returns the ids of the jobs that have a folder."""
         return [path.name for path in self._jobs.iterdir()]
 
-    def remove_abandoned(self, alive: Collection[str]) -> None:
-        """Removes what is old and belongs to no job of these: its process was killed."""
-        before = time.time() - ABANDONED_S
+    def remove_abandoned(self, job_ids: Collection[str]) -> None:
+        """Removes old files of other jobs than these; their processes were killed."""
+        before_s = time.time() - ABANDONED_S
         for folder in (self._jobs, self.incoming):
             for path in folder.iterdir():
-                if path.name in alive or path.stat().st_mtime > before:
+                if path.name in job_ids or path.stat().st_mtime > before_s:
                     continue
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)

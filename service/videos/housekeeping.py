@@ -1,4 +1,4 @@
-"""What a worker sees to beside its jobs: those that others left, and what nobody needs any more."""
+"""Background tasks of a worker: adopts abandoned jobs and removes old jobs and files."""
 
 import logging
 import threading
@@ -16,70 +16,74 @@ _log = logging.getLogger(__name__)
 
 _EVERY_S = 2.0
 _LOST_ROUNDS = 3
+"""Consecutive rounds in which a job is pending but not running, before it is resumed."""
 _AT_ONCE = 100
+"""Jobs that one call deletes."""
 _FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
 class Housekeeping(threading.Thread):
-    """Takes over from workers that are gone, and removes what nobody needs any more."""
+    """Thread that adopts the jobs of dead workers, and removes old jobs and files."""
 
     def __init__(
         self,
         slot: WorkerSlot,
         data: DataFolder,
-        at_work: Set[str],
+        running: Set[str],
         stopping: threading.Event,
         keep_jobs_s: float,
     ) -> None:
-        """Prepares it; DBOS has to be launched before it is started.
+        """Prepares the thread. Launch DBOS before `start`.
 
         Args:
-            slot: which worker this process is.
-            data: where jobs have their files.
-            at_work: ids of the jobs that this process works on, as they are at any time.
-            stopping: ends it, once set.
-            keep_jobs_s: how long a finished job is told of.
+            slot: slot of this worker.
+            data: folder with the files of jobs.
+            running: ids of the jobs that run in this process, updated by the worker.
+            stopping: ends the thread when set.
+            keep_jobs_s: time after which a finished job is removed.
         """
         super().__init__(name="housekeeping", daemon=True)
         self._slot = slot
         self._data = data
-        self._at_work = at_work
+        self._running = running
         self._keep_jobs_s = keep_jobs_s
         self._missed: Counter[str] = Counter()
         self._stopping = stopping
 
     def run(self) -> None:
-        """Does all of it again and again."""
+        """Runs all tasks every `_EVERY_S` seconds."""
         while not self._stopping.wait(_EVERY_S):
             try:
                 self._adopt()
-                self._take_up_lost()
+                self._resume_lost()
                 self._forget()
                 self._clean()
-            except Exception as error:  # the database may be away for a while
-                _log.warning("housekeeping is put off: %s", error)
+            except Exception as error:  # the database may be unreachable for a while
+                _log.warning("housekeeping is postponed: %s", error)
 
     def _adopt(self) -> None:
-        """Puts the jobs of workers that are gone back in the queue."""
-        with self._slot.others_without_process() as gone:
-            if not gone:
+        """Puts the jobs of dead workers back in the queue."""
+        with self._slot.others_without_process() as dead:
+            if not dead:
                 return
-            for job in _pending(gone):
-                _log.warning("job %s is taken over from %s", job.workflow_id, job.executor_id)
+            for job in _pending(dead):
+                fields = {"job": job.workflow_id, "from": job.executor_id}
+                _log.warning("job adopted from a dead worker", extra={"fields": fields})
                 DBOS.resume_workflow(job.workflow_id, queue_name=QUEUE)
 
-    def _take_up_lost(self) -> None:
-        """Puts own jobs back whose end could not be recorded: the disk was full, for one."""
+    def _resume_lost(self) -> None:
+        """Puts own jobs back whose end could not be recorded, because the disk was full, say."""
         pending = [job.workflow_id for job in _pending([self._slot.name])]
-        idle = [id_ for id_ in pending if id_ not in self._at_work]
+        idle = [id_ for id_ in pending if id_ not in self._running]
         self._missed = Counter({id_: self._missed[id_] + 1 for id_ in idle})
         for id_ in idle:
-            if self._missed[id_] >= _LOST_ROUNDS:  # it is just being begun or ended otherwise
-                _log.warning("job %s is taken up again: its end was not recorded", id_)
+            if self._missed[id_] >= _LOST_ROUNDS:  # before that, the job may be starting or ending
+                fields = {"job": id_}
+                _log.warning("job resumed, its end was not recorded", extra={"fields": fields})
                 DBOS.resume_workflow(id_, queue_name=QUEUE)
 
     def _forget(self) -> None:
-        """Removes jobs that were finished long ago."""
+        """Deletes jobs that finished more than `keep_jobs_s` ago."""
         before = datetime.now(UTC) - timedelta(seconds=self._keep_jobs_s)
         while old := DBOS.list_workflows(
             status=_FINISHED,
@@ -91,10 +95,10 @@ class Housekeeping(threading.Thread):
             DBOS.delete_workflows([job.workflow_id for job in old])
 
     def _clean(self) -> None:
-        """Removes what cancelled jobs left, and uploads that never became a job."""
+        """Removes files of finished jobs, and uploads that never became a job."""
         jobs = []
-        if there := self._data.job_ids():  # DBOS takes none for all
-            jobs = DBOS.list_workflows(workflow_ids=there, load_input=False, load_output=False)
+        if ids := self._data.job_ids():  # DBOS lists all jobs if there are no ids
+            jobs = DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
         for job in jobs:
             if job.status in _FINISHED:
                 self._data.remove_job(job.workflow_id)

@@ -1,4 +1,7 @@
-"""All that serving videos takes, so that a service without it can do without its packages."""
+"""Accepts videos as jobs.
+
+The application imports this module on demand, because its packages are optional.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,21 +16,21 @@ from service.errors import UnusableInputError
 from service.models.catalog import Catalog
 from service.references.rules import check_reference
 from service.references.video_files import reference_rules
-from service.routes.request_body import VideoRequest
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.jobs import Jobs, VideoJob, prepare_database
 from service.videos.uploads import Uploads
+from service.videos.video_request import VideoRequest
 from service.videos.worker import Worker
 
 
 class Videos:
-    """Takes videos in, and has them worked on: by this process, unless the settings say no."""
+    """Accepts videos, and runs their jobs in this process unless `settings.jobs` is 0."""
 
     def __init__(self, settings: Settings, catalog: Catalog, metrics: Metrics) -> None:
-        """Prepares it; nothing is started yet."""
+        """Prepares everything; `start` opens the database and starts the worker."""
         self._metrics = metrics
         self._settings = settings
         self._catalog = catalog
@@ -35,12 +38,13 @@ class Videos:
         self._data = DataFolder(settings.data)
 
     def start(self) -> None:
-        """Opens the jobs' database and takes up the work.
+        """Opens the job database and starts the worker.
 
         Raises:
             JobsUnavailableError: the database cannot be reached.
         """
-        tempfile.tempdir = str(self._data.incoming)  # large forms pass there; /tmp may be memory
+        # Parts of large forms are stored there, because /tmp may be in memory.
+        tempfile.tempdir = str(self._data.incoming)
         settings = self._settings
         database_url = _database_url(settings, self._data)
         prepare_database(database_url)
@@ -52,17 +56,17 @@ class Videos:
             self._worker.start()
 
     def stop(self) -> None:
-        """Lays the work down; it goes on when the next process starts."""
+        """Stops the worker; the next process resumes unfinished jobs."""
         if self._worker:
             self._worker.stop()
         self.jobs.close()
         tempfile.tempdir = None
 
     async def submit(self, job_id: str, request: VideoRequest) -> Job:
-        """Hands in a job on a video.
+        """Submits a video as a job and returns the job. The upload is removed.
 
         Raises:
-            ServiceError, InputError: it cannot be done, or not now.
+            ServiceError, InputError: the request cannot be fulfilled, or not at present.
         """
         try:
             job = self._job(request)
@@ -76,13 +80,15 @@ class Videos:
     def _job(self, request: VideoRequest) -> VideoJob:
         options = request.options
         if options.duration_s is not None or options.snippet_s is not None:
-            raise UnusableInputError("a video has its own clock: leave out duration_s, snippet_s")
+            raise UnusableInputError(
+                "a video has its own duration: leave out duration_s and snippet_s"
+            )
         entry = self._catalog.find(options.model, options.version)
         extractor_of(entry.spec, self._settings.extractors)
         if entry.spec.snippet_s is None:
             raise UnusableInputError(
-                "this model does not know how long a snippet is; train it from videos, or send "
-                "features with duration_s"
+                "this model has no snippet duration; train it from videos, or send features with "
+                "duration_s"
             )
         if request.uri is not None:
             check_reference(request.uri, self._rules)
@@ -96,10 +102,10 @@ class Videos:
 
 @contextmanager
 def work(settings: Settings, catalog: Catalog, metrics: Metrics) -> Iterator[None]:
-    """Works on jobs that other processes take in.
+    """Runs jobs that other processes accept.
 
     Raises:
-        OptionError: the settings say that this process works on none.
+        OptionError: `settings.jobs` is 0.
         JobsUnavailableError: the database cannot be reached.
     """
     if not settings.jobs:
@@ -116,10 +122,10 @@ def work(settings: Settings, catalog: Catalog, metrics: Metrics) -> Iterator[Non
 
 
 def _database_url(settings: Settings, data: DataFolder) -> str:
-    """Returns where the jobs are, as DBOS takes it.
+    """Returns the URL of the job database for DBOS.
 
     Raises:
-        OptionError: it is no PostgreSQL database.
+        OptionError: the setting names another database than PostgreSQL.
     """
     if settings.database_url is None:
         return data.database_url
@@ -131,5 +137,5 @@ def _database_url(settings: Settings, data: DataFolder) -> str:
         raise OptionError(
             "expected the setting database_url as postgresql://USER:PASSWORD@HOST/NAME"
         )
-    # A database of encoding SQL_ASCII would answer in bytes.
+    # A database with encoding SQL_ASCII would return bytes.
     return url.update_query_dict({"client_encoding": "utf8"}).render_as_string(hide_password=False)

@@ -1,6 +1,6 @@
-"""Jobs on videos as the HTTP side sees them: handed in, asked for, cancelled.
+"""Jobs on videos as HTTP requests see them: submitted, found, cancelled.
 
-They live in a database, by DBOS. `service.videos.worker` works on them, here or in other processes.
+DBOS keeps the jobs in a database. `service.videos.worker` runs them, in this process or in others.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias, get_args
 
 from dbos import DBOS, DBOSClient, WorkflowStatus
 from dbos import error as dbos_errors
@@ -41,68 +41,71 @@ QUEUE: Final = "videos"
 WORKFLOW: Final = "localize-video"
 PROGRESS: Final = "progress"
 VERSION: Final = "1"
-"""Of the workflow's steps. Unfinished jobs of another version wait until a worker of that version
-comes, so it changes only where the steps do, not with each release."""
+"""Version of the workflow's steps. Unfinished jobs of another version wait for a worker of that
+version, so it changes only with the steps, not with each release."""
 
-FINAL: Final = frozenset({"done", "failed", "cancelled"})
+FinalState: TypeAlias = Literal["done", "failed", "cancelled"]
+FINAL: Final = frozenset(get_args(FinalState))
+_log = logging.getLogger(__name__)
+
 _IS_ID = re.compile(r"[0-9a-f-]{36}")
 _WAITING = ["ENQUEUED", "DELAYED"]
 _SHORTEST_POLL_S, _LONGEST_POLL_S = 0.05, 0.5
 
 
 class VideoJob(BaseModel):
-    """What a worker is told."""
+    """Input of the workflow."""
 
     options: LocalizeOptions
-    """As asked for, with the model and version that were chosen."""
+    """Options of the request, with the chosen model and version."""
     uri: str | None = None
-    """Where the video is; None if it was uploaded."""
+    """URI of a referenced video; None if it was uploaded."""
     sha256: str | None = None
-    """Hash of the uploaded file."""
+    """SHA-256 of the uploaded file."""
 
 
 class JobOutcome(BaseModel):
-    """What a worker tells."""
+    """Output of the workflow."""
 
     answer: LocalizeResponse | ActivityNetResponse | None = None
-    """What was found."""
+    """Segments found in the video."""
     error: Problem | None = None
-    """Why nothing was."""
+    """Reason why there are none."""
 
 
 def prepare_database(url: str) -> None:
-    """Makes the tables of the jobs, if they are not there.
+    """Creates the tables of the jobs if they do not exist.
 
     Raises:
         JobsUnavailableError: the database cannot be reached or used.
     """
     dbos_log = logging.getLogger("dbos")
-    dbos_log.setLevel(logging.WARNING)  # it tells of each migration
-    dbos_log.addFilter(_is_worth_telling)
+    dbos_log.setLevel(logging.WARNING)  # at INFO it logs each migration
+    dbos_log.addFilter(_is_no_cancellation)
     try:
         DBOS.migrate(url)
     except DBAPIError as error:
         reason = str(error.orig).partition("\n")[0]
         raise JobsUnavailableError(
-            f"the database of the jobs cannot be used: {reason}; start it, or set database_url "
+            f"the job database cannot be used: {reason}; start it, or set database_url "
             "(--database-url or ECM_DATABASE_URL) to one that answers"
         ) from error
 
 
-def _is_worth_telling(record: logging.LogRecord) -> bool:
-    """Tells what DBOS logs from its traceback of each job that is cancelled."""
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Returns False for the traceback that DBOS logs of each cancelled job."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, dbos_errors.DBOSAwaitedWorkflowCancelledError)
 
 
 class Jobs:
-    """The jobs, from any process; nothing is worked on here."""
+    """Submits, finds and cancels jobs, from any process."""
 
     def __init__(self, data: DataFolder, database_url: str, max_queued: int) -> None:
-        """Connects to the database, which has been prepared.
+        """Connects to the database that `prepare_database` prepared.
 
         Raises:
-            JobsUnavailableError: it cannot be reached.
+            JobsUnavailableError: the database cannot be reached.
         """
         self._data = data
         self._max_queued = max_queued
@@ -118,10 +121,10 @@ class Jobs:
         self._client.destroy()
 
     async def check_room(self) -> None:
-        """Does nothing if one more job may be handed in.
+        """Checks that the queue has room for one more job.
 
         Raises:
-            QueueFullError: too many wait.
+            QueueFullError: too many jobs wait.
         """
         with _database():
             excess = await self._client.list_workflows_async(
@@ -136,7 +139,7 @@ class Jobs:
             raise QueueFullError(f"{self._max_queued} videos wait already; try again later")
 
     async def unfinished(self) -> dict[str, int]:
-        """Returns how many jobs are queued and how many running.
+        """Returns the numbers of queued and of running jobs.
 
         Raises:
             JobsUnavailableError: the database cannot be reached.
@@ -149,17 +152,17 @@ class Jobs:
         return {"queued": queued, "running": len(jobs) - queued}
 
     async def submit(self, id_: str, job: VideoJob, upload: Upload | None) -> Job:
-        """Hands in a job, unless it is there already, and returns it.
+        """Submits a job unless it exists, and returns it.
 
-        The upload is linked to where the worker expects it; the caller removes it.
+        The upload is hard-linked to where the worker expects it. The caller removes the original.
 
         Raises:
-            IdempotencyConflictError: a job of this id was asked for something else.
+            IdempotencyConflictError: a job with this id exists for another request.
             JobsUnavailableError: the database cannot be reached.
         """
         if not await self._status(id_):
             if upload:
-                with suppress(FileExistsError):  # the same request came twice at once
+                with suppress(FileExistsError):  # of the same request, sent twice at once
                     self._data.upload(id_, upload.sha256).hardlink_to(upload.path)
             with _database():
                 await self._client.enqueue_async(
@@ -175,7 +178,7 @@ class Jobs:
         assert status
         if status.input and status.input["args"][0] != job.model_dump_json():
             raise IdempotencyConflictError(
-                "this Idempotency-Key was used for another video or other options; take a new one"
+                "this Idempotency-Key was used for another video or other options; use a new key"
             )
         return await self._describe(status)
 
@@ -183,19 +186,19 @@ class Jobs:
         """Returns a job.
 
         Raises:
-            UnknownJobError: there is none of this id, or none any more.
+            UnknownJobError: there is no job with this id, or it was removed.
             JobsUnavailableError: the database cannot be reached.
         """
         status = await self._status(id_) if _IS_ID.fullmatch(id_) else None
         if status is None:
-            raise UnknownJobError(f"no job {id_!r}; finished jobs are kept for a while only")
+            raise UnknownJobError(f"no job {id_!r}; finished jobs are removed after a while")
         return await self._describe(status)
 
     async def cancel(self, id_: str) -> Job:
-        """Cancels a job that is not finished, and returns it; a running one ends with its chunk.
+        """Cancels an unfinished job and returns it; a running one stops after its current chunk.
 
         Raises:
-            UnknownJobError, JobsUnavailableError: as `find` does.
+            UnknownJobError, JobsUnavailableError: raised by `find`.
         """
         job = await self.find(id_)
         if job.state in FINAL:
@@ -204,10 +207,11 @@ class Jobs:
             await self._client.cancel_workflow_async(id_)
         if job.state == "queued":
             self._data.remove_job(id_)
+            log_end(id_, "cancelled", elapsed_s=0.0)  # no worker will
         return await self.find(id_)
 
     async def wait(self, id_: str, wait_s: float) -> Job:
-        """Returns a job once it is finished, or as it is after so many seconds."""
+        """Returns a job when it is finished, or unfinished after `wait_s` seconds."""
         end_s = monotonic() + wait_s
         async for job in self.changes(id_):
             if job.state in FINAL or monotonic() >= end_s:
@@ -215,10 +219,10 @@ class Jobs:
         raise AssertionError
 
     async def changes(self, id_: str) -> AsyncIterator[Job]:
-        """Yields a job again and again, until it is finished.
+        """Yields a job repeatedly until it is finished.
 
         Raises:
-            UnknownJobError, JobsUnavailableError: as `find` does.
+            UnknownJobError, JobsUnavailableError: raised by `find`.
         """
         poll_s = _SHORTEST_POLL_S
         while True:
@@ -231,8 +235,8 @@ class Jobs:
 
     async def _status(self, id_: str) -> WorkflowStatus | None:
         with _database():
-            found = await self._client.list_workflows_async(workflow_ids=[id_])
-        return found[0] if found else None
+            statuses = await self._client.list_workflows_async(workflow_ids=[id_])
+        return statuses[0] if statuses else None
 
     async def _describe(self, status: WorkflowStatus) -> Job:
         outcome = _outcome(status)
@@ -250,6 +254,16 @@ class Jobs:
         )
 
 
+def log_end(
+    job_id: str, state: FinalState, elapsed_s: float, problem: Problem | None = None
+) -> None:
+    """Logs the end of a job and the time that a worker spent on it."""
+    fields = {"job": job_id, "state": state, "duration_ms": round(1e3 * elapsed_s, 3)}
+    if problem:
+        fields["error"] = problem.detail
+    _log.info("job finished", extra={"fields": fields})
+
+
 def _outcome(status: WorkflowStatus) -> JobOutcome:
     if status.status == "SUCCESS":
         return JobOutcome.model_validate_json(str(status.output))
@@ -257,7 +271,7 @@ def _outcome(status: WorkflowStatus) -> JobOutcome:
         return JobOutcome(error=problem_of(status.error or ServiceError("unknown")))
     if status.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
         return JobOutcome(
-            error=problem_of(ServiceError("this video ended the worker too many times; given up"))
+            error=problem_of(ServiceError("the worker crashed on this video too many times"))
         )
     return JobOutcome()
 
@@ -280,5 +294,5 @@ def _database() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise JobsUnavailableError(
-            "the database of the jobs cannot be reached; try again in a moment"
+            "the job database cannot be reached; try again in a moment"
         ) from error

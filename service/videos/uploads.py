@@ -1,4 +1,4 @@
-"""Videos that come with a request, on their way to the disk."""
+"""Writes uploaded videos to disk while they arrive."""
 
 import errno
 import hashlib
@@ -16,29 +16,34 @@ from service.videos.data_folder import DataFolder
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A video's file, whole."""
+    """Complete file of an uploaded video."""
 
     path: Path
-    """Where it is; whoever takes it moves or removes it."""
+    """Path of the file; the receiver moves or removes it."""
     sha256: str
-    """Hash of it."""
+    """SHA-256 of the file."""
 
 
 class Uploads:
-    """Takes videos to the disk as they come, whatever their size."""
+    """Writes videos of any size to disk, part by part."""
 
     def __init__(self, data: DataFolder, check_room: Callable[[], Awaitable[None]]) -> None:
-        """Takes them to this folder, if there is room for one more job."""
+        """Prepares uploads.
+
+        Args:
+            data: folder that receives the files.
+            check_room: raises if there is no room for one more job.
+        """
         self._data = data
         self._check_room = check_room
 
     async def receive(self, parts: AsyncIterable[bytes]) -> Upload:
-        """Returns a video once all of it is on the disk; nothing is left of one that stops.
+        """Returns a video when all of it is on disk; an incomplete one is removed.
 
         Raises:
             QueueFullError: too many jobs wait; nothing was read.
-            DiskFullError: there is no room for it.
-            UnusableInputError: it is empty.
+            DiskFullError: the disk has no room for the video.
+            UnusableInputError: the video is empty.
         """
         await self._check_room()
         path = self._data.incoming / uuid4().hex
@@ -47,7 +52,7 @@ class Uploads:
             file = await to_thread.run_sync(path.open, "wb")
             try:
                 async for part in parts:
-                    await to_thread.run_sync(_add, part, file, digest)
+                    await to_thread.run_sync(_append, part, file, digest)
                 length = file.tell()
             finally:
                 with CancelScope(shield=True):
@@ -64,6 +69,6 @@ class Uploads:
         return Upload(path, digest.hexdigest())
 
 
-def _add(part: bytes, file: IO[bytes], digest: "hashlib._Hash") -> None:
+def _append(part: bytes, file: IO[bytes], digest: "hashlib._Hash") -> None:
     file.write(part)
     digest.update(part)

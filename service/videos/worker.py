@@ -1,8 +1,7 @@
-"""Works on jobs: fetches a video, extracts its features chunk by chunk, localizes.
+"""Runs jobs: fetches a video, extracts its features chunk by chunk, localizes.
 
-Each step's outcome is recorded by DBOS, and the features of a chunk lie on the disk before it is.
-So a worker that is killed, at whatever moment, goes on where it stood when it starts again; or
-another worker does.
+DBOS records the outcome of each step, after the features of a chunk are on disk. A killed worker
+therefore resumes its jobs when it starts again, or another worker resumes them.
 """
 
 import logging
@@ -18,12 +17,12 @@ from dbos import DBOS, StepOptions
 from dbos import error as dbos_errors
 from numpy.typing import NDArray
 
-from ecm_client.schemas import JobProgress
+from ecm_client.schemas import JobProgress, Problem
 from features.video.decoding import VideoLimits
 from model.arrays import check_features
 from model.cores import cores
 from model.errors import LocalizerError, VideoError, WorkerError
-from model.spec import Extractor
+from model.spec import ExtractorIdentity
 from model.whole_file import whole_file
 from service.errors import ServiceError, problem_of
 from service.localize.answer import duration, localize_features
@@ -32,7 +31,7 @@ from service.references.errors import DownloadError
 from service.references.video_files import VideoFile, fetch, reference_rules
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from service.videos.chunks import Chunk, ChunkTask, ExtractionProcesses
+from service.videos.chunks import Chunk, ChunkTask, chunk_pool
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.feature_cache import FeatureCache
@@ -43,8 +42,10 @@ from service.videos.jobs import (
     QUEUE,
     VERSION,
     WORKFLOW,
+    FinalState,
     JobOutcome,
     VideoJob,
+    log_end,
 )
 from service.videos.worker_slot import WorkerSlot
 
@@ -52,29 +53,31 @@ _log = logging.getLogger(__name__)
 
 _POLL_S = 0.5
 _STOP_S = 3.0
+"""Longest wait for each of the threads that end with the worker."""
 _SPEED_CHUNKS = 8
+"""Chunks from which the present speed is measured."""
 
 
 class Stopped(BaseException):
-    """The worker stops; no Exception, so that DBOS leaves the job as one to go on with."""
+    """The worker stops. Not an `Exception`, so that DBOS keeps the job as unfinished."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """What is recorded of a chunk; its features are in a file."""
+    """Recorded outcome of a chunk, whose features are in a file."""
 
     rows: int
-    """Snippets."""
+    """Snippets in the chunk."""
     ended: bool
-    """Whether the video ends here; recorded, since the setting of its size may change."""
+    """Whether the video ends here. Recorded, because the setting `chunk_snippets` may change."""
     claimed_snippets: int | None
-    """Those of the whole video, if its header is right."""
+    """Snippets of the whole video according to its header; None if the header has no length."""
     elapsed_s: float
-    """How long it took."""
+    """Time of extraction and storage."""
 
 
 class Worker:
-    """Works on as many jobs at a time as the settings say; one in a process."""
+    """Runs up to `settings.jobs` jobs at a time. A process has at most one worker."""
 
     def __init__(
         self,
@@ -84,7 +87,7 @@ class Worker:
         database_url: str,
         metrics: Metrics,
     ) -> None:
-        """Prepares it; nothing is started yet."""
+        """Prepares the worker; `start` starts it."""
         self._metrics = metrics
         self._settings = settings
         self._catalog = catalog
@@ -92,15 +95,15 @@ class Worker:
         self._database_url = database_url
         self._cache = FeatureCache(data.features, settings.feature_cache_bytes)
         self._stopping = threading.Event()
-        self._at_work: set[str] = set()
+        self._running: set[str] = set()
 
     def start(self) -> None:
-        """Takes up the work, beginning with what a process before this one left."""
+        """Starts to run jobs, beginning with those that an earlier process left."""
         settings = self._settings
         self._slot = WorkerSlot(self._data.workers)
         limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
         threads = settings.extraction_threads or max(1, cores() // settings.jobs)
-        self._processes = ExtractionProcesses(settings.jobs, limits, threads)
+        self._pool = chunk_pool(settings.jobs, limits, threads)
         DBOS(
             config={
                 "name": APPLICATION,
@@ -123,68 +126,77 @@ class Worker:
             on_conflict="always_update",
         )
         self._housekeeping = Housekeeping(
-            self._slot, self._data, self._at_work, self._stopping, settings.keep_jobs_s
+            self._slot, self._data, self._running, self._stopping, settings.keep_jobs_s
         )
         self._housekeeping.start()
-        _log.info("%s works on %d videos at a time", self._slot.name, settings.jobs)
+        fields = {"worker": self._slot.name, "jobs": settings.jobs}
+        _log.info("worker started", extra={"fields": fields})
 
     def stop(self) -> None:
-        """Lays the work down; who starts next goes on with it.
+        """Stops all jobs; the next worker that starts resumes them.
 
-        Threads that wait for a database that is away are left behind.
+        Threads that wait for an unreachable database are abandoned.
         """
+        fields = {"worker": self._slot.name, "unfinished": len(self._running)}
         self._stopping.set()
-        self._processes.stop()
+        self._pool.stop()
         self._housekeeping.join(_STOP_S)
         end = partial(DBOS.destroy, destroy_registry=True)
         ending = threading.Thread(target=end, name="ending", daemon=True)
         ending.start()
         ending.join(_STOP_S)
         self._slot.release()
+        _log.info("worker stopped", extra={"fields": fields})
 
     def _work(self, request: str) -> str:
-        """The workflow: from a request to its outcome, both as JSON."""
+        """Runs the workflow: takes a `VideoJob` and returns a `JobOutcome`, both as JSON."""
         id_ = DBOS.workflow_id
         assert id_
-        _log.info("job %s is begun or taken up again", id_)
-        self._at_work.add(id_)
+        _log.info("job started", extra={"fields": {"job": id_}})
+        self._running.add(id_)
         try:
             outcome = self._outcome(id_, VideoJob.model_validate_json(request))
             DBOS.run_step({"name": "clean"}, self._data.remove_job, id_)
             return outcome
         finally:
-            self._at_work.discard(id_)
+            self._running.discard(id_)
 
     def _outcome(self, id_: str, job: VideoJob) -> str:
+        start_s = perf_counter()
+        problem = None
         try:
-            answer = self._answer(id_, job)
+            outcome = self._answer(id_, job)
         except dbos_errors.DBOSMaxStepRetriesExceeded as error:
-            return self._failed(error.errors[-1])
+            problem = problem_of(error.errors[-1])
         except (ServiceError, LocalizerError, OSError) as error:
-            return self._failed(error)
+            problem = problem_of(error)
         except dbos_errors.DBOSWorkflowCancelledError:
-            self._metrics.finished_job("cancelled")
+            self._finish(id_, "cancelled", start_s)
             raise
-        self._metrics.finished_job("done")
-        return answer
+        if problem:
+            outcome = JobOutcome(error=problem).model_dump_json()
+        self._finish(id_, "failed" if problem else "done", start_s, problem)
+        return outcome
 
-    def _failed(self, error: Exception) -> str:
-        self._metrics.finished_job("failed")
-        return JobOutcome(error=problem_of(error)).model_dump_json()
+    def _finish(
+        self, id_: str, state: FinalState, start_s: float, problem: Problem | None = None
+    ) -> None:
+        self._metrics.finished_job(state)
+        log_end(id_, state, perf_counter() - start_s, problem)
 
     def _answer(self, id_: str, job: VideoJob) -> str:
-        # All that can fail is in steps: a job that is taken up again has to go the same way.
+        # Everything that can fail is in steps, because a resumed job has to take the same path.
         video = DBOS.run_step(_retried("fetch"), self._fetch, id_, job)
         name, extractor = DBOS.run_step({"name": "choose"}, self._extractor, job)
-        chunks = DBOS.run_step({"name": "look up"}, self._kept, id_, video, extractor)
+        chunks = DBOS.run_step({"name": "look up"}, self._cached, id_, video, extractor)
         if chunks:
             DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
         else:
             chunks = self._extract(id_, video, name, extractor)
         return DBOS.run_step({"name": "localize"}, self._localize, id_, job, video, chunks)
 
-    def _extractor(self, job: VideoJob) -> tuple[str, Extractor]:
-        """Returns the extractor of the model that was asked for, by its name here and by its id."""
+    def _extractor(self, job: VideoJob) -> tuple[str, ExtractorIdentity]:
+        """Returns the extractor of the requested model: its name or file here, and its identity."""
         spec = self._catalog.find(job.options.model, job.options.version).spec
         return extractor_of(spec, self._settings.extractors), spec.extractor
 
@@ -195,8 +207,10 @@ class Worker:
             return VideoFile.at(self._data.upload(id_, job.sha256), job.sha256)
         return fetch(job.uri, reference_rules(self._settings), self._data.job(id_))
 
-    def _kept(self, id_: str, video: VideoFile, extractor: Extractor) -> list[StoredChunk]:
-        """Takes the features of a video that was done before into the job, as its one chunk."""
+    def _cached(
+        self, id_: str, video: VideoFile, extractor: ExtractorIdentity
+    ) -> list[StoredChunk]:
+        """Copies the cached features of a video, if any, into the job as its only chunk."""
         features_TD = self._cache.get(video.sha256, extractor)
         self._metrics.looked_up(hit=features_TD is not None)
         if features_TD is None:
@@ -206,9 +220,9 @@ class Worker:
         return [StoredChunk(rows, ended=True, claimed_snippets=rows, elapsed_s=0.0)]
 
     def _extract(
-        self, id_: str, video: VideoFile, name: str, extractor: Extractor
+        self, id_: str, video: VideoFile, name: str, extractor: ExtractorIdentity
     ) -> list[StoredChunk]:
-        """Has the features of a video computed and stored, and tells how far that is."""
+        """Extracts and stores the features of a video, and publishes the progress."""
         chunks: list[StoredChunk] = []
         size = self._settings.chunk_snippets
         while not chunks or not chunks[-1].ended:
@@ -224,21 +238,20 @@ class Worker:
         video.check_unchanged()
         if task.first_snippet > self._settings.max_snippets:
             raise VideoError(
-                f"the video has more than {self._settings.max_snippets} snippets; cut it in parts"
+                f"the video has more than {self._settings.max_snippets} snippets; split it"
             )
         start = perf_counter()
         chunk = self._ask(task)
         self._store(id_, number, chunk.features_TD)
         elapsed_s = perf_counter() - start
-        _log.debug("job %s: chunk %d is stored", id_, number)
+        _log.debug("chunk stored", extra={"fields": {"job": id_, "chunk": number}})
         rows = len(chunk.features_TD)
         self._metrics.extracted(rows, elapsed_s)
         return StoredChunk(rows, rows < task.snippets, chunk.claimed_snippets, elapsed_s)
 
     def _ask(self, task: ChunkTask) -> Chunk:
         try:
-            with self._processes.one() as process:
-                return process.ask(task, timeout_s=self._settings.chunk_timeout_s)
+            return self._pool.ask(task, timeout_s=self._settings.chunk_timeout_s)
         except WorkerError:
             self._check_stopping()
             raise
@@ -256,15 +269,15 @@ class Worker:
             max_snippets=self._settings.max_snippets,
         )
         self._cache.put(video.sha256, spec.extractor, features_TD)
-        found = localize_features(
+        answer = localize_features(
             features_TD,
             job.options,
             entry,
             duration(job.options, spec, len(features_TD)),
             before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
         )
-        self._metrics.localized_job(found)
-        return f'{{"answer": {found.content.decode()}}}'  # the JSON of a JobOutcome
+        self._metrics.localized_job(answer)
+        return f'{{"answer": {answer.content.decode()}}}'  # JSON of a JobOutcome
 
     def _store(self, id_: str, number: int, features_TD: NDArray[np.float32]) -> None:
         with whole_file(self._chunk_path(id_, number)) as file:
@@ -285,12 +298,12 @@ def _retried(name: str) -> StepOptions:
         "max_attempts": 3,
         "interval_seconds": 1.0,
         "backoff_rate": 4.0,
-        "should_retry": _may_pass,
+        "should_retry": _is_transient,
     }
 
 
-def _may_pass(error: BaseException) -> bool:
-    """Tells whether the same may go well a little later."""
+def _is_transient(error: BaseException) -> bool:
+    """Returns whether another attempt may succeed."""
     return isinstance(error, WorkerError) or (isinstance(error, DownloadError) and error.transient)
 
 
@@ -298,8 +311,8 @@ def _progress(chunks: Sequence[StoredChunk]) -> JobProgress:
     done = sum(chunk.rows for chunk in chunks)
     claimed = chunks[-1].claimed_snippets
     expected = done if chunks[-1].ended else None if claimed is None else max(claimed, done)
-    lately = chunks[-_SPEED_CHUNKS:]
-    rows, elapsed_s = sum(chunk.rows for chunk in lately), sum(chunk.elapsed_s for chunk in lately)
+    recent = chunks[-_SPEED_CHUNKS:]
+    rows, elapsed_s = sum(chunk.rows for chunk in recent), sum(chunk.elapsed_s for chunk in recent)
     left_s = None
     if expected is not None and rows:
         left_s = (expected - done) * elapsed_s / rows

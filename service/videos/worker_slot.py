@@ -1,9 +1,8 @@
-"""Which of the processes that work on jobs this one is.
+"""Identity of a worker process: a numbered slot that it holds by a file lock.
 
-A process holds the lock of its slot as long as it lives, however it ends. So the others see at
-once that it is gone, and whose jobs they have to take over; a process that starts again in the
-same slot takes its own. The locks are files: they hold between machines as well where the folder
-is shared by NFS 4, CephFS or the like.
+The kernel releases the lock when the process ends, however it ends. Other workers then see at once
+that it is gone and take over its jobs. A process that starts again in the same slot resumes its own
+jobs. The locks also work between machines that share the folder by NFS 4, CephFS or the like.
 """
 
 import fcntl
@@ -14,10 +13,10 @@ from pathlib import Path
 
 
 class WorkerSlot:
-    """The lowest slot that was free."""
+    """Slot of this process: the lowest that was free."""
 
     def __init__(self, folder: Path) -> None:
-        """Takes it."""
+        """Locks a slot in a folder of lock files."""
         self._folder = folder
         for number in count():
             file = (folder / _name(number)).open("wb")
@@ -31,12 +30,12 @@ class WorkerSlot:
             return
 
     def release(self) -> None:
-        """Gives it back; the end of the process does the same."""
+        """Unlocks the slot, as the end of the process does."""
         self._file.close()
 
     @contextmanager
     def others_without_process(self) -> Iterator[list[str]]:
-        """Gives the slots that nobody holds, and holds them meanwhile."""
+        """Yields the names of slots without a process, and locks them meanwhile."""
         held = []
         try:
             for path in sorted(self._folder.iterdir()):

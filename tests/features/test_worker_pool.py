@@ -7,11 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from features.worker_pool import WorkerProcess
+from features.worker_pool import WorkerPool, WorkerProcess
 from model.errors import VideoError, WorkerError
 
 
@@ -110,6 +111,22 @@ def test_stopping_ends_a_task_and_refuses_the_next(worker: WorkerProcess) -> Non
         worker.ask("stall")
     with pytest.raises(WorkerError, match="stopped"):
         worker.ask("work")
+
+
+def test_pool_lends_each_process_to_one_task_at_a_time() -> None:
+    """Four tasks on two processes: two each; a death costs one task, stopping refuses the rest."""
+    pool = WorkerPool(prepare, 2)
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(pool.ask, ["work"] * 4))
+    assert len({pid for pid, _ in answers}) <= 2
+    assert len(set(answers)) == 4
+    with pytest.raises(WorkerError, match="ended with status -9"):
+        pool.ask("die")
+    assert pool.ask("work")
+    assert pool.ask("work")
+    pool.stop()
+    with pytest.raises(WorkerError, match="stopped"):
+        pool.ask("work")
 
 
 def test_it_ends_with_its_parent() -> None:

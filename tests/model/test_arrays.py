@@ -38,6 +38,12 @@ def test_unusable_features_are_refused(features: np.ndarray, message: str) -> No
         check_features(features, feature_dim=4, max_snippets=8)
 
 
+def test_message_begins_with_the_video() -> None:
+    """Where its id is given."""
+    with pytest.raises(FeatureError, match=r"^video v_1: expected 4 channels .*got 5"):
+        check_features(np.zeros((3, 5), dtype=np.float32), feature_dim=4, video="v_1")
+
+
 @given(hnp.arrays(np.float32, (3, 4), elements=st.sampled_from(VALUES)))
 def test_features_are_taken_just_if_all_are_finite(features_TD: np.ndarray) -> None:
     """Also those whose sum is not, and without a warning."""

@@ -11,7 +11,7 @@ from model.engine import EngineConfig, OnnxEngine
 from model.errors import DeviceError, FeatureError, ModelError, SpecError
 from model.export import HALF_TOLERANCE, write_onnx
 from model.network import Ecm, EcmConfig
-from model.predict import localize_video
+from model.predict import predict_video
 from model.spec import METADATA_KEY, ModelSpec, Precision
 from training.evaluation import TorchEngine
 
@@ -27,7 +27,7 @@ def test_torch_and_onnx_give_the_same_cas_and_segments(
     spec = replace(spec, localization=replace(spec.localization, nms="none"))
     features_TD = np.random.default_rng(snippets).standard_normal((snippets, 8), dtype=np.float32)
     found = [
-        localize_video(engine, features_TD, spec, duration_s=10.0)
+        predict_video(engine, features_TD, spec, duration_s=10.0)
         for engine in (TorchEngine(network), OnnxEngine(exported))
     ]
     np.testing.assert_allclose(found[0].cas_TC, found[1].cas_TC, atol=1e-4)
@@ -120,7 +120,7 @@ def test_what_float16_cannot_hold_is_refused(wide: Ecm, halved: bytes, tmp_path:
     features_TD = raw_features((9, 64), 1e6)
     spec = wide_spec("float16")
     with pytest.raises(FeatureError, match="not finite"):
-        localize_video(OnnxEngine(halved), features_TD, spec, duration_s=1.0)
+        predict_video(OnnxEngine(halved), features_TD, spec, duration_s=1.0)
     loud = copy.deepcopy(wide)
     with torch.no_grad():
         loud.classifier.conv_1.weight *= 1e4

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from model.network import AbsenceTerm, Ecm, EcmConfig, aggregate
 from training.losses import Objective
-from training.released import NAMES
+from training.released_checkpoint import NAMES
 
 PRESETS = ["thumos14", "activitynet13"]
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import InputError
-from model.snippets import SnippetClock, resample, sample_one_per_bin
+from model.snippets import SnippetClock, resample, sample_one_per_bin, snippet_centres
 
 
 def test_clock_from_rate_and_from_duration_agree() -> None:
@@ -17,6 +17,13 @@ def test_clock_refuses_a_snippet_without_length(snippet_s: float) -> None:
     """A snippet that does not last is an error that names the value."""
     with pytest.raises(InputError, match=str(snippet_s)):
         SnippetClock(snippet_s)
+
+
+def test_centres_lie_halfway_between_starts() -> None:
+    """Four snippets in 2 s are centred at 0.25, 0.75, 1.25 and 1.75 s."""
+    np.testing.assert_allclose(
+        snippet_centres(snippets=4, duration_s=2.0), [0.25, 0.75, 1.25, 1.75]
+    )
 
 
 @given(st.integers(1, 40), st.integers(1, 90))

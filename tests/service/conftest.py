@@ -52,7 +52,7 @@ class Process:
 
     def _is_ready(self) -> bool:
         if not self._is_server:
-            return "videos at a time" in self.log.read_text()
+            return "worker started" in self.log.read_text()
         try:
             return httpx.get(f"{self.url}/health/live", timeout=5).is_success
         except httpx.TransportError:

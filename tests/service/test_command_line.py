@@ -81,7 +81,7 @@ def test_wrong_settings_end_at_once_with_a_sentence(repository: Path) -> None:
         (["--port", "99999"], "port"),
         (["--colour", "red"], "colour"),
         (["--concurrency", "-1"], "concurrency"),
-        (["--require-cuda", "true"], "CUDA was asked for"),
+        (["--require-cuda", "true"], "CUDA was requested"),
     ):
         told = service("serve", "--repository", repository, *arguments, timeout=60)
         assert told.returncode != 0

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from model.errors import DataError, OptionError
+from training.calibration import display_min_score
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 from training.datasets.feature_files import NpyFile
 from training.datasets.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
-from training.evaluation import TorchEngine, evaluate
+from training.evaluation import TorchEngine, best_segment_scores, evaluate
 from training.loop import fit
 from training.presets import preset
 
@@ -74,6 +75,30 @@ def test_best_checkpoint_is_chosen_by_validation_tags(run: Path) -> None:
     assert best.epoch <= last.epoch == 25
     assert best.best_score == last.best_score
     assert list(run.glob("events.*"))
+
+
+def test_finished_run_has_a_display_score_in_both_checkpoints(
+    run: Path, simulated: VideoSet
+) -> None:
+    """It is that of the checkpoint's own network on the training videos."""
+    training = simulated.subset("training")
+    for name in (LAST, BEST):
+        checkpoint = load_checkpoint(run / name)
+        engine, spec = TorchEngine(checkpoint.network()), checkpoint.spec
+        best_VC = best_segment_scores(engine, spec, training.videos)
+        expected = display_min_score(best_VC, training.labels_VC(spec.labels))
+        assert spec.display_min_score == pytest.approx(expected, abs=1e-6)
+        assert expected > 0
+
+
+def test_continued_run_chooses_its_display_score_again(simulated: VideoSet, tmp_path: Path) -> None:
+    """A run that ended after fewer epochs is continued to the spec of an unbroken one."""
+    training = simulated.subset("training")
+    whole = fit(training, None, SMALL, tmp_path / "whole")
+    first = fit(training, None, replace(SMALL, epochs=2), tmp_path / "parts")
+    parts = fit(training, None, SMALL, tmp_path / "parts")
+    assert first.spec.display_min_score is not None
+    assert parts.spec.display_min_score == whole.spec.display_min_score
 
 
 def test_spec_knows_the_clock_of_the_training_videos(run: Path) -> None:

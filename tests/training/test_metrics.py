@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model.errors import DataError
 from model.segments import Segment, temporal_iou
 from training.datasets.annotations import read_annotations
-from training.detections import read_detections
+from training.datasets.result_file import read_detections
 from training.metrics import FrameAccuracy, detection_score, tagging_map, tiou_range
 
 

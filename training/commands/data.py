@@ -7,8 +7,8 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
+from features.extraction import FlowDevice, find_videos
 from features.extractors import MOTION
-from features.folder import FlowDevice, find_videos
 from model.errors import DataError, OptionError
 from training.commands.extract import FlowDeviceOption, extract_under_bar, failure_lines
 from training.commands.options import DATA
@@ -84,7 +84,7 @@ def read_videos(
 
     Raises:
         DataError: the labels cannot be read, or no video has features.
-        OptionError, DeviceError: as `features.folder.extract` does.
+        OptionError, DeviceError: as `features.extraction.extract` does.
     """
     labelled = read_tags(labels) if labels.suffix == ".csv" else read_annotations(labels)
     features = features or videos.with_name(f"{videos.name}.{Path(extractor).stem}")

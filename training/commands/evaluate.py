@@ -14,7 +14,7 @@ from training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, sa
 from training.commands.data import NO_DATA, Data
 from training.commands.options import DATA, RUN, Device, Flag, with_fields
 from training.commands.run import changed_spec, figure_table, progress_bar, software, torch_engine
-from training.detections import write_detections, write_json
+from training.datasets.result_file import write_detections, write_json
 from training.evaluation import evaluate as measure
 from training.metrics import tiou_range
 from training.recipe import Recipe

@@ -1,7 +1,5 @@
 """`ecm export-extractor`."""
 
-import hashlib
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +7,7 @@ from features.backbone.export import write_backbone
 from features.backbone.i3d import FLOW_CHANNELS, RGB_CHANNELS, I3d, TwoStreamI3d, i3d_from_state
 from features.backbone.spec import i3d_spec
 from model.errors import ModelError, ModelNotFoundError
+from model.whole_file import sha256_of, whole_path
 from training.checkpoint import read_tensors
 
 
@@ -33,13 +32,11 @@ def export_extractor(
         read_stream(rgb, channels=RGB_CHANNELS), read_stream(flow, channels=FLOW_CHANNELS)
     )
     spec = i3d_spec(
-        crop=crop, flow=flow_method, weights={"rgb": _sha256(rgb), "flow": _sha256(flow)}
+        crop=crop, flow=flow_method, weights={"rgb": sha256_of(rgb), "flow": sha256_of(flow)}
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=out.parent) as partial:
-        write_backbone(network, spec, Path(partial) / out.name)
-        (Path(partial) / out.name).replace(out)
-    print(f"{out} {spec.id} sha256 {_sha256(out)}")
+    with whole_path(out) as partial:
+        write_backbone(network, spec, partial)
+    print(f"{out} {spec.id} sha256 {sha256_of(out)}")
     print(f"next: ecm extract VIDEOS --extractor {out} --out my_features/")
 
 
@@ -59,8 +56,3 @@ def read_stream(path: Path, *, channels: int) -> I3d:
         return i3d_from_state(read_tensors(path), channels=channels)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

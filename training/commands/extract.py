@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypeAlias
 from cyclopts import Parameter
 from tqdm import tqdm
 
+from features.extraction import FlowDevice, Outcome, find_videos
+from features.extraction import extract as extract_all
 from features.extractors import MOTION
-from features.folder import FlowDevice, Outcome, find_videos
-from features.folder import extract as extract_all
 from model.errors import DataError
 from training.commands.options import DATA, RARE_DATA
 
@@ -59,7 +59,7 @@ def extract_under_bar(
     workers: int | None = None,
     flow_device: FlowDevice = "auto",
 ) -> list[Outcome]:
-    """Extracts the missing features under a progress bar; see `features.folder.extract`."""
+    """Extracts the missing features under a progress bar; see `features.extraction.extract`."""
     with _Bar(total=len(videos), disable=None, bar_format=_BAR) as bar:
         outcomes = []
         work = extract_all(

@@ -22,7 +22,7 @@ from training.execution import Execution
 from training.loop import fit as train
 from training.losses import Objective
 from training.metrics import tiou_range
-from training.parallel import join_world
+from training.parallel import join_process_group
 from training.presets import preset as named_recipe
 from training.recipe import Recipe
 
@@ -55,19 +55,19 @@ def fit(
     videos = data.read()
     has_validation = any(video.subset == validation_subset for video in videos.videos)
     validation = videos.subset(validation_subset) if has_validation else None
-    with join_world(execution.torch_device()) as world:
+    with join_process_group(execution.torch_device()) as group:
         last = train(
             videos.subset(train_subset),
             validation,
             recipe,
             out,
             execution=execution,
-            world=world,
+            group=group,
             software=software(),
         )
-        if world.leads:
+        if group.is_main:
             print(f"{out}: {last.epoch} epochs, {len(last.spec.labels)} classes")
-        if world.leads and validation and any(video.instances for video in validation.videos):
+        if group.is_main and validation and any(video.instances for video in validation.videos):
             engine = torch_engine(last, execution.device)
             result = evaluate(engine, last.spec, validation, tiou_range("0.1:0.7:0.1"))
             print(f"last epoch on {validation_subset}:\n{figure_table(result.figures())}")

@@ -7,7 +7,7 @@ from training.checkpoint import LAST, save_checkpoint
 from training.commands.presets import PresetName
 from training.commands.run import software
 from training.presets import preset as named_recipe
-from training.released import import_released as read_released
+from training.released_checkpoint import import_released as read_released
 
 
 def import_released(released: Path, /, *, preset: PresetName, labels: Path, out: Path) -> None:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from model.errors import DataError
 from training.commands.options import Flag
 from training.datasets.annotations import SUBSETS, read_annotations
-from training.detections import read_detections
+from training.datasets.result_file import read_detections
 from training.metrics import detection_score, tiou_range
 
 

@@ -1,48 +1,47 @@
-"""What a data set holds, and what is wrong with it."""
+"""Contents of a data set, and its problems."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from model.arrays import check_features
-from model.errors import FeatureError
+from model.errors import DataError
 from training.datasets.video_record import VideoProgress, VideoRecord, VideoSet
 
 END_TOLERANCE_S = 1.0
-"""A segment may end this much after the video: durations are rounded in many annotations."""
+"""A segment may end this much after its video, because many annotations round durations."""
 
 
 @dataclass(slots=True)
 class SubsetReport:
-    """What one subset holds."""
+    """Contents of one subset."""
 
     videos: int = 0
     """Videos with features."""
     unlabelled: int = 0
-    """Those without any label."""
+    """Videos without any label."""
     seconds: float = 0.0
-    """Their length together."""
+    """Total length of the videos."""
     instances: int = 0
-    """Timed instances."""
+    """Instances with annotated times."""
     snippets: int = 0
-    """Snippets of the videos that can be read."""
+    """Snippets of the videos whose features can be used."""
     videos_by_class: Counter[str] = field(default_factory=Counter)
-    """How many videos show each class."""
+    """Number of videos that show each class."""
 
 
 @dataclass(slots=True)
 class DataReport:
-    """What a data set holds."""
+    """Contents of a data set."""
 
     subsets: dict[str, SubsetReport] = field(default_factory=dict)
-    """By name."""
+    """Contents of each subset, by its name."""
     videos_by_channels: Counter[int] = field(default_factory=Counter)
-    """How many videos have features of each width; more than one width cannot be trained on."""
+    """Number of videos with each number of feature channels. Training needs one number."""
     problems: list[str] = field(default_factory=list)
-    """What is wrong, a sentence each."""
+    """Problems, a sentence each."""
 
 
 def inspect_data(videos: VideoSet, *, progress: VideoProgress = iter) -> DataReport:
-    """Returns what a data set holds; reads every feature file, one at a time."""
+    """Returns the contents of a data set. Reads every feature file, one at a time."""
     report = DataReport()
     for video in progress(videos.videos):
         subset = report.subsets.setdefault(video.subset, SubsetReport())
@@ -51,37 +50,39 @@ def inspect_data(videos: VideoSet, *, progress: VideoProgress = iter) -> DataRep
         subset.seconds += video.duration_s
         subset.instances += len(video.instances)
         subset.videos_by_class.update(video.labels)
-        report.problems += _problems(video)
+        report.problems += _annotation_problems(video)
         try:
-            shape = check_features(video.features()).shape
-        except FeatureError as error:
-            report.problems.append(f"{video.id}: {error}")
+            snippets, channels = video.features().shape
+        except DataError as error:
+            report.problems.append(str(error))
             continue
-        subset.snippets += shape[0]
-        report.videos_by_channels[shape[1]] += 1
+        subset.snippets += snippets
+        report.videos_by_channels[channels] += 1
     if len(report.videos_by_channels) > 1:
         report.problems.append(f"features differ in width: {dict(report.videos_by_channels)}")
-    report.problems += _unlearnable(report)
+    report.problems += _unlearnable_classes(report)
     return report
 
 
-def _problems(video: VideoRecord) -> list[str]:
+def _annotation_problems(video: VideoRecord) -> list[str]:
     problems = []
     for start_s, end_s, label, _ in video.instances:
-        segment = f"{video.id}: {label} [{start_s}, {end_s}]"
+        segment = f"video {video.id}: {label} [{start_s}, {end_s}]"
         if not start_s < end_s:
             problems.append(f"{segment} does not end after its start")
         elif start_s < 0 or end_s > video.duration_s + END_TOLERANCE_S:
             problems.append(f"{segment} lies outside the video of {video.duration_s:.2f} s")
-    timed = {instance.label for instance in video.instances}
-    if not timed <= set(video.labels):
-        problems.append(f"{video.id}: segments of {sorted(timed - set(video.labels))}, not labels")
-    elif timed and timed != set(video.labels):
-        problems.append(f"{video.id}: no segment of {sorted(set(video.labels) - timed)}")
+    timed, labels = {instance.label for instance in video.instances}, set(video.labels)
+    if not timed <= labels:
+        problems.append(
+            f"video {video.id}: has segments of {sorted(timed - labels)}, which are not its labels"
+        )
+    elif timed and timed != labels:
+        problems.append(f"video {video.id}: no segment of {sorted(labels - timed)}")
     return problems
 
 
-def _unlearnable(report: DataReport) -> list[str]:
+def _unlearnable_classes(report: DataReport) -> list[str]:
     learned = report.subsets.get("training")
     if learned is None:
         return [f"no subset 'training'; there are {sorted(report.subsets)}"]

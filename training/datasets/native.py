@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from features.folder import known_origin
-from features.folder_worker import Origin
+from features.extraction import known_origin
+from features.extraction_worker import Origin
 from model.errors import DataError
-from model.spec import Extractor
+from model.spec import ExtractorIdentity
 from training.datasets.annotations import Annotation, all_labels, read_annotations, video_set
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoRecord, VideoSet
@@ -70,7 +70,7 @@ def _record(video: Annotation, source: NpyFile, origin: Origin | None) -> VideoR
     return video.record(source, duration_s=source.load().shape[0] * origin.snippet_s)
 
 
-def _extractor(features: Path, origins: Sequence[Origin | None]) -> Extractor:
+def _extractor(features: Path, origins: Sequence[Origin | None]) -> ExtractorIdentity:
     """Returns what made features, as extraction noted it beside them.
 
     Raises:
@@ -83,4 +83,4 @@ def _extractor(features: Path, origins: Sequence[Origin | None]) -> Extractor:
             f"{features}: features of different extractors, {', '.join(names)}; "
             "extract all videos with one"
         )
-    return Extractor(*known.pop()) if known else Extractor()
+    return ExtractorIdentity(*known.pop()) if known else ExtractorIdentity()

@@ -12,7 +12,7 @@ may be left out: all videos are then there to learn from.
 import csv
 from pathlib import Path, PurePosixPath
 
-from features.folder import SUFFIXES
+from features.extraction import SUFFIXES
 from model.errors import DataError
 from training.datasets.annotations import SUBSETS, Annotation
 

@@ -1,4 +1,7 @@
-"""What every data set, in whatever layout, is read into."""
+"""Videos with their labels and features: every layout is read into these records.
+
+Axes: T snippets, D feature channels, V videos, C classes.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,9 +10,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import DataError
+from model.arrays import check_features
+from model.errors import DataError, FeatureError
 from model.segments import Segment
-from model.spec import Extractor
+from model.spec import ExtractorIdentity
 from training.datasets.feature_files import FeatureSource
 
 
@@ -18,21 +22,49 @@ class VideoRecord:
     """One untrimmed video."""
 
     id: str
-    """Its name in the annotations."""
+    """Name of the video in the annotations."""
     subset: str
     """`training`, `validation`, `test` or any other name that the annotations use."""
     duration_s: float
-    """Its length."""
+    """Length of the video."""
     labels: tuple[str, ...]
-    """The actions that it shows, sorted; all that training looks at."""
+    """Actions that the video shows, sorted. Training uses nothing else of the annotations."""
     instances: tuple[Segment, ...]
-    """Where they happen, for evaluation; empty where the annotations do not say."""
+    """Annotated times of the actions, for evaluation; empty where the annotations have none."""
     source: FeatureSource
-    """Where its features lie."""
+    """Location of the features."""
 
-    def features(self) -> NDArray[np.generic]:
-        """Returns the snippet features, (T, D), not yet checked."""
-        return self.source.load()
+    def features(self, *, feature_dim: int | None = None) -> NDArray[np.float32]:
+        """Returns the checked snippet features, (T, D).
+
+        Args:
+            feature_dim: Required number of channels; any number if not given.
+
+        Raises:
+            DataError: The features cannot be read or used; the message names the video.
+        """
+        try:
+            return check_features(self.source.load(), feature_dim=feature_dim)
+        except FeatureError as error:
+            raise DataError(f"video {self.id}: {error}") from error
+
+    def features_as_stored(self) -> NDArray[np.generic]:
+        """Returns the unchecked features, (T, D), in the type of the file.
+
+        The array is memory-mapped where the format allows it, so its shape costs no reading.
+
+        Raises:
+            DataError: The features cannot be read, or have no snippet; the message names the video.
+        """
+        try:
+            stored = self.source.load()
+        except FeatureError as error:
+            raise DataError(f"video {self.id}: {error}") from error
+        if stored.ndim != 2 or len(stored) == 0:
+            raise DataError(
+                f"video {self.id}: expected shape (snippets, channels), got {stored.shape}"
+            )
+        return stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +72,19 @@ class VideoSet:
     """The videos of a data set and the classes that their labels name."""
 
     videos: tuple[VideoRecord, ...]
-    """In the order of the annotations."""
+    """Videos in the order of the annotations."""
     classes: tuple[str, ...]
-    """All labels, sorted; this order is that of the network's output."""
+    """All labels, sorted; the network's output has the same order."""
     source: str
-    """Where it was read from, for people."""
-    extractor: Extractor = field(default_factory=Extractor)
-    """What made the features, where that is recorded beside them."""
+    """Path that the videos were read from, for messages."""
+    extractor: ExtractorIdentity = field(default_factory=ExtractorIdentity)
+    """Extractor of the features, where a note beside them names it."""
 
     def subset(self, name: str) -> "VideoSet":
-        """Returns the videos of one subset with the classes of all.
+        """Returns the videos of one subset, with the classes of all videos.
 
         Raises:
-            DataError: there is no video in it.
+            DataError: The subset has no video.
         """
         videos = tuple(video for video in self.videos if video.subset == name)
         if not videos:
@@ -61,21 +93,24 @@ class VideoSet:
         return replace(self, videos=videos)
 
     def hold_out(self, share: float) -> "tuple[VideoSet, VideoSet]":
-        """Returns all but a share of the videos, and that share, taken evenly from every label.
+        """Splits off a share of the videos, taken evenly from every label.
+
+        Returns:
+            The videos to learn from and the held-out ones.
 
         Raises:
-            DataError: one of the two would be empty.
+            DataError: One of the two would be empty.
         """
         if not 0 < share < 1 or len(self.videos) * share < 1:
             raise DataError(f"cannot hold out a share of {share} of {len(self.videos)} videos")
-        alike = sorted(self.videos, key=lambda video: (video.labels, video.id))
+        by_labels = sorted(self.videos, key=lambda video: (video.labels, video.id))
         every = round(1 / share)
-        held = {video.id for video in alike[every // 2 :: every]}
-        kept = tuple(video for video in self.videos if video.id not in held)
-        out = tuple(video for video in self.videos if video.id in held)
-        if not (kept and out):
+        ids = {video.id for video in by_labels[every // 2 :: every]}
+        learned = tuple(video for video in self.videos if video.id not in ids)
+        held_out = tuple(video for video in self.videos if video.id in ids)
+        if not (learned and held_out):
             raise DataError(f"holding out {share} of {len(self.videos)} videos leaves none")
-        return replace(self, videos=kept), replace(self, videos=out)
+        return replace(self, videos=learned), replace(self, videos=held_out)
 
     def labels_VC(self, classes: Sequence[str]) -> NDArray[np.float32]:
         """Returns 1 where a video (row) shows a class (column), 0 elsewhere."""
@@ -84,4 +119,4 @@ class VideoSet:
 
 
 VideoProgress: TypeAlias = Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]]
-"""Wraps the iteration over videos, to show a bar."""
+"""Wraps the iteration over videos, to show a progress bar."""

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from model.errors import DataError
 from model.localize import scale_cas
-from model.predict import LocalizedVideo
+from model.predict import VideoPrediction
+from model.snippets import snippet_centres
 from training.datasets.video_record import VideoRecord
 from training.evaluation import predict
 from training.experiments.finding import Finding, table
@@ -26,7 +27,7 @@ def run(study: Study) -> Finding:
     """Returns the paper's Figure 5 for some videos: those chosen, else two usual ones."""
     study.train(*_VARIANTS)
     seed, videos = study.seeds[0], chosen(study)
-    results: dict[str, dict[str, LocalizedVideo]] = {}
+    results: dict[str, dict[str, VideoPrediction]] = {}
     for variant in _VARIANTS:
         found = predict(*study.engine(variant, seed), videos)
         results[variant] = {video.id: result for video, result in found}
@@ -68,28 +69,27 @@ def chosen(study: Study) -> list[VideoRecord]:
 
 
 def outer_inner(
-    video: VideoRecord, result: LocalizedVideo, labels: Sequence[str]
+    video: VideoRecord, result: VideoPrediction, labels: Sequence[str]
 ) -> tuple[float, float]:
     """Returns the mean normalised activation of a video's true classes inside and outside."""
-    curves_TC, middle_T = _curves(result)
+    curves_TC, centre_T = _curves(result)
     inside, outside = [], []
     for label in video.labels:
         own = [instance for instance in video.instances if instance.label == label]
-        shown_T = np.any([(middle_T >= s.start_s) & (middle_T < s.end_s) for s in own], axis=0)
+        shown_T = np.any([(centre_T >= s.start_s) & (centre_T < s.end_s) for s in own], axis=0)
         curve_T = curves_TC[:, labels.index(label)]
         inside.append(curve_T[shown_T])
         outside.append(curve_T[~shown_T])
     return float(np.concatenate(inside).mean()), float(np.concatenate(outside).mean())
 
 
-def _curves(result: LocalizedVideo) -> tuple[np.ndarray, np.ndarray]:
-    snippets = len(result.cas_TC)
-    middle_T = (np.arange(snippets) + 0.5) * result.duration_s / snippets
-    return np.maximum(scale_cas(result.cas_TC, result.cas_scale), 0), middle_T
+def _curves(result: VideoPrediction) -> tuple[np.ndarray, np.ndarray]:
+    centre_T = snippet_centres(snippets=len(result.cas_TC), duration_s=result.duration_s)
+    return np.maximum(scale_cas(result.cas_TC, result.cas_scale), 0), centre_T
 
 
 def _draw(
-    video: VideoRecord, results: dict[str, dict[str, LocalizedVideo]], labels: Sequence[str]
+    video: VideoRecord, results: dict[str, dict[str, VideoPrediction]], labels: Sequence[str]
 ) -> Figure:
     figure = Figure(figsize=(11, 1.7 * len(results) + 0.6), layout="constrained")
     rows = figure.subplots(len(results), 1, sharex=True, squeeze=False)[:, 0]
@@ -103,11 +103,11 @@ def _draw(
 
 
 def _draw_row(
-    axes: Axes, video: VideoRecord, result: LocalizedVideo, labels: Sequence[str]
+    axes: Axes, video: VideoRecord, result: VideoPrediction, labels: Sequence[str]
 ) -> None:
-    curves_TC, middle_T = _curves(result)
+    curves_TC, centre_T = _curves(result)
     for number, label in enumerate(video.labels):
-        axes.plot(middle_T, curves_TC[:, labels.index(label)], color=f"C{number}", label=label)
+        axes.plot(centre_T, curves_TC[:, labels.index(label)], color=f"C{number}", label=label)
         for instance in video.instances:
             if instance.label == label:
                 axes.axvspan(instance.start_s, instance.end_s, color=f"C{number}", alpha=0.2)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from sklearn.neighbors import KNeighborsClassifier
 
-from model.arrays import check_features
 from model.network import Ecm
+from model.snippets import snippet_centres
 from training.datasets.video_record import VideoRecord
 from training.experiments.finding import Finding, table
 from training.experiments.study import Study
@@ -80,10 +80,10 @@ def _of_video(
     network: Ecm, labels: tuple[str, ...], video: VideoRecord, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], ...]:
     """Returns some features of actions, as many of background, and what is aggregated of them."""
-    features_TD = check_features(video.features(), feature_dim=network.config.feature_dim)
-    middle_T = (np.arange(len(features_TD)) + 0.5) * video.duration_s / len(features_TD)
+    features_TD = video.features(feature_dim=network.config.feature_dim)
+    centre_T = snippet_centres(snippets=len(features_TD), duration_s=video.duration_s)
     shown_T = np.any(
-        [(middle_T >= s.start_s) & (middle_T < s.end_s) for s in video.instances], axis=0
+        [(centre_T >= s.start_s) & (centre_T < s.end_s) for s in video.instances], axis=0
     )
     places = [np.flatnonzero(shown_T), np.flatnonzero(~shown_T)]
     number = min(SNIPPETS_PER_VIDEO, *map(len, places))

@@ -8,7 +8,7 @@ from statistics import mean, stdev
 from matplotlib.figure import Figure
 
 from model.whole_file import whole_file
-from training.detections import write_json
+from training.datasets.result_file import write_json
 
 RESOLUTION_DPI = 110
 

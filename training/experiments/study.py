@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 
 from model.spec import ModelSpec
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoSet
-from training.detections import write_json
 from training.evaluation import TorchEngine, evaluate
 from training.execution import Execution
 from training.experiments.variants import VARIANTS
@@ -18,7 +18,7 @@ from training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 
-Protocol: TypeAlias = Literal["honest", "released"]
+SelectionProtocol: TypeAlias = Literal["honest", "released"]
 Choice: TypeAlias = Literal["last", "best"]
 Figures: TypeAlias = dict[str, float]
 
@@ -42,7 +42,7 @@ class Study:
     """One network each."""
     out: Path
     """Where runs and findings go."""
-    protocol: Protocol = "honest"
+    protocol: SelectionProtocol = "honest"
     """`released` chooses the best epoch on the test videos, as the released code does."""
     execution: Execution = field(default_factory=Execution)
     """How to compute."""

@@ -1,1 +1,1 @@
-"""A page that shows how good a model is and where it errs."""
+"""A page that shows how good a model is and which errors it makes."""

@@ -1,6 +1,6 @@
-"""Everything that a report says in numbers.
+"""All numbers of a report.
 
-Axes: K tIoU thresholds, C classes.
+Axes: K tIoU thresholds, C classes, V videos, N predictions.
 """
 
 from collections import Counter
@@ -20,26 +20,28 @@ from training.report.reliability import Reliability, reliability
 from training.report.tagging import Confusion, confusion
 from training.report.video_scores import VideoScore, video_scores
 
-CLOSE_UP_TIOU = 0.5
-"""What is shown at one threshold is shown at the evaluated one that is nearest to this."""
+PREFERRED_TIOU = 0.5
+"""Details are shown at the evaluated tIoU threshold that is nearest to this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """How well one class is localized and told."""
+    """Localization and tagging quality of one class."""
 
     label: str
-    """The class."""
+    """Name of the class."""
     instances: int
-    """Its instances."""
+    """Number of ground-truth instances."""
     videos: int
-    """Videos with one."""
+    """Number of videos with an instance."""
     segments: int
-    """Predicted segments."""
+    """Number of predicted segments."""
     ap_K: NDArray[np.float64]
-    """Average precision at each threshold."""
+    """Average precision of the segments at each tIoU threshold."""
     tagging_ap: float
-    """Average precision of its video-level scores; NaN where the model does not know it."""
+    """Average precision of the video-level scores; NaN if the model does not know the class."""
+    highest_score: float
+    """Highest video-level score in any video; NaN if the model does not know the class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,68 +49,68 @@ class Findings:
     """All numbers of a report."""
 
     evaluation: Evaluation
-    """The figures that stand on top."""
-    close_up: int
-    """Place of the threshold at which what has room for one is shown."""
+    """Headline figures, segments and video-level scores."""
+    shown_k: int
+    """Index of the tIoU threshold at which details are shown."""
     classes: tuple[ClassFigures, ...]
-    """The classes of the ground truth, best first."""
-    unjudged_classes: tuple[str, ...]
-    """Classes of the model without an instance here."""
-    unjudged_segments: int
-    """Predicted segments of them; the metric leaves them out, and so does all that follows."""
+    """Classes of the ground truth, highest average precision first."""
+    unscored_classes: tuple[str, ...]
+    """Classes of the model that have no instance in these videos."""
+    unscored_segments: int
+    """Number of predicted segments of these classes; the metric and the report ignore them."""
     precision_recall: PrecisionRecall
-    """Curves of all classes."""
+    """Precision-recall curves of all classes."""
     confusion: Confusion
-    """What the video-level scores mix up."""
+    """Classes that the video-level scores confuse with each other."""
     diagnosis: Diagnosis
-    """Which errors the segments have."""
+    """Types of errors among the segments."""
     segment_reliability: Reliability
-    """Segment scores against hits at the threshold."""
+    """Segment scores against hits at the shown tIoU threshold."""
     tag_reliability: Reliability
-    """Scores of every class in every video against its labels."""
-    first_reliability: Reliability
-    """The same for the highest score of each video alone."""
+    """Video-level scores of all classes in all videos against the labels."""
+    top1_reliability: Reliability
+    """Highest video-level score of each video against the labels."""
     videos: tuple[VideoScore, ...]
     """Videos with instances, best first."""
 
     @property
     def tiou(self) -> float:
-        """The threshold at which what has room for one is shown."""
-        return self.evaluation.detection.tiou_K[self.close_up]
+        """The tIoU threshold at which details are shown."""
+        return self.evaluation.detection.tiou_K[self.shown_k]
 
 
 def find(spec: ModelSpec, videos: VideoSet, evaluation: Evaluation) -> Findings:
     """Returns the numbers of a report.
 
     Args:
-        spec: of the model that was evaluated, with the localization that was used.
-        videos: what it was evaluated on.
-        evaluation: what came of that.
+        spec: spec of the evaluated model, with the localization settings that were used.
+        videos: the videos on which the model was evaluated.
+        evaluation: the result of the evaluation.
     """
     tiou_K = evaluation.detection.tiou_K
-    close_up = int(np.argmin(np.abs(np.array(tiou_K) - CLOSE_UP_TIOU)))
+    shown_k = int(np.argmin(np.abs(np.array(tiou_K) - PREFERRED_TIOU)))
     truth = {video.id: video.instances for video in videos.videos}
     ranked = rank_detections(truth, evaluation.segments, tiou_K)
     labels_VC, scores_VC = videos.labels_VC(spec.labels), evaluation.class_scores_VC
     tags = _confusion(spec, videos, scores_VC)
     segments = sum(map(len, evaluation.segments.values()))
-    first_V = scores_VC.argmax(axis=1)[:, None]
+    top1_V1 = scores_VC.argmax(axis=1)[:, None]
     return Findings(
         evaluation=evaluation,
-        close_up=close_up,
+        shown_k=shown_k,
         classes=_class_figures(truth, ranked, evaluation, tags),
-        unjudged_classes=tuple(label for label in spec.labels if label not in ranked),
-        unjudged_segments=segments - sum(len(found.score_N) for found in ranked.values()),
+        unscored_classes=tuple(label for label in spec.labels if label not in ranked),
+        unscored_segments=segments - sum(len(r.score_N) for r in ranked.values()),
         precision_recall=precision_recall(ranked),
         confusion=tags,
         diagnosis=diagnose(truth, ranked, tiou_K),
-        segment_reliability=_segment_reliability(ranked, close_up),
+        segment_reliability=_segment_reliability(ranked, shown_k),
         tag_reliability=reliability(scores_VC.ravel(), labels_VC.ravel() > 0),
-        first_reliability=reliability(
-            np.take_along_axis(scores_VC, first_V, axis=1)[:, 0],
-            np.take_along_axis(labels_VC, first_V, axis=1)[:, 0] > 0,
+        top1_reliability=reliability(
+            np.take_along_axis(scores_VC, top1_V1, axis=1)[:, 0],
+            np.take_along_axis(labels_VC, top1_V1, axis=1)[:, 0] > 0,
         ),
-        videos=tuple(video_scores(truth, ranked, close_up)),
+        videos=tuple(video_scores(truth, ranked, shown_k)),
     )
 
 
@@ -129,23 +131,38 @@ def _class_figures(
     tags: Confusion,
 ) -> tuple[ClassFigures, ...]:
     videos = Counter(label for here in truth.values() for label in {s.label for s in here})
-    tagging_ap = dict(zip(tags.labels, tags.ap_C.tolist(), strict=True))
-    ap_CK = evaluation.detection.ap_KC.T
-    rows = [
-        ClassFigures(
-            label,
-            instances=found.instances,
-            videos=videos[label],
-            segments=len(found.score_N),
-            ap_K=ap_K,
-            tagging_ap=tagging_ap.get(label, float("nan")),
+    highest_C = evaluation.class_scores_VC.max(axis=0)
+    tagging = dict(zip(tags.labels, zip(tags.ap_C, highest_C, strict=True), strict=True))
+    unknown = np.full(2, np.nan)
+    rows = []
+    for (label, of_class), ap_K in zip(ranked.items(), evaluation.detection.ap_KC.T, strict=True):
+        tagging_ap, highest_score = tagging.get(label, unknown)
+        rows.append(
+            ClassFigures(
+                label,
+                instances=of_class.instances,
+                videos=videos[label],
+                segments=len(of_class.score_N),
+                ap_K=ap_K,
+                tagging_ap=float(tagging_ap),
+                highest_score=float(highest_score),
+            )
         )
-        for (label, found), ap_K in zip(ranked.items(), ap_CK, strict=True)
-    ]
     return tuple(sorted(rows, key=lambda row: -float(row.ap_K.mean())))
 
 
-def _segment_reliability(ranked: Mapping[str, RankedDetections], close_up: int) -> Reliability:
-    score_N = np.concatenate([found.score_N for found in ranked.values()])
-    hit_N = np.concatenate([found.hit_KN[close_up] for found in ranked.values()])
+def _segment_reliability(ranked: Mapping[str, RankedDetections], shown_k: int) -> Reliability:
+    score_N = np.concatenate([of_class.score_N for of_class in ranked.values()])
+    hit_N = np.concatenate([of_class.hit_KN[shown_k] for of_class in ranked.values()])
     return reliability(score_N, hit_N)
+
+
+def nothing_found(evaluation: Evaluation, spec: ModelSpec) -> str:
+    """Returns why there is no segment in any video, or an empty text if there is one."""
+    if any(evaluation.segments.values()):
+        return ""
+    threshold = spec.localization.class_threshold
+    highest = float(evaluation.class_scores_VC.max())
+    if highest < threshold:
+        return f"no class reached class_threshold {threshold:g}; the highest score is {highest:.3g}"
+    return "no class activation reached a threshold"

@@ -1,7 +1,7 @@
-"""The report as one HTML file that needs no other, and no network."""
+"""The report page: one HTML file that needs no other file and no network."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,118 +9,117 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from model.predict import CasEngine, LocalizedVideo
+from model.predict import CasEngine, VideoPrediction
 from model.spec import ModelSpec
 from model.whole_file import whole_file
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import Evaluation, predict
 from training.report import charts
 from training.report.diagnosis import ERRORS, Outcome
-from training.report.findings import Findings, find
+from training.report.findings import Findings, find, nothing_found
+from training.report.notation import clock, decimal, percent
 from training.report.plot import class_colours
 from training.report.precision_recall import PrecisionRecall
 from training.report.video_scores import VideoScore, extremes
 
 SHOWN_EACH = 3
-"""So many of the best and of the worst videos and classes are drawn."""
+"""Number of best, and of worst, videos and classes that are drawn."""
 SHOWN_PAIRS = 10
-"""So many of the most confused pairs of classes are listed."""
-NOT_A_NUMBER = "\N{EN DASH}"
-"""How a figure is shown that nothing could be measured for."""
+"""Number of most confused pairs of classes that are listed."""
 _MEANINGS = {
-    Outcome.TRUE_POSITIVE: "takes a free instance of its class",
-    Outcome.DOUBLE_DETECTION: "its instance is taken by a prediction with a higher score",
-    Outcome.LOCALIZATION: "right class, tIoU of at least 0.1 but below the threshold",
-    Outcome.CONFUSION: "as before, and the instance is of another class",
-    Outcome.WRONG_LABEL: "tIoU at the threshold, but the instance is of another class",
+    Outcome.TRUE_POSITIVE: "hits an instance of its class that no better prediction hits",
+    Outcome.DOUBLE_DETECTION: "right class, but a better prediction hits the same instance",
+    Outcome.LOCALIZATION: "right class; tIoU of at least 0.1, but below the threshold",
+    Outcome.CONFUSION: "wrong class; tIoU of at least 0.1, but below the threshold",
+    Outcome.WRONG_LABEL: "wrong class; tIoU at or above the threshold",
     Outcome.BACKGROUND: "tIoU below 0.1 with every instance",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a report is about."""
+    """The model and the videos of a report."""
 
     model: str
-    """Where the model lies."""
+    """Path of the model."""
     spec: ModelSpec
-    """Its spec, with the localization that was used."""
+    """Spec of the model, with the localization settings that were used."""
     videos: VideoSet
-    """What it was evaluated on."""
+    """Videos on which the model was evaluated."""
     subset: str
-    """The subset that these videos are."""
+    """Name of the subset of these videos."""
     software: str
-    """Name and version of what evaluated it."""
+    """Name and version of the software that evaluated the model."""
     written: datetime
-    """When."""
+    """Time of the report."""
 
     @property
-    def seconds(self) -> float:
-        """How long the videos last together."""
+    def duration_s(self) -> float:
+        """Total length of the videos in seconds."""
         return sum(video.duration_s for video in self.videos.videos)
 
     @property
     def videos_with_instances(self) -> int:
-        """Videos with a timed instance."""
+        """Number of videos with a timed instance."""
         return sum(bool(video.instances) for video in self.videos.videos)
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnClass:
-    """A class in a picture."""
+    """One class in the legend of a plot."""
 
     label: str
-    """The class."""
+    """Name of the class."""
     colour: str
-    """Its colour there."""
+    """Colour of its curve."""
     score: float
-    """What the legend says of it: its average precision, or its video-level score."""
+    """Number beside the name: average precision, or video-level score."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnVideo:
-    """A video with its picture."""
+    """One video with its plot."""
 
     score: VideoScore
-    """How well it is localized."""
+    """Localization quality of the video."""
     duration_s: float
-    """Its length."""
+    """Length of the video in seconds."""
     segments: int
-    """Segments found."""
+    """Number of predicted segments."""
     classes: tuple[DrawnClass, ...]
-    """The classes that are drawn."""
-    picture: str
-    """The picture, as a data URI."""
+    """Classes in the plot."""
+    plot: str
+    """Data URI of the plot."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
-    """How often an outcome comes about, and what it costs."""
+    """One row of the table of errors."""
 
     outcome: Outcome
-    """The outcome."""
+    """Outcome of the predictions in this row."""
     colour: str
-    """Its colour in the picture."""
+    """Colour of the outcome in the plot."""
     meaning: str
-    """What it is."""
+    """Definition of the outcome."""
     predictions: int
-    """Predictions with it, at the threshold of the report."""
+    """Number of predictions with this outcome at the shown tIoU threshold."""
     share: float
-    """Their share of all that are looked at."""
+    """Share of the analysed predictions that have this outcome."""
     gain: float | None
-    """By how much the mAP there would be larger without them; None for the true positive."""
+    """Gain in mAP at the shown threshold without these predictions; None for true positives."""
     average_gain: float | None
-    """The same for the average mAP."""
+    """Gain in average mAP without these predictions; None for true positives."""
 
 
 def write_report(path: Path, subject: Subject, evaluation: Evaluation, engine: CasEngine) -> None:
-    """Writes the page; `path` holds all of it, or what was there before.
+    """Writes the page as a whole; if this fails, an older file at `path` stays as it was.
 
     Args:
-        path: the file; folders above it are made.
-        subject: what was evaluated.
-        evaluation: what came of it.
-        engine: runs the network once more on the few videos that are drawn.
+        path: the file to write; missing parent folders are created.
+        subject: the model and the videos.
+        evaluation: the result of the evaluation.
+        engine: runs the network again on the few videos that are drawn.
     """
     findings = find(subject.spec, subject.videos, evaluation)
     best, worst = extremes(list(findings.videos), SHOWN_EACH)
@@ -131,7 +130,7 @@ def write_report(path: Path, subject: Subject, evaluation: Evaluation, engine: C
         worst=list(_draw(subject, worst, engine)),
     )
     with whole_file(path) as file:
-        # A name may hold half of a surrogate pair, which has no UTF-8.
+        # A name may contain half of a surrogate pair, which UTF-8 cannot encode.
         file.write(page.encode("utf-8", "xmlcharrefreplace"))
 
 
@@ -142,7 +141,7 @@ def render(
     best: Sequence[DrawnVideo],
     worst: Sequence[DrawnVideo],
 ) -> str:
-    """Returns the page."""
+    """Returns the page as HTML."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -150,11 +149,12 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "figure": _figure, "clock": _clock}
-    classes = _drawn_classes(findings.precision_recall, findings.close_up)
+    environment.filters |= {"percent": percent, "decimal": decimal, "clock": clock}
+    classes = _drawn_classes(findings.precision_recall, findings.shown_k)
     return environment.get_template("page.html").render(
         subject=subject,
         findings=findings,
+        nothing_found=nothing_found(findings.evaluation, subject.spec),
         detection=findings.evaluation.detection,
         localization=asdict(subject.spec.localization),
         recipe=_readable(subject.spec.provenance.recipe),
@@ -162,31 +162,31 @@ def render(
         errors=_error_rows(findings),
         videos={"Best": best, "Worst": worst},
         pairs=findings.confusion.pairs(SHOWN_PAIRS),
-        pictures=_pictures(findings, classes),
+        plots=_plots(findings, classes),
     )
 
 
-def _pictures(findings: Findings, classes: Sequence[DrawnClass]) -> dict[str, str]:
-    colours = {drawn.label: drawn.colour for drawn in classes}
-    tiou_K, close_up = findings.evaluation.detection.tiou_K, findings.close_up
+def _plots(findings: Findings, classes: Mapping[str, Sequence[DrawnClass]]) -> dict[str, str]:
+    colours = {drawn.label: drawn.colour for group in classes.values() for drawn in group}
+    tiou_K, shown_k = findings.evaluation.detection.tiou_K, findings.shown_k
     diagrams = {
-        f"segments, hit at tIoU {findings.tiou:g}": findings.segment_reliability,
-        "tags, every class in every video": findings.tag_reliability,
-        "tags, first class of each video": findings.first_reliability,
+        f"Segments, hits at tIoU {findings.tiou:g}": findings.segment_reliability,
+        "Tags, all classes of each video": findings.tag_reliability,
+        "Tags, highest score of each video": findings.top1_reliability,
     }
     return {
-        "precision_recall": charts.precision_recall_picture(
-            findings.precision_recall, colours, tiou_K, close_up
+        "precision_recall": charts.precision_recall_plot(
+            findings.precision_recall, colours, tiou_K, shown_k
         ),
-        "errors": charts.error_picture(findings.diagnosis, close_up),
-        "reliability": charts.reliability_picture(diagrams),
+        "errors": charts.error_plot(findings.diagnosis, shown_k),
+        "reliability": charts.reliability_plot(diagrams),
     }
 
 
 def _draw(
     subject: Subject, scores: Sequence[VideoScore], engine: CasEngine
 ) -> Iterator[DrawnVideo]:
-    """Yields the videos with their pictures; one is in memory at a time."""
+    """Yields the videos with their plots; one video is in memory at a time."""
     of_id = {video.id: video for video in subject.videos.videos}
     results = predict(engine, subject.spec, [of_id[score.id] for score in scores])
     for score, (video, result) in zip(scores, results, strict=True):
@@ -194,7 +194,7 @@ def _draw(
 
 
 def _drawn_video(
-    score: VideoScore, video: VideoRecord, result: LocalizedVideo, labels: Sequence[str]
+    score: VideoScore, video: VideoRecord, result: VideoPrediction, labels: Sequence[str]
 ) -> DrawnVideo:
     colours = class_colours(result, labels, video.instances)
     class_scores = dict(zip(labels, result.class_scores_C.tolist(), strict=True))
@@ -205,27 +205,30 @@ def _drawn_video(
         classes=tuple(
             DrawnClass(label, colour, class_scores[label]) for label, colour in colours.items()
         ),
-        picture=charts.video_picture(result, labels, colours, video.instances),
+        plot=charts.video_plot(result, labels, colours, video.instances),
     )
 
 
-def _drawn_classes(curves: PrecisionRecall, close_up: int) -> list[DrawnClass]:
-    """Returns the best and the worst classes at a threshold, best first."""
-    ap_C = curves.ap_KC[close_up]
+def _drawn_classes(curves: PrecisionRecall, shown_k: int) -> dict[str, list[DrawnClass]]:
+    """Returns the best and the worst classes at one tIoU threshold, both best first."""
+    ap_C = curves.ap_KC[shown_k]
     order = np.argsort(-ap_C, kind="stable").tolist()
     best = order[: min(SHOWN_EACH, (len(order) + 1) // 2)]
     worst = order[len(best) :][-SHOWN_EACH:]
-    colours = [*charts.BEST_COLOURS[: len(best)], *charts.WORST_COLOURS[-len(worst) or 9 :]]
-    return [
-        DrawnClass(curves.classes[c], colour, float(ap_C[c]))
-        for c, colour in zip([*best, *worst], colours, strict=True)
-    ]
+    colours = {"Best": (best, charts.BEST_COLOURS), "Worst": (worst, charts.WORST_COLOURS)}
+    return {
+        title: [
+            DrawnClass(curves.classes[c], colour, float(ap_C[c]))
+            for c, colour in zip(places, of_group, strict=False)
+        ]
+        for title, (places, of_group) in colours.items()
+    }
 
 
 def _error_rows(findings: Findings) -> list[ErrorRow]:
-    count_O = findings.diagnosis.count_KBO[findings.close_up].sum(axis=0)
+    count_O = findings.diagnosis.count_KBO[findings.shown_k].sum(axis=0)
     gain_KE = findings.diagnosis.gain_KE
-    gains = dict(zip(ERRORS, gain_KE[findings.close_up].tolist(), strict=True))
+    gains = dict(zip(ERRORS, gain_KE[findings.shown_k].tolist(), strict=True))
     average_gains = dict(zip(ERRORS, gain_KE.mean(axis=0).tolist(), strict=True))
     return [
         ErrorRow(
@@ -241,25 +244,8 @@ def _error_rows(findings: Findings) -> list[ErrorRow]:
     ]
 
 
-def _percent(value: float, digits: int = 1) -> str:
-    """Returns `56.1` for 0.561, a dash for NaN."""
-    return NOT_A_NUMBER if np.isnan(value) else f"{100 * value:.{digits}f}"
-
-
-def _figure(value: float) -> str:
-    return NOT_A_NUMBER if np.isnan(value) else f"{value:.3f}"
-
-
-def _clock(seconds: float) -> str:
-    """Returns `1 h 02 min`, `3 min 04 s` or `12 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60:,} h {minutes % 60:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-
-
 def _readable(recipe: str) -> str:
-    """Returns a recipe's JSON in lines; as it is where it is none."""
+    """Returns the JSON of a recipe with indentation; any other text is returned unchanged."""
     try:
         return json.dumps(json.loads(recipe), indent=2, ensure_ascii=False)
     except ValueError:

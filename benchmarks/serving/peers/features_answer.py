@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model.arrays import check_features, parse_raw
 from model.engine import EngineConfig, OnnxEngine
-from model.predict import LocalizedVideo, localize_video
+from model.predict import VideoPrediction, predict_video
 
 MODEL = Path(os.environ.get("PEER_MODEL", "model.onnx"))
 WORKERS = int(os.environ.get("PEER_WORKERS", "1"))
@@ -45,7 +45,7 @@ class Answerer:
         features_TD = check_features(features, feature_dim=spec.feature_dim)
         assert spec.snippet_s is not None
         duration_s = len(features_TD) * spec.snippet_s
-        found = localize_video(self._engine, features_TD, spec, duration_s=duration_s)
+        found = predict_video(self._engine, features_TD, spec, duration_s=duration_s)
         return _written(found, spec.labels)
 
 
@@ -59,7 +59,7 @@ def _from_raw(body: bytes, shape: str | None, channels: int) -> NDArray[np.gener
     return parse_raw(body, shape=(snippets, width), dtype=np.dtype("<f4"))
 
 
-def _written(found: LocalizedVideo, labels: tuple[str, ...]) -> bytes:
+def _written(found: VideoPrediction, labels: tuple[str, ...]) -> bytes:
     order = np.argsort(-found.class_scores_C, kind="stable")
     return orjson.dumps(
         {

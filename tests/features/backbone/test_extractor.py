@@ -10,9 +10,8 @@ from onnx import TensorProto, helper
 
 from features.backbone.extractor import OnnxExtractor, open_onnx
 from features.backbone.spec import METADATA_KEY, BackboneSpec, InputSpec
-from features.extractors import Extractor, sees_tvl1
+from features.extractors import Extractor, sees_tvl1, video_rows
 from features.flow.opencv import DenseFlow, as_i3d_expects, to_grey
-from features.video.reading import read_snippets
 from model.engine import EngineConfig, open_session
 from model.errors import ModelError, ModelNotFoundError, SpecError, VideoError
 
@@ -176,18 +175,7 @@ def test_no_more_than_a_batch_is_read_ahead() -> None:
 def test_a_real_clip_gives_finite_rows(shared: Callable[[str], Path]) -> None:
     """From the file, through the frames that the extractor asks for."""
     extractor: Extractor = opened(means(TWO_STREAMS), TWO_STREAMS, flow_threads=2)
-    rows = np.stack(
-        list(
-            extractor.features(
-                read_snippets(
-                    shared("data/clips/v_Fencing_g15_c01.avi"),
-                    rate_fps=extractor.rate_fps,
-                    snippet_frames=extractor.snippet_frames,
-                    short_side=extractor.short_side,
-                )
-            )
-        )
-    )
+    rows = np.stack(list(video_rows(extractor, shared("data/clips/v_Fencing_g15_c01.avi"))))
     assert rows.shape[1] == extractor.feature_dim == 5
     assert len(rows) > 5
     assert np.isfinite(rows).all()

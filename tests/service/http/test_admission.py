@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.engine import EngineConfig, OnnxEngine
-from model.predict import localize_video
+from model.predict import predict_video
 from service.errors import OverloadedError
 from service.http.admission import Admission, Bounds, Ticket
 from service.http.buffers import Buffers
@@ -104,9 +104,9 @@ def held(serving, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         begun.append(1)
         while not go_on.wait(0.005):
             engine._stop.check()
-        return localize_video(engine, *given, **options)
+        return predict_video(engine, *given, **options)
 
-    monkeypatch.setattr("service.localize.answer.localize_video", held_up)
+    monkeypatch.setattr("service.localize.answer.predict_video", held_up)
     running = []
 
     def start(**settings: Any) -> Held:

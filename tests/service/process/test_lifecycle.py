@@ -220,7 +220,7 @@ def test_cuda_that_is_required_and_absent_is_told(repository: Path) -> None:
     told = serve("--repository", repository, "--port", 0, "--require-cuda", "true",
                  "--processes", 2)  # fmt: skip
     assert told.returncode == 1
-    assert told.stderr.count("error: CUDA was asked for") == 1
+    assert told.stderr.count("error: CUDA was requested") == 1
 
 
 def children(process) -> set[int]:

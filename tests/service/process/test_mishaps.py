@@ -24,7 +24,7 @@ from features.motion import MotionExtractor
 from model.export import write_onnx
 from model.network import Ecm, EcmConfig
 from model.repository import publish
-from model.spec import Extractor, ModelSpec
+from model.spec import ExtractorIdentity, ModelSpec
 
 MP4 = {"Content-Type": "video/mp4"}
 SNIPPET = round(25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps)
@@ -59,9 +59,9 @@ def backbone(bias: float) -> bytes:
 RIGHT, WRONG = backbone(0.0), backbone(1.0)
 SHA256 = hashlib.sha256(RIGHT).hexdigest()
 EXTRACTORS = {
-    "sees": Extractor(SEES.id, SHA256),
-    "differs": Extractor(replace(SEES, rate_fps=10.0).id, SHA256),
-    "old": Extractor("motion-0"),
+    "sees": ExtractorIdentity(SEES.id, SHA256),
+    "differs": ExtractorIdentity(replace(SEES, rate_fps=10.0).id, SHA256),
+    "old": ExtractorIdentity("motion-0"),
 }
 
 

@@ -13,11 +13,10 @@ import pytest
 
 from ecm_client.calls import result_of
 from ecm_localizer import AsyncClient, Client, Localization, LocalizerServiceError, Progress
-from features.extractors import MOTION, open_extractor
+from features.extractors import MOTION, open_extractor, snippet_clock, video_rows
 from features.motion import MotionExtractor
-from features.video.reading import read_snippets
 from model.engine import OnnxEngine
-from model.predict import localize_video
+from model.predict import predict_video
 from model.repository import list_models
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
@@ -41,15 +40,9 @@ def offline(video: Path, repository: Path) -> list[tuple[str, float, float, floa
     """What the evaluation of training finds in a video."""
     engine = OnnxEngine(list_models(repository)[0].read()[0])
     motion = open_extractor(MOTION)
-    snippets = read_snippets(
-        video,
-        rate_fps=motion.rate_fps,
-        snippet_frames=motion.snippet_frames,
-        short_side=motion.short_side,
-    )
-    features_TD = np.stack(list(motion.features(snippets)))
-    duration_s = len(features_TD) * motion.snippet_frames / motion.rate_fps
-    found = localize_video(engine, features_TD, engine.spec, duration_s=duration_s)
+    features_TD = np.stack(list(video_rows(motion, video)))
+    duration_s = snippet_clock(motion).seconds(len(features_TD))
+    found = predict_video(engine, features_TD, engine.spec, duration_s=duration_s)
     return [(s.label, s.start_s, s.end_s, s.score) for s in found.segments]
 
 
@@ -111,7 +104,7 @@ def test_every_way_in_gives_the_segments_of_the_offline_evaluation(
 
     async def ask() -> list[tuple]:
         async with AsyncClient(service.url) as client:
-            answers = [await client.localize(video), await client.localize_video(uri)]
+            answers = [await client.localize(video), await client.localize(uri)]
             return [rows_of(answer) for answer in answers]
 
     with Client(service.url) as client:

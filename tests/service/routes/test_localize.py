@@ -14,7 +14,7 @@ import pytest
 from model.engine import OnnxEngine
 from model.export import write_onnx
 from model.network import Ecm
-from model.predict import localize_video
+from model.predict import predict_video
 from model.repository import publish
 from model.spec import ModelSpec
 from service.settings import Settings
@@ -50,7 +50,7 @@ def test_every_form_gives_the_segments_of_offline_localization(
 
     That of the same file, since the last digit of a score decides which of two equals comes first.
     """
-    expected = localize_video(OnnxEngine(exported), features_TD, spec, duration_s=20.0)
+    expected = predict_video(OnnxEngine(exported), features_TD, spec, duration_s=20.0)
     encoded = base64.b64encode(features_TD.tobytes()).decode()
     answers = [
         httpx.post(f"{url}/localize", json={"features": features_TD.tolist()}),
@@ -304,7 +304,7 @@ def test_resampled_models_answer_on_their_own_grid(
     spec = ModelSpec.from_json(json.dumps(resampled))
     publish(tmp_path, "grid", lambda path: write_onnx(network, spec, path))
     engine = OnnxEngine((tmp_path / "grid" / "1" / "model.onnx").read_bytes())
-    expected = localize_video(engine, features_TD, spec, duration_s=20.0)
+    expected = predict_video(engine, features_TD, spec, duration_s=20.0)
     with serving(Settings(repository=tmp_path)) as url:
         body = httpx.post(f"{url}/localize", content=npy(features_TD), headers=NPY).json()
     assert (body["snippets"], body["duration_s"]) == (16, 20.0)

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ecm_localizer import Client
-from model.predict import LocalizedVideo, localize_video
+from model.predict import VideoPrediction, predict_video
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -107,11 +107,11 @@ def test_requests_that_wait_and_compute_are_told(
     """One slot, three requests that are held up: one is computed, two wait; afterwards none."""
     go_on = threading.Event()
 
-    def held_up(*given: Any, **options: Any) -> LocalizedVideo:
+    def held_up(*given: Any, **options: Any) -> VideoPrediction:
         assert go_on.wait(30)
-        return localize_video(*given, **options)
+        return predict_video(*given, **options)
 
-    monkeypatch.setattr("service.localize.answer.localize_video", held_up)
+    monkeypatch.setattr("service.localize.answer.predict_video", held_up)
     settings = Settings(repository=repository, concurrency=1)
     with serving(settings) as url, concurrent.futures.ThreadPoolExecutor(3) as pool:
         answers = [pool.submit(localize, url, features_TD) for _ in range(3)]

@@ -113,7 +113,7 @@ def test_a_failure_of_ours_has_the_id(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("service.localize.answer.localize_video", fail)
+    monkeypatch.setattr("service.localize.answer.predict_video", fail)
     with caplog.at_level(logging.INFO):
         answer = httpx.post(
             f"{url}/localize", content=features_TD.tobytes(), headers=RAW | {"X-Request-ID": "abc"}

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.extractors import MOTION, open_extractor
+from features.extractors import MOTION, open_extractor, video_rows
 from features.video.decoding import VideoLimits
-from features.video.reading import read_snippets
 from model.errors import ModelError, OptionError, VideoError
 from service.videos.chunks import ChunkReader, ChunkTask
 
@@ -20,13 +19,7 @@ SNIPPET = round(25 * EXTRACTOR.snippet_frames / EXTRACTOR.rate_fps)
 
 
 def one_pass(video: Path) -> np.ndarray:
-    snippets = read_snippets(
-        video,
-        rate_fps=EXTRACTOR.rate_fps,
-        snippet_frames=EXTRACTOR.snippet_frames,
-        short_side=EXTRACTOR.short_side,
-    )
-    return np.stack(list(EXTRACTOR.features(snippets)))
+    return np.stack(list(video_rows(EXTRACTOR, video)))
 
 
 def reader() -> ChunkReader:

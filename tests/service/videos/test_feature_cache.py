@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.spec import Extractor
+from model.spec import ExtractorIdentity
 from service.videos.feature_cache import FeatureCache
 
-MOTION = Extractor("motion-1")
+MOTION = ExtractorIdentity("motion-1")
 FEATURES_TD = np.arange(800, dtype=np.float32).reshape(100, 8)
 FILE_BYTES = FEATURES_TD.nbytes + 128
 """With the header of an .npy file."""
@@ -43,7 +43,12 @@ def age(folder: Path) -> None:
 def test_features_are_kept_by_video_and_extractor(tmp_path: Path) -> None:
     """Name and hash of the extractor both count: neither alone says what it computes."""
     cache = FeatureCache(tmp_path, 10**6)
-    extractors = [MOTION, Extractor("motion-2"), Extractor("i3d", "a" * 64), Extractor("i3d", None)]
+    extractors = [
+        MOTION,
+        ExtractorIdentity("motion-2"),
+        ExtractorIdentity("i3d", "a" * 64),
+        ExtractorIdentity("i3d", None),
+    ]
     keys = [(video, extractor) for video in ("v", "w") for extractor in extractors]
     for number, (video, extractor) in enumerate(keys):
         assert cache.get(video, extractor) is None

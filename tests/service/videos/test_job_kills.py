@@ -26,7 +26,7 @@ def films(film, tmp_path: Path) -> list[Path]:
 
 def stored_chunks(log: Path) -> Counter:
     """How often each chunk of each job was computed and stored."""
-    return Counter(re.findall(r"job (\S+): chunk (\d+) is stored", log.read_text()))
+    return Counter(re.findall(r'chunk stored job="(\S+)" chunk=(\d+)', log.read_text()))
 
 
 def processes_of(session: int) -> list[str]:

@@ -101,7 +101,7 @@ def finished(client: Client, job_id: str):
 def stored_chunks(*logs: Path) -> Counter:
     """How often each chunk of each job was computed and stored."""
     text = "".join(log.read_text() for log in logs)
-    return Counter(re.findall(r"job (\S+): chunk (\d+) is stored", text))
+    return Counter(re.findall(r'chunk stored job="(\S+)" chunk=(\d+)', text))
 
 
 def test_a_job_survives_a_crash_of_the_database(

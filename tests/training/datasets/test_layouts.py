@@ -237,7 +237,7 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     write_basnet(tmp_path / "basnet")
     np.save(tmp_path / "basnet/features/train/flow/a.npy", stream("a")[:-1])
-    with pytest.raises(FeatureError, match="equally many snippets"):
+    with pytest.raises(DataError, match="equally many snippets"):
         open_data(tmp_path / "basnet").videos[0].features()
     write_released(tmp_path / "released")
     (tmp_path / "released/labels.txt").write_text("Jump\n")
@@ -292,7 +292,7 @@ def test_interrupted_conversion_goes_on(tmp_path: Path) -> None:
     write_native_layout(tmp_path / "data")
     (tmp_path / "data/features/b.npy").write_bytes(b"")
     videos = open_data(tmp_path / "data")
-    with pytest.raises(FeatureError, match=r"b\.npy"):
+    with pytest.raises(DataError, match=r"b\.npy"):
         write_native(videos, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["a.npy"]
     np.save(tmp_path / "data/features/b.npy", joint("b"))

@@ -12,9 +12,9 @@ def diagnosis(truth: dict, found: dict, tiou_K: tuple[float, ...] = (0.5,)) -> D
     return diagnose(truth, rank_detections(truth, found, tiou_K), tiou_K)
 
 
-def counts(told: Diagnosis, k: int = 0) -> dict[Outcome, int]:
-    """The outcomes over all bands; those without a prediction are left out."""
-    count_O = told.count_KBO[k].sum(axis=0)
+def counts(result: Diagnosis, k: int = 0) -> dict[Outcome, int]:
+    """Returns the number of predictions by outcome, over all bands and without zeros."""
+    count_O = result.count_KBO[k].sum(axis=0)
     return {outcome: int(count_O[outcome]) for outcome in Outcome if count_O[outcome]}
 
 
@@ -35,10 +35,10 @@ TRUTH = {"v": [Segment(0, 10, "a"), Segment(20, 30, "b")], "empty": []}
         (("unknown", Segment(0, 10, "a", 0.5)), Outcome.BACKGROUND),
     ],
 )
-def test_each_error_is_named_as_detad_names_it(
+def test_each_error_has_the_type_that_detad_gives_it(
     wrong: tuple[str, Segment], outcome: Outcome
 ) -> None:
-    """Beside one prediction that hits."""
+    """The video also has one prediction that hits."""
     video, segment = wrong
     found = {"v": [Segment(0, 10, "a", 0.9)]}
     found[video] = [*found.get(video, []), segment]
@@ -46,14 +46,14 @@ def test_each_error_is_named_as_detad_names_it(
 
 
 def test_the_nearest_instance_decides() -> None:
-    """Half of an instance of another class counts more than a third of the own one."""
+    """A tIoU of a half with another class outweighs a third with the prediction's own class."""
     truth = {"v": [Segment(0, 10, "a"), Segment(8, 12, "b")]}
     assert counts(diagnosis(truth, {"v": [Segment(8, 14, "a")]})) == {Outcome.WRONG_LABEL: 1}
 
 
 @pytest.mark.parametrize("labels", ["ab", "ba"])
 def test_an_instance_with_two_labels_is_of_both_classes(labels: str) -> None:
-    """In whatever order the annotations name them."""
+    """The order of the labels in the annotations does not matter."""
     truth = {"v": [Segment(0, 10, label) for label in labels]}
     found = {"v": [Segment(0, 10, "a", 0.9), Segment(0, 10, "a", 0.8), Segment(0, 2, "a", 0.7)]}
     expected = {
@@ -65,44 +65,44 @@ def test_an_instance_with_two_labels_is_of_both_classes(labels: str) -> None:
 
 
 def test_thresholds_decide_between_hit_and_localization() -> None:
-    """The same prediction at tIoU 0.3, 0.5 and 0.7."""
-    told = diagnosis({"v": [Segment(0, 10, "a")]}, {"v": [Segment(0, 6, "a")]}, (0.3, 0.5, 0.7))
-    assert [list(counts(told, k)) for k in range(3)] == [
+    """A prediction with a tIoU of 0.6 hits at 0.3 and 0.5, and misses at 0.7."""
+    result = diagnosis({"v": [Segment(0, 10, "a")]}, {"v": [Segment(0, 6, "a")]}, (0.3, 0.5, 0.7))
+    assert [list(counts(result, k)) for k in range(3)] == [
         [Outcome.TRUE_POSITIVE],
         [Outcome.TRUE_POSITIVE],
         [Outcome.LOCALIZATION],
     ]
-    assert told.missed_K.tolist() == [0, 0, 1]
+    assert result.missed_K.tolist() == [0, 0, 1]
 
 
 def test_bands_hold_as_many_predictions_as_the_class_has_instances() -> None:
-    """Of 23 predictions of a class with two instances 20 are looked at, in the order of scores."""
+    """For a class with two instances, the best 20 of 23 predictions are analysed, two a band."""
     truth = {"v": [Segment(0, 10, "a"), Segment(20, 30, "a")]}
     guesses = [Segment(100 + i, 101 + i, "a", 0.5 - i / 100) for i in range(22)]
-    told = diagnosis(truth, {"v": [*guesses, Segment(20, 30, "a", 0.9)]})
-    assert told.count_KBO[0].sum(axis=1).tolist() == [2] * BANDS
-    assert told.count_KBO[0, 0, Outcome.TRUE_POSITIVE] == 1
-    assert told.count_KBO[0, :, Outcome.BACKGROUND].sum() == 19
+    result = diagnosis(truth, {"v": [*guesses, Segment(20, 30, "a", 0.9)]})
+    assert result.count_KBO[0].sum(axis=1).tolist() == [2] * BANDS
+    assert result.count_KBO[0, 0, Outcome.TRUE_POSITIVE] == 1
+    assert result.count_KBO[0, :, Outcome.BACKGROUND].sum() == 19
 
 
 def test_gain_is_what_the_map_would_be_without_the_error() -> None:
-    """One hit behind one error of each of two types: AP 1/3, and 1/2 without either."""
+    """The AP of one hit behind two errors is 1/3, and 1/2 without either of them."""
     truth = {"v": [Segment(0, 10, "a")]}
     found = {"v": [Segment(0, 4, "a", 0.9), Segment(50, 60, "a", 0.8), Segment(0, 10, "a", 0.7)]}
-    told = diagnosis(truth, found)
-    gains = dict(zip(ERRORS, told.gain_KE[0].tolist(), strict=True))
-    assert told.map_K.tolist() == pytest.approx([1 / 3])
+    result = diagnosis(truth, found)
+    gains = dict(zip(ERRORS, result.gain_KE[0].tolist(), strict=True))
+    assert result.map_K.tolist() == pytest.approx([1 / 3])
     assert gains[Outcome.LOCALIZATION] == pytest.approx(1 / 2 - 1 / 3)
     assert gains[Outcome.BACKGROUND] == pytest.approx(1 / 2 - 1 / 3)
     assert gains[Outcome.CONFUSION] == 0
 
 
-def test_without_predictions_all_is_missed() -> None:
-    """No outcome, no gain."""
-    told = diagnosis(TRUTH, {}, (0.3, 0.5))
-    assert told.count_KBO.sum() == 0
-    assert told.missed_K.tolist() == [2, 2]
-    assert not told.gain_KE.any()
+def test_without_predictions_all_instances_are_missed() -> None:
+    """There are no outcomes and no gains."""
+    result = diagnosis(TRUTH, {}, (0.3, 0.5))
+    assert result.count_KBO.sum() == 0
+    assert result.missed_K.tolist() == [2, 2]
+    assert not result.gain_KE.any()
 
 
 segment = st.builds(
@@ -113,7 +113,7 @@ videos = st.dictionaries(st.sampled_from("xyz"), st.lists(segment, max_size=8), 
 
 
 def outcome_by_rule(truth: dict, video: str, guess: Segment, tiou: float) -> Outcome:
-    """What the module's table says of a prediction that does not hit."""
+    """Returns the type of a prediction that does not hit, by the table in the module."""
     known = {s.label for segments in truth.values() for s in segments}
     assert guess.label in known
     tious = [
@@ -132,17 +132,17 @@ def outcome_by_rule(truth: dict, video: str, guess: Segment, tiou: float) -> Out
 @settings(max_examples=80, deadline=None)
 @given(videos, videos)
 def test_outcomes_agree_with_plain_loops_and_the_metric(truth: dict, found: dict) -> None:
-    """On any videos: the hits are the metric's, and no error costs less than nothing."""
+    """On random videos, hits agree with the metric and no gain is negative."""
     scores = [s.score for segments in found.values() for s in segments]
     if len(set(scores)) < len(scores) or not any(truth.values()):
         return
     tiou_K = (0.3, 0.6)
     ranked = rank_detections(truth, found, tiou_K)
-    told = diagnose(truth, ranked, tiou_K)
-    assert (told.gain_KE >= -1e-12).all()
+    result = diagnose(truth, ranked, tiou_K)
+    assert (result.gain_KE >= -1e-12).all()
     if all(len(r.score_N) <= BANDS * r.instances for r in ranked.values()):
         score = detection_score(truth, found, tiou_K)
-        np.testing.assert_allclose(told.map_K, score.map_K, atol=1e-12)
+        np.testing.assert_allclose(result.map_K, score.map_K, atol=1e-12)
     for k, tiou in enumerate(tiou_K):
         expected = np.zeros((BANDS, len(Outcome)), dtype=int)
         for label, r in ranked.items():
@@ -151,4 +151,4 @@ def test_outcomes_agree_with_plain_loops_and_the_metric(truth: dict, found: dict
                 outcome = outcome_by_rule(truth, r.video_N[n], guess, tiou)
                 band = n // r.instances
                 expected[band, Outcome.TRUE_POSITIVE if r.hit_KN[k, n] else outcome] += 1
-        np.testing.assert_array_equal(told.count_KBO[k], expected)
+        np.testing.assert_array_equal(result.count_KBO[k], expected)

@@ -1,4 +1,4 @@
-"""The page as a browser gets it, of small sets whose features are their class activations."""
+"""The report page, parsed as HTML. Features of the small test sets are class activations."""
 
 import base64
 import json
@@ -34,13 +34,13 @@ VOID = {"meta", "img", "br", "link", "input", "hr", "source"}
 
 
 class Page(HTMLParser):
-    """What stands in a page, and whether every element is closed in its turn."""
+    """The content of a page; the constructor checks that all elements are closed in order."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.source = path.read_text()
         self.texts: list[str] = []
-        self.pictures: list[str] = []
+        self.plots: list[str] = []
         self.tags: set[str] = set()
         self.addresses: list[str] = []
         self.ids: list[str] = []
@@ -51,14 +51,14 @@ class Page(HTMLParser):
         assert self._open == []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Notes what the element refers to."""
+        """Stores the addresses, plots and ids of the element."""
         self.tags.add(tag)
         values = dict(attributes)
         if tag not in VOID:
             self._open.append(tag)
         if tag == "img":
             assert values["alt"]
-            self.pictures.append(str(values["src"]))
+            self.plots.append(str(values["src"]))
         if tag == "tr":
             self.rows.append([])
         if tag in ("th", "td") and self.rows:
@@ -68,27 +68,27 @@ class Page(HTMLParser):
         self.ids += [str(values["id"])] if "id" in values else []
 
     def handle_endtag(self, tag: str) -> None:
-        """Closes the last element that is open."""
+        """Checks that the tag closes the innermost open element."""
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        """Notes a text, and which cell of a table it is in."""
+        """Stores a text, also in its table cell."""
         self.texts.append(data)
         if {"td", "th"} & set(self._open):
             self.rows[-1][-1] += data
 
     @property
     def text(self) -> str:
-        """All that is written."""
+        """All text, with single spaces."""
         return " ".join(" ".join(self.texts).split())
 
     def row(self, first: str) -> list[str]:
-        """The cells of the first row that begins with a text."""
+        """Returns the cells of the first row whose first cell is `first`."""
         return next(row for row in self.rows if row and row[0].strip() == first)
 
 
 class FeaturesAreActivations:
-    """A network that gives back what it is given."""
+    """A network that returns the features."""
 
     def cas(self, features_TD: np.ndarray) -> np.ndarray:
         """Returns the features."""
@@ -96,7 +96,7 @@ class FeaturesAreActivations:
 
 
 def video(id_: str, labels: tuple[str, ...], shown: list[tuple[float, float, int]]) -> VideoRecord:
-    """40 s, a snippet a second, activations of 8 where a class is shown."""
+    """Returns a video of 40 s with a snippet a second and activations of 8 where classes are shown."""
     cas_TC = np.random.default_rng(len(shown)).normal(-2, 0.5, (40, len(labels)))
     for start, end, class_ in shown:
         cas_TC[int(start) : int(end), class_] = 8
@@ -108,7 +108,7 @@ def video(id_: str, labels: tuple[str, ...], shown: list[tuple[float, float, int
 def report(
     path: Path, labels: tuple[str, ...], videos: list[VideoRecord], **localization: object
 ) -> Page:
-    """Evaluates the videos and writes the page."""
+    """Evaluates the videos, writes the page and returns its content."""
     spec = ModelSpec(
         labels=labels,
         feature_dim=len(labels),
@@ -127,15 +127,15 @@ def report(
 
 
 def assert_self_contained(page: Page) -> None:
-    """Nothing is fetched, run or submitted."""
+    """Checks that the page fetches, runs and submits nothing."""
     assert not page.tags & {"script", "link", "iframe", "object", "embed", "form", "base", "svg"}
     assert all(address.startswith(("data:image/", "#")) for address in page.addresses)
     assert "@import" not in page.source
     assert "url(" not in page.source
     assert "default-src 'none'" in page.source
     assert {address[1:] for address in page.addresses if address[0] == "#"} <= set(page.ids)
-    for picture in page.pictures:
-        kind, _, content = picture.partition(";base64,")
+    for plot in page.plots:
+        kind, _, content = plot.partition(";base64,")
         start = {"data:image/svg+xml": b"<?xml", "data:image/png": b"\x89PNG"}[kind]
         assert base64.b64decode(content).startswith(start)
 
@@ -143,11 +143,11 @@ def assert_self_contained(page: Page) -> None:
 AB = ("a", "b")
 
 
-def test_page_tells_the_figures_of_known_videos(tmp_path: Path) -> None:
-    """All of one class found, none of the other: 50 % everywhere."""
+def test_page_has_the_figures_of_known_videos(tmp_path: Path) -> None:
+    """If one of two classes is always found and the other never, each mAP is 50 %."""
     missed = replace(video("missed", AB, []), instances=(Segment(5, 9, "b"),), labels=("b",))
-    found = [video("found", AB, [(3, 9, 0), (20, 31, 0)]), video("empty", AB, [])]
-    page = report(tmp_path / "new" / "folder" / "report.html", AB, [*found, missed], min_score=0.5)
+    others = [video("found", AB, [(3, 9, 0), (20, 31, 0)]), video("empty", AB, [])]
+    page = report(tmp_path / "new" / "folder" / "report.html", AB, [*others, missed], min_score=0.5)
     assert_self_contained(page)
     assert "2 January 2026, 03:04 UTC" in page.text
     assert page.row("a")[:3] == ["a", "1", "2"]
@@ -155,12 +155,12 @@ def test_page_tells_the_figures_of_known_videos(tmp_path: Path) -> None:
     assert page.row("b")[4:8] == ["0.0"] * 4
     assert page.row("mean")[4:8] == ["50.0"] * 4
     assert page.row("0.5")[1] == "50.0"
-    assert "1 of 3 instances (33.3 %) are found by none" in page.text
-    assert len(page.pictures) == 3 + 2  # one video has no instance, so no rank
+    assert "1 of 3 instances (33.3 %) are hit by none" in page.text
+    assert len(page.plots) == 3 + 2  # a video without instances is not ranked
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
-    """Of classes, videos and files: no element of theirs comes about, and all can be read."""
+    """Names of classes, videos and files create no elements and remain readable."""
     videos = [video(name, HOSTILE, [(3, 9, n), (12, 20, n - 1)]) for n, name in enumerate(HOSTILE)]
     page = report(tmp_path / "report.html", HOSTILE, videos, class_threshold=0.01)
     assert_self_contained(page)
@@ -174,7 +174,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", [("only",), tuple(f"class {n:03}" for n in range(200))])
 def test_one_class_and_two_hundred_give_a_page(tmp_path: Path, labels: tuple[str, ...]) -> None:
-    """All classes have their row; matrix, curves and videos are as many as can be read."""
+    """Every class has a row; the matrix, the curves and the videos are limited in number."""
     videos = [video(f"v{n}", labels, [(3, 9, n % len(labels))]) for n in range(max(9, len(labels)))]
     bad = replace(videos[0], id="bad", instances=(Segment(20, 30, labels[0]),))
     page = report(tmp_path / "report.html", labels, [*videos, bad, video("none", labels, [])])
@@ -182,22 +182,25 @@ def test_one_class_and_two_hundred_give_a_page(tmp_path: Path, labels: tuple[str
     assert all(page.row(label) for label in labels)
     assert max(map(len, page.rows)) <= 20
     assert len(page.source) < 2_000_000
-    best, worst = page.text.split(" Best ")[1].split(" Worst ")
+    best, worst = page.text.split(" Best ")[-1].split(" Worst ")
     assert best.count("AP 100.0") == 3
     assert worst.startswith("bad AP 0.0")
-    assert len(page.pictures) == 3 + 6
+    assert len(page.plots) == 3 + 6
 
 
-def test_no_prediction_at_all_gives_a_page(tmp_path: Path) -> None:
-    """Where no class passes the threshold."""
+def test_page_without_predictions_says_why(tmp_path: Path) -> None:
+    """The page names the class threshold and the highest score."""
     page = report(tmp_path / "report.html", AB, [video("v", AB, [(3, 9, 0)])], class_threshold=1)
     assert_self_contained(page)
+    assert "No segment was found:" in page.text
+    assert "no class reached class_threshold 1; the highest score is 0.999" in page.text
+    assert "at least 1 (class_threshold) for 1 of the 1 classes" in page.text
     assert page.row("a")[3:7] == ["none", "0.0", "0.0", "0.0"]
     assert page.row("true positive")[2:4] == ["0", "0.0"]
 
 
 def test_labels_that_the_model_does_not_know_give_a_page(tmp_path: Path) -> None:
-    """They count as never found, and the model's own have nothing to be judged by."""
+    """Their instances count as never found; the page names the model's classes without instances."""
     strange = video("v", AB, [(3, 9, 0)])
     instances = (Segment(3, 9, "strange"),)
     page = report(
@@ -205,14 +208,14 @@ def test_labels_that_the_model_does_not_know_give_a_page(tmp_path: Path) -> None
     )
     assert_self_contained(page)
     assert page.row("strange")[3:7] == ["none", "0.0", "0.0", "0.0"]
-    assert "No instance here of 2 of the model's 2 classes" in page.text
-    assert "No video shows a class that the model knows" in page.text
+    assert "2 of the model's 2 classes have no instance in these videos" in page.text
+    assert "No video shows a class of the model" in page.text
 
 
-def test_a_page_that_cannot_be_finished_leaves_the_old_one(
+def test_a_page_that_cannot_be_written_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whole or not at all."""
+    """No temporary file remains either."""
     path = tmp_path / "report.html"
     path.write_text("old")
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
@@ -225,7 +228,7 @@ def test_a_page_that_cannot_be_finished_leaves_the_old_one(
 def test_evaluate_writes_the_page_of_a_trained_run(
     run: Path, simulated: VideoSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the command line; the page has the figures that the command prints."""
+    """The page has the figures that the command prints."""
     features = Path(simulated.source).parent / "features"
     data = ["--annotations", simulated.source, "--features", str(features), "--device", "cpu"]
     path = tmp_path / "report.html"
@@ -236,13 +239,13 @@ def test_evaluate_writes_the_page_of_a_trained_run(
     printed = json.loads(capsys.readouterr().out)
     assert page.row("average")[1] == f"{100 * printed['mAP']:.1f}"
     assert "nms_iou 0.5" in page.text
-    assert len(page.pictures) == 9
+    assert len(page.plots) == 9
 
 
-def test_other_commands_do_not_wait_for_the_pictures() -> None:
-    """Only a page or a picture needs matplotlib and jinja2."""
+def test_other_commands_do_not_import_matplotlib() -> None:
+    """Only pages and plots need matplotlib and jinja2, which take long to import."""
     script = "import sys, training.__main__; print({'matplotlib', 'jinja2'} & set(sys.modules))"
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
     )
-    assert told.stdout.strip() == "set()"
+    assert process.stdout.strip() == "set()"

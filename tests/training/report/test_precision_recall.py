@@ -7,7 +7,7 @@ from training.report.precision_recall import precision_recall
 
 
 def test_curve_of_a_known_ranking() -> None:
-    """Hit, miss, hit of four instances: precision 1 to recall 1/4, 2/3 to 1/2, then 0."""
+    """Hit, miss, hit with four instances: precision 1 up to recall 1/4, 2/3 up to 1/2, then 0."""
     truth = {"v": [Segment(10 * i, 10 * i + 5, "a") for i in range(4)]}
     found = {"v": [Segment(0, 5, "a", 0.9), Segment(6, 8, "a", 0.8), Segment(10, 15, "a", 0.7)]}
     curves = precision_recall(rank_detections(truth, found, (0.5,)))
@@ -20,7 +20,7 @@ def test_curve_of_a_known_ranking() -> None:
 
 
 def test_area_below_a_curve_is_its_average_precision() -> None:
-    """For random predictions, as far as 101 points tell; a class without any has 0 everywhere."""
+    """It agrees within the error of 101 points; a class without predictions has 0 everywhere."""
     rng = np.random.default_rng(0)
     starts = np.arange(50) * 10.0
     truth = {"v": [*(Segment(s, s + 5, "a") for s in starts), Segment(0, 1, "never found")]}

@@ -6,7 +6,7 @@ from training.report.video_scores import VideoScore, extremes, video_scores
 
 
 def test_videos_are_ranked_by_their_own_average_precision() -> None:
-    """Over all classes of a video; one without a segment has 0, one without an instance none."""
+    """All classes count together; no segment gives 0, and videos without instances are left out."""
     truth = {
         "none": [],
         "missed": [Segment(0, 1, "a")],
@@ -27,7 +27,7 @@ def test_videos_are_ranked_by_their_own_average_precision() -> None:
 
 
 def test_one_class_in_one_video_is_the_metric() -> None:
-    """Average precision of a video with one class is that of the class."""
+    """The average precision of the only video is that of its only class."""
     truth = {"v": [Segment(0, 4, "a"), Segment(8, 12, "a")]}
     found = {"v": [Segment(7, 12, "a", 0.5), Segment(0, 1, "a", 0.7), Segment(0, 4, "a", 0.4)]}
     (score,) = video_scores(truth, rank_detections(truth, found, (0.5,)), 0)
@@ -35,7 +35,7 @@ def test_one_class_in_one_video_is_the_metric() -> None:
 
 
 def test_without_predictions_every_video_has_0() -> None:
-    """The one with more instances comes first."""
+    """Ties go to the video with more instances."""
     truth = {"v": [Segment(0, 1, "a")], "w": [Segment(0, 1, "a")] * 2}
     scores = video_scores(truth, rank_detections(truth, {}, (0.5,)), 0)
     assert scores == [VideoScore("w", 0, 2), VideoScore("v", 0, 1)]
@@ -45,7 +45,7 @@ def test_without_predictions_every_video_has_0() -> None:
     ("videos", "best", "worst"), [(1, "0", ""), (3, "01", "2"), (4, "01", "32"), (9, "012", "876")]
 )
 def test_no_video_is_among_the_best_and_the_worst(videos: int, best: str, worst: str) -> None:
-    """Up to three of each, the worst first."""
+    """There are up to three of each; the worst video comes first."""
     scores = [VideoScore(str(i), 1 - i / 10, 1) for i in range(videos)]
-    told = extremes(scores, 3)
-    assert tuple("".join(score.id for score in part) for part in told) == (best, worst)
+    groups = extremes(scores, 3)
+    assert tuple("".join(score.id for score in group) for group in groups) == (best, worst)

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from model.errors import DataError
+from training.batches import TrainingFeatures, micro_batches, steps_per_epoch
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
-from training.loading import TrainingFeatures, portions, steps_per_epoch
-from training.parallel import World
+from training.parallel import ProcessGroup
 from training.presets import preset
 
 RECIPE = preset("demo").override({"snippets": 40, "batch_size": 7})
@@ -18,38 +18,40 @@ RECIPE = preset("demo").override({"snippets": 40, "batch_size": 7})
 @pytest.mark.parametrize("processes", [1, 2, 3, 8])
 @pytest.mark.parametrize("micro", [None, 1, 2, 100])
 @pytest.mark.parametrize("videos", [1, 7, 20])
-def test_portions_of_all_processes_are_the_steps_of_one(
+def test_micro_batches_of_all_processes_are_the_steps_of_one(
     videos: int, micro: int | None, processes: int
 ) -> None:
     """The same videos with the same dropout keys in each step, and weights that add up to 1."""
-    whole = list(portions(3, videos, RECIPE, Execution(), World()))
+    whole = list(micro_batches(3, videos, RECIPE, Execution(), ProcessGroup()))
     shared: list[list[tuple[int, int]]] = [[] for _ in whole]
     weights = np.zeros(len(whole))
     for rank in range(processes):
         step = 0
-        for part in portions(
-            3, videos, RECIPE, Execution(micro_batch_size=micro), World(rank, processes)
+        for part in micro_batches(
+            3, videos, RECIPE, Execution(micro_batch_size=micro), ProcessGroup(rank, processes)
         ):
             weights[step] += part.weight
             if part.weight:
-                shared[step] += zip(part.videos.tolist(), part.keys_B.tolist(), strict=True)
+                shared[step] += zip(part.video_B.tolist(), part.key_B.tolist(), strict=True)
             step += part.ends_step
         assert step == steps_per_epoch(videos, RECIPE) == len(whole)
-    for portion, pairs in zip(whole, shared, strict=True):
-        expected = zip(portion.videos.tolist(), portion.keys_B.tolist(), strict=True)
+    for batch, pairs in zip(whole, shared, strict=True):
+        expected = zip(batch.video_B.tolist(), batch.key_B.tolist(), strict=True)
         assert sorted(expected) == sorted(pairs)
     np.testing.assert_allclose(weights, 1)
 
 
 def test_every_epoch_has_its_own_order_and_keys() -> None:
     """All videos once in each; another seed differs."""
-    first, second = (list(portions(e, 20, RECIPE, Execution(), World())) for e in (0, 1))
-    other = list(portions(0, 20, replace(RECIPE, seed=1), Execution(), World()))
+    first, second = (
+        list(micro_batches(e, 20, RECIPE, Execution(), ProcessGroup())) for e in (0, 1)
+    )
+    other = list(micro_batches(0, 20, replace(RECIPE, seed=1), Execution(), ProcessGroup()))
     for epoch in (first, second, other):
-        assert sorted(np.concatenate([part.videos for part in epoch])) == list(range(20))
+        assert sorted(np.concatenate([part.video_B for part in epoch])) == list(range(20))
     for another in (second, other):
-        assert (first[0].keys_B != another[0].keys_B).all()
-        assert any((a.videos != b.videos).any() for a, b in zip(first, another, strict=True))
+        assert (first[0].key_B != another[0].key_B).all()
+        assert any((a.video_B != b.video_B).any() for a, b in zip(first, another, strict=True))
 
 
 @pytest.mark.parametrize("sampling", ["linear", "random"])
@@ -65,11 +67,11 @@ def test_features_from_disk_equal_those_in_memory(simulated: VideoSet, sampling:
     )
     assert held.in_memory
     assert not read.in_memory
-    work = list(portions(0, len(videos), recipe, Execution(), World()))
+    work = list(micro_batches(0, len(videos), recipe, Execution(), ProcessGroup()))
     pairs = zip(held.prefetched(work), read.prefetched(work), strict=True)
-    for (portion, from_memory), (same, from_disk) in pairs:
-        assert portion is same
-        assert from_memory.shape == (len(portion.videos), 40, 32)
+    for (batch, from_memory), (same, from_disk) in pairs:
+        assert batch is same
+        assert from_memory.shape == (len(batch.video_B), 40, 32)
         assert torch.equal(from_memory, from_disk)
 
 
@@ -80,6 +82,6 @@ def test_file_that_vanishes_is_named(simulated: VideoSet) -> None:
     features = TrainingFeatures(videos, RECIPE, on_disk, feature_dim=32, snippets=40)
     gone = NpyFile(simulated_path := videos[0].source.path.with_name("gone.npy"))  # type: ignore[attr-defined]
     features._videos = (replace(videos[0], source=gone), *videos[1:])
-    work = portions(0, len(videos), RECIPE, Execution(), World())
+    work = micro_batches(0, len(videos), RECIPE, Execution(), ProcessGroup())
     with pytest.raises(DataError, match=rf"{videos[0].id}.*{simulated_path.name}"):
         list(features.prefetched(work))

@@ -6,7 +6,7 @@ import torch
 from model.errors import ModelError, ModelNotFoundError
 from model.network import Ecm
 from training.presets import preset
-from training.released import NAMES, import_released
+from training.released_checkpoint import NAMES, import_released
 
 LABELS = ["jump", "run", "throw"]
 

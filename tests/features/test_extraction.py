@@ -16,11 +16,10 @@ import torch
 from onnx import TensorProto, helper
 
 from features.backbone.spec import METADATA_KEY, BackboneSpec, InputSpec
-from features.extractors import open_extractor
+from features.extraction import find_videos, flow_on_gpu
+from features.extraction_worker import ExtractorChoice
+from features.extractors import open_extractor, video_rows
 from features.flow.opencv import I3D_BOUND_PX
-from features.folder import find_videos, flow_on_gpu
-from features.folder_worker import ExtractorChoice
-from features.video.reading import read_snippets
 from model.errors import DataError, DeviceError
 from training.__main__ import main
 
@@ -52,9 +51,7 @@ def test_features_are_what_the_extractor_gives(
     assert "2 videos extracted, 0 up to date, 0 failed" in capsys.readouterr().out
     motion = open_extractor("motion")
     for name, path in find_videos(videos).items():
-        expected = list(motion.features(read_snippets(
-            path, rate_fps=motion.rate_fps, snippet_frames=motion.snippet_frames,
-            short_side=motion.short_side)))  # fmt: skip
+        expected = list(video_rows(motion, path))
         got = np.load(out / f"{name}.npy")
         assert got.dtype == np.float32
         np.testing.assert_array_equal(np.stack(expected), got)
@@ -219,7 +216,7 @@ def test_killed_run_goes_on_where_it_was(film: Film, tmp_path: Path) -> None:
 _EXTRACT = """
 import sys
 from pathlib import Path
-from features.folder import extract, find_videos
+from features.extraction import extract, find_videos
 if __name__ == "__main__":
     videos = find_videos(Path(sys.argv[1]))
     for outcome in extract(videos, Path(sys.argv[2]), extractor="motion", workers=1):

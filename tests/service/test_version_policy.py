@@ -11,7 +11,7 @@ from service.configuration import read_configuration
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper
 from service.models.served_engine import ServingConfig
-from service.models.version_policy import served_versions
+from service.version_policy import served_versions
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What a worker process does with one video after the other; features/worker_pool.py runs it."""
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -8,7 +7,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from features.extractors import Extractor, open_extractor, sees_tvl1
+from features.extractors import Extractor, open_extractor, sees_tvl1, snippet_clock, video_rows
+from model.whole_file import sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +97,19 @@ class VideoExtraction:
         """Returns what there is to say of a video.
 
         Raises:
-            VideoError, ModelError: as `read_snippets` and `Extractor.features` do.
+            VideoError, ModelError: as `video_rows` does.
             OSError: the file cannot be read.
         """
-        with task.video.open("rb") as file:
-            video_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         extractor = self._extractor
-        snippet_s = extractor.snippet_frames / extractor.rate_fps
-        origin = Origin(video_sha256, extractor.id, extractor.sha256, snippet_s, self._tvl1)
+        snippet_s = snippet_clock(extractor).snippet_s
+        origin = Origin(
+            sha256_of(task.video), extractor.id, extractor.sha256, snippet_s, self._tvl1
+        )
         if origin == task.known:
             return UpToDate()
         return Extracted(self._features(task.video), origin)
 
     def _features(self, video: Path) -> NDArray[np.float32]:
         """Returns a video's features (T, D)."""
-        from features.video.reading import read_snippets
-
-        snippets = read_snippets(
-            video,
-            rate_fps=self._extractor.rate_fps,
-            snippet_frames=self._extractor.snippet_frames,
-            short_side=self._extractor.short_side,
-            threads=1,  # there are as many workers as cores
-        )
-        return np.stack(list(self._extractor.features(snippets)))
+        # One thread decodes, because there are as many workers as cores.
+        return np.stack(list(video_rows(self._extractor, video, threads=1)))

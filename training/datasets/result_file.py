@@ -1,49 +1,41 @@
-"""Result files of detections in ActivityNet's JSON format.
+"""Result files: the segments that a model found, in ActivityNet's JSON format.
 
 {"version": ..., "results": {ID: [{"label", "score", "segment": [start, end]}]},
  "external_data": {}}
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from model.errors import DataError
 from model.segments import Segment
 from model.whole_file import whole_file
-from training.metrics import Videos
 
 
-def write_detections(path: Path, videos: Videos, *, version: str) -> None:
-    """Writes a result file; `path` never holds half of one."""
+def write_detections(
+    path: Path, segments_by_video: Mapping[str, Sequence[Segment]], *, version: str
+) -> None:
+    """Writes a result file. `path` holds the old or the new file, never a part of one."""
     results = {
         id_: [
             {"label": s.label, "score": s.score, "segment": [s.start_s, s.end_s]} for s in segments
         ]
-        for id_, segments in videos.items()
+        for id_, segments in segments_by_video.items()
     }
     write_json(path, {"version": version, "results": results, "external_data": {}})
 
 
-def read_detections(path: Path) -> Videos:
-    """Returns the segments of a result file. Numbers may be quoted.
+def read_detections(path: Path) -> dict[str, list[Segment]]:
+    """Returns the segments of each video in a result file. Numbers may be quoted.
 
     Raises:
-        DataError: it is absent or not in this format.
+        DataError: The file is absent or is not in this format.
     """
     try:
         results = json.loads(path.read_text())["results"]
-        return {
-            id_: [
-                Segment(
-                    float(entry["segment"][0]),
-                    float(entry["segment"][1]),
-                    str(entry["label"]),
-                    float(entry["score"]),
-                )
-                for entry in entries
-            ]
-            for id_, entries in results.items()
-        }
+        return {id_: [_segment(entry) for entry in entries] for id_, entries in results.items()}
     except FileNotFoundError:
         raise DataError(f"no result file {path}") from None
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
@@ -54,7 +46,12 @@ def read_detections(path: Path) -> Videos:
         ) from error
 
 
+def _segment(entry: Any) -> Segment:
+    start_s, end_s = entry["segment"][:2]
+    return Segment(float(start_s), float(end_s), str(entry["label"]), float(entry["score"]))
+
+
 def write_json(path: Path, content: object) -> None:
-    """Writes JSON; `path` holds the old or the new content, never a part."""
+    """Writes JSON. `path` holds the old or the new content, never a part of it."""
     with whole_file(path) as file:
         file.write(json.dumps(content).encode())

@@ -11,15 +11,21 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Literal, TypeAlias
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from features.extraction_worker import (
+    Answer,
+    Extracted,
+    ExtractorChoice,
+    Origin,
+    Task,
+    VideoExtraction,
+)
 from features.extractors import Extractor, open_extractor, sees_tvl1
-from features.folder_worker import Answer, Extracted, ExtractorChoice, Origin, Task, VideoExtraction
-from features.worker_pool import WorkerProcess
+from features.worker_pool import WorkerPool
 from model.cores import cores
 from model.errors import DataError, DeviceError, LocalizerError, OptionError
 from model.whole_file import whole_file
@@ -95,19 +101,15 @@ def extract(
     available = cores()
     count = min(workers or (1 if on_gpu else available), len(videos))
     choice = ExtractorChoice(extractor, on_gpu, threads=max(1, available // count) if on_gpu else 1)
-    staff = [WorkerProcess[Task, Answer](partial(VideoExtraction, choice)) for _ in range(count)]
-    idle: SimpleQueue[WorkerProcess[Task, Answer]] = SimpleQueue()
-    for worker in staff:
-        idle.put(worker)
-    threads = ThreadPoolExecutor(len(staff))
+    pool = WorkerPool[Task, Answer](partial(VideoExtraction, choice), count)
+    threads = ThreadPoolExecutor(count)
     try:
-        jobs = [threads.submit(_do, idle, *video, features) for video in videos.items()]
+        jobs = [threads.submit(_do, pool, *video, features) for video in videos.items()]
         for job in as_completed(jobs):
             yield job.result()
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
-        for worker in staff:
-            worker.stop()
+        pool.stop()
         threads.shutdown()
 
 
@@ -124,10 +126,7 @@ def flow_on_gpu(device: FlowDevice, extractor: Extractor) -> bool:
         raise OptionError(f"a GPU computes TV-L1 flow only, and {extractor.id} sees none")
     present = _has_cuda()
     if device == "cuda" and not present:
-        raise DeviceError(
-            "TV-L1 flow was asked for on CUDA, but torch sees no CUDA GPU; expected one, or `auto` "
-            "or `cpu` to compute it on the CPU"
-        )
+        raise DeviceError.no_cuda("torch", "a GPU for TV-L1 flow, or the flow device `cpu`")
     return present
 
 
@@ -139,17 +138,12 @@ def _has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
-def _do(
-    idle: "SimpleQueue[WorkerProcess[Task, Answer]]", name: str, video: Path, features: Path
-) -> Outcome:
+def _do(pool: WorkerPool[Task, Answer], name: str, video: Path, features: Path) -> Outcome:
     """Has a worker do one video, and writes what it found."""
-    worker = idle.get()
     try:
-        answer = worker.ask(Task(video, known_origin(features, name)))
+        answer = pool.ask(Task(video, known_origin(features, name)))
     except (LocalizerError, OSError) as error:
         return Outcome(name, failure=str(error))
-    finally:
-        idle.put(worker)
     if not isinstance(answer, Extracted):
         return Outcome(name)
     _write(features, name, answer)

@@ -13,8 +13,8 @@ from model.network import EcmConfig
 from model.snippets import resample
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoSet
+from training.initialization import channel_statistics, initial_checkpoint, initial_network
 from training.loop import fit
-from training.preparation import beginning, channel_statistics, fresh_network
 from training.presets import preset
 
 RECIPE = preset("own-videos").override({"hidden_width": 8, "epochs": 1})
@@ -65,7 +65,7 @@ def test_transition_may_begin_as_the_identity(attention: str, expected: float) -
     """So that no class is looked for where its own logits are low; all other weights stay."""
     config = EcmConfig(8, 3, hidden_width=4, attention=attention)  # type: ignore[arg-type]
     identity, random = (
-        fresh_network(config, RECIPE.override({"transition_start": start}))
+        initial_network(config, RECIPE.override({"transition_start": start}))
         for start in ("identity", "random")
     )
     weight = identity.transition.weight[:, :, 0]
@@ -79,6 +79,6 @@ def test_length_in_training_may_be_the_middle_one(simulated: VideoSet, tmp_path:
     """Half of the videos are stretched, half are shortened."""
     training = simulated.subset("training")
     middle = np.median([len(video.features()) for video in training.videos])
-    spec = beginning(training, RECIPE, tmp_path, "test").spec
+    spec = initial_checkpoint(training, RECIPE, tmp_path, "test").spec
     assert spec.snippets == round(float(middle))
     assert len(resample(np.zeros((5, 2), np.float32), spec.snippets)) == spec.snippets

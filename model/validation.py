@@ -1,0 +1,43 @@
+"""JSON and options that pydantic checks, with its complaints as errors of ours."""
+
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from model.errors import LocalizerError
+
+Value = TypeVar("Value")
+
+
+def parse_json(
+    adapter: TypeAdapter[Value], text: str | bytes, *, name: str, error_class: type[LocalizerError]
+) -> Value:
+    """Returns the object that a JSON text describes.
+
+    Args:
+        adapter: checks the text against a dataclass.
+        text: the JSON.
+        name: what the text is, for the message; for example "the recipe".
+        error_class: the error to raise.
+
+    Raises:
+        LocalizerError: `error_class`, if the text is not JSON, or a field is missing, unknown, of
+            the wrong type or out of range.
+    """
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        raise error_class(f"{name} cannot be read: {first_problem(error)}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """Returns the first complaint of pydantic in one line: `field.part: problem, got value`."""
+    problem = error.errors()[0]
+    if problem["type"] == "value_error":  # raised by the dataclass itself, as a whole sentence
+        return str(problem["ctx"]["error"])
+    where = ".".join(str(part) for part in problem["loc"])
+    if not where:
+        return problem["msg"]
+    got = problem["input"]
+    is_short = not isinstance(got, dict | list)  # a field that is missing has the whole object here
+    return f"{where}: {problem['msg']}" + (f", got {got!r}" if is_short else "")

@@ -1,0 +1,80 @@
+"""State that the routes of one application share."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from service.errors import VideosNotServedError
+from service.http.admission import Admission
+from service.http.body import BodyTimes
+from service.localize.slots import Slots
+from service.models.catalog import Catalog
+from service.models.keeper import ModelKeeper
+from service.settings import Settings
+from service.telemetry.metrics import Metrics
+from service.telemetry.observation import Spans
+
+if TYPE_CHECKING:
+    from service.videos.intake import Videos
+
+
+@dataclass(slots=True)
+class ServiceState:
+    """Everything that routes need to answer requests."""
+
+    settings: Settings
+    """Settings in force."""
+    catalog: Catalog
+    """Served models."""
+    keeper: ModelKeeper | None
+    """Loads and unloads models; None if the catalog was passed in complete."""
+    admission: Admission
+    """Admits or refuses requests."""
+    slots: Slots
+    """Worker threads that compute requests."""
+    metrics: Metrics
+    """Prometheus metrics."""
+    started_s: float
+    """Monotonic time of the start."""
+    spans: Spans | None = None
+    """Exports each request as a trace span."""
+    videos: "Videos | None" = None
+    """Accepts videos while the service runs; None if it serves features only."""
+    draining: bool = False
+    """Whether shutdown has begun; requests are still answered."""
+
+    def served_videos(self) -> "Videos":
+        """Returns the part of the service that accepts videos.
+
+        Raises:
+            VideosNotServedError: the packages for videos are not installed.
+        """
+        if self.videos is None:
+            raise VideosNotServedError(
+                "this service takes features only; to have it take videos, install "
+                "'ecm-localizer[service,jobs]'"
+            )
+        return self.videos
+
+    def model_keeper(self) -> ModelKeeper:
+        """Returns the keeper of an application that loads its own models."""
+        assert self.keeper
+        return self.keeper
+
+    def body_times(self) -> BodyTimes:
+        """Returns the time limits for receiving a body of features."""
+        return BodyTimes(self.settings.max_body_s, self.settings.body_stall_s)
+
+
+async def service_state(request: Request) -> ServiceState:
+    """Returns the state of the application that received a request.
+
+    FastAPI runs a coroutine function in the event loop, and a plain function in a worker thread.
+    """
+    state: ServiceState = request.app.state.service
+    return state
+
+
+Service = Annotated[ServiceState, Depends(service_state)]
+"""Route parameter that receives the state."""

@@ -1,0 +1,41 @@
+from dataclasses import dataclass
+
+import pytest
+from pydantic import TypeAdapter
+
+from model.errors import OptionError
+from model.validation import parse_json
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a whole."""
+
+    size: int = 1
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A dataclass with a part and a rule of its own."""
+
+    name: str
+    part: Part
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise OptionError("name must not be empty")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "the whole cannot be read: Invalid JSON"),
+        ('{"part": {}}', "name: Field required$"),
+        ('{"name": "a", "part": {"size": "large"}}', r"part\.size: .* got 'large'$"),
+        ('{"name": "", "part": {}}', "the whole cannot be read: name must not be empty$"),
+    ],
+)
+def test_complaint_is_one_line_that_names_the_field(text: str, message: str) -> None:
+    """Of the error class that the caller chooses."""
+    with pytest.raises(OptionError, match=message):
+        parse_json(TypeAdapter(Whole), text, name="the whole", error_class=OptionError)

@@ -1,0 +1,45 @@
+import contextlib
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from model.whole_file import sha256_of, whole_file, whole_path
+
+
+def test_file_appears_with_all_of_its_content(tmp_path: Path) -> None:
+    """In a folder that is created, and with nothing beside it."""
+    path = tmp_path / "new" / "file.bin"
+    with whole_file(path) as file:
+        file.write(b"content")
+        assert not path.exists()
+    assert path.read_bytes() == b"content"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_old_file_survives_a_failure(tmp_path: Path) -> None:
+    """Of a writer that takes a file and of one that takes a path."""
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    with contextlib.suppress(RuntimeError), whole_file(path) as file:
+        file.write(b"new")
+        raise RuntimeError
+    with contextlib.suppress(RuntimeError), whole_path(path) as partial:
+        partial.write_bytes(b"new")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_error_names_the_file(tmp_path: Path) -> None:
+    """A failed write does not name it by itself."""
+    path = tmp_path / "file.bin"
+    with pytest.raises(OSError, match=r"No space left.*file\.bin"), whole_file(path):
+        raise OSError(28, "No space left on device")
+
+
+def test_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
+    """In hexadecimal digits, as `sha256sum` writes it."""
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"content")
+    assert sha256_of(path) == sha256_of(b"content") == hashlib.sha256(b"content").hexdigest()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from ecm_localizer.command.catalog import Command, Side, commands_of
 from ecm_localizer.command.help_page import HelpPage
@@ -95,6 +95,7 @@ def _app(words: Sequence[str], command: Command | None, side: Side | None) -> Ap
         help_formatter=HelpPage(complete=_HELP_ALL in words, defaults=defaults),
         help_epilogue=_examples(program, command),
         version=_version,
+        default_parameter=Parameter(allow_repeating=True),  # the last value counts
         print_error=False,
         exit_on_error=False,
         suppress_keyboard_interrupt=False,

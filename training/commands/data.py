@@ -1,7 +1,8 @@
 """The options that name a data set."""
 
 import logging
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -40,6 +41,18 @@ class DataOptions:
     """Extractor of the features of --videos: motion, or a file NAME.onnx."""
     flow_device: FlowDeviceOption = "auto"
     """Device that computes TV-L1 flow; auto is a GPU if there is one."""
+
+    def command_line(self) -> str:
+        """Returns the options as a user types them."""
+        chosen = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        }
+        return " ".join(
+            f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+            for name, value in chosen.items()
+        )
 
     def read(self) -> VideoSet:
         """Returns the data set. Features of videos are computed where they are missing.

@@ -13,7 +13,13 @@ from model.localize import LocalizationConfig
 from training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from training.commands.data import NO_DATA, Data
 from training.commands.options import DATA, RUN, Device, Flag, with_fields
-from training.commands.run import changed_spec, figure_table, progress_bar, software, torch_engine
+from training.commands.run import (
+    changed_spec,
+    evaluation_text,
+    progress_bar,
+    software,
+    torch_engine,
+)
 from training.datasets.result_file import write_detections, write_json
 from training.evaluation import evaluate as measure
 from training.metrics import tiou_range
@@ -61,7 +67,7 @@ def evaluate(
     bar = progress_bar(len(videos.videos))
     result = measure(engine, spec, videos, tiou_range(tiou), progress=bar)
     figures = result.figures()
-    print(json.dumps(figures) if as_json else figure_table(figures))
+    print(json.dumps(figures) if as_json else evaluation_text(result, spec))
     if not options:
         save_checkpoint(_with_figures(checkpoint, subset, figures), path)
     if out:
@@ -72,6 +78,9 @@ def evaluate(
 
         subject = Subject(str(path), spec, videos, subset, software(), datetime.now(UTC))
         write_report(report, subject, result, engine)
+    if not as_json:
+        files = ", ".join(str(file) for file in (out, report) if file)
+        print(f"written: {files}" if files else f"next: ecm export {run} --name {path.parent.name}")
 
 
 def _with_figures(checkpoint: Checkpoint, subset: str, figures: Mapping[str, float]) -> Checkpoint:

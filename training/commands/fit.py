@@ -1,5 +1,6 @@
 """`ecm fit`."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from training.commands.options import (
     with_fields,
 )
 from training.commands.presets import PresetName, preset_in
-from training.commands.run import figure_table, flush_denormals, software, torch_engine
+from training.commands.run import evaluation_text, flush_denormals, software, torch_engine
 from training.evaluation import evaluate
 from training.execution import Execution
 from training.loop import fit as train
@@ -25,6 +26,7 @@ from training.metrics import tiou_range
 from training.parallel import join_process_group
 from training.presets import preset as named_recipe
 from training.recipe import Recipe
+from training.summary import TrainingSummary, summarize
 
 DEFAULT_PRESET = "own-data"
 
@@ -55,9 +57,10 @@ def fit(
     videos = data.read()
     has_validation = any(video.subset == validation_subset for video in videos.videos)
     validation = videos.subset(validation_subset) if has_validation else None
+    training = videos.subset(train_subset)
     with join_process_group(execution.torch_device()) as group:
         last = train(
-            videos.subset(train_subset),
+            training,
             validation,
             recipe,
             out,
@@ -65,12 +68,32 @@ def fit(
             group=group,
             software=software(),
         )
-        if group.is_main:
-            print(f"{out}: {last.epoch} epochs, {len(last.spec.labels)} classes")
-        if group.is_main and validation and any(video.instances for video in validation.videos):
-            engine = torch_engine(last, execution.device)
+        if not group.is_main:
+            return
+        engine = torch_engine(last, execution.device)
+        summary = summarize(
+            engine, last.spec, training, validation, out=out, data=data.command_line()
+        )
+        print(f"{out}: {last.epoch} epochs, {len(last.spec.labels)} classes")
+        print(_tagging(summary))
+        if validation and any(video.instances for video in validation.videos):
             result = evaluate(engine, last.spec, validation, tiou_range("0.1:0.7:0.1"))
-            print(f"last epoch on {validation_subset}:\n{figure_table(result.figures())}")
+            print(f"last epoch on {validation_subset}:\n{evaluation_text(result, last.spec)}")
+        print(f"next: {summary.next_command}")
+
+
+def _tagging(summary: TrainingSummary) -> str:
+    """Returns how well the tags are recognized, and the classes that could not be learned."""
+    lines = [
+        f"tags of {summary.measured_on}: "
+        f"mean AP {_percent(summary.mean_ap)}, mean AUC {_percent(summary.mean_auc)}"
+    ]
+    lines += [f"not learned: {one.label}, because {one.problem}" for one in summary.not_learned]
+    return "\n".join(lines)
+
+
+def _percent(share: float) -> str:
+    return "unknown" if math.isnan(share) else f"{100 * share:.1f} %"
 
 
 def shown_defaults(words: Sequence[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
 from training.datasets.video_record import VideoRecord
-from training.evaluation import Progress, Results, TorchEngine
+from training.evaluation import Evaluation, Progress, Results, TorchEngine
 from training.execution import torch_device
 
 
@@ -44,6 +44,12 @@ def flush_denormals() -> None:
 def figure_table(figures: Mapping[str, float]) -> str:
     """Returns figures in percent, one a line."""
     return "\n".join(f"{name:16} {100 * value:6.2f} %" for name, value in figures.items())
+
+
+def evaluation_text(result: Evaluation, spec: ModelSpec) -> str:
+    """Returns the figures of an evaluation, and the reason if no segment was found."""
+    reason = result.why_nothing_found(spec.localization)
+    return figure_table(result.figures()) + (f"\nno segment was found: {reason}" if reason else "")
 
 
 def progress_bar(videos: int) -> Progress:

@@ -18,10 +18,11 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from ecm_localizer.command.catalog import Command, Side, commands_of
 from ecm_localizer.command.help_page import HelpPage
-from ecm_localizer.installation import needed
+from ecm_localizer.installation import InstallationError, needed
 from model.errors import LocalizerError, OptionError
 
 _HELP_ALL = "--help-all"
+_INSTALL_COMPLETION = "--install-completion"
 _STATUS_ERROR = 1
 _STATUS_USAGE = 2
 _STATUS_INTERRUPTED = 130
@@ -104,11 +105,32 @@ def _app(words: Sequence[str], command: Command | None, side: Side | None) -> Ap
     for heading, commands in commands_of(side).items():
         group = Group.create_ordered(heading)
         for place, one in enumerate(commands):
-            app.command(one.function, name=one.name, help=one.summary, group=group, sort_key=place)
-    app["--help"].group = app["--version"].group = Group.create_ordered("Options")
-    app["--help"].help = "Describe a command; --help-all also describes its rare options."
-    app["--version"].help = "Print the version."
+            if _INSTALL_COMPLETION not in words or _is_installed(one):
+                app.command(
+                    one.function, name=one.name, help=one.summary, group=group, sort_key=place
+                )
+    _add_flags(app, side)
     return app
+
+
+def _add_flags(app: App, side: Side | None) -> None:
+    """Describes the flags of the application itself."""
+    group = Group.create_ordered("Options")
+    app["--help"].group = app["--version"].group = group
+    app["--help"].help = "Describe a command; --help-all adds its rare options."
+    app["--version"].help = "Print the version."
+    if side is None:
+        app.register_install_completion_command(
+            _INSTALL_COMPLETION, help="Set up the completion of the shell.", group=group
+        )
+
+
+def _is_installed(command: Command) -> bool:
+    try:
+        _import(command)
+    except InstallationError:
+        return False
+    return True
 
 
 def _examples(program: str, command: Command | None) -> str:

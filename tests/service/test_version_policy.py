@@ -54,16 +54,16 @@ def test_flag_environment_and_file_take_the_same(
     file = tmp_path / "ecm.toml"
     file.write_text('[versions]\nsmall = [3, 1, 3]\n"*" = "newest:2"\n')
     expected = {"small": (1, 3), "*": "newest:2"}
-    found = read_configuration(["--config", str(file)], command="serve")
+    found = read_configuration({"config": file})
     assert expected == found.settings.versions
     assert 'versions = {"small": [1, 3], "*": "newest:2"}' in found.lines()
     monkeypatch.setenv("ECM_VERSIONS", '{"small": [1, 3], "*": "newest:2"}')
-    assert expected == read_configuration([], command="serve").settings.versions
-    flags = ["--versions", "small=newest", "--versions", "*=all"]
-    found = read_configuration(flags, command="serve")
+    assert expected == read_configuration({}).settings.versions
+    flags = {"versions": ("small=newest", "*=all")}
+    found = read_configuration(flags)
     assert found.settings.versions == {"small": "newest", "*": "all"}
     assert found.origins["versions"] == "flag"
-    found = read_configuration(["--versions", '{"small": [2]}'], command="serve")
+    found = read_configuration({"versions": ('{"small": [2]}',)})
     assert found.settings.versions == {"small": (2,)}
 
 
@@ -75,13 +75,13 @@ def test_wrong_policies_are_errors(wrong: str) -> None:
     given = f'{{"fine": "all", "small": {wrong}}}'
     expected = r"setting versions.small \(flag\): .*expected all, newest, newest:N, or a list"
     with pytest.raises(OptionError, match=expected):
-        read_configuration(["--versions", given], command="serve")
+        read_configuration({"versions": (given,)})
 
 
 def test_what_is_no_table_is_an_error() -> None:
     """It says how a table is written."""
     with pytest.raises(OptionError, match=re.escape('{"a": "b"}')):
-        read_configuration(["--versions", "newest"], command="serve")
+        read_configuration({"versions": ("newest",)})
 
 
 def test_listed_versions_that_are_absent_are_told_and_stop_no_other(

@@ -179,10 +179,10 @@ def test_environment_gives_keys_in_either_form(monkeypatch: pytest.MonkeyPatch) 
     """Separated by commas, as JSON, or none."""
     for value in (",".join(LINES), json.dumps(LINES), f" {LINES[0]} ,\n{LINES[1]},"):
         monkeypatch.setenv("ECM_API_KEYS", value)
-        settings = read_configuration([], command="serve").settings
+        settings = read_configuration({}).settings
         assert read_keys(settings) == (INFER_KEPT, ADMIN_KEPT)
     monkeypatch.setenv("ECM_API_KEYS", "")
-    assert read_keys(read_configuration([], command="serve").settings) == ()
+    assert read_keys(read_configuration({}).settings) == ()
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""Frames a second of decoding, of optical flow and of the `motion` extractor, on one video.
+"""Frames per second of decoding, of optical flow and of the `motion` extractor.
 
     python benchmarks/extraction.py VIDEO [VIDEO ...]
-    python benchmarks/extraction.py            (writes a video of moving noise and takes that)
+    python benchmarks/extraction.py            (on a generated video of moving noise)
 
-Rates count frames of a video of 25 a second, also where an extractor looks at fewer of them; the
-real-time factor is how many seconds of video a second of computing gets through. Medians of several
-runs, all in one process.
+Rates count the frames of the video at 25 frames per second, also if an extractor uses only some of
+them. The real-time factor is the number of seconds of video that one second of computing covers.
+All rates are medians of several runs in one process.
 """
 
 import argparse
@@ -14,12 +14,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import torch
+from timing import median_s
 
 from features.extraction import extract
 from features.flow.opencv import DenseFlow, FlowMethod, to_grey
@@ -28,16 +30,22 @@ from features.motion import MotionExtractor
 from features.video.reading import probe, read_snippets
 
 FRAMES = 25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps
-"""Frames of a video that one snippet of `motion` stands for."""
+"""Frames of a video of 25 frames per second that one snippet of `motion` covers."""
 TVL1_PAIRS = 4
-"""TV-L1 takes about a second a pair at 340 x 256, so few are timed."""
+"""Number of timed pairs of frames; few, because TV-L1 takes about 1 s a pair at 340 x 256."""
+PATIENCE_S = 2.0
+"""What takes longer in its first run is run once."""
+COPIES = 4
+"""Number of times that each video is extracted in the test of a whole extraction."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("videos", type=Path, nargs="*")
-    parser.add_argument("--repeats", type=int, default=3, help="timed runs; the median counts")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="timed runs, of which the median counts"
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         videos = arguments.videos or [moving_noise(Path(folder) / "noise.mp4", seconds=30)]
@@ -47,11 +55,12 @@ def main() -> None:
             for name, rate in rates(video, arguments.repeats):
                 print(f"  {name:42} {rate:8.1f} frames/s {rate / 25:8.2f} x real time", flush=True)
         rate = together(videos, Path(folder) / "features", arguments.workers)
-        print(f"extract, {arguments.workers} workers, each video {COPIES} times, with hashing and "
-              f"writing: {rate:.0f} frames/s, {rate / 25:.0f} x real time")  # fmt: skip
+        print(f"extract with {arguments.workers} workers, each video {COPIES} times, hashing and "
+              f"writing included: {rate:.0f} frames/s, {rate / 25:.0f} x real time")  # fmt: skip
 
 
 def rates(video: Path, repeats: int) -> Iterator[tuple[str, float]]:
+    """Yields names and rates, in frames per second, of all that is measured on one video."""
     motion = MotionExtractor()
 
     def snippets(short_side: int, threads: int) -> Iterator[np.ndarray]:
@@ -75,17 +84,15 @@ def rates(video: Path, repeats: int) -> Iterator[tuple[str, float]]:
         for threads in (1, 0):
             name = f"decode to {short_side}, {'one thread' if threads else 'threads as cores'}"
             yield name, rate(lambda s=short_side, t=threads: decode(s, t), repeats)
-    some = [snippet for snippet, _ in zip(snippets(motion.short_side, 0), range(40), strict=False)]
-    large = list(zip(snippets(256, 0), range(2), strict=False))[-1][
-        0
-    ]  # flow across a cut is chance
+    some = list(islice(snippets(motion.short_side, 0), 40))
+    large = list(islice(snippets(256, 0), 2))[-1]  # flow across a cut would be arbitrary
     for snippet, size in ((some[len(some) // 2], "at 128"), (large, "at 256")):
         yield from flow_rates(to_grey(snippet), size, repeats)
         yield from torch_rates(to_grey(snippet), size, repeats)
-    seen = [snippet for snippet, _ in zip(as_motion(0), range(40), strict=False)]
+    decoded = list(islice(as_motion(0), 40))
     yield (
         "motion, decoded snippets, one thread",
-        rate(lambda: FRAMES * len(list(motion.features(seen))), repeats),
+        rate(lambda: FRAMES * len(list(motion.features(decoded))), repeats),
     )
     yield (
         "motion with decoding, one thread",
@@ -101,45 +108,43 @@ def flow_rates(grey_FHW: np.ndarray, size: str, repeats: int) -> Iterator[tuple[
             frames_FHW = grey_FHW if method == "dis" else grey_FHW[: TVL1_PAIRS + 1]
             yield (
                 f"flow {method} {size}, {threads} thread{'s' * (threads > 1)}",
-                rate(lambda f=flow, x=frames_FHW: len(f(x)), repeats if method == "dis" else 1),
+                rate(lambda f=flow, x=frames_FHW: len(f(x)), repeats),
             )
 
 
 def torch_rates(grey_FHW: np.ndarray, size: str, repeats: int) -> Iterator[tuple[str, float]]:
-    """TV-L1 in torch on the frames that OpenCV had; a GPU gets all of them, and a run to start."""
+    """Yields the rates of TV-L1 in torch, on a CPU for few pairs and on a GPU for all of them."""
     few_FHW = grey_FHW[: TVL1_PAIRS + 1]
     on_cpu, threads = Tvl1Flow("cpu"), torch.get_num_threads()
     name = f"flow tvl1 in torch {size}, {threads} thread{'s' * (threads > 1)}"
-    yield name, rate(lambda: len(on_cpu(few_FHW)), 1)
+    yield name, rate(lambda: len(on_cpu(few_FHW)), repeats)
     apart_px = np.linalg.norm(on_cpu(few_FHW) - DenseFlow("tvl1")(few_FHW), axis=-1)
-    print(f"  (torch's and OpenCV's tvl1 {size} are {apart_px.mean():.4f} pixels apart)")
+    print(
+        f"  (mean difference of tvl1 {size} in torch and in OpenCV: {apart_px.mean():.4f} pixels)"
+    )
     if not torch.cuda.is_available():
         return
     on_gpu = Tvl1Flow("cuda")
-    on_gpu(grey_FHW)
     yield f"flow tvl1 in torch {size}, CUDA", rate(lambda: len(on_gpu(grey_FHW)), repeats)
 
 
 def rate(work: Callable[[], float], repeats: int) -> float:
-    """Returns the median of frames a second; `work` returns how many frames it did."""
-    rates = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        frames = work()
-        rates.append(frames / (time.perf_counter() - start))
-    return float(np.median(rates))
+    """Returns the median rate in frames per second; `work` returns its number of frames."""
+    frames: list[float] = []
+    time_s = median_s(lambda: frames.append(work()), repeats, patience_s=PATIENCE_S)
+    return frames[0] / time_s
 
 
 def together(videos: list[Path], out: Path, workers: int) -> float:
-    """Returns frames a second of a whole extraction, its workers' start included."""
+    """Returns the rate of a whole extraction in frames per second, with the start of workers."""
     copies = {f"{n}-{video.stem}": video for n in range(COPIES) for video in videos}
-    start = time.perf_counter()
+    start_s = time.perf_counter()
     outcomes = list(extract(copies, out, extractor="motion", workers=workers))
-    return FRAMES * sum(outcome.snippets for outcome in outcomes) / (time.perf_counter() - start)
+    return FRAMES * sum(outcome.snippets for outcome in outcomes) / (time.perf_counter() - start_s)
 
 
 def moving_noise(path: Path, *, seconds: int) -> Path:
-    """Writes a video of 340 x 256 at 25 fps in which a smooth texture moves."""
+    """Writes a video of 340 x 256 pixels at 25 fps in which a smooth texture moves."""
     noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
     texture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 4), None, 0, 255, cv2.NORM_MINMAX)
     with av.open(str(path), "w") as container:
@@ -147,15 +152,13 @@ def moving_noise(path: Path, *, seconds: int) -> Path:
         video.width, video.height, video.pix_fmt = 340, 256, "yuv420p"
         for number in range(25 * seconds):
             x, y = (round(60 * (1 + np.sin(number / period))) for period in (9, 13))
-            picture = np.ascontiguousarray(texture[y : y + 256, x : x + 340])
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            image = np.ascontiguousarray(texture[y : y + 256, x : x + 340])
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(video.encode(frame))
         container.mux(video.encode())
     return path
 
-
-COPIES = 4
 
 if __name__ == "__main__":
     main()

@@ -1,22 +1,22 @@
-"""Milliseconds from a class activation sequence to segments, and times as fast as plain loops.
+"""Time from a class activation sequence to segments, compared with plain loops.
 
     python benchmarks/localization.py
 
-Sequences are smooth bumps on noise with three classes present, at every length and number of
-classes. Beside the modes of model/localize.py stands the released post-processing written as
-published: one class, one threshold and one proposal after the other. All in one run; medians.
+Sequences are smooth bumps on noise, in three of the classes. The plain loops are the released
+post-processing as published: one class, one threshold and one proposal after the other. All times
+are medians of one run of this program.
 """
 
 import argparse
-import time
-from collections.abc import Callable
 
 import numpy as np
+from timing import median_s
 
 from model.localize import LocalizationConfig, class_scores, localize, normalise
 from model.snippets import SNIPPET_FRAMES, resample
 
 PRESENT = 3
+"""Number of classes that are present in a sequence."""
 RELEASED = LocalizationConfig(
     protocol="released", cas_threshold_min=0.01, cas_threshold_max=0.2, cas_threshold_step=0.025,
     nms="greedy",
@@ -31,23 +31,25 @@ MODES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=15, help="timed runs; the median counts")
+    parser.add_argument(
+        "--repeats", type=int, default=15, help="timed runs, of which the median counts"
+    )
     repeats = parser.parse_args().repeats
     print(f"{'snippets':>8} {'classes':>7}  {'mode':32} {'ms':>8} {'times as fast':>13}")
     for snippets in (750, 5000):
         for classes in (20, 200):
             cas_TC = draw(snippets, classes)
-            loops_ms = median_ms(lambda cas_TC=cas_TC: released_by_loops(cas_TC), 3)
+            loops_ms = 1e3 * median_s(lambda cas_TC=cas_TC: released_by_loops(cas_TC), 3)
             rows = {"released, plain loops": loops_ms}
             for name, config in MODES.items():
-                rows[name] = median_ms(lambda c=cas_TC, g=config: by_arrays(c, g), repeats)
+                rows[name] = 1e3 * median_s(lambda c=cas_TC, g=config: by_arrays(c, g), repeats)
             for name, value in rows.items():
                 ratio = loops_ms / value
                 print(f"{snippets:8} {classes:7}  {name:32} {value:8.2f} {ratio:13.1f}")
 
 
 def draw(snippets: int, classes: int) -> np.ndarray:
-    """Returns logits (T, C): noise, and in the first classes an instance a minute or so."""
+    """Returns logits (T, C): noise, and in the first classes an instance every 60 snippets."""
     rng = np.random.default_rng(0)
     cas_TC = 0.3 * rng.standard_normal((snippets + 2, classes))
     for class_ in range(PRESENT):
@@ -57,15 +59,6 @@ def draw(snippets: int, classes: int) -> np.ndarray:
             cas_TC[start : start + length, class_] += bump
     smooth_TC = (cas_TC[:-2] + cas_TC[1:-1] + cas_TC[2:]) / 3
     return smooth_TC.astype(np.float32)
-
-
-def median_ms(work: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(times[1:]))
 
 
 def scores(classes: int) -> np.ndarray:
@@ -81,7 +74,7 @@ def by_arrays(cas_TC: np.ndarray, config: LocalizationConfig) -> object:
 
 
 def released_by_loops(cas_TC: np.ndarray) -> list[tuple[float, ...]]:
-    """The published procedure with its steps in a row."""
+    """Returns the segments of the released procedure, computed one step after the other."""
     kept = []
     class_scores(cas_TC, 0.125)
     points_NC = resample(normalise(cas_TC), len(cas_TC) * SNIPPET_FRAMES)

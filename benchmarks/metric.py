@@ -1,17 +1,18 @@
-"""Seconds that the ActivityNet metric takes, on data the size of THUMOS14 and of ActivityNet 1.3.
+"""Time of the ActivityNet metric on data of the size of THUMOS14 and of ActivityNet 1.3.
 
     python benchmarks/metric.py
+    python benchmarks/metric.py --loops
 
-Beside it stands the metric as the public evaluator computes it, one prediction after the other
-(in plain numpy, without its pandas tables, which only makes it faster). Both in one run; medians.
+The plain loops compute the metric as the public evaluator does, one prediction after the other.
+They are faster than the evaluator, because they use plain numpy in place of its pandas tables. All
+times are medians of one run of this program.
 """
 
 import argparse
-import time
 from collections import defaultdict
-from collections.abc import Callable
 
 import numpy as np
+from timing import median_s
 
 from model.segments import Segment, temporal_iou
 from training.metrics import Videos, detection_score
@@ -24,26 +25,28 @@ SIZES = {  # videos, classes, instances a video, predictions a video, thresholds
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="timed runs; the median counts")
-    parser.add_argument("--loops", action="store_true", help="time the plain loops too (minutes)")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="timed runs, of which the median counts"
+    )
+    parser.add_argument("--loops", action="store_true", help="also time the plain loops (minutes)")
     arguments = parser.parse_args()
     for name, (videos, classes, instances, predictions, tiou_K) in SIZES.items():
-        truth, found = draw(videos, classes, instances, predictions)
+        truth, predicted = draw(videos, classes, instances, predictions)
         ours = median_s(
-            lambda t=truth, f=found, k=tiou_K: detection_score(t, f, k), arguments.repeats
+            lambda t=truth, p=predicted, k=tiou_K: detection_score(t, p, k), arguments.repeats
         )
         line = f"{name:38} {ours:7.3f} s"
         if arguments.loops:
-            loops = median_s(lambda t=truth, f=found, k=tiou_K: by_loops(t, f, k), 1)
+            loops = median_s(lambda t=truth, p=predicted, k=tiou_K: by_loops(t, p, k), 1)
             line += f", plain loops {loops:7.2f} s, {loops / ours:.0f} times as fast"
         print(line, flush=True)
 
 
 def draw(videos: int, classes: int, instances: int, predictions: int) -> tuple[Videos, Videos]:
-    """Returns ground truth of one or two classes a video, and predictions around it."""
+    """Returns ground truth with up to two classes a video, and predictions near it."""
     rng = np.random.default_rng(0)
     truth: dict[str, list[Segment]] = {}
-    found: dict[str, list[Segment]] = {}
+    predicted: dict[str, list[Segment]] = {}
     for number in range(videos):
         labels = [f"class_{label}" for label in rng.choice(classes, 2, replace=False)]
         starts = rng.uniform(0, 200, instances)
@@ -53,8 +56,10 @@ def draw(videos: int, classes: int, instances: int, predictions: int) -> tuple[V
             )
             for start in starts
         ]
-        found[f"v{number}"] = [guess(truth[f"v{number}"], labels, rng) for _ in range(predictions)]
-    return truth, found
+        predicted[f"v{number}"] = [
+            guess(truth[f"v{number}"], labels, rng) for _ in range(predictions)
+        ]
+    return truth, predicted
 
 
 def guess(instances: list[Segment], labels: list[str], rng: np.random.Generator) -> Segment:
@@ -64,17 +69,8 @@ def guess(instances: list[Segment], labels: list[str], rng: np.random.Generator)
     return Segment(float(min(start, end)), float(max(start, end) + 0.1), label, float(rng.random()))
 
 
-def median_s(work: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
-def by_loops(truth: Videos, found: Videos, tiou_K: np.ndarray) -> float:
-    """The public evaluator's procedure: for each prediction, each threshold, each instance."""
+def by_loops(truth: Videos, predicted: Videos, tiou_K: np.ndarray) -> float:
+    """Returns the average mAP by loops over predictions, thresholds and instances."""
     precisions = []
     for label in sorted({s.label for segments in truth.values() for s in segments}):
         instances = defaultdict(list)
@@ -82,7 +78,9 @@ def by_loops(truth: Videos, found: Videos, tiou_K: np.ndarray) -> float:
             for segment in segments:
                 if segment.label == label:
                     instances[id_].append((segment.start_s, segment.end_s))
-        ranked = [(s.score, id_, s) for id_, ss in found.items() for s in ss if s.label == label]
+        ranked = [
+            (s.score, id_, s) for id_, ss in predicted.items() for s in ss if s.label == label
+        ]
         ranked.sort(key=lambda row: -row[0])
         hit_KN = np.zeros((len(tiou_K), len(ranked)))
         locked = {

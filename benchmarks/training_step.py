@@ -1,12 +1,13 @@
-"""Milliseconds of one training step: the losses forward and backward, without the optimizer.
+"""Time of one training step: the losses forward and backward, without the optimizer.
 
     python benchmarks/training_step.py
     python benchmarks/training_step.py --configuration thumos14 --repeats 5
     python benchmarks/training_step.py --memory
 
-Beside ours stand its floor, the convolution stack alone on the same features, and the released
-form: the second stream and its loss one video and one pass after the other, as published. That
-form has to give the same loss and the same gradient first. All take turns in one run; medians.
+Our losses are compared with two others. The floor is the convolution stack alone on the same
+features. The released form computes the second stream and its loss one video and one pass after the
+other, as published; its loss and gradient must first equal ours. All forms take turns in one run;
+times are medians.
 
 Axes: B videos, T snippets, D feature channels, C classes.
 """
@@ -14,15 +15,14 @@ Axes: B videos, T snippets, D feature channels, C classes.
 import argparse
 import resource
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 
-import numpy as np
 import torch
+from timing import medians_s
 from torch import Tensor
 from torch.nn import functional
 
@@ -34,20 +34,19 @@ FEATURE_DIM = 2048
 TOLERANCE = 1e-4
 """Largest relative difference of loss and gradient between the released form and ours."""
 MEMORY_LIMIT_GIB = 16
-PATIENCE_S = 20
-"""A step that takes longer is run once."""
+"""Largest peak memory of a step with `--memory`; a larger one is an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The size of a step and what it learns from."""
+    """Size of a training step, and its objective."""
 
     videos: int
-    """B."""
+    """Number of videos, B."""
     snippets: int
-    """T."""
+    """Number of snippets, T."""
     classes: int
-    """C."""
+    """Number of classes, C."""
     objective: Objective
     """Weights and settings of the losses."""
 
@@ -62,7 +61,7 @@ class Configuration:
         return features_BTD.to(device), labels_BC.to(device)
 
     def network(self, device: str, dropout: float = 0.5) -> Ecm:
-        """Returns a network of the released width, always with the same weights."""
+        """Returns a network of the released width with fixed initial weights."""
         torch.manual_seed(0)
         return Ecm(EcmConfig(FEATURE_DIM, self.classes, dropout=dropout)).to(device)
 
@@ -78,10 +77,14 @@ MEMORY_CONFIGURATION = Configuration(128, 100, 200, _ACTIVITYNET13)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--configuration", choices=CONFIGURATIONS, help="one of them; else all")
+    parser.add_argument(
+        "--configuration", choices=CONFIGURATIONS, help="configuration to measure; all if absent"
+    )
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--repeats", type=int, default=3, help="timed steps; the median counts")
-    parser.add_argument("--threads", type=int, help="of torch on the CPU")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="timed steps, of which the median counts"
+    )
+    parser.add_argument("--threads", type=int, help="threads of torch on the CPU")
     parser.add_argument("--memory", action="store_true", help="measure peak memory instead")
     arguments = parser.parse_args()
     if arguments.threads:
@@ -96,7 +99,7 @@ def main() -> None:
 
 
 def check(configuration: Configuration, device: str) -> None:
-    """Ends the program if the released form and ours differ in the loss or its gradient."""
+    """Exits with an error if the released form and ours differ in the loss or its gradient."""
     configuration = replace(configuration, videos=2)
     features_BTD, labels_BC = configuration.draw(device)
     results = []
@@ -110,21 +113,23 @@ def check(configuration: Configuration, device: str) -> None:
     for name, expected in results[0].items():
         difference = ((results[1][name] - expected).norm() / expected.norm()).item()
         if not difference <= TOLERANCE:
-            sys.exit(f"{name}: ours differs from the released form by {difference:.2g} relative")
+            sys.exit(f"{name}: relative difference of {difference:.2g} from the released form")
 
 
 def print_times(name: str, device: str, repeats: int) -> None:
     """Prints the table of one configuration."""
     steps = forms(CONFIGURATIONS[name], device)
-    times_ms = alternating_ms(steps, device, repeats)
-    for form, time_ms in times_ms.items():
-        floor_ms = times_ms["floor, bf16" if form.endswith("bf16") else "floor"]
-        faster, slower = times_ms["released form"] / time_ms, time_ms / floor_ms
-        print(f"{name:14} {form:24} {time_ms:8.0f} {faster:10.2f} {slower:8.2f}", flush=True)
+    times_s = medians_s(
+        {form: partial(finished, step, device) for form, step in steps.items()}, repeats
+    )
+    for form, time_s in times_s.items():
+        floor_s = times_s["floor, bf16" if form.endswith("bf16") else "floor"]
+        faster, slower = times_s["released form"] / time_s, time_s / floor_s
+        print(f"{name:14} {form:24} {1e3 * time_s:8.0f} {faster:10.2f} {slower:8.2f}", flush=True)
 
 
 def forms(configuration: Configuration, device: str) -> dict[str, Callable[[], object]]:
-    """Returns the steps to time."""
+    """Returns the training steps to time, by name."""
     features_BTD, labels_BC = configuration.draw(device)
     network = configuration.network(device)
 
@@ -148,21 +153,11 @@ def forms(configuration: Configuration, device: str) -> dict[str, Callable[[], o
     return steps | {"released form": released}
 
 
-def alternating_ms(
-    steps: dict[str, Callable[[], object]], device: str, repeats: int
-) -> dict[str, float]:
-    """Returns the median time of each step; they take turns, the first of which does not count."""
-    times = {name: [] for name in steps}
-    for _ in range(repeats + 1):
-        for name, step in steps.items():
-            if times[name] and times[name][0] > PATIENCE_S:
-                continue
-            start = time.perf_counter()
-            step()
-            if device == "cuda":
-                torch.cuda.synchronize()
-            times[name].append(time.perf_counter() - start)
-    return {name: 1e3 * float(np.median(values[1:] or values)) for name, values in times.items()}
+def finished(step: Callable[[], object], device: str) -> None:
+    """Runs a step and waits until the device has finished it."""
+    step()
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 def stack(network: Ecm, features_BTD: Tensor) -> Tensor:
@@ -175,7 +170,7 @@ def stack(network: Ecm, features_BTD: Tensor) -> Tensor:
 def our_losses(
     objective: Objective, network: Ecm, features_BTD: Tensor, labels_BC: Tensor, bf16: bool = False
 ) -> dict[str, Tensor]:
-    """Our losses as `fit` computes them: only the network ever uses bfloat16."""
+    """Returns our losses as `fit` computes them: only the network uses bfloat16."""
     with torch.autocast(features_BTD.device.type, torch.bfloat16, enabled=bf16):
         scores = objective.scores(network, features_BTD, labels_BC)
     return objective.terms(scores.in_fp32(), labels_BC)
@@ -184,7 +179,7 @@ def our_losses(
 def released_by_loops(
     objective: Objective, network: Ecm, features_BTD: Tensor, labels_BC: Tensor
 ) -> dict[str, Tensor]:
-    """The released losses: the class activation sequence for all videos, the rest by loops."""
+    """Returns the released losses: the CAS of all videos at once, everything else in loops."""
     cas_BTC = released_stack(network.classifier, features_BTD.mT).mT
     pre_BC = topk_mean(cas_BTC, objective.topk_ratio)
     weights_BTC = torch.sigmoid(network.transition(cas_BTC.mT)).mT
@@ -210,14 +205,14 @@ def released_stack(classifier: SnippetClassifier, features_NDX: Tensor) -> Tenso
 
 
 def released_pass(network: Ecm, features_TD: Tensor, weights_TC: Tensor) -> Tensor:
-    """Returns (C,): three weighted sums a class, all classified, class c keeping row c."""
+    """Returns logits (C,): for class c, row c of the classified weighted sums of class c."""
     folds = [weights_TC[fold::3].T @ features_TD[fold::3] for fold in range(3)]
     logits_CC3 = released_stack(network.classifier, torch.stack(folds, dim=2))
     return logits_CC3.diagonal().mean(dim=0)
 
 
 def released_absence(network: Ecm, features_TD: Tensor, w_a_TC: Tensor, labels_C: Tensor) -> Tensor:
-    """Returns (C,): one pass for each present class, over features weighted by its W_b."""
+    """Returns logits (C,): one pass for each present class over features weighted with its W_b."""
     w_b_TC = 1 - w_a_TC
     passes = {}
     for class_ in labels_C.nonzero()[:, 0].tolist():
@@ -229,7 +224,7 @@ def released_absence(network: Ecm, features_TD: Tensor, w_a_TC: Tensor, labels_C
 
 
 def released_a2c(action_C: Tensor, absence_C: Tensor, labels_C: Tensor) -> Tensor:
-    """Returns L_a2c of one video: one softmax over 2C, the present classes selected."""
+    """Returns L_a2c of one video: one softmax over 2C logits, of which present classes count."""
     present = labels_C.nonzero()[:, 0]
     score_X = torch.cat([action_C, absence_C]).softmax(dim=0)
     selected = torch.cat([score_X[present], score_X[present + len(labels_C)]])
@@ -238,7 +233,7 @@ def released_a2c(action_C: Tensor, absence_C: Tensor, labels_C: Tensor) -> Tenso
 
 
 def print_memory(device: str) -> None:
-    """Prints the peak of one step at the largest released size, each in a process of its own."""
+    """Prints the peak memory of one step at the largest released size, in a process of its own."""
     for precision in ("fp32", "bf16"):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             peak_gib = pool.submit(peak_memory_gib, precision, device).result()
@@ -248,7 +243,7 @@ def print_memory(device: str) -> None:
 
 
 def peak_memory_gib(precision: str, device: str) -> float:
-    """Returns the most memory that this process had during one step: on the GPU, or at all."""
+    """Returns the peak memory during one step, in GiB: on a GPU its memory, else the process's."""
     features_BTD, labels_BC = MEMORY_CONFIGURATION.draw(device)
     network = MEMORY_CONFIGURATION.network(device)
     objective = MEMORY_CONFIGURATION.objective

@@ -2,7 +2,7 @@
 
 Each call is a generator. It yields steps, and the client performs them, with or without asyncio:
 
-    httpx.Request   send the request; the response or the transport error comes back
+    httpx.Request   send the request, and return its `Reply` to the call
     float           wait for so many seconds
     Progress        pass it to `on_progress`
 
@@ -22,7 +22,7 @@ from ecm_client.inputs import Features, Source, VideoFile, VideoUri, open_source
 from ecm_client.localization import Localization
 from ecm_client.localize_request import Http, features_request, video_request
 from ecm_client.options import OnProgress, Progress
-from ecm_client.retries import is_temporary, retry_delay_s
+from ecm_client.retries import Reply, is_temporary, retry_delay_s
 from ecm_client.schemas import (
     Health,
     Job,
@@ -38,9 +38,8 @@ FIRST_JOB_DELAY_S, LONGEST_JOB_DELAY_S = 0.1, 2.0
 
 T = TypeVar("T")
 Body = TypeVar("Body", bound=BaseModel)
-Outcome: TypeAlias = httpx.Response | httpx.TransportError
 Step: TypeAlias = httpx.Request | float | Progress
-Call: TypeAlias = Generator[Step, Outcome | None, T]
+Call: TypeAlias = Generator[Step, Reply | None, T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +50,19 @@ class Result(Generic[T]):
     """Return value of the call."""
 
 
-def advance(call: Call[T], outcome: Outcome | None) -> Step | Result[T]:
+def advance(call: Call[T], reply: Reply | None) -> Step | Result[T]:
     """Returns the next step of a call, or its result.
 
     Args:
         call: the call.
-        outcome: outcome of the step before, if that was a request.
+        reply: reply to the step before, if that was a request.
 
     Raises:
         InputError: the input cannot be used.
         LocalizerServiceError: the service refused the request, failed or cannot be reached.
     """
     try:
-        return call.send(outcome)
+        return call.send(reply)
     except StopIteration as stop:
         return Result(stop.value)
 
@@ -146,21 +145,21 @@ def send(request: httpx.Request, retries: int) -> Call[httpx.Response]:
     """Sends a request, with retries, and returns the successful response."""
     tries = 0
     while True:
-        outcome = yield request
-        assert outcome is not None
+        reply = yield request
+        assert reply is not None
         tries += 1
-        if tries > retries or not is_temporary(outcome):
+        if tries > retries or not is_temporary(reply):
             break
-        yield retry_delay_s(outcome, tries - 1)
-    if isinstance(outcome, httpx.TransportError):
+        yield retry_delay_s(reply, tries - 1)
+    if isinstance(reply, httpx.TransportError):
         count = "1 try" if tries == 1 else f"{tries} tries"
         raise LocalizerServiceError(
             f"the service at {request.url.copy_with(path='/', query=None)} cannot be reached "
-            f"after {count}: {outcome}"
-        ) from outcome
-    if outcome.is_success:
-        return outcome
-    raise _refusal(outcome)
+            f"after {count}: {reply}"
+        ) from reply
+    if reply.is_success:
+        return reply
+    raise _refusal(reply)
 
 
 def is_final(job: Job) -> bool:

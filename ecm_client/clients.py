@@ -22,6 +22,7 @@ from ecm_client.inputs import Source
 from ecm_client.localization import Localization
 from ecm_client.many import Outcome, outcomes, outcomes_async
 from ecm_client.options import OnProgress, Progress, ServiceOptions, ignore_progress
+from ecm_client.retries import Reply
 from ecm_client.schemas import Health, Job, ModelDetail, ModelSummary
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -151,18 +152,18 @@ class Client:
 
     def _run(self, call: Call[T], on_progress: OnProgress = ignore_progress) -> T:
         """Performs the steps of a call and returns its result."""
-        outcome: httpx.Response | httpx.TransportError | None = None
-        while not isinstance(step := advance(call, outcome), Result):
-            outcome = None
+        reply: Reply | None = None
+        while not isinstance(step := advance(call, reply), Result):
+            reply = None
             if isinstance(step, httpx.Request):
-                outcome = self._send(step)
+                reply = self._send(step)
             elif isinstance(step, Progress):
                 on_progress(step)
             else:
                 time.sleep(step)
         return step.value
 
-    def _send(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+    def _send(self, request: httpx.Request) -> Reply:
         try:
             return self._http.send(request)
         except httpx.TransportError as error:
@@ -262,18 +263,18 @@ class AsyncClient:
 
         A thread goes from step to step, because reading a file may block and parsing takes long.
         """
-        outcome: httpx.Response | httpx.TransportError | None = None
-        while not isinstance(step := await asyncio.to_thread(advance, call, outcome), Result):
-            outcome = None
+        reply: Reply | None = None
+        while not isinstance(step := await asyncio.to_thread(advance, call, reply), Result):
+            reply = None
             if isinstance(step, httpx.Request):
-                outcome = await self._send(step)
+                reply = await self._send(step)
             elif isinstance(step, Progress):
                 on_progress(step)
             else:
                 await asyncio.sleep(step)
         return step.value
 
-    async def _send(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+    async def _send(self, request: httpx.Request) -> Reply:
         try:
             return await self._http.send(request)
         except httpx.TransportError as error:

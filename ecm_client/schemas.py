@@ -1,4 +1,4 @@
-"""What goes over the wire; openapi/openapi.json is made from it."""
+"""Wire schemas of the service. openapi/openapi.json is generated from them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -10,61 +10,63 @@ Positive = Annotated[FiniteFloat, Field(gt=0)]
 
 
 class LocalizeOptions(BaseModel):
-    """Options of POST /localize: in the query of a binary body, in the body if that is JSON."""
+    """Options of POST /localize: in the query for a binary body, in the body for JSON."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     model: str | None = None
-    """Name of the model; may be left out where only one is served."""
+    """Name of the model. Optional where the service has one model or a default."""
     version: Annotated[int, Field(ge=1)] | None = None
-    """Version of the model; the newest if left out."""
+    """Version of the model; the newest by default."""
     video_id: str = "video"
-    """Name of the video in an answer in ActivityNet's format."""
+    """Name of the video in a response in ActivityNet's format."""
     duration_s: Positive | None = None
-    """How long the features last; tells how long a snippet is."""
+    """Length of the features in seconds, from which the length of a snippet follows."""
     snippet_s: Positive | None = None
-    """How long a snippet is, instead of `duration_s`; both left out, the model's own."""
+    """Length of a snippet in seconds, as an alternative to `duration_s`. Without both, the clock of
+    the model counts."""
     class_threshold: Share | None = None
-    """Classes that score lower are absent."""
+    """Classes with a lower class score are not localized."""
     nms_iou: Share | None = None
-    """Greedy NMS at this tIoU, instead of the model's own suppression."""
+    """Greedy NMS at this tIoU, instead of the suppression that the model prefers."""
     min_score: FiniteFloat | None = None
-    """Segments that score lower are left out."""
+    """Segments with a lower score are left out."""
     max_segments: Annotated[int, Field(ge=0)] | None = None
-    """Only so many of the best segments are returned."""
+    """Largest number of segments; the best are returned."""
     include: Literal["cas"] | None = None
-    """`cas` adds the class activation sequence to the answer."""
+    """`cas` adds the class activation sequence to the response."""
     format: Literal["segments", "activitynet"] = "segments"
-    """`activitynet` answers with an ActivityNet result file."""
+    """`activitynet` returns an ActivityNet result file."""
 
 
 class VideoReference(BaseModel):
-    """A video that the service is to fetch."""
+    """A video for the service to fetch."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     uri: Annotated[str, Field(min_length=1, max_length=4096)]
-    """`file:`, `https:`, `s3:`, `gs:` or `az:`, as far as the service's settings allow it."""
+    """Address with the scheme `file:`, `https:`, `s3:`, `gs:` or `az:`. The settings of the service
+    decide which are allowed."""
 
 
 class JobRequest(LocalizeOptions):
     """JSON body of POST /jobs."""
 
     video: VideoReference
-    """The video."""
+    """The video to localize."""
 
 
 class LocalizeRequest(LocalizeOptions):
-    """JSON body of POST /localize: options, and a video or features as lists or as base64."""
+    """JSON body of POST /localize: options, and either features or a reference to a video."""
 
     video: VideoReference | None = None
-    """A video in place of features."""
+    """The video to localize, instead of features."""
     features: list[list[float]] | None = None
-    """Snippet features, (snippets, channels)."""
+    """Snippet features, shape (snippets, channels)."""
     features_b64: str | None = None
     """Snippet features as base64 of little-endian values in row-major order."""
     shape: tuple[int, int] | None = None
-    """Snippets and channels of `features_b64`."""
+    """Shape of `features_b64`: snippets, channels."""
     dtype: Literal["float32", "float16"] = "float32"
     """Type of the values in `features_b64`."""
 
@@ -77,14 +79,14 @@ class ModelVersion(BaseModel):
 
 
 class ClassScore(BaseModel):
-    """How probable it is that a video shows a class."""
+    """Probability that a video shows a class."""
 
     label: str
     score: float
 
 
 class SegmentResult(BaseModel):
-    """One action instance."""
+    """One action segment. Times are in seconds from the start of the video."""
 
     label: str
     start_s: float
@@ -93,36 +95,36 @@ class SegmentResult(BaseModel):
 
 
 class Cas(BaseModel):
-    """The class activation sequence."""
+    """Class activation sequence: how strongly each snippet speaks for each class."""
 
     labels: list[str]
-    """The classes, one a column."""
+    """Class of each column of `logits`."""
     logits: list[list[float]]
-    """A row for each snippet."""
+    """Logits, shape (snippets, classes)."""
 
 
 class LocalizeResponse(BaseModel):
-    """Answer of POST /localize."""
+    """Response of POST /localize."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: ModelVersion
     duration_s: float
-    """How long the features last."""
+    """Length of the video, or of the features, in seconds."""
     snippets: int
-    """Rows of the class activation sequence."""
+    """Number of snippets."""
     classes: list[ClassScore]
-    """Every class, most probable first."""
+    """Score of every class, most probable class first."""
     segments: list[SegmentResult]
-    """Action instances, best first."""
+    """Action segments, best first."""
     timing_ms: dict[str, float]
-    """Where the time went."""
+    """Milliseconds spent in each stage and in `total`."""
     cas: Cas | None = None
-    """Only with `include=cas`."""
+    """Class activation sequence; only with `include=cas`."""
 
 
 class ActivityNetSegment(BaseModel):
-    """One action instance as ActivityNet writes it."""
+    """One action segment in ActivityNet's format."""
 
     label: str
     score: float
@@ -130,7 +132,7 @@ class ActivityNetSegment(BaseModel):
 
 
 class ActivityNetResponse(BaseModel):
-    """Answer of POST /localize with `format=activitynet`."""
+    """Response of POST /localize with `format=activitynet`."""
 
     version: str
     results: dict[str, list[ActivityNetSegment]]
@@ -138,16 +140,16 @@ class ActivityNetResponse(BaseModel):
 
 
 class JobProgress(BaseModel):
-    """How far a job is."""
+    """Progress of a job."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     snippets_done: int = 0
-    """Snippets whose features are stored."""
+    """Number of snippets whose features are stored."""
     snippets_expected: int | None = None
-    """Snippets of the whole video, as far as its header can be trusted."""
+    """Number of snippets of the whole video, if its header is right."""
     seconds_left: float | None = None
-    """Time until the end at the present speed."""
+    """Seconds to the end at the present speed."""
 
 
 class Job(BaseModel):
@@ -157,14 +159,14 @@ class Job(BaseModel):
 
     id: str
     state: Literal["queued", "running", "done", "failed", "cancelled"]
-    """The last three are final."""
+    """State of the job; the last three are final."""
     created: datetime
-    """When it was handed in, UTC."""
+    """Time of submission, UTC."""
     progress: JobProgress
     result: LocalizeResponse | ActivityNetResponse | None = None
-    """What was found; when `done`."""
+    """Result of a job that is `done`."""
     error: "Problem | None" = None
-    """Why there is no result; when `failed`."""
+    """Reason why a job `failed`."""
 
 
 class ModelSummary(BaseModel):
@@ -176,26 +178,26 @@ class ModelSummary(BaseModel):
     version: int
     state: Literal["ready", "failed", "unloaded"]
     error: str | None = None
-    """Why it is not served, or not as its file is now."""
+    """Reason why the version is not served, or why an older state of its file is served."""
     sha256: str | None = None
-    """Hash of its file."""
+    """SHA-256 of the model file."""
     device: Literal["cpu", "cuda"] | None = None
-    """Where it runs."""
+    """Device that runs the model."""
     classes: int | None = None
     feature_dim: int | None = None
     extractor: str | None = None
-    """What makes features of videos for it; `unknown` where it takes features only."""
+    """Extractor that computes its features from videos; `unknown` if it takes features only."""
     load_s: float | None = None
-    """How long loading it took."""
+    """Seconds that loading took."""
     warm_up_s: float | None = None
-    """How long its first runs took, before it was served."""
+    """Seconds that the first runs took, before the model was served."""
 
 
 class ModelDetail(ModelSummary):
-    """One version of a model with all that it says of itself."""
+    """One version of a model with its spec."""
 
     spec: dict[str, Any] | None = None
-    """Labels, clock, sampling, localization defaults, evaluation and provenance."""
+    """Spec: labels, clock, sampling, localization defaults, evaluation and provenance."""
 
 
 class ModelList(BaseModel):
@@ -220,8 +222,8 @@ class Health(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: HealthStatus
-    """`degraded`: some model failed; `unavailable`: no model can be served; `draining`: the
-    service was told to end and answers what still comes."""
+    """`degraded`: some model failed. `unavailable`: no model can be served. `draining`: the service
+    is shutting down and still answers requests."""
     version: str
     models_ready: int
     models_failed: int
@@ -229,19 +231,19 @@ class Health(BaseModel):
 
 
 class Liveness(BaseModel):
-    """Answer of /health/live and /health/ready."""
+    """Response of /health/live and /health/ready."""
 
     status: Literal["ok", "unavailable", "draining", "stuck"]
 
 
 class Problem(BaseModel):
-    """An error, RFC 9457."""
+    """An error in the format of RFC 9457."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     type: str
-    """`urn:ecm-localizer:` and a name that stays the same."""
+    """`urn:ecm-localizer:` and the stable name of the problem."""
     title: str
     status: int
     detail: str
-    """What was expected, what came, and what to do."""
+    """What was expected, what came instead, and what to do."""

@@ -4,11 +4,12 @@ Axes: T snippets, D feature channels, C classes.
 """
 
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -21,14 +22,18 @@ from ecm_client.localization import Localization
 from ecm_client.many import Outcome, outcomes
 from ecm_client.options import OnProgress, Options, ignore_progress
 from ecm_client.schemas import LocalizeOptions
+from ecm_localizer.installation import needed
 from ecm_localizer.opening import OpenedModel, open_model
-from ecm_localizer.videos import VideoFeatures
 from model.arrays import check_features
 from model.engine import Device
 from model.errors import InputError, OptionError
 from model.options import features_duration_s, localization_config
 from model.predict import VideoPrediction, predict_video
 from model.spec import ModelSpec
+from model.validation import first_problem
+
+if TYPE_CHECKING:
+    from ecm_localizer.videos import VideoFeatures
 
 EXTRACTORS = "extractors"
 """Folder with the ONNX files of extractors, as the service has it by default."""
@@ -52,7 +57,10 @@ class Localizer:
         self.spec: ModelSpec = model.spec
         """Labels, clock and localization settings of the model."""
         self._model = model
-        self._videos = VideoFeatures(model.spec, Path(extractors), threads)
+        self._threads = threads
+        self._extractors = Path(extractors)
+        self._videos: VideoFeatures | None = None
+        self._lock = threading.Lock()
 
     @classmethod
     def open(
@@ -113,7 +121,7 @@ class Localizer:
             return self._localization(features_TD, chosen, {"parse": perf_counter() - start_s})
         if chosen.duration_s is not None or chosen.snippet_s is not None:
             raise InputError("a video has its own clock: leave out duration_s, snippet_s")
-        features_TD = self._videos.extract(_local_path(opened), on_progress)
+        features_TD = self._video_features().extract(_local_path(opened), on_progress)
         return self._localization(features_TD, chosen, {"extraction": perf_counter() - start_s})
 
     def localize_many(
@@ -145,6 +153,15 @@ class Localizer:
     def close(self) -> None:
         """Does nothing. A program may close a Localizer as it closes a Client."""
 
+    def _video_features(self) -> "VideoFeatures":
+        """Returns what computes features of videos. The first video opens the extractor."""
+        with self._lock, needed("a video", extra="video", packages=("features",)):
+            if self._videos is None:
+                from ecm_localizer.videos import VideoFeatures
+
+                self._videos = VideoFeatures(self.spec, self._extractors, self._threads)
+            return self._videos
+
     def _localization(
         self,
         features_TD: NDArray[np.float32],
@@ -152,7 +169,7 @@ class Localizer:
         stages_s: Mapping[str, float],
     ) -> Localization:
         start_s = perf_counter()
-        localized = predict_video(
+        prediction = predict_video(
             self._model.engine,
             features_TD,
             self.spec,
@@ -160,25 +177,25 @@ class Localizer:
             config=localization_config(options, self.spec.localization),
         )
         stages_s = {**stages_s, "localization": perf_counter() - start_s}
-        return self._result(localized, stages_s, with_cas=options.include == "cas")
+        return self._result(prediction, stages_s, with_cas=options.include == "cas")
 
     def _result(
-        self, localized: VideoPrediction, stages_s: Mapping[str, float], *, with_cas: bool
+        self, prediction: VideoPrediction, stages_s: Mapping[str, float], *, with_cas: bool
     ) -> Localization:
-        labels, scores_C = self.spec.labels, localized.class_scores_C
+        labels, scores_C = self.spec.labels, prediction.class_scores_C
         times_s = {**stages_s, "total": sum(stages_s.values())}
         return Localization(
-            segments=tuple(localized.segments),
+            segments=tuple(prediction.segments),
             classes={
                 labels[index]: float(scores_C[index])
                 for index in np.argsort(-scores_C, kind="stable")
             },
-            duration_s=localized.duration_s,
-            snippets=len(localized.cas_TC),
+            duration_s=prediction.duration_s,
+            snippets=len(prediction.cas_TC),
             model=self._model.name,
             version=self._model.version,
             timing_ms={stage: 1e3 * seconds for stage, seconds in times_s.items()},
-            cas_TC=localized.cas_TC if with_cas else None,
+            cas_TC=prediction.cas_TC if with_cas else None,
             cas_labels=labels if with_cas else (),
         )
 
@@ -211,9 +228,7 @@ def _read_options(options: Mapping[str, object]) -> LocalizeOptions:
     try:
         return LocalizeOptions.model_validate(options)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise OptionError(f"{name}: {first['msg']}, got {first['input']!r}") from None
+        raise OptionError(first_problem(error)) from None
 
 
 def _local_path(video: VideoFile | VideoUri) -> Path:

@@ -111,6 +111,21 @@ def video_rows(
     yield from extractor.features(snippets)
 
 
+def claimed_snippets(
+    extractor: Extractor, video: Path, *, limits: "VideoLimits | None" = None
+) -> int | None:
+    """Returns the number of a video's rows if its header is right; None if that has no duration.
+
+    Raises:
+        VideoError: not a video that can be read, or larger than the limits allow.
+    """
+    from features.video.decoding import VideoLimits
+    from features.video.reading import probe
+
+    claimed_s = probe(video, limits=limits or VideoLimits()).duration_s
+    return max(1, round(claimed_s / snippet_clock(extractor).snippet_s)) if claimed_s else None
+
+
 def open_extractor(name: str, *, threads: int = 1, tvl1: "FlowEngine | None" = None) -> Extractor:
     """Returns the extractor of this name, or of the id that a model's spec holds.
 

@@ -1,24 +1,24 @@
 """The extractor that a model was trained with: a model understands no other features."""
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from features.extractors import open_extractor
-from model.errors import InputError, ModelNotFoundError, OptionError
+from features.extractors import Extractor, open_extractor
+from model.errors import InputError, ModelError, ModelNotFoundError, OptionError
 from model.spec import ExtractorIdentity
+from model.whole_file import sha256_of
 
 
 def find_extractor(wanted: ExtractorIdentity, folder: Path) -> str:
-    """Returns the extractor of a model's spec as `open_extractor` takes it.
+    """Returns the name or file of an extractor, for `open_model_extractor`.
 
     Args:
-        wanted: extractor that the spec names.
+        wanted: extractor that the model's spec names.
         folder: folder with the ONNX files of extractors.
 
     Raises:
         InputError: the model was trained on ready-made features.
-        ModelNotFoundError: the extractor is absent, or present in another version only.
+        ModelNotFoundError: the extractor is missing, or present in another version only.
     """
     if wanted.name == "unknown":
         raise InputError(
@@ -31,9 +31,29 @@ def find_extractor(wanted: ExtractorIdentity, folder: Path) -> str:
     except OptionError as error:
         raise ModelNotFoundError(
             f"this model was trained with another version of an extractor: {error}; train it "
-            "again, or use the version of this software that trained it"
+            "again, or use the version of this software that it was trained with"
         ) from None
     return wanted.name
+
+
+def open_model_extractor(name: str, wanted_id: str, *, threads: int) -> Extractor:
+    """Returns the extractor that `find_extractor` found.
+
+    Args:
+        name: name or file of the extractor.
+        wanted_id: id of the extractor in the model's spec.
+        threads: threads that it may compute in.
+
+    Raises:
+        ModelError: the extractor cannot be opened, or preprocesses frames in another way.
+    """
+    extractor = open_extractor(name, threads=threads)
+    if extractor.id != wanted_id:
+        raise ModelError(
+            f"the model was trained with the extractor {wanted_id}; the file with the same network "
+            f"is {extractor.id}, which preprocesses in another way"
+        )
+    return extractor
 
 
 def _file(name: str, sha256: str, folder: Path) -> Path:
@@ -42,12 +62,11 @@ def _file(name: str, sha256: str, folder: Path) -> Path:
         if _sha256(path, about.st_mtime_ns, about.st_size) == sha256:
             return path
     raise ModelNotFoundError(
-        f"this model was trained with the extractor {name}, sha256 {sha256}, and no .onnx file in "
-        "the folder `extractors` has this hash; put it there"
+        f"this model was trained with the extractor {name}, sha256 {sha256}; no .onnx file in the "
+        "folder `extractors` has this hash; put the file there"
     )
 
 
 @lru_cache(maxsize=64)
 def _sha256(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001, so it is read again
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)

@@ -23,9 +23,7 @@ def features_duration_s(options: LocalizeOptions, spec: ModelSpec, snippets: int
         return options.duration_s
     snippet_s = options.snippet_s or spec.snippet_s
     if snippet_s is None:
-        raise InputError(
-            "this model does not know how long a snippet is; give duration_s or snippet_s"
-        )
+        raise InputError("this model has no snippet duration; expected duration_s or snippet_s")
     return SnippetClock(snippet_s).seconds(snippets)
 
 

@@ -27,7 +27,8 @@ def parse_json(
     try:
         return adapter.validate_json(text)
     except ValidationError as error:
-        raise error_class(f"{name} cannot be read: {first_problem(error)}") from error
+        problem = _newer_format(error) or first_problem(error)
+        raise error_class(f"{name} cannot be read: {problem}") from error
 
 
 def first_problem(error: ValidationError) -> str:
@@ -41,3 +42,15 @@ def first_problem(error: ValidationError) -> str:
     got = problem["input"]
     is_short = not isinstance(got, dict | list)  # a field that is missing has the whole object here
     return f"{where}: {problem['msg']}" + (f", got {got!r}" if is_short else "")
+
+
+def _newer_format(error: ValidationError) -> str | None:
+    """Returns a sentence if the text has a `format` beyond the one that this software reads."""
+    for problem in error.errors():
+        got = problem["input"]
+        if problem["loc"] == ("format",) and isinstance(got, int) and got > 1:
+            return (
+                f"it has format {got}, which a newer version wrote; this version reads format "
+                f"{problem['ctx']['expected']}; upgrade ecm-localizer"
+            )
+    return None

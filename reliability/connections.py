@@ -1,11 +1,10 @@
-"""Clients that are slow, rude or gone: what each does, and what the server owes the others.
+"""Plays slow, rude and vanished clients, and checks that the other clients are served.
 
     python -m reliability.connections                 (heavy, ten minutes)
     python -m reliability.connections --minutes 1
 
-Each scenario plays some clients. Meanwhile a witness asks like any other and has to get right
-answers in time; afterwards the server's process has to hold no more files, threads and memory than
-before.
+During each scenario, a well-behaved witness must get correct responses in time. Afterwards the
+server's process must hold no more files, threads and memory than before.
 """
 
 import argparse
@@ -18,8 +17,9 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from reliability import breaking_clients, holding_clients
-from reliability.asking import (
+from reliability.clients import breaking, holding
+from reliability.clients.holding import LEFT_BYTES
+from reliability.clients.scenario import (
     CHANNELS,
     LIMIT_S,
     LONG_TD,
@@ -27,68 +27,67 @@ from reliability.asking import (
     SHORT_TD,
     BreachError,
     Scenario,
-    ask,
-    found_in,
+    content_of,
     localize,
+    send,
 )
-from reliability.holding_clients import LEFT_BYTES
+from reliability.messages.wire import Connection
 from reliability.server import ProcessState, Target, server, wait_until
-from reliability.wire import Connection
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
-        holding_clients.slow_heads,
-        holding_clients.slow_bodies,
-        breaking_clients.half_closed,
-        breaking_clients.resets,
-        breaking_clients.pipelined,
-        breaking_clients.split_anywhere,
-        holding_clients.idle,
-        holding_clients.unread,
-        holding_clients.unread_pipeline,
-        holding_clients.announced_bodies,
-        breaking_clients.upgrades,
-        breaking_clients.garbage_after,
+        holding.slow_heads,
+        holding.slow_bodies,
+        breaking.half_closed,
+        breaking.resets,
+        breaking.pipelined,
+        breaking.split_anywhere,
+        holding.idle,
+        holding.unread,
+        holding.unread_pipeline,
+        holding.announced_bodies,
+        breaking.upgrades,
+        breaking.garbage_after,
     )
 }
-"""Those that take any time that is given to them, by name."""
-HEAVY_SCENARIOS = SCENARIOS | {"never_ended": holding_clients.never_ended}
-"""Those that take minutes, too."""
+"""Scenarios of any duration, by name."""
+HEAVY_SCENARIOS = SCENARIOS | {"never_ended": holding.never_ended}
+"""All scenarios, including those that take minutes."""
 FLAGS: dict[str, object] = {"max_snippets": 20_000, "jobs": 0}
-"""Of the server."""
+"""Settings of the server."""
 _HEAVY_CLIENTS = {"idle": 500, "slow_heads": 300, "slow_bodies": 300, "unread": 100,
                   "unread_pipeline": 20, "split_anywhere": 100, "never_ended": 30,
                   "announced_bodies": 20}  # fmt: skip
-_AS_MANY_AS_GO = 100_000
+_MANY_CLIENTS = 100_000
 _SETTLE_S = 75.0
-"""What nobody needs any more is given back within a minute."""
+"""Time for the server to release memory and files, which takes it up to a minute."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What was seen while a scenario was played."""
+class Observations:
+    """Observations during one scenario."""
 
     before: ProcessState
-    """The server's process before it."""
+    """State of the server's process before the scenario."""
     peak_bytes: int
-    """Its largest resident memory meanwhile."""
+    """Largest resident memory of the process during the scenario."""
     after: ProcessState
-    """What it was afterwards."""
-    answers: int
-    """Right ones that the witness got."""
+    """State of the process after the scenario."""
+    responses: int
+    """Correct responses to the witness."""
     refusals: int
-    """How often it was told that the service is busy."""
+    """Number of times that the witness was refused because the service was busy."""
     slowest_s: float
-    """The longest that it waited for one."""
+    """Longest time to a response to the witness."""
 
 
-def play(target: Target, scenario: Scenario, *, clients: int, duration_s: float) -> Seen:
-    """Plays a scenario and returns what was seen.
+def play(target: Target, scenario: Scenario, *, clients: int, duration_s: float) -> Observations:
+    """Plays a scenario and returns the observations.
 
     Raises:
-        BreachError: the witness, or what is left over, shows that the server suffered.
-        ServerDiedError: it died.
+        BreachError: the witness was not served well, or the server released too little.
+        ServerDiedError: the server died.
     """
     before = _warm(target)
     witness = _Witness(target)
@@ -100,19 +99,19 @@ def play(target: Target, scenario: Scenario, *, clients: int, duration_s: float)
     is_clean = wait_until(lambda: _holds_no_more(target, before), timeout_s=_SETTLE_S)
     after = target.state()
     if not is_clean:
-        raise BreachError(f"left over: {after}, before it was {before}")
-    if witness.breach or witness.answers <= witness.refusals:
-        told = f"{witness.answers} answers, {witness.refusals} times busy {witness.breach}"
-        raise BreachError(f"the witness got {told}")
-    return Seen(
-        before, witness.peak_bytes, after, witness.answers, witness.refusals, witness.slowest_s
+        raise BreachError(f"the server holds {after}, before the scenario it held {before}")
+    if witness.breach or witness.responses <= witness.refusals:
+        counts = f"{witness.responses} responses and {witness.refusals} refusals"
+        raise BreachError(f"the witness got {counts}; {witness.breach}")
+    return Observations(
+        before, witness.peak_bytes, after, witness.responses, witness.refusals, witness.slowest_s
     )
 
 
 def _holds_no_more(target: Target, before: ProcessState) -> bool:
     now = target.state()
-    if now.threads > before.threads:  # threads that are idle for long end with the next request
-        ask(target, localize(SHORT_TD))
+    if now.threads > before.threads:  # idle threads end at the next request
+        send(target, localize(SHORT_TD))
     return (
         now.files <= before.files
         and now.threads <= before.threads
@@ -121,75 +120,77 @@ def _holds_no_more(target: Target, before: ProcessState) -> bool:
 
 
 def _warm(target: Target) -> ProcessState:
-    """Returns the process after every thread that it keeps was needed once."""
+    """Returns the state of the process after all its permanent threads have started."""
     with ExitStack() as stack:
         connections = [stack.enter_context(Connection(target.port)) for _ in range(8)]
         for _ in range(5):
             for connection in connections:
                 connection.send(localize(LONG_TD).encode())
             for connection in connections:
-                connection.answer()
+                connection.response()
     files = target.state().files
     wait_until(lambda: target.state().files < files, timeout_s=1)
     return target.state()
 
 
 class _Witness(threading.Thread):
-    """A client like any other, over one connection as long as that lasts."""
+    """A well-behaved client that reuses its connection."""
 
     def __init__(self, target: Target) -> None:
         super().__init__(name="witness")
         self._target = target
         self._stopped = threading.Event()
-        self._asked = localize(SHORT_TD)
-        self._expected = found_in(ask(target, self._asked))
-        self.answers = 0
+        self._requests = localize(SHORT_TD)
+        self._expected = content_of(send(target, self._requests))
+        self.responses = 0
         self.refusals = 0
         self.slowest_s = 0.0
         self.peak_bytes = 0
         self.breach = ""
 
     def run(self) -> None:
-        """Asks until it is stopped, or something was wrong."""
+        """Sends requests until it is stopped or a response is wrong."""
         try:
             while not self._stopped.is_set():
-                self._ask_some()
+                self._send_some()
         except (OSError, HTTPException, ValueError) as error:
-            self.breach = f"{error!r} after {self.answers} answers"
+            self.breach = f"{error!r} after {self.responses} responses"
 
-    def _ask_some(self) -> None:
+    def _send_some(self) -> None:
         with Connection(self._target.port, timeout_s=LIMIT_S) as connection:
             for _ in range(50):
                 started_s = time.monotonic()
-                answer = connection.ask(self._asked)
+                response = connection.exchange(self._requests)
                 self.slowest_s = max(self.slowest_s, time.monotonic() - started_s)
                 self.peak_bytes = max(self.peak_bytes, self._target.state().rss_bytes)
-                if answer.status == 503 and "retry-after" in answer.headers:
+                if response.status == 503 and "retry-after" in response.headers:
                     self.refusals += 1
-                elif found_in(answer) != self._expected:
-                    raise ValueError(f"status {answer.status}: {answer.body[:200]!r}")
+                elif content_of(response) != self._expected:
+                    raise ValueError(f"status {response.status}: {response.body[:200]!r}")
                 else:
-                    self.answers += 1
-                if self._stopped.wait(0.01) or answer.ends_connection:
+                    self.responses += 1
+                if self._stopped.wait(0.01) or response.ends_connection:
                     return
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops the witness and waits for its end."""
         self._stopped.set()
         self.join()
 
 
 def main() -> int:
-    """Plays every scenario heavily and returns the exit status."""
+    """Plays every scenario with many clients and returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=10, help="for all of them together")
-    parser.add_argument("--only", choices=HEAVY_SCENARIOS, help="this one alone")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="duration of all scenarios together (default: 10)"
+    )
+    parser.add_argument("--only", choices=HEAVY_SCENARIOS, help="play this scenario only")
+    arguments = parser.parse_args()
     from reliability.random_model import publish_random  # torch takes seconds to import
 
-    chosen = [given.only] if given.only else list(HEAVY_SCENARIOS)
-    duration_s, failed = 60 * given.minutes / len(chosen), 0
-    print(f"{'scenario':16} {'clients':>7} {'answers':>8} {'busy':>6} {'slowest s':>9} "
+    chosen = [arguments.only] if arguments.only else list(HEAVY_SCENARIOS)
+    duration_s, failed = 60 * arguments.minutes / len(chosen), 0
+    print(f"{'scenario':16} {'clients':>7} {'responses':>8} {'busy':>6} {'slowest s':>9} "
           f"{'MiB before':>10} {'peak':>6} {'after':>6}")  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -201,16 +202,16 @@ def main() -> int:
 
 
 def _print(target: Target, name: str, duration_s: float) -> bool:
-    """Plays a scenario, prints what was seen, and returns whether it went well."""
-    clients = _HEAVY_CLIENTS.get(name, _AS_MANY_AS_GO)
+    """Plays a scenario, prints its observations, and returns whether the server passed."""
+    clients = _HEAVY_CLIENTS.get(name, _MANY_CLIENTS)
     try:
-        seen = play(target, HEAVY_SCENARIOS[name], clients=clients, duration_s=duration_s)
+        result = play(target, HEAVY_SCENARIOS[name], clients=clients, duration_s=duration_s)
     except (BreachError, OSError, HTTPException) as error:
         print(f"{name:16} {clients:7} BREACH {error!r}", flush=True)
         return False
-    sizes = [size / 2**20 for size in (seen.before.rss_bytes, seen.peak_bytes,
-                                       seen.after.rss_bytes)]  # fmt: skip
-    print(f"{name:16} {clients:7} {seen.answers:8} {seen.refusals:6} {seen.slowest_s:9.2f} "
+    sizes = [size / 2**20 for size in (result.before.rss_bytes, result.peak_bytes,
+                                       result.after.rss_bytes)]  # fmt: skip
+    print(f"{name:16} {clients:7} {result.responses:8} {result.refusals:6} {result.slowest_s:9.2f} "
           f"{sizes[0]:10.0f} {sizes[1]:6.0f} {sizes[2]:6.0f}", flush=True)  # fmt: skip
     return True
 

@@ -1,13 +1,12 @@
-"""Sends wrong requests, many thousands, and checks that each is answered and nothing suffers.
+"""Sends thousands of malformed requests, and checks every response and the server's health.
 
     python -m reliability.mutations
-    python -m reliability.mutations --requests 3000 --first 41000    (some of them again)
+    python -m reliability.mutations --requests 3000 --first 41000    (repeats some of them)
 
-Each is a right request (reliability/valid_requests.py) with something wrong
-(reliability/mutate.py), or no HTTP at all. Whatever comes, the server has to answer in time, never
-with 500, errors in its own form; a right request in between has to get the right answer; and the
-process has to stay as large as it was. Random numbers depend on seed and number alone, so each
-request can be had again.
+Each is a valid request (messages/valid_requests.py) with a defect (messages/mutate.py), or bytes
+that are not HTTP. The server must respond in time, never with status 500, and with errors in the
+documented form. Valid requests in between must get correct responses, and the process must not
+grow. A request depends on the seed and its number only, so it can be repeated.
 """
 
 import argparse
@@ -25,16 +24,16 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from reliability.mutate import mutated
-from reliability.server import ProcessState, Target, server, wait_until
-from reliability.valid_requests import (
+from reliability.messages.mutate import mutated
+from reliability.messages.valid_requests import (
     features,
+    get_requests,
     inference_requests,
     localize_requests,
-    questions,
 )
-from reliability.verdict import fault, framing
-from reliability.wire import Answer, Connection, NoAnswerError, Request
+from reliability.messages.verdict import fault, framing
+from reliability.messages.wire import Connection, NoResponseError, Request, Response
+from reliability.server import ProcessState, Target, server, wait_until
 
 MODEL, CHANNELS, SNIPPETS = "small", 8, 20
 FLAGS: dict[str, object] = {
@@ -44,67 +43,67 @@ FLAGS: dict[str, object] = {
     "wait_s": 0,
     "max_queued_jobs": 10,
 }
-"""Of the server: small limits, so that they are met."""
+"""Settings of the server: small limits, so that requests reach them."""
 LIMIT_S = 10.0
-"""Longest time that an answer may take."""
+"""Longest time to a response."""
 GROWTH = 0.05
-"""Most that the process may grow from the first fifth of the requests to the last, as a share."""
+"""Largest relative growth of the process from the first fifth of the requests to the last."""
 _RIGHT_EVERY = 100
 _SAMPLE_S = 0.25
 _CLIENTS = 4
 _SETTLE_S = 30.0
 _POOLED_FILES = 4
-"""Connections that the jobs' database keeps once several were needed at a time."""
+"""Connections to the job database that stay open after the load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """Something that should not have happened."""
+    """A broken promise of the server."""
 
     what: str
-    """What it was."""
+    """Description of the breach."""
     number: int = -1
-    """Of the request, or -1 where it was none's."""
+    """Number of the request that caused the breach; -1 for none."""
     sent: bytes = b""
-    """The bytes that were sent."""
+    """Bytes of that request."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of all requests."""
+    """Results of all requests."""
 
     breaches: list[Breach] = field(default_factory=list)
-    """What should not have happened."""
+    """All breaches."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """How many of each kind were answered how."""
+    """Number of requests by kind of mutation and kind of response."""
     slowest_s: dict[str, float] = field(default_factory=dict)
-    """Longest time to an answer, by kind."""
+    """Longest time to a response, by kind of mutation."""
     right: int = 0
-    """Right requests in between that were answered right."""
+    """Valid requests that got the correct response."""
     states: list[ProcessState] = field(default_factory=list)
-    """The server's process from the first to the last."""
+    """States of the server's process, in order."""
 
 
 def valid_requests() -> dict[str, Request]:
-    """Returns the right requests that the wrong ones are made of."""
+    """Returns the valid requests that are mutated."""
     features_TD = features(SNIPPETS, CHANNELS)
     return {
         **localize_requests(features_TD),
         **inference_requests(features_TD, MODEL),
-        **questions(MODEL),
+        **get_requests(MODEL),
     }
 
 
 def send_mutations(
     target: Target, numbers: Sequence[int], *, seed: int = 0, max_breaches: int = 20
 ) -> Outcome:
-    """Sends some of the wrong requests over several connections and returns what came of them.
+    """Sends mutated requests over several connections and returns the results.
 
     Args:
-        target: a server with `FLAGS` whose only model takes features of `CHANNELS`.
-        numbers: which ones.
-        seed: of the random numbers.
-        max_breaches: ends after so many.
+        target: a server with `FLAGS`, whose only model takes features of `CHANNELS` channels.
+        numbers: numbers of the requests.
+        seed: seed of the random numbers.
+        max_breaches: number of breaches after which the function returns.
     """
     outcome, before = Outcome(), _warm(target)
     left, lock = iter(numbers), threading.Lock()
@@ -127,28 +126,28 @@ def send_mutations(
     ):
         files = target.open_files()
         outcome.breaches.append(
-            Breach(f"{len(files)} files are open, {before.files} were before: {files}")
+            Breach(f"{len(files)} files are open, {before.files} before the requests: {files}")
         )
     return outcome
 
 
 def growth(outcome: Outcome) -> float:
-    """Returns how much the process grew from the first fifth of the run to its end, as a share."""
+    """Returns the relative growth of the process from the first fifth of the run to its end."""
     sizes = [state.rss_bytes for state in outcome.states]
     fifth = max(len(sizes) // 5, 1)
     return max(sizes[-fifth:]) / max(sizes[: fifth + 1]) - 1
 
 
 def _warm(target: Target) -> ProcessState:
-    """Returns the server's process after it has been asked everything once."""
-    for asked in valid_requests().values():
+    """Returns the state of the server's process after every valid request has been sent once."""
+    for request in valid_requests().values():
         with Connection(target.port) as connection:
-            connection.ask(asked)
+            connection.exchange(request)
     return target.state()
 
 
 class _Client(threading.Thread):
-    """Sends one request after the other, over one connection as long as that lasts."""
+    """Sends one request after the other and reuses its connection."""
 
     def __init__(
         self,
@@ -169,11 +168,11 @@ class _Client(threading.Thread):
         self._max_breaches = max_breaches
         self._valid = valid_requests()
         self._right = self._valid["raw"]
-        self._expected = _found(self._ask_right())
+        self._expected = _content(self._send_valid())
         self._connection: Connection | None = None
 
     def run(self) -> None:
-        """Sends until there are no more, or too much went wrong."""
+        """Sends requests until none are left or there are too many breaches."""
         while numbers := self._next():
             for number in numbers:
                 kind, data = mutated(Random(f"{self._seed}/{number}"), self._valid)
@@ -191,9 +190,9 @@ class _Client(threading.Thread):
         try:
             how, wrong = self._exchange(data)
         except TimeoutError:
-            how, wrong = "late", f"no answer, and no end, within {LIMIT_S} s"
+            how, wrong = "late", f"no response within {LIMIT_S} s, and the connection stayed open"
         except (HTTPException, OSError) as error:
-            how, wrong = "broken", f"no HTTP came: {error!r}"
+            how, wrong = "broken", f"a response that is not HTTP: {error!r}"
         elapsed_s = time.monotonic() - started_s
         if wrong:
             self._drop()
@@ -204,7 +203,7 @@ class _Client(threading.Thread):
                 self._outcome.breaches.append(Breach(f"{kind}: {wrong}", number, data))
 
     def _exchange(self, data: bytes) -> tuple[str, str | None]:
-        """Returns how bytes were answered, and what was wrong with that."""
+        """Sends bytes; returns the kind of the response and its fault, if any."""
         expected = framing(data)
         connection = self._connection or Connection(self._target.port, timeout_s=LIMIT_S)
         self._connection = connection
@@ -213,56 +212,54 @@ class _Client(threading.Thread):
             if expected.state != "whole":
                 connection.finish()
         except OSError:
-            pass  # it was refused before all of it was there; its answer says why
+            pass  # the server refused the request early; the response contains the reason
         if expected.state != "whole":
             return self._rest(connection, expected.paths)
-        answer = None
+        response = None
         for path in expected.paths:
-            if answer and answer.ends_connection:
+            if response and response.ends_connection:
                 break
             try:
-                answer = connection.answer()
-            except NoAnswerError as error:
+                response = connection.response()
+            except NoResponseError as error:
                 self._drop()
-                return "no answer", str(error)
-            if wrong := fault(answer, path):
-                return f"{answer.status}", wrong
-        assert answer
-        if answer.ends_connection:
+                return "no response", str(error)
+            if wrong := fault(response, path):
+                return f"{response.status}", wrong
+        assert response
+        if response.ends_connection:
             self._drop()
-        return f"{answer.status // 100}xx", None
+        return f"{response.status // 100}xx", None
 
     def _rest(self, connection: Connection, paths: tuple[str, ...]) -> tuple[str, str | None]:
-        """Reads all that comes until the server ends the connection."""
-        answers: list[Answer] = []
+        """Reads responses until the server closes the connection."""
+        responses: list[Response] = []
         try:
             while True:
-                answers.append(connection.answer())
-        except NoAnswerError:
+                responses.append(connection.response())
+        except NoResponseError:
             self._drop()
-        if len(answers) > len(paths) + 1:
-            return "too many answers", f"{len(answers)} answers to {len(paths)} requests"
-        for answer in answers:
-            if wrong := fault(answer, None):
-                return f"{answer.status}", wrong
-        return (f"{answers[-1].status // 100}xx" if answers else "ended"), None
+        if len(responses) > len(paths) + 1:
+            return "too many responses", f"{len(responses)} responses to {len(paths)} requests"
+        for response in responses:
+            if wrong := fault(response, None):
+                return f"{response.status}", wrong
+        return (f"{responses[-1].status // 100}xx" if responses else "ended"), None
 
     def _check_right(self, number: int) -> None:
         try:
-            found = _found(self._ask_right())
+            content = _content(self._send_valid())
         except (OSError, HTTPException, ValueError) as error:
-            found = repr(error)
+            content = repr(error)
         with self._lock:
-            if found == self._expected:
+            if content == self._expected:
                 self._outcome.right += 1
             else:
-                self._outcome.breaches.append(
-                    Breach(f"a right request was answered with {found}", number)
-                )
+                self._outcome.breaches.append(Breach(f"a valid request got {content}", number))
 
-    def _ask_right(self) -> Answer:
+    def _send_valid(self) -> Response:
         with Connection(self._target.port, timeout_s=LIMIT_S) as connection:
-            return connection.ask(self._right)
+            return connection.exchange(self._right)
 
     def _drop(self) -> None:
         if self._connection:
@@ -270,20 +267,22 @@ class _Client(threading.Thread):
         self._connection = None
 
 
-def _found(answer: Answer) -> object:
-    """Returns what an answer tells, without the time that it took."""
-    told = json.loads(answer.body)
-    return {name: told[name] for name in told if name != "timing_ms"}
+def _content(response: Response) -> object:
+    """Returns the content of a response, without its timing."""
+    fields = json.loads(response.body)
+    return {name: fields[name] for name in fields if name != "timing_ms"}
 
 
 def main() -> int:
-    """Runs it and returns its exit status."""
+    """Runs the program and returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--requests", type=int, default=100_000, help="how many")
-    parser.add_argument("--first", type=int, default=0, help="number of the first")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--breaches", type=Path, default=Path("breaches"), help="folder for them")
-    given = parser.parse_args()
+    parser.add_argument("--requests", type=int, default=100_000, help="number of requests")
+    parser.add_argument("--first", type=int, default=0, help="number of the first request")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the mutations")
+    parser.add_argument(
+        "--breaches", type=Path, default=Path("breaches"), help="folder for breaches"
+    )
+    arguments = parser.parse_args()
     from reliability.random_model import publish_random  # torch takes seconds to import
 
     with ExitStack() as stack:
@@ -291,16 +290,16 @@ def main() -> int:
         publish_random(folder / "models", MODEL, feature_dim=CHANNELS)
         target = stack.enter_context(server(folder / "models", folder, **FLAGS))
         started_s = time.monotonic()
-        numbers = range(given.first, given.first + given.requests)
-        outcome = send_mutations(target, numbers, seed=given.seed)
+        numbers = range(arguments.first, arguments.first + arguments.requests)
+        outcome = send_mutations(target, numbers, seed=arguments.seed)
         elapsed_s = time.monotonic() - started_s
         log = (folder / "serve.log").read_text(errors="replace")
     if "Traceback" in log:
-        outcome.breaches.append(Breach(f"the log holds {log.count('Traceback')} tracebacks"))
+        outcome.breaches.append(Breach(f"the log contains {log.count('Traceback')} tracebacks"))
     if growth(outcome) > GROWTH:
         outcome.breaches.append(Breach(f"the process grew by {growth(outcome):.1%}"))
     _print(outcome, elapsed_s)
-    _save(outcome.breaches, given.breaches, log)
+    _save(outcome.breaches, arguments.breaches, log)
     return 1 if outcome.breaches else 0
 
 
@@ -318,7 +317,7 @@ def _print(outcome: Outcome, elapsed_s: float) -> None:
     sizes = [state.rss_bytes / 2**20 for state in outcome.states]
     total = outcome.counts.total()
     print(f"{total} requests in {elapsed_s:.0f} s, {total / elapsed_s:.0f} a second; "
-          f"{outcome.right} right ones in between were answered right")  # fmt: skip
+          f"{outcome.right} valid requests in between got the correct response")  # fmt: skip
     print(f"resident memory {min(sizes):.0f} to {max(sizes):.0f} MiB, "
           f"{growth(outcome):+.1%} from the first fifth to the last; at most "
           f"{max(state.threads for state in outcome.states)} threads, "
@@ -334,7 +333,7 @@ def _save(breaches: Sequence[Breach], folder: Path, log: str) -> None:
     if breaches:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "serve.log").write_text(log)
-        print(f"the requests and the server's log lie in {folder}")
+        print(f"the requests and the server's log are in {folder}")
 
 
 if __name__ == "__main__":

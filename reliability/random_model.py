@@ -1,4 +1,4 @@
-"""Models with random weights, for servers under test: what they find means nothing."""
+"""Models with random weights for servers under test; their segments mean nothing."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from model.repository import publish
 from model.spec import ExtractorIdentity, ModelSpec
 
 _SPREAD = 20
-"""Factor on the last layer, so that logits differ and segments are found."""
+"""Factor on the last layer that makes the logits differ, so that there are segments."""
 
 
 def publish_random(
     repository: Path, name: str, *, feature_dim: int, classes: int = 3, hidden_width: int = 16
 ) -> None:
-    """Adds a version of a model that takes features."""
+    """Publishes a version of a model that takes features."""
     spec = ModelSpec(
         labels=tuple(f"class {number}" for number in range(classes)),
         feature_dim=feature_dim,
@@ -31,7 +31,7 @@ def publish_random(
 
 
 def publish_random_of_videos(repository: Path, name: str) -> None:
-    """Adds a version of a model that takes videos, by the extractor `motion`."""
+    """Publishes a version of a model that takes videos, with the extractor `motion`."""
     motion = open_extractor(MOTION)
     spec = ModelSpec(
         labels=("jump", "run"),

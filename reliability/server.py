@@ -1,4 +1,4 @@
-"""A server process on a random model, and what the kernel tells of a process."""
+"""A server process under test, and the resources of a process as the kernel reports them."""
 
 import os
 import signal
@@ -19,51 +19,51 @@ _START_S, _END_S = 60, 30
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """What a process holds at one moment, from /proc."""
+    """Resources of a process at one moment, from /proc."""
 
     rss_bytes: int
-    """Memory that is resident."""
+    """Resident memory."""
     files: int
-    """Open file descriptors."""
+    """Number of open file descriptors."""
     threads: int
-    """Threads."""
+    """Number of threads."""
     cpu_s: float
-    """Seconds of CPU that it took so far, its dead children included."""
+    """CPU time so far, including that of dead children."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server that runs on this machine."""
+    """A running server on this machine."""
 
     port: int
-    """Where it listens on the loopback."""
+    """Port on the loopback."""
     pid: int
-    """Its process."""
+    """Process id."""
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """URL of the server."""
         return f"http://127.0.0.1:{self.port}"
 
     def state(self) -> ProcessState:
-        """Returns what its process holds now.
+        """Returns the resources of the process now.
 
         Raises:
-            ServerDiedError: there is no such process any more.
+            ServerDiedError: the process has ended.
         """
         return process_state(self.pid)
 
     def open_files(self) -> list[str]:
-        """Returns what its open file descriptors are."""
+        """Returns the targets of the open file descriptors."""
         places = (Path("/proc") / str(self.pid) / "fd").iterdir()
         names = []
         for place in places:
-            with suppress(OSError):  # it was closed meanwhile
+            with suppress(OSError):  # closed meanwhile
                 names.append(str(place.readlink()))
         return names
 
     def is_alive(self) -> bool:
-        """Returns whether its process runs."""
+        """Returns whether the process is running."""
         try:
             self.state()
         except ServerDiedError:
@@ -72,18 +72,18 @@ class Target:
 
 
 class ServerDiedError(RuntimeError):
-    """The server's process is gone."""
+    """The server's process has ended, or the server does not respond."""
 
 
 def process_state(pid: int) -> ProcessState:
-    """Returns what a process holds now.
+    """Returns the resources of a process now.
 
     Raises:
         ServerDiedError: there is no such process.
     """
     place = Path("/proc") / str(pid)
     try:
-        told = dict(
+        fields = dict(
             line.split(":", 1)
             for line in (place / "status").read_text().splitlines()
             if ":" in line
@@ -91,21 +91,21 @@ def process_state(pid: int) -> ProcessState:
         times = (place / "stat").read_text().rpartition(")")[2].split()
         files = sum(1 for _ in (place / "fd").iterdir())
     except OSError:
-        raise ServerDiedError(f"no process {pid} any more") from None
-    if "VmRSS" not in told:  # a zombie, which nobody has waited for
+        raise ServerDiedError(f"there is no process {pid}") from None
+    if "VmRSS" not in fields:  # a zombie
         raise ServerDiedError(f"process {pid} has ended")
     return ProcessState(
-        rss_bytes=1024 * int(told["VmRSS"].split()[0]),
+        rss_bytes=1024 * int(fields["VmRSS"].split()[0]),
         files=files,
-        threads=int(told["Threads"]),
+        threads=int(fields["Threads"]),
         cpu_s=_TICK_S * sum(map(int, times[11:15])),
     )
 
 
-def wait_until(is_so: Callable[[], bool], *, timeout_s: float) -> bool:
-    """Returns True as soon as something is so, False if it is not within so many seconds."""
+def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
+    """Waits for a condition; returns False if it does not hold within `timeout_s`."""
     end_s = time.monotonic() + timeout_s
-    while not is_so():
+    while not condition():
         if time.monotonic() > end_s:
             return False
         time.sleep(0.02)
@@ -114,7 +114,7 @@ def wait_until(is_so: Callable[[], bool], *, timeout_s: float) -> bool:
 
 @contextmanager
 def on_cores(cores: Iterable[int]) -> Iterator[None]:
-    """Has this thread, and what it starts, use some cores only for the length of a `with`."""
+    """Restricts this thread and the processes that it starts to some cores during a `with`."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -125,21 +125,21 @@ def on_cores(cores: Iterable[int]) -> Iterator[None]:
 
 @contextmanager
 def server(repository: Path, folder: Path, **flags: object) -> Iterator[Target]:
-    """Runs `python -m service serve` for the length of a `with`; its log is `folder`/serve.log.
+    """Runs `python -m service serve` during a `with`; the log is `folder`/serve.log.
 
     Args:
-        repository: models.
-        folder: for its data and its log.
-        flags: of `serve`, as max_snippets=500.
+        repository: folder of the models.
+        folder: folder for data and log.
+        flags: flags of `serve`, such as max_snippets=500.
 
     Raises:
-        ServerDiedError: it does not start.
+        ServerDiedError: the server does not start.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    given = {"repository": repository, "data": folder / "data", "port": port, **flags}
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    settings = {"repository": repository, "data": folder / "data", "port": port, **flags}
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     log = folder / "serve.log"
     with log.open("ab") as out:
         process = subprocess.Popen(
@@ -148,7 +148,7 @@ def server(repository: Path, folder: Path, **flags: object) -> Iterator[Target]:
     target = Target(port, process.pid)
     try:
         if not wait_until(lambda: process.poll() is not None or _is_up(target), timeout_s=_START_S):
-            raise ServerDiedError(f"the server does not answer, see {log}")
+            raise ServerDiedError(f"the server does not respond; see {log}")
         if process.poll() is not None:
             raise ServerDiedError(f"the server does not start: {log.read_text()[-2000:]}")
         yield target

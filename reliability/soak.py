@@ -1,11 +1,11 @@
-"""Minutes of mixed load: every answer is checked, and the server has to stay as it was.
+"""Runs minutes of mixed load, checks every response, and checks that the server does not grow.
 
     python -m reliability.soak                  (ten minutes)
     python -m reliability.soak --minutes 2
 
-Clients ask for everything that the service does: features in every form, inference, the models,
-metrics, errors, videos as jobs; some hang up. Every few seconds a new version of the model is
-published and loaded, and an old one removed. No request may fail or get another answer than before.
+Clients use the whole API: features in every form, inference, models, metrics, errors, and videos
+as jobs. Some clients disconnect early. Every few seconds, a new version of the model is published
+and loaded, and an old one is removed. No request may fail, and no response may change.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from reliability.mixed_load import CHANNELS, MAX_BODY_BYTES, MODEL, VIDEO_MODEL, Load
+from reliability.load.mixed import CHANNELS, MAX_BODY_BYTES, MODEL, VIDEO_MODEL, Load
 from reliability.server import ProcessState, Target, server, wait_until
 
 FLAGS: dict[str, object] = {
@@ -27,17 +27,17 @@ FLAGS: dict[str, object] = {
     "reload_s": 1,
     "feature_cache_bytes": 1_000_000,
 }
-"""Of the server."""
+"""Settings of the server."""
 GROWTH = 0.05
-"""Most that the process may grow from the first minute to the end, as a share."""
+"""Largest relative growth of the process from the first minute to the end."""
 _SETTLE_S = 60.0
 
 
 def main() -> int:
-    """Runs it and returns its exit status."""
+    """Runs the program and returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=10)
-    given = parser.parse_args()
+    parser.add_argument("--minutes", type=float, default=10, help="duration (default: 10)")
+    arguments = parser.parse_args()
     from reliability.random_model import (  # torch takes seconds to import
         publish_random,
         publish_random_of_videos,
@@ -50,13 +50,15 @@ def main() -> int:
         target = stack.enter_context(server(folder / "models", folder, **FLAGS))
         load = Load(target, folder / "models")
         load.start()
-        states = _watch(target, 60 * given.minutes)
+        states = _watch(target, 60 * arguments.minutes)
         load.stop()
         rest = _at_rest(target, states)
         log = (folder / "serve.log").read_text(errors="replace")
     breaches = [*load.failures(), *_breaches(states, rest)]
     if "Traceback" in log:
-        breaches.append(f"the log holds {log.count('Traceback')} tracebacks: {_first_trace(log)}")
+        breaches.append(
+            f"the log contains {log.count('Traceback')} tracebacks: {_first_trace(log)}"
+        )
     _print(load, states, rest)
     for breach in breaches[:40]:
         print(f"BREACH {breach}")
@@ -64,7 +66,7 @@ def main() -> int:
 
 
 def _watch(target: Target, seconds: float) -> list[ProcessState]:
-    """Returns the server's process as it was at every second."""
+    """Returns the state of the server's process at every second."""
     states, end_s = [], time.monotonic() + seconds
     while time.monotonic() < end_s:
         time.sleep(1)
@@ -73,14 +75,14 @@ def _watch(target: Target, seconds: float) -> list[ProcessState]:
 
 
 def _at_rest(target: Target, states: list[ProcessState]) -> ProcessState:
-    """Returns the process once the load is over, and connections that were kept have ended."""
+    """Returns the state of the process after the load, when idle connections have closed."""
     least = min(state.files for state in states)
     wait_until(lambda: target.state().files <= least, timeout_s=_SETTLE_S)
     return target.state()
 
 
 def _sizes(states: list[ProcessState]) -> tuple[float, float]:
-    """Returns the size after the first minute, or the first fifth, and at the end, in MiB."""
+    """Returns the size in MiB after the first minute (or fifth) and at the end."""
     start = min(60, len(states) // 5)
     part = max(len(states) // 10, 1)
     first, last = states[start : start + part], states[-part:]
@@ -100,7 +102,7 @@ def _breaches(states: list[ProcessState], rest: ProcessState) -> Iterator[str]:
         if max(getattr(state, name) for state in states[half:]) > 1.2 * first:
             yield f"{name} grew: at most {first} in the first half, more in the second"
         if getattr(rest, name) > first:
-            yield f"{getattr(rest, name)} {name} are left"
+            yield f"{getattr(rest, name)} {name} are left after the load"
 
 
 def _first_trace(log: str) -> str:

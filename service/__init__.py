@@ -1,0 +1,1 @@
+"""REST service that serves exported models; it never imports torch."""

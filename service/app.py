@@ -13,12 +13,13 @@ from starlette.types import ASGIApp
 
 from model.cores import cores
 from model.engine import EngineConfig
-from service.errors import add_handlers
 from service.http.access import KeyCheck, describe_access
 from service.http.admission import Admission, Bounds
 from service.http.api_keys import read_keys
+from service.http.body import BodyLimits
 from service.http.buffers import Buffers
-from service.http.gate import BodyBounds, Gate
+from service.http.error_responses import add_handlers
+from service.http.gate import Gate
 from service.http.security_headers import SecurityHeaders
 from service.inference_protocol import routes as inference_protocol
 from service.inference_protocol.wire import HEADER_LENGTH
@@ -83,7 +84,7 @@ def create_app(
         DeviceError: CUDA is required but not available.
         OptionError: the API keys cannot be read.
     """
-    keys = read_keys(settings)
+    keys = read_keys(settings.api_keys, settings.api_keys_file)
     service = _open_state(settings, catalog, spans)
     app = LocalizerApp(
         title="ECM Localizer",
@@ -96,7 +97,7 @@ def create_app(
     app.add_middleware(
         Gate,
         admission=service.admission,
-        bounds=BodyBounds(settings.max_body_bytes, settings.max_video_bytes, settings.body_stall_s),
+        limits=_body_limits(settings),
         serves_videos=lambda: service.videos is not None,
     )
     if keys:
@@ -172,6 +173,15 @@ def _open_admission(settings: Settings, catalog: Catalog) -> Admission:
         settings.max_memory_bytes,
     )
     return Admission(bounds, Buffers(settings.max_memory_bytes))
+
+
+def _body_limits(settings: Settings) -> BodyLimits:
+    return BodyLimits(
+        max_bytes=settings.max_body_bytes,
+        max_video_bytes=settings.max_video_bytes,
+        longest_s=settings.max_body_s,
+        stall_s=settings.body_stall_s,
+    )
 
 
 def _concurrency(settings: Settings, catalog: Catalog) -> int:

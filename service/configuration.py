@@ -1,4 +1,4 @@
-"""Where the settings come from: flag > environment variable > file > default."""
+"""Reads the settings: a flag overrides an environment variable, the file, and the default."""
 
 import json
 import re
@@ -21,15 +21,15 @@ _PASSWORD = re.compile(r"(?<=[?&]password=)[^&]*|(?<=[?&]sslpassword=)[^&]*")
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The settings in force."""
+    """Settings in force and the source of each value."""
 
     settings: Settings
-    """Their values."""
+    """Values of the settings."""
     origins: dict[str, str]
-    """Where each value came from: flag, environment, file PATH or default."""
+    """Source of each value: flag, environment, file PATH or default."""
 
     def shown(self) -> dict[str, Any]:
-        """Returns the values as JSON has them, without what is secret."""
+        """Returns the values in their JSON form, with secrets masked."""
         values = self.settings.model_dump(mode="json")
         if self.settings.database_url is not None:
             values["database_url"] = _without_password(self.settings.database_url)
@@ -37,7 +37,7 @@ class Configuration:
         return values
 
     def lines(self) -> str:
-        """Returns one setting a line, with its value and where it came from."""
+        """Returns one line for each setting: its value and its source."""
         lines = (f"{name} = {json.dumps(value)}" for name, value in self.shown().items())
         return "\n".join(
             f"{line:<45} # {origin}"
@@ -45,12 +45,12 @@ class Configuration:
         )
 
     def to_json(self) -> str:
-        """Returns the same for programs."""
-        told = {
+        """Returns the value and the source of each setting as a JSON object."""
+        table = {
             name: {"value": value, "from": self.origins[name]}
             for name, value in self.shown().items()
         }
-        return json.dumps(told, indent=2)
+        return json.dumps(table, indent=2)
 
 
 def read_configuration(flags: Mapping[str, Any]) -> Configuration:
@@ -86,22 +86,22 @@ def read_configuration(flags: Mapping[str, Any]) -> Configuration:
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise OptionError(f"settings file {path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise OptionError(f"settings file {path} is not TOML: {error}") from error
-    known = Settings.model_fields.keys() - {"config"}
-    if unknown := sorted(given.keys() - known):
+    names = Settings.model_fields.keys() - {"config"}
+    if unknown := sorted(values.keys() - names):
         raise OptionError(
-            f"settings file {path}: unknown keys {', '.join(unknown)}; expected names as "
-            "`python -m service config` prints them"
+            f"settings file {path}: unknown keys {', '.join(unknown)}; expected the names in "
+            "the output of `ecm config`"
         )
-    return given
+    return values
 
 
 def _complaints(error: ValidationError, origins: dict[str, str]) -> str:
-    """Returns what is wrong, a line each; without values, where they may be secret."""
+    """Returns one line for each wrong setting; values of secret settings are left out."""
     lines = []
     for wrong in error.errors():
         name = str(wrong["loc"][0])
@@ -112,7 +112,7 @@ def _complaints(error: ValidationError, origins: dict[str, str]) -> str:
 
 
 def _without_password(url: str) -> str:
-    """Returns a database's URL with its password masked; all of it where that is unclear."""
+    """Returns a database URL with its password masked; masks an unusual URL completely."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         return _MASK

@@ -1,30 +1,28 @@
-"""HTTP errors, each with its status; one handler writes them all as problem+json (RFC 9457).
+"""Errors of the service, each with its HTTP status and the code of its problem type.
 
-Below /v2 it writes them as the Open Inference Protocol has it.
-
-ServiceError
-├── MalformedBodyError        400  not JSON, not base64, a broken form
-├── NoValidKeyError           401  no API key, or one that is not known
-├── ScopeMissingError         403  the API key does not allow it
-├── UnknownModelError         404  no such model or version
-├── UnknownJobError           404  no such job
-├── BodyTooSlowError          408  the body did not arrive in time
-├── IdempotencyConflictError  409  the key stands for another request
-├── BodyTooLargeError         413  longer than the limit
-├── UnsupportedMediaError     415  a content type that is not read
-├── UnusableInputError        422  features or an option that cannot be used
-├── VideosNotServedError      501  the service was installed without what videos need
-├── UnsupportedCallError      501  a part of the Open Inference Protocol that is not served
-├── ModelUnavailableError     503  the model is there but failed to load
-├── ExtractorUnavailableError 503  the model's extractor is not here
-├── OverloadedError           503  too many requests are under way
-├── QueueFullError            503  too many jobs wait
-├── JobsUnavailableError      503  the jobs' database cannot be reached
-├── DeadlineExceededError     504  there was no result in time
-└── DiskFullError             507  no room for the video
-
-Of others, an InputError is 422, an EngineError or WorkerError 500, a ModelError 503, and a
-DownloadError of reference_errors.py 502.
+ServiceError                    500  root, and unexpected failures
+├── MalformedBodyError          400  not JSON, not base64, a malformed form
+├── NoValidKeyError             401  no API key, or an unknown one
+├── ScopeMissingError           403  the API key lacks the scope
+├── UnknownModelError           404  no such model or version
+├── UnknownJobError             404  no such job
+├── BodyTooSlowError            408  the body did not arrive in time
+├── IdempotencyConflictError    409  the Idempotency-Key belongs to another request
+├── BodyTooLargeError           413  the body is longer than the limit
+├── UnsupportedMediaError       415  unsupported content type
+├── UnusableInputError          422  unusable features, video or option
+├── EngineFailedError           500  the network failed
+├── WorkerFailedError           500  the process that reads a video failed
+├── VideosNotServedError        501  the packages for videos are not installed
+├── UnsupportedCallError        501  unsupported part of the Open Inference Protocol
+├── DownloadError               502  a video cannot be fetched (references/errors.py)
+├── ModelUnavailableError       503  the model cannot be served
+├── ExtractorUnavailableError   503  the model's extractor is missing
+├── OverloadedError             503  too many requests in flight
+├── QueueFullError              503  too many jobs in the queue
+├── JobsUnavailableError        503  the job database cannot be reached
+├── DeadlineExceededError       504  no result in time
+└── DiskFullError               507  no disk space for the video
 """
 
 import errno
@@ -35,51 +33,42 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import ClassVar
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from pydantic import ValidationError
 
 from ecm_client.schemas import Problem
 from model.errors import EngineError, InputError, LocalizerError, ModelError, WorkerError
-from service.references.errors import DownloadError
 
 _log = logging.getLogger(__name__)
 
-CLIENT_GONE = 499
-"""What nginx calls the status of a request whose client left before the answer."""
-
-INFERENCE_PROTOCOL = "/v2"
-"""Path of the Open Inference Protocol, which has errors of its own form."""
-
 
 class ServiceError(Exception):
-    """Root of the errors that a client is told."""
+    """Root of the errors whose message is sent to the client."""
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    """HTTP status of the response."""
     code: ClassVar[str] = "internal"
+    """Last part of the problem's type, urn:ecm-localizer:CODE."""
     headers: Mapping[str, str] = {}
+    """Headers of the response; `Connection: close` where the body is left unread."""
 
 
 class MalformedBodyError(ServiceError):
-    """The body is not what its content type says."""
+    """The body does not match its content type."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "malformed-body"
 
 
 class NoValidKeyError(ServiceError):
-    """No API key, or one that is not known."""
+    """The request has no API key, or an unknown one."""
 
     status = HTTPStatus.UNAUTHORIZED
     code = "no-valid-key"
-    # The body is not read.
     headers = {"WWW-Authenticate": 'Bearer realm="ecm-localizer"', "Connection": "close"}
 
 
 class ScopeMissingError(ServiceError):
-    """The API key does not allow it."""
+    """The API key lacks the scope that the request needs."""
 
     status = HTTPStatus.FORBIDDEN
     code = "scope-missing"
@@ -90,10 +79,17 @@ class ScopeMissingError(ServiceError):
 
 
 class UnknownModelError(ServiceError):
-    """No such model or version."""
+    """There is no such model or version."""
 
     status = HTTPStatus.NOT_FOUND
     code = "unknown-model"
+
+
+class UnknownJobError(ServiceError):
+    """There is no such job."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "unknown-job"
 
 
 class BodyTooSlowError(ServiceError):
@@ -104,42 +100,6 @@ class BodyTooSlowError(ServiceError):
     headers = {"Connection": "close"}
 
 
-class BodyTooLargeError(ServiceError):
-    """The body is longer than the limit."""
-
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    code = "body-too-large"
-    headers = {"Connection": "close"}  # the rest of the body is not read
-
-
-class UnsupportedMediaError(ServiceError):
-    """The content type is not read here."""
-
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    code = "unsupported-media-type"
-
-
-class UnusableInputError(ServiceError):
-    """Features or an option cannot be used."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "unusable-input"
-
-
-class ModelUnavailableError(ServiceError):
-    """The model is there but cannot be served."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    code = "model-unavailable"
-
-
-class UnknownJobError(ServiceError):
-    """No such job."""
-
-    status = HTTPStatus.NOT_FOUND
-    code = "unknown-job"
-
-
 class IdempotencyConflictError(ServiceError):
     """The Idempotency-Key was used for another request."""
 
@@ -147,46 +107,87 @@ class IdempotencyConflictError(ServiceError):
     code = "idempotency-conflict"
 
 
+class BodyTooLargeError(ServiceError):
+    """The body is longer than the limit."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "body-too-large"
+    headers = {"Connection": "close"}
+
+
+class UnsupportedMediaError(ServiceError):
+    """The content type is not supported."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported-media-type"
+
+
+class UnusableInputError(ServiceError):
+    """The features, the video or an option cannot be used."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "unusable-input"
+
+
+class EngineFailedError(ServiceError):
+    """The network failed on features that had passed the checks."""
+
+    code = "engine-failed"
+
+
+class WorkerFailedError(ServiceError):
+    """The process that reads a video died or took too long."""
+
+    code = "worker-failed"
+
+
 class VideosNotServedError(ServiceError):
-    """The service was installed without what videos need."""
+    """The packages for videos are not installed."""
 
     status = HTTPStatus.NOT_IMPLEMENTED
     code = "videos-not-served"
 
 
 class UnsupportedCallError(ServiceError):
-    """A part of the Open Inference Protocol that is not served."""
+    """This part of the Open Inference Protocol is not supported."""
 
     status = HTTPStatus.NOT_IMPLEMENTED
     code = "unsupported-call"
 
 
+class ModelUnavailableError(ServiceError):
+    """The model exists but cannot be served."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "model-unavailable"
+
+
 class ExtractorUnavailableError(ServiceError):
-    """The extractor that a model was trained with is not here."""
+    """The extractor that the model was trained with is missing."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "extractor-unavailable"
 
 
 class OverloadedError(ServiceError):
-    """Too many requests are under way."""
+    """Too many requests are in flight."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "overloaded"
 
-    def __init__(self, why: str, wait_s: float) -> None:
+    def __init__(self, reason: str, wait_s: float) -> None:
         """Refuses a request before its body is read.
 
         Args:
-            why: what is too much.
-            wait_s: how long it would wait.
+            reason: the limit that was reached.
+            wait_s: expected wait, rounded up to at least 1 s for the header Retry-After.
         """
-        super().__init__(f"the service is busy: {why}; try again as Retry-After says")
+        super().__init__(f"the service is busy: {reason}; try again after Retry-After seconds")
         self.headers = {"Retry-After": str(max(1, math.ceil(wait_s))), "Connection": "close"}
 
 
 class QueueFullError(ServiceError):
-    """Too many jobs wait."""
+    """Too many jobs are in the queue."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "queue-full"
@@ -194,7 +195,7 @@ class QueueFullError(ServiceError):
 
 
 class JobsUnavailableError(ServiceError):
-    """The jobs' database cannot be reached."""
+    """The job database cannot be reached."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "jobs-unavailable"
@@ -209,109 +210,45 @@ class DeadlineExceededError(ServiceError):
 
 
 class DiskFullError(ServiceError):
-    """There is no room for the video."""
+    """There is no disk space for the video."""
 
     status = HTTPStatus.INSUFFICIENT_STORAGE
     code = "disk-full"
 
 
-_TOLD: tuple[tuple[type[LocalizerError], int, str], ...] = (
-    (InputError, 422, UnusableInputError.code),
-    (DownloadError, 502, "download-failed"),
-    (WorkerError, 500, "worker-failed"),
-    (EngineError, 500, "engine-failed"),
-    (ModelError, 503, ModelUnavailableError.code),
+_SENT_AS: tuple[tuple[type[LocalizerError], type[ServiceError]], ...] = (
+    (InputError, UnusableInputError),
+    (EngineError, EngineFailedError),
+    (WorkerError, WorkerFailedError),
+    (ModelError, ModelUnavailableError),
 )
-"""What a client is told of errors that are not the service's own, besides their text."""
+"""Errors of `model`, which knows nothing of HTTP, and the error that a client gets for each."""
 
 
 def problem_of(error: Exception) -> Problem:
-    """Returns what a client is told of an error."""
+    """Returns the problem that a client gets for an error; unexpected errors are logged."""
     if isinstance(error, ServiceError):
-        return _problem(error.status, error.code, str(error))
-    for kind, status, code in _TOLD:
+        return _problem(type(error), str(error))
+    for kind, sent_as in _SENT_AS:
         if isinstance(error, kind):
-            return _problem(status, code, str(error))
+            return _problem(sent_as, str(error))
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return _problem(507, DiskFullError.code, "the service's disk is full; try again later")
+        return _problem(DiskFullError, "the service's disk is full; try again later")
     _log.error("request failed", exc_info=error)
-    return _problem(500, ServiceError.code, "the service failed; its log says why")
+    return _problem(ServiceError, "the service failed; its log contains the reason")
 
 
-def _problem(status: int, code: str, detail: str) -> Problem:
+def _problem(kind: type[ServiceError], detail: str) -> Problem:
     return Problem(
-        type=f"urn:ecm-localizer:{code}",
-        title=HTTPStatus(status).phrase,
-        status=status,
+        type=f"urn:ecm-localizer:{kind.code}",
+        title=kind.status.phrase,
+        status=kind.status,
         detail=detail,
     )
 
 
-class InferenceError(BaseModel):
-    """Error of the Open Inference Protocol."""
-
-    error: str
-
-
-def problem_response(told: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Returns the answer that holds a problem."""
-    return Response(
-        told.model_dump_json(), told.status, headers=headers, media_type="application/problem+json"
-    )
-
-
-def error_response(path: str, told: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Returns the answer that tells of an error in the form that clients of a path expect."""
-    if not is_inference_protocol(path):
-        return problem_response(told, headers)
-    status = 400 if told.status == 422 else told.status
-    content = InferenceError(error=told.detail).model_dump_json()
-    return Response(content, status, headers=headers, media_type="application/json")
-
-
-def is_inference_protocol(path: str) -> bool:
-    """Returns whether a path belongs to the Open Inference Protocol."""
-    return path == INFERENCE_PROTOCOL or path.startswith(f"{INFERENCE_PROTOCOL}/")
-
-
-def add_handlers(app: FastAPI) -> None:
-    """Makes errors of an app problem+json, or what the Open Inference Protocol expects.
-
-    Those that nobody foresaw are left to `service.telemetry.observation`.
-    """
-    for kind in (ServiceError, InputError, EngineError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, _answer)
-    app.add_exception_handler(ClientDisconnect, _answer_nobody)
-
-
-async def _answer(request: Request, error: Exception) -> Response:
-    path = request.url.path
-    if isinstance(error, RequestValidationError):
-        told = _problem(422, UnusableInputError.code, describe_validation(error.errors()))
-        return error_response(path, told)
-    if isinstance(error, HTTPException):
-        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-        told = _problem(error.status_code, code, f"{request.method} {path}: {error.detail}")
-        allowed = _allowed(request) if told.status == 405 else {}
-        return error_response(path, told, {**(error.headers or {}), **allowed})
-    headers = error.headers if isinstance(error, ServiceError) else {}
-    return error_response(path, problem_of(error), headers)
-
-
-def _allowed(request: Request) -> dict[str, str]:
-    """Returns the header that tells every method of a path; Starlette knows one route's only."""
-    template = getattr(request.scope.get("route"), "path", None)
-    calls = request.app.openapi()["paths"].get(template, {})
-    return {"Allow": ", ".join(sorted(calls)).upper()} if calls else {}
-
-
-async def _answer_nobody(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    """Keeps a client that hangs up, which is no failure of ours, out of the log."""
-    return Response(status_code=CLIENT_GONE)
-
-
 def describe_validation(errors: object) -> str:
-    """Returns pydantic's complaints as one line."""
+    """Returns the errors of a pydantic ValidationError as one line."""
     assert isinstance(errors, list | tuple)
     places = (".".join(map(str, error["loc"])) for error in errors)
     return "; ".join(
@@ -324,7 +261,7 @@ def unusable_if_invalid() -> Iterator[None]:
     """Turns pydantic's errors into ours.
 
     Raises:
-        UnusableInputError: input does not match its schema.
+        UnusableInputError: the input does not match its schema.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""Settings of the service; configuration.py says where their values come from."""
+"""Settings of the service; configuration.py reads their values."""
 
 import json
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, PositiveInt, field_validator
 from pydantic_settings import (
@@ -12,123 +12,144 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from service.version_policy import VersionPolicy
+from service.models.version_policy import VersionPolicy
+
+Group: TypeAlias = Literal["Models", "Network", "Computing", "Limits", "Videos and jobs",
+                           "Video references", "Access", "General"]  # fmt: skip
+"""Subject of a setting, in the order of help texts."""
+
+
+def setting(
+    default: Any,
+    group: Group,
+    *,
+    rare: bool = False,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+) -> Any:
+    """Returns a pydantic field with its bounds, its group, and whether it is rare."""
+    return Field(default, ge=ge, gt=gt, le=le, json_schema_extra={"group": group, "rare": rare})
 
 
 class Settings(BaseSettings):
-    """What an operator can set."""
+    """Settings of the service.
+
+    Every field is declared by `setting`, which adds two keys to its `json_schema_extra`:
+    `group` is the heading of the setting in help texts, and `rare` hides it from the short help.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="ECM_", use_attribute_docstrings=True, cli_kebab_case=True, extra="ignore"
     )
 
     secrets: ClassVar[frozenset[str]] = frozenset({"database_url", "api_keys"})
-    """Settings whose values are not shown."""
+    """Names of the settings whose values are never shown."""
 
-    config: Path | None = None
-    """TOML file with settings, by their names; flags and the environment go before it."""
-    repository: Path = Path("models")
-    """Folder with NAME/VERSION/model.onnx."""
-    reload_s: float = Field(5.0, ge=0)
-    """How often the repository is looked at for new models; 0 for never."""
-    versions: dict[str, VersionPolicy] = {}
-    """Versions served, by model, * for the others: all, newest, newest:2, or a list as [1, 3]."""
-    warm_snippets: tuple[PositiveInt, ...] = ()
-    """Lengths that a network is run on before it is served; each model's own if none are given."""
-    host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 for all."""
-    port: int = Field(8000, ge=0, le=65535)
-    """Port to listen on; 0 takes a free one."""
-    processes: int = Field(1, ge=1)
-    """Processes of `service serve` that share the port; each has its own models and jobs."""
-    drain_s: float = Field(0.0, ge=0)
-    """How long requests are still taken after SIGTERM, while /health/ready says 503 already."""
-    shutdown_s: float = Field(20.0, gt=0)
-    """How long requests that are under way may take after that."""
-    default_model: str | None = None
-    """Model of requests that name none; not needed where only one is served."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks run: cuda, cpu, or auto (CUDA when present)."""
-    require_cuda: bool = False
-    """Fail at start instead of falling back to the CPU."""
-    threads: int = Field(0, ge=0)
-    """CPU threads of one inference; 0 gives all cores to one that is alone, one each to several."""
-    concurrency: int = Field(0, ge=0)
-    """Requests computed at the same time; 0 for as many as the cores have threads for."""
-    instances: int = Field(1, ge=1)
-    """Runs of one network at the same time, each with threads of its own, or on a GPU."""
-    max_batch: int = Field(0, ge=0)
-    """Most videos that are run together; 0 for 16 on a GPU and one by one on a CPU."""
-    batch_delay_ms: float = Field(2.0, ge=0)
-    """How long the first of them waits for others."""
-    batch_bucket_snippets: int = Field(64, ge=1)
-    """Videos are padded to multiples of this length, and run together where they have the same."""
-    max_waiting: int = Field(256, ge=0)
-    """Requests that may wait for that; more are refused before their bodies are read."""
-    max_wait_s: float = Field(10.0, gt=0)
-    """Longest that a request may have to wait, as far as can be foreseen; else it is refused."""
-    max_request_s: float = Field(60.0, gt=0)
-    """Longest time from a request's last byte to its result; then it is given up."""
-    max_memory_bytes: int = Field(2 * 1024**3, ge=1)
-    """Memory that the bodies of requests under way may take; more are refused."""
-    max_body_s: float = Field(60.0, gt=0)
-    """Longest time in which a body of features may arrive."""
-    body_stall_s: float = Field(20.0, gt=0)
-    """Longest wait for the next bytes of any body."""
-    max_body_bytes: int = Field(64 * 1024 * 1024, ge=1)
-    """Longest request body; a longer one is refused before it is read."""
-    max_snippets: int = Field(20_000, ge=1)
+    repository: Path = setting(Path("models"), "Models")
+    """Folder of the models: NAME/VERSION/model.onnx."""
+    default_model: str | None = setting(None, "Models")
+    """Model of requests that name none; not needed if there is only one model."""
+    versions: dict[str, VersionPolicy] = setting({}, "Models", rare=True)
+    """Served versions by model, * for the others: all, newest, newest:2, or a list as [1, 3]."""
+    reload_s: float = setting(5.0, "Models", ge=0, rare=True)
+    """Interval of checks for new models in the repository, in seconds; 0 for never."""
+    warm_snippets: tuple[PositiveInt, ...] = setting((), "Models", rare=True)
+    """Video lengths in snippets to run before a model is served; by default, the model's own."""
+    host: str = setting("127.0.0.1", "Network")
+    """Address to listen on; 0.0.0.0 for all addresses."""
+    port: int = setting(8000, "Network", ge=0, le=65535)
+    """Port to listen on; 0 for any free port."""
+    processes: int = setting(1, "Network", ge=1)
+    """Server processes that share the port, each with its own models and jobs."""
+    drain_s: float = setting(0.0, "Network", ge=0, rare=True)
+    """Seconds after SIGTERM in which requests are still accepted but /health/ready returns 503."""
+    shutdown_s: float = setting(20.0, "Network", gt=0, rare=True)
+    """Seconds for requests in flight to finish during the shutdown; then they are cut off."""
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "Computing")
+    """Device of the networks: cuda, cpu, or auto for CUDA if it is available."""
+    require_cuda: bool = setting(False, "Computing", rare=True)
+    """Fail at the start if CUDA is not available, instead of using the CPU."""
+    threads: int = setting(0, "Computing", ge=0)
+    """CPU threads of one inference; 0 for all cores if it runs alone, else one core."""
+    concurrency: int = setting(0, "Computing", ge=0, rare=True)
+    """Requests computed at the same time; 0 for enough to keep all cores or the GPU busy."""
+    instances: int = setting(1, "Computing", ge=1, rare=True)
+    """Runs of one network at the same time, each with its own threads or on the GPU."""
+    max_batch: int = setting(0, "Computing", ge=0, rare=True)
+    """Most videos in one batch; 0 for 16 on a GPU and no batches on a CPU."""
+    batch_delay_ms: float = setting(2.0, "Computing", ge=0, rare=True)
+    """Time for which the first video of a batch waits for others, in milliseconds."""
+    batch_bucket_snippets: int = setting(64, "Computing", ge=1, rare=True)
+    """Videos are padded to multiples of this length in snippets; equal lengths share a batch."""
+    max_snippets: int = setting(20_000, "Limits", ge=1)
     """Longest video, in snippets."""
-    data: Path = Path("data")
-    """Folder for jobs, uploads and features; shared by all processes that serve the same jobs."""
-    database_url: str | None = None
-    """Database of the jobs, postgresql://...; a SQLite file in `data` if not given."""
-    jobs: int = Field(1, ge=0)
-    """Videos that this process works on at the same time; 0 leaves them to `service work`."""
-    max_queued_jobs: int = Field(1000, ge=1)
-    """Jobs that may wait; more are refused."""
-    keep_jobs_s: float = Field(7 * 24 * 3600.0, gt=0)
-    """How long finished jobs can be asked for."""
-    wait_s: float = Field(10.0, ge=0)
-    """How long POST /localize waits for a video before it answers with a job."""
-    extractors: Path = Path("extractors")
-    """Folder with the ONNX files of the extractors that models were trained with."""
-    extraction_threads: int = Field(0, ge=0)
+    max_request_s: float = setting(60.0, "Limits", gt=0)
+    """Longest time from the last byte of a request to its result, in seconds."""
+    max_waiting: int = setting(256, "Limits", ge=0, rare=True)
+    """Most requests that wait to be computed; more are refused before their bodies are read."""
+    max_wait_s: float = setting(10.0, "Limits", gt=0, rare=True)
+    """Longest expected wait in seconds; a request that would wait longer is refused."""
+    max_memory_bytes: int = setting(2 * 1024**3, "Limits", ge=1, rare=True)
+    """Memory in bytes for the bodies of all requests in flight; more are refused."""
+    max_body_bytes: int = setting(64 * 1024 * 1024, "Limits", ge=1, rare=True)
+    """Longest body of features or JSON, in bytes; a longer one is refused before it is read."""
+    max_body_s: float = setting(60.0, "Limits", gt=0, rare=True)
+    """Longest time for a body of features to arrive, in seconds."""
+    body_stall_s: float = setting(20.0, "Limits", gt=0, rare=True)
+    """Longest wait for the next bytes of any body, in seconds."""
+    data: Path = setting(Path("data"), "Videos and jobs")
+    """Folder for jobs, uploads and features; processes that share jobs also share this folder."""
+    database_url: str | None = setting(None, "Videos and jobs")
+    """Database of the jobs, postgresql://...; by default, a SQLite file in `data`."""
+    jobs: int = setting(1, "Videos and jobs", ge=0)
+    """Videos that this process works on at the same time; 0 leaves them to `ecm work`."""
+    extractors: Path = setting(Path("extractors"), "Videos and jobs")
+    """Folder of the ONNX files of extractors."""
+    wait_s: float = setting(10.0, "Videos and jobs", ge=0, rare=True)
+    """Seconds for which POST /localize waits for a video before it responds with a job."""
+    max_queued_jobs: int = setting(1000, "Videos and jobs", ge=1, rare=True)
+    """Most jobs in the queue; more are refused."""
+    keep_jobs_s: float = setting(7 * 24 * 3600.0, "Videos and jobs", gt=0, rare=True)
+    """Time for which finished jobs are kept, in seconds."""
+    extraction_threads: int = setting(0, "Videos and jobs", ge=0, rare=True)
     """CPU threads that work on one video; 0 divides the cores among `jobs`."""
-    chunk_snippets: int = Field(32, ge=1)
-    """Snippets whose features are stored at a time; a killed job loses no more."""
-    chunk_timeout_s: float = Field(600.0, gt=0)
-    """Longest work on one of them, until the video is given up."""
-    feature_cache_bytes: int = Field(10 * 1024**3, ge=0)
-    """Disk for the features of videos that were done; the least used go first."""
-    max_video_bytes: int = Field(4 * 1024**3, ge=1)
-    """Longest video file, in bytes."""
-    max_video_s: float = Field(12 * 3600.0, gt=0)
+    chunk_snippets: int = setting(32, "Videos and jobs", ge=1, rare=True)
+    """Snippets in one stored chunk of features; a killed job loses at most one chunk."""
+    chunk_timeout_s: float = setting(600.0, "Videos and jobs", gt=0, rare=True)
+    """Longest work on one chunk, in seconds; then the attempt has failed."""
+    feature_cache_bytes: int = setting(10 * 1024**3, "Videos and jobs", ge=0, rare=True)
+    """Disk space in bytes for the features of finished videos; the least recently used go first."""
+    max_video_bytes: int = setting(4 * 1024**3, "Videos and jobs", ge=1, rare=True)
+    """Largest video file, in bytes."""
+    max_video_s: float = setting(12 * 3600.0, "Videos and jobs", gt=0, rare=True)
     """Longest video, in seconds."""
-    max_frame_pixels: int = Field(4096 * 4096, ge=1)
-    """Largest frame of a video."""
-    video_roots: tuple[Path, ...] = ()
-    """Folders below which `file:` references may lie."""
-    video_hosts: tuple[str, ...] = ()
-    """Hosts from which `https:` references are fetched; *.example.org takes its subdomains."""
-    video_buckets: tuple[str, ...] = ()
-    """Beginnings of `s3:`, `gs:` and `az:` references that are fetched, as s3://bucket/videos/."""
-    max_download_s: float = Field(600.0, gt=0)
-    """Longest download of a video."""
-    download_stall_s: float = Field(20.0, gt=0)
-    """Longest wait for a download's next bytes."""
-    api_keys_file: Path | None = None
-    """File with API keys, a line each: NAME SCOPES SHA256HEX; without keys all may ask."""
-    api_keys: Annotated[tuple[str, ...], NoDecode] = ()
-    """The same lines, separated by commas or as JSON."""
-    cors_origins: tuple[str, ...] = ()
-    """Origins whose pages may call the service from a browser, as https://app.example.org."""
-    metrics_port: int | None = Field(None, ge=0, le=65535)
-    """Port of `service work` for its metrics; several `processes` take it and the next ones."""
-    log_format: Literal["text", "json"] = "text"
-    """Form of the log: text for people, or a JSON object a line."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe messages that are logged."""
+    max_frame_pixels: int = setting(4096 * 4096, "Videos and jobs", ge=1, rare=True)
+    """Largest frame of a video, in pixels."""
+    video_roots: tuple[Path, ...] = setting((), "Video references")
+    """Folders below which `file:` URIs are allowed."""
+    video_hosts: tuple[str, ...] = setting((), "Video references")
+    """Hosts from which `https:` URIs are allowed; *.example.org for subdomains."""
+    video_buckets: tuple[str, ...] = setting((), "Video references", rare=True)
+    """Prefixes of allowed `s3:`, `gs:` and `az:` URIs, such as s3://bucket/videos/."""
+    max_download_s: float = setting(600.0, "Video references", gt=0, rare=True)
+    """Longest download of a video, in seconds."""
+    download_stall_s: float = setting(20.0, "Video references", gt=0, rare=True)
+    """Longest wait for the next bytes of a download, in seconds."""
+    api_keys_file: Path | None = setting(None, "Access")
+    """File with API keys, one per line: NAME SCOPES SHA256HEX; without keys, access is open."""
+    api_keys: Annotated[tuple[str, ...], NoDecode] = setting((), "Access", rare=True)
+    """API keys in the form of api_keys_file, separated by commas or as a JSON list."""
+    cors_origins: tuple[str, ...] = setting((), "Access", rare=True)
+    """Origins whose web pages may call the service."""
+    log_format: Literal["text", "json"] = setting("text", "General")
+    """Format of the log: text for people, json for one JSON object per line."""
+    log_level: Literal["debug", "info", "warning", "error"] = setting("info", "General")
+    """Lowest level that is logged."""
+    metrics_port: int | None = setting(None, "General", ge=0, le=65535, rare=True)
+    """Port for the metrics of `ecm work`; several `processes` use this port and the next ones."""
+    config: Path | None = setting(None, "General")
+    """TOML file with settings; environment variables and flags override it."""
 
     @classmethod
     def settings_customise_sources(
@@ -138,31 +159,31 @@ class Settings(BaseSettings):
         *read: PydanticBaseSettingsSource,  # noqa: ARG003
         **also_read: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Reads nothing: configuration.py does, and keeps a table of one source from another's."""
+        """Disables pydantic's own sources, because configuration.py reads and records them."""
         return (init_settings,)
 
     @field_validator("api_keys", mode="before")
     @classmethod
-    def _split(cls, given: object) -> object:
-        if not isinstance(given, str):
-            return given
-        if given.lstrip().startswith("["):
-            return json.loads(given)
-        return tuple(line for line in given.split(",") if line.strip())
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return tuple(line for line in value.split(",") if line.strip())
 
     @field_validator("versions", mode="before")
     @classmethod
-    def _join(cls, given: object) -> object:
-        """Returns the table that flags give as JSON, or as one NAME=VALUE at a time."""
-        if not isinstance(given, tuple):
-            return given
+    def _join(cls, value: object) -> object:
+        """Returns the table that flags spell as JSON, or as one NAME=VALUE each."""
+        if not isinstance(value, tuple):
+            return value
         table: dict[str, object] = {}
-        for text in given:
-            name, equals, value = text.partition("=")
+        for text in value:
+            name, equals, policy = text.partition("=")
             if text.lstrip().startswith("{"):
                 table |= json.loads(text)
             elif equals:
-                table[name] = json.loads(value) if value.startswith("[") else value
+                table[name] = json.loads(policy) if policy.startswith("[") else policy
             else:
                 raise ValueError('expected NAME=VALUE, or JSON as {"a": "b"}')
         return table

@@ -7,7 +7,6 @@ from fastapi import Depends, Request
 
 from service.errors import VideosNotServedError
 from service.http.admission import Admission
-from service.http.body import BodyTimes
 from service.localize.slots import Slots
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper
@@ -28,7 +27,7 @@ class ServiceState:
     catalog: Catalog
     """Served models."""
     keeper: ModelKeeper | None
-    """Loads and unloads models; None if the catalog was passed in complete."""
+    """Loads and unloads models; None if `create_app` was given a catalog."""
     admission: Admission
     """Admits or refuses requests."""
     slots: Slots
@@ -52,7 +51,7 @@ class ServiceState:
         """
         if self.videos is None:
             raise VideosNotServedError(
-                "this service takes features only; to have it take videos, install "
+                "this service accepts features only; to serve videos, install "
                 "'ecm-localizer[service,jobs]'"
             )
         return self.videos
@@ -61,10 +60,6 @@ class ServiceState:
         """Returns the keeper of an application that loads its own models."""
         assert self.keeper
         return self.keeper
-
-    def body_times(self) -> BodyTimes:
-        """Returns the time limits for receiving a body of features."""
-        return BodyTimes(self.settings.max_body_s, self.settings.body_stall_s)
 
 
 async def service_state(request: Request) -> ServiceState:

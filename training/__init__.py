@@ -1,7 +1,7 @@
-"""Learning from video-level labels, and measuring what was learned."""
+"""Training from video-level labels, and evaluation of the result."""
 
 import os
 
-# Threads of torch that wait for each other shall leave the core to whoever has work: on a machine
-# with other work on it training is several times faster so. OpenMP reads this when it is loaded.
+# Idle threads of torch should yield their core to other work. On a machine that does other work,
+# training is several times faster this way. OpenMP reads the variable when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -18,6 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model.snippets import resample, sample_one_per_bin
+from model.spec import ModelSpec
 from training.datasets.video_record import VideoRecord
 from training.execution import Execution
 from training.parallel import ProcessGroup
@@ -76,9 +77,7 @@ class TrainingFeatures:
         videos: Sequence[VideoRecord],
         recipe: Recipe,
         execution: Execution,
-        *,
-        feature_dim: int,
-        snippets: int,
+        spec: ModelSpec,
     ) -> None:
         """Reads all features, if they fit into memory.
 
@@ -86,18 +85,17 @@ class TrainingFeatures:
             videos: Videos to learn from.
             recipe: How videos are sampled.
             execution: Memory that the features may take, and loader threads.
-            feature_dim: Required number of channels.
-            snippets: Length to which each video is sampled.
+            spec: Spec of the network: its channels, and the length of every sample.
         """
         self._videos = videos
         self._recipe = recipe
         self._threads = execution.loader_threads
-        self._feature_dim = feature_dim
-        self._snippets = snippets
+        self._feature_dim = spec.feature_dim
+        self._snippets = spec.snippets
         self._in_memory: list[NDArray[np.float32]] | None = None
         if self._size_gib() <= execution.feature_memory_gib:
             bar = tqdm(videos, desc="reading features", unit="video", disable=None, leave=False)
-            self._in_memory = [self._prepared(self.native(video)) for video in bar]
+            self._in_memory = [self._prepared(self._native(video)) for video in bar]
 
     def _size_gib(self) -> float:
         rows = sum(
@@ -115,8 +113,7 @@ class TrainingFeatures:
     def _is_resampled(self) -> bool:
         return self._recipe.training_sampling == "linear"
 
-    def native(self, video: VideoRecord) -> NDArray[np.float32]:
-        """Returns the checked features of a video at their own length, (T, D)."""
+    def _native(self, video: VideoRecord) -> NDArray[np.float32]:
         return video.features(feature_dim=self._feature_dim)
 
     def _prepared(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -127,7 +124,7 @@ class TrainingFeatures:
         if self._in_memory:
             features_TD = self._in_memory[index]
         else:
-            features_TD = self._prepared(self.native(self._videos[index]))
+            features_TD = self._prepared(self._native(self._videos[index]))
         if self._is_resampled:
             return features_TD
         rng = np.random.default_rng([self._recipe.seed, epoch, index])

@@ -3,15 +3,30 @@
 Axes: V videos, C classes, N pairs of a video and a class.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.localize import Activation
+from model.localize import Activation, topk_mean
+from model.predict import CasEngine, at_inference_length
+from model.spec import ModelSpec
+from training.checkpoint import Checkpoint
+from training.datasets.video_record import VideoSet
+from training.evaluation import TorchEngine, best_segment_scores
 from training.losses import classification_loss
 
 SCALES = 2.0 ** np.arange(-4, 10)
 """Candidate scales of the logits. A sum over hundreds of snippets needs a scale of hundreds."""
+
+
+def calibrate_logits(engine: CasEngine, spec: ModelSpec, training: VideoSet) -> float:
+    """Returns the `logit_scale` of a network, from one pass over its training videos."""
+    features = (video.features(feature_dim=spec.feature_dim) for video in training.videos)
+    inputs = (at_inference_length(features_TD, spec) for features_TD in features)
+    logits_VC = np.array([topk_mean(engine.cas(video), spec.topk_ratio) for video in inputs])
+    return logit_scale(logits_VC, training.labels_VC(spec.labels), spec.activation)
 
 
 def logit_scale(
@@ -30,6 +45,14 @@ def logit_scale(
     logits, labels = torch.from_numpy(logits_VC), torch.from_numpy(labels_VC)
     losses = [classification_loss(scale * logits, labels, activation) for scale in SCALES]
     return float(SCALES[int(np.argmin(losses))])
+
+
+def with_display_score(checkpoint: Checkpoint, training: VideoSet, device: str) -> Checkpoint:
+    """Returns a checkpoint with its spec's `display_min_score`, from one pass over the videos."""
+    engine, spec = TorchEngine(checkpoint.network().to(device), device), checkpoint.spec
+    best_score_VC = best_segment_scores(engine, spec, training.videos)
+    score = display_min_score(best_score_VC, training.labels_VC(spec.labels))
+    return replace(checkpoint, spec=replace(spec, display_min_score=score))
 
 
 def display_min_score(

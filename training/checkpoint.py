@@ -1,15 +1,14 @@
-"""A training run on disk.
+"""Checkpoints: a training run on disk.
 
-    runs/X/last.pt     after the newest epoch; `fit` goes on from it
-    runs/X/best.pt     the epoch that told the validation videos' tags best, where there are any
+    runs/X/last.pt     state after the last epoch; `fit` resumes from it
+    runs/X/best.pt     state after the epoch with the best validation score, if there is one
+    runs/X/events.*    TensorBoard's curves
 
-A folder stands for its last checkpoint: tags are told well long before actions are localized well.
-    runs/X/events.*    TensorBoard
-
-A checkpoint holds plain tensors and text, so opening one runs no code of its own.
+A run's folder means its last checkpoint, because tagging accuracy saturates long before
+localization does. A checkpoint contains tensors and text alone, so loading one runs no code.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +29,64 @@ class Checkpoint:
     """The state of a run after an epoch."""
 
     spec: ModelSpec
-    """What the network says of itself."""
+    """Spec of the network."""
     recipe: Recipe
-    """How it is trained."""
+    """Recipe of the run."""
     network_config: EcmConfig
-    """Its shape."""
+    """Shape of the network."""
     network_state: dict[str, Tensor]
-    """Its weights, averaged where the recipe says so."""
+    """Weights of the network; their moving average where the recipe has `ema_decay`."""
     optimizer_state: dict[str, Any]
-    """Adam's moments; empty in an imported network."""
+    """Moments of Adam; empty in an imported network."""
     epoch: int
     """Epochs done."""
     best_score: float | None = None
-    """The best validation score so far."""
+    """Best validation score so far; None without validation."""
     improved_epoch: int = 0
-    """Epochs done when the validation score last got better."""
+    """Epochs done when the validation score last improved."""
     raw_state: dict[str, Tensor] = field(default_factory=dict)
-    """The weights that the optimizer moves, where `network_state` is their average; else empty."""
+    """Weights that the optimizer updates, where `network_state` is their average; else empty."""
 
     @property
     def finished(self) -> bool:
-        """Whether its recipe has no further epoch to train."""
+        """Whether the recipe has no further epoch to train."""
         patience = self.recipe.patience
-        tired = patience is not None and self.epoch - self.improved_epoch >= patience
-        return self.epoch >= self.recipe.epochs or tired
+        is_out_of_patience = patience is not None and self.epoch - self.improved_epoch >= patience
+        return self.epoch >= self.recipe.epochs or is_out_of_patience
+
+    def is_best(self, score: float | None) -> bool:
+        """Returns whether a validation score equals or exceeds the best one so far."""
+        return score is not None and (self.best_score is None or score >= self.best_score)
+
+    def after_epoch(
+        self,
+        spec: ModelSpec,
+        score: float | None,
+        *,
+        network_state: dict[str, Tensor],
+        raw_state: dict[str, Tensor],
+        optimizer_state: dict[str, Any],
+    ) -> "Checkpoint":
+        """Returns the checkpoint of the next epoch.
+
+        Args:
+            spec: Spec of the network after that epoch.
+            score: Validation score after that epoch.
+            network_state: Weights to keep.
+            raw_state: Weights that the optimizer updates, if others.
+            optimizer_state: Moments of Adam.
+        """
+        improved = self.is_best(score) and score != self.best_score
+        return replace(
+            self,
+            spec=spec,
+            network_state=network_state,
+            raw_state=raw_state,
+            optimizer_state=optimizer_state,
+            epoch=self.epoch + 1,
+            best_score=score if improved else self.best_score,
+            improved_epoch=self.epoch + 1 if improved else self.improved_epoch,
+        )
 
     def network(self) -> Ecm:
         """Returns the network with its weights, in evaluation mode."""
@@ -63,7 +96,7 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Writes a checkpoint; whatever happens, `path` holds a whole one, the old or the new."""
+    """Writes a checkpoint. Whatever happens, `path` contains the whole old or new one."""
     content = {
         "spec": checkpoint.spec.to_json(),
         "recipe": checkpoint.recipe.to_json(),
@@ -80,10 +113,10 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def find_checkpoint(path: Path) -> Path:
-    """Returns the file itself, or of a run's folder the last checkpoint.
+    """Returns the path itself, or last.pt in it if it is the folder of a run.
 
     Raises:
-        ModelNotFoundError: there is none.
+        ModelNotFoundError: There is no such file.
     """
     if path.is_dir():
         path = path / LAST
@@ -93,11 +126,11 @@ def find_checkpoint(path: Path) -> Path:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Returns the checkpoint in a file or a run's folder; see `find_checkpoint`.
+    """Returns the checkpoint in a file or in a run's folder; see `find_checkpoint`.
 
     Raises:
-        ModelNotFoundError: there is none.
-        ModelError: it cannot be read.
+        ModelNotFoundError: There is no such file.
+        ModelError: The file cannot be read.
     """
     path = find_checkpoint(path)
     content = read_tensors(path)
@@ -118,15 +151,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
-    """Returns what torch saved under names in a file; nothing in it is run.
+    """Returns the named tensors and values that torch saved in a file, without running code.
 
     Raises:
-        ModelError: it is no such file, or holds more than tensors and plain values.
+        ModelError: The file is not one of torch's, or contains more than tensors and plain values.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises whatever the bytes lead it to
+    except Exception as error:  # damaged bytes make the unpickler raise any type
         raise ModelError(f"{path} is not a readable file of plain tensors: {error}") from error
     if not isinstance(content, dict):
-        raise ModelError(f"{path} holds no named values but a {type(content).__name__}")
+        raise ModelError(
+            f"{path}: expected a dictionary of named values, got a {type(content).__name__}"
+        )
     return content

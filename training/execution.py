@@ -1,4 +1,7 @@
-"""How a run is computed: where, and in which portions. Up to rounding, the result is the same."""
+"""Choices of a training run that depend on the machine: device, memory and threads.
+
+Up to rounding, none of them changes the trained network.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,20 +13,21 @@ from model.errors import DeviceError, OptionError
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """Choices that follow from the machine, not from the experiment."""
+    """Choices of the machine; those of the experiment are in `Recipe`."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where torch computes; `auto` takes a CUDA GPU where there is one."""
+    """Device that torch computes on; `auto` takes a CUDA GPU if there is one."""
     micro_batch_size: int | None = None
-    """Videos whose gradient is computed at once and added up; None takes all of a step, and needs
-    the memory for them."""
+    """Videos whose gradient is computed at once. A smaller number needs less memory; `none`
+    computes all videos of a step at once."""
     compile: bool = False
-    """Whether torch.compile makes the step faster; takes a minute at the start and a compiler."""
+    """Compile the step with torch.compile. The start takes a minute longer and needs a C++
+    compiler."""
     feature_memory_gib: float = 4.0
-    """Training features stay in memory if they fit in so much, else they are read from disk while
-    the network computes."""
+    """Memory for training features, in GiB. Features that need more are read from disk during
+    training."""
     loader_threads: int = 2
-    """Threads that prepare the next steps' features meanwhile."""
+    """Threads that load the features of the next steps."""
 
     def __post_init__(self) -> None:
         micro = 1 if self.micro_batch_size is None else self.micro_batch_size
@@ -37,16 +41,16 @@ class Execution:
         """Returns `cpu` or `cuda`.
 
         Raises:
-            DeviceError: CUDA is asked for and absent.
+            DeviceError: `device` is `cuda`, but there is no CUDA GPU.
         """
         return torch_device(self.device)
 
 
 def torch_device(name: str) -> str:
-    """Returns what `auto`, `cpu` or `cuda` means on this machine.
+    """Returns the device that `auto`, `cpu` or `cuda` means on this machine.
 
     Raises:
-        DeviceError: CUDA is asked for and absent.
+        DeviceError: The name is `cuda`, but there is no CUDA GPU.
     """
     present = torch.cuda.is_available()
     if name == "cuda" and not present:

@@ -1,4 +1,4 @@
-"""The state that a run starts from: its usable videos, spec and initial weights.
+"""The state that a run starts from: its usable videos, spec and weights.
 
 Axes: T snippets, D feature channels, C classes.
 """
@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from model.errors import DataError, OptionError
 from model.network import Ecm, EcmConfig, Standardization
@@ -50,7 +51,7 @@ def initial_checkpoint(training: VideoSet, recipe: Recipe, out: Path, software: 
 
     Raises:
         DataError: A video's features cannot be used.
-        OptionError: `out` holds a run of another recipe or of other classes.
+        OptionError: `out` contains a run of another recipe or of other classes.
     """
     if (out / LAST).is_file():
         return _resumed(load_checkpoint(out / LAST), training, recipe, out)
@@ -80,9 +81,9 @@ def _resumed(last: Checkpoint, training: VideoSet, recipe: Recipe, out: Path) ->
     """
     epochs = last.recipe.epochs if recipe.schedule == "cosine" else recipe.epochs
     if replace(last.recipe, epochs=epochs, patience=recipe.patience) != recipe:
-        raise OptionError(f"{out} holds a run of another recipe; choose another --out")
+        raise OptionError(f"{out} contains a run of another recipe; choose another --out")
     if last.spec.labels != training.classes:
-        raise OptionError(f"{out} holds a run with other classes; choose another --out")
+        raise OptionError(f"{out} contains a run with other classes; choose another --out")
     return replace(last, recipe=recipe)
 
 
@@ -99,6 +100,22 @@ def initial_network(config: EcmConfig, recipe: Recipe) -> Ecm:
             assert network.transition.bias is not None
             network.transition.bias.zero_()
     return network
+
+
+def moving_average(network: Ecm, decay: float | None, epoch: int) -> AveragedModel | None:
+    """Returns the exponential moving average of a network's weights; None without a decay.
+
+    Args:
+        network: Network whose weights begin the average.
+        decay: Weight of the old average in a step.
+        epoch: Epochs done before.
+    """
+    if decay is None:
+        return None
+    update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=update).eval()
+    average.n_averaged.fill_(epoch)  # at 0, the first update would copy the weights
+    return average
 
 
 def channel_statistics(training: VideoSet) -> tuple[Floats, Floats]:

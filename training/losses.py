@@ -120,13 +120,24 @@ class LossTerms(nn.Module):
     """Network and losses in one module, for torch.compile and DistributedDataParallel."""
 
     def __init__(
-        self, network: Ecm, objective: Objective, *, weight_C: Tensor | None, in_bf16: bool
+        self, network: Ecm, objective: Objective, labels_VC: Tensor, *, in_bf16: bool
     ) -> None:
+        """Weighs the classes.
+
+        Args:
+            network: Network to train.
+            objective: Terms and their weights.
+            labels_VC: Labels of all training videos, which determine balanced class weights.
+            in_bf16: Whether the network computes in bfloat16; the losses are float32 in any case.
+        """
         super().__init__()
         self.network = network
         self.objective = objective
-        self.weight_C = weight_C
         self.in_bf16 = in_bf16
+        self.weight_C: Tensor | None = None
+        if objective.class_weights == "balanced":
+            device = next(network.parameters()).device
+            self.weight_C = balancing_weights(labels_VC, objective.activation).to(device)
 
     def forward(self, features_BTD: Tensor, labels_BC: Tensor, keys_B: Tensor) -> dict[str, Tensor]:
         """Returns the loss terms of a batch."""

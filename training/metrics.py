@@ -1,6 +1,7 @@
-"""How good predictions are: the ActivityNet detection metric, frame accuracy, tagging.
+"""Metrics: ActivityNet's detection metric, frame accuracy, and average precision of tags.
 
-Axes: K tIoU thresholds, N predictions, G ground-truth instances of one class in one video.
+Axes: K tIoU thresholds, N predictions of one class over all videos, G ground-truth instances,
+V videos, M predictions that are matched at once, T snippets, C classes.
 """
 
 from collections import defaultdict
@@ -15,19 +16,19 @@ from model.segments import Segment, temporal_iou
 from model.snippets import snippet_centres
 
 Videos = Mapping[str, Sequence[Segment]]
-"""Segments by video."""
+"""Segments of each video, by its id."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionScore:
-    """Average precision of detections."""
+    """Average precision of detections, by class and tIoU threshold."""
 
     tiou_K: tuple[float, ...]
-    """The tIoU thresholds."""
+    """tIoU thresholds."""
     classes: tuple[str, ...]
-    """The classes of the ground truth, sorted."""
+    """Classes of the ground truth, sorted."""
     ap_KC: NDArray[np.float64]
-    """Average precision at each threshold of each class."""
+    """Average precision of each class (column) at each threshold (row)."""
 
     @property
     def map_K(self) -> NDArray[np.float64]:
@@ -36,7 +37,7 @@ class DetectionScore:
 
     @property
     def average(self) -> float:
-        """The mean of the mAPs."""
+        """Mean of the mAP over all thresholds."""
         return float(self.map_K.mean())
 
     def map_at(self, tiou: float) -> float:
@@ -45,7 +46,7 @@ class DetectionScore:
 
 
 def tiou_range(text: str) -> tuple[float, ...]:
-    """Returns the thresholds of `0.5`, `0.3,0.5,0.7` or `first:last:step` (last included)."""
+    """Returns the thresholds in `0.5`, `0.3,0.5,0.7` or `first:last:step`, including the last."""
     try:
         if ":" in text:
             first, last, step = map(float, text.split(":"))
@@ -53,7 +54,7 @@ def tiou_range(text: str) -> tuple[float, ...]:
         else:
             values = [float(part) for part in text.split(",")]
         if not values or not all(0 < value <= 1 for value in values):
-            raise ValueError("tIoU thresholds lie in (0, 1]")
+            raise ValueError("tIoU thresholds are in (0, 1]")
     except (ValueError, ZeroDivisionError) as error:
         raise DataError(
             f"expected tIoU thresholds like 0.5 or 0.1:0.7:0.1, not {text!r}"
@@ -62,60 +63,59 @@ def tiou_range(text: str) -> tuple[float, ...]:
 
 
 def detection_score(truth: Videos, predictions: Videos, tiou_K: Sequence[float]) -> DetectionScore:
-    """Returns the ActivityNet metric: average precision per class and tIoU threshold.
+    """Returns ActivityNet's detection metric: average precision per class and tIoU threshold.
 
-    As the official evaluator does it: predictions of a class in the order of their scores over
-    all videos; each takes the free instance of its class and video with which its tIoU is
-    largest, if that reaches the threshold; precision is made monotone before it is summed.
-    A class without a prediction has 0. Predictions of classes that the truth does not know are
-    left out.
+    The computation is that of the official evaluator. Predictions of a class are ranked by score
+    over all videos. Each takes the free instance of its class and video with the largest tIoU, if
+    that reaches the threshold. Precision is made monotone before it is summed. A class without
+    predictions has 0. Predictions of classes that are not in the ground truth do not count.
 
     Raises:
-        DataError: the truth holds no instance.
+        DataError: The ground truth contains no instance.
     """
     ranked = rank_detections(truth, predictions, tiou_K)
-    ap_CK = [average_precision(found.hit_KN, found.instances) for found in ranked.values()]
+    ap_CK = [average_precision(one.hit_KN, one.instances) for one in ranked.values()]
     return DetectionScore(tuple(tiou_K), tuple(ranked), np.stack(ap_CK, axis=1))
 
 
 @dataclass(frozen=True, slots=True)
 class RankedDetections:
-    """The predictions of one class over all videos, best first, and which of them hit."""
+    """Predictions of one class over all videos, best first, and their hits."""
 
     instances: int
-    """Ground-truth instances of the class."""
+    """Number of ground-truth instances of the class."""
     video_N: NDArray[np.str_]
-    """The video of each prediction."""
+    """Video of each prediction."""
     times_N2: NDArray[np.float64]
-    """Its start and end in seconds."""
+    """Start and end of each prediction, in seconds."""
     score_N: NDArray[np.float64]
-    """Its score."""
+    """Score of each prediction."""
     hit_KN: NDArray[np.bool_]
-    """Whether it takes a free instance, at each tIoU threshold."""
+    """Whether each prediction takes a free instance, at each tIoU threshold."""
 
 
 def rank_detections(
     truth: Videos, predictions: Videos, tiou_K: Sequence[float]
 ) -> dict[str, RankedDetections]:
-    """Returns the predictions of each class of the truth as `detection_score` judges them, sorted.
+    """Returns the ranked predictions of each class in the ground truth, by class name, sorted.
 
     Raises:
-        DataError: the truth holds no instance.
+        DataError: The ground truth contains no instance.
     """
     instances = _by_class(truth)
     if not instances:
-        raise DataError("the ground truth holds no timed instance, so there is nothing to score")
-    found = _by_class(predictions)
+        raise DataError("the ground truth has no timed instance, so there is nothing to score")
+    predicted = _by_class(predictions)
     thresholds_K = np.asarray(tiou_K, dtype=np.float64)
     return {
-        name: _rank(instances[name], found.get(name, _NO_SEGMENTS), thresholds_K)
+        name: _rank(instances[name], predicted.get(name, _NO_SEGMENTS), thresholds_K)
         for name in sorted(instances)
     }
 
 
 @dataclass(frozen=True, slots=True)
 class _ClassSegments:
-    """All segments of one class."""
+    """Segments of one class over all videos."""
 
     video: NDArray[np.str_]
     times_N2: NDArray[np.float64]
@@ -141,23 +141,26 @@ def _by_class(videos: Videos) -> dict[str, _ClassSegments]:
 
 
 def _rank(
-    truth: _ClassSegments, found: _ClassSegments, thresholds_K: NDArray[np.float64]
+    truth: _ClassSegments, predicted: _ClassSegments, thresholds_K: NDArray[np.float64]
 ) -> RankedDetections:
-    order = np.argsort(found.score_N, kind="stable")[::-1]
-    video_N, times_N2 = found.video[order], found.times_N2[order]
+    order = np.argsort(predicted.score_N, kind="stable")[::-1]
+    video_N, times_N2 = predicted.video[order], predicted.times_N2[order]
     hit_KN = _match(truth, video_N, times_N2, thresholds_K)
-    return RankedDetections(len(truth.video), video_N, times_N2, found.score_N[order], hit_KN)
+    return RankedDetections(len(truth.video), video_N, times_N2, predicted.score_N[order], hit_KN)
 
 
 def average_precision(
     hit_KN: NDArray[np.bool_], instances: int, counted_KN: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
-    """Returns the average precision of one class at each threshold, (K,); 0 without prediction.
+    """Returns the average precision of one class at each threshold, (K,); 0 without predictions.
+
+    Example: predictions hit, miss, hit, miss with 2 instances. Precision is 1, 1/2, 2/3, 2/4, and
+    monotone 1, 2/3, 2/3, 2/4. The hits have 1 and 2/3, so the result is (1 + 2/3) / 2 = 0.83.
 
     Args:
-        hit_KN: which predictions hit, best first.
-        instances: how many there are to find.
-        counted_KN: what is False is left out, as if it had not been predicted; no hit may be.
+        hit_KN: Whether each prediction hits, best first.
+        instances: Number of ground-truth instances.
+        counted_KN: False where a prediction is to be ignored, which no hit may be.
     """
     precision_KN = monotone_precision(hit_KN, counted_KN)
     return np.asarray((precision_KN * hit_KN).sum(axis=1) / instances)
@@ -166,9 +169,9 @@ def average_precision(
 def monotone_precision(
     hit_KN: NDArray[np.bool_], counted_KN: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
-    """Returns the best precision that a class has at each prediction or a later one, (K, N).
+    """Returns the largest precision at each prediction or any later one, (K, N).
 
-    The arguments are those of `average_precision`.
+    The arguments and the example are those of `average_precision`.
     """
     rank = np.arange(1, hit_KN.shape[1] + 1)
     if counted_KN is not None:
@@ -183,9 +186,14 @@ def _match(
     times_N2: NDArray[np.float64],
     thresholds_K: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """Returns which predictions, best first, find a free instance: (K, N).
+    """Returns whether each prediction, best first, takes a free instance, (K, N).
 
-    Works on all videos at once: first the best prediction of each, then the second best, ...
+    All videos are matched at once: first the best prediction of each, then the second best, ...
+
+    Example: a video has instances [0, 2] and [4, 8] and, best first, predictions [0, 2], [1, 3],
+    [5, 8] and [0, 1]. At threshold 0.3, the first takes [0, 2] with tIoU 1. The second has tIoU 1/3
+    with [0, 2], which is taken, so it misses. The third takes [4, 8] with tIoU 3/4. The fourth
+    misses because both are taken. The hits are True, False, True, False.
     """
     names, row_G = np.unique(truth.video, return_inverse=True)
     slot_G = _rank_within(row_G)
@@ -211,11 +219,13 @@ def _match(
 
 
 def _preference(tiou_MG: NDArray[np.float64], instances_M: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Returns the place of each instance when a prediction's tIoUs are sorted, larger is better.
+    """Returns the rank of each instance by its tIoU with each prediction; the largest is best.
 
-    Equal tIoUs stand as numpy's default argsort of the video's own instances leaves them: that
-    is what the official evaluator does. It decides which instance stays free for the next
-    prediction and can move the mAP at 0.1 by 3e-4 between processors, whose sorts differ.
+    Equal tIoUs are in the order of numpy's default argsort of the video's own instances, as in the
+    official evaluator. The order decides which instance stays free for the next prediction. It
+    differs between processors, which can change the mAP at 0.1 by 3e-4.
+
+    Example: tIoUs 0.2, 0, 0.7 and 0.5 have ranks 1, 0, 3 and 2.
     """
     preference_MG = tiou_MG.argsort(axis=1).argsort(axis=1)
     ordered_MG = np.sort(tiou_MG, axis=1)
@@ -227,7 +237,10 @@ def _preference(tiou_MG: NDArray[np.float64], instances_M: NDArray[np.intp]) -> 
 
 
 def _rank_within(group: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Returns for each element how many of its group stand before it."""
+    """Returns for each element the number of earlier elements of its group.
+
+    Example: groups 5, 2, 5, 5 give 0, 0, 1, 2.
+    """
     order = np.argsort(group, kind="stable")
     count = np.bincount(group)
     rank = np.empty(len(group), dtype=np.intp)
@@ -237,10 +250,10 @@ def _rank_within(group: NDArray[np.intp]) -> NDArray[np.intp]:
 
 @dataclass(slots=True)
 class FrameAccuracy:
-    """Share of action snippets whose class is named rightly (paper, Table 6), video by video."""
+    """Share of action snippets whose class is right (paper, Table 6), summed video by video."""
 
     correct: int = 0
-    """Snippets within an instance whose strongest class is that instance's."""
+    """Snippets within an instance whose strongest class is that of the instance."""
     total: int = 0
     """Snippets within an instance; background does not count."""
 
@@ -253,7 +266,7 @@ class FrameAccuracy:
         classes: Sequence[str],
         duration_s: float,
     ) -> None:
-        """Counts one video; `present_C` are the classes that pass tau, the others are rejected."""
+        """Counts one video; `present_C` marks the classes that reach tau, the only candidates."""
         centre_T = snippet_centres(snippets=len(cas_TC), duration_s=duration_s)
         truth_TC = np.zeros(cas_TC.shape, dtype=bool)
         action_T = np.zeros(len(cas_TC), dtype=bool)
@@ -264,19 +277,19 @@ class FrameAccuracy:
                 truth_TC[within_T, classes.index(instance.label)] = True
         self.total += int(action_T.sum())
         if present_C.any():
-            named_T = np.where(present_C, cas_TC, -np.inf).argmax(axis=1)
-            self.correct += int(truth_TC[np.arange(len(cas_TC)), named_T].sum())
+            class_T = np.where(present_C, cas_TC, -np.inf).argmax(axis=1)
+            self.correct += int(truth_TC[np.arange(len(cas_TC)), class_T].sum())
 
     @property
     def value(self) -> float:
-        """The accuracy in [0, 1]; NaN where no snippet counts."""
+        """Accuracy in [0, 1]; NaN without any action snippet."""
         return self.correct / self.total if self.total else float("nan")
 
 
 def tagging_map(scores_VC: NDArray[np.floating], labels_VC: NDArray[np.floating]) -> float:
-    """Returns the mean average precision of the video-level scores over the classes with labels.
+    """Returns the mean average precision of the video-level scores, over the classes with videos.
 
-    Needs no time stamp, so it can choose a checkpoint where only tags are known.
+    It needs no annotated times, so it can choose a checkpoint from tags alone.
     """
     ap_C = tagging_ap(scores_VC, labels_VC)
     present_C = ~np.isnan(ap_C)
@@ -288,7 +301,10 @@ def tagging_ap(
 ) -> NDArray[np.float64]:
     """Returns the average precision of the video-level scores of each class, (C,).
 
-    It is NaN for a class that no video shows.
+    A class that no video shows has NaN.
+
+    Example: four videos score 0.9, 0.6, 0.4 and 0.1 for a class, and the first and third show it.
+    Their precision is 1 and 2/3, so the average precision is 0.83.
     """
     order_VC = np.argsort(-scores_VC, axis=0, kind="stable")
     hit_VC = np.take_along_axis(labels_VC, order_VC, axis=0) > 0

@@ -1,8 +1,8 @@
-"""Named recipes: `python -m training fit --preset NAME`.
+"""Presets: recipes with a name, for `ecm fit --preset NAME`.
 
-Each benchmark has two: `NAME` with the settings that the paper states for all experiments, and
-`NAME-released` with those of the released code, absence term and post-processing included.
-What the paper leaves open (post-processing of ActivityNet, for one) is taken from the release.
+Each benchmark has two presets. `NAME` has the settings that the paper states for all experiments;
+`NAME-released` has those of the released code, with its absence term and post-processing. Settings
+that the paper omits, such as the post-processing of ActivityNet, are those of the released code.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ from model.localize import LocalizationConfig
 from training.losses import Objective
 from training.recipe import Recipe
 
-_THUMOS14_READING = LocalizationConfig(
+_THUMOS14_LOCALIZATION = LocalizationConfig(
     protocol="released",
     class_threshold=0.25,
     cas_threshold_min=0.01,
@@ -24,7 +24,7 @@ _THUMOS14_READING = LocalizationConfig(
     nms_iou=0.6,
 )
 
-_ACTIVITYNET_READING = LocalizationConfig(
+_ACTIVITYNET_LOCALIZATION = LocalizationConfig(
     protocol="released",
     class_threshold=0.25,
     cas_threshold_min=0.0,
@@ -38,20 +38,20 @@ _ACTIVITYNET_READING = LocalizationConfig(
 
 
 def own_data() -> Recipe:
-    """Your own videos: defaults chosen without looking at any time stamp.
+    """Your own features and labels. The defaults were chosen without annotated times.
 
-    python -m training fit --annotations A.json --features DIR --out runs/mine
+    ecm fit --annotations A.json --features my_features --out runs/mine
     """
     return Recipe(hidden_width=512)
 
 
 def own_videos() -> Recipe:
-    """A few dozen of your own videos, some of which may show nothing, and features of any sizes.
+    """A few dozen of your own videos, some of which may show no class; features of any scale.
 
-    python -m training fit --videos DIR --annotations A.json --preset own-videos --out runs/mine
+    ecm fit --videos my_videos --tags tags.csv --preset own-videos --out runs/mine
 
-    So few videos are learned by heart at once: a narrow network is kept from large weights, so that
-    its probabilities mean the same in every video. L_c2c costs it ten points, L_a2c brings nothing.
+    A network overfits so few videos at once. A narrow network with strong weight decay keeps its
+    probabilities comparable between videos. L_c2c would cost ten points, and L_a2c gains nothing.
     """
     return Recipe(
         hidden_width=64,
@@ -67,33 +67,36 @@ def own_videos() -> Recipe:
 
 
 def demo() -> Recipe:
-    """The simulated set of `make demo`: half a minute on two cores."""
+    """The simulated data set of `make demo`; half a minute on two cores."""
     return Recipe(hidden_width=128, snippets=128, epochs=80, learning_rate=1e-3)
 
 
 def thumos14() -> Recipe:
-    """THUMOS14 as the paper states it: 62.6 55.1 46.5 38.2 29.1 19.5 10.9 at 0.1 to 0.7."""
+    """THUMOS14 with the paper's settings.
+
+    The paper reports mAP 62.6 55.1 46.5 38.2 29.1 19.5 10.9 at tIoU 0.1 to 0.7.
+    """
     return Recipe(
         snippets=750,
         sampling="resampled",
         epochs=150,
         objective=Objective(absence="paper"),
-        localization=_THUMOS14_READING,
+        localization=_THUMOS14_LOCALIZATION,
     )
 
 
 def thumos14_released() -> Recipe:
-    """THUMOS14 as the released code runs it; its best epoch, 139, was picked on the test videos."""
+    """THUMOS14 with the released settings; the release chose epoch 139 on the test videos."""
     return thumos14().override({"absence": "released"})
 
 
 def activitynet12() -> Recipe:
-    """ActivityNet 1.2 as the paper states it: 25.5 averaged over 0.50:0.95."""
-    return replace(thumos14(), snippets=100, epochs=40, localization=_ACTIVITYNET_READING)
+    """ActivityNet 1.2 with the paper's settings; the paper reports mAP 25.5 over 0.50:0.95."""
+    return replace(thumos14(), snippets=100, epochs=40, localization=_ACTIVITYNET_LOCALIZATION)
 
 
 def activitynet12_released() -> Recipe:
-    """ActivityNet 1.2 as the released code runs it: 25.45 averaged over 0.50:0.95."""
+    """ActivityNet 1.2 with the released settings, which give mAP 25.45 over 0.50:0.95."""
     return activitynet12().override(
         {
             "absence": "released",
@@ -107,12 +110,12 @@ def activitynet12_released() -> Recipe:
 
 
 def activitynet13() -> Recipe:
-    """ActivityNet 1.3 as the paper states it: 23.5 averaged over 0.50:0.95."""
+    """ActivityNet 1.3 with the paper's settings; the paper reports mAP 23.5 over 0.50:0.95."""
     return activitynet12()
 
 
 def activitynet13_released() -> Recipe:
-    """ActivityNet 1.3 as the released code runs it: 23.48 averaged over 0.50:0.95."""
+    """ActivityNet 1.3 with the released settings, which give mAP 23.48 over 0.50:0.95."""
     return activitynet12_released().override(
         {"decay_epoch": 26, "topk_ratio": 0.6, "class_threshold": 0.05}
     )
@@ -129,14 +132,14 @@ PRESETS = {
     "activitynet13": activitynet13,
     "activitynet13-released": activitynet13_released,
 }
-"""Every preset by the name that the command line takes."""
+"""Presets by their names on the command line."""
 
 
 def preset(name: str) -> Recipe:
     """Returns a preset's recipe.
 
     Raises:
-        OptionError: there is no such preset.
+        OptionError: There is no such preset.
     """
     if name not in PRESETS:
         raise OptionError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")

@@ -68,7 +68,7 @@ class Progress:
             line = ", ".join(f"{name} {text}" for name, text in texts.items())
             _log.info("%s: %s, %s left", done, line, left)
         for name, value in {**figures, "learning_rate": learning_rate}.items():
-            self._curves.add_summary(scalar_pb(name, value, CURVES[name]), epoch)
+            self._curves.add_summary(scalar_pb(name, value, CURVES.get(name, "")), epoch)
 
     def _time_left(self, epoch: int) -> timedelta:
         epoch_s = (time.monotonic() - self._started_s) / (epoch - self._first)

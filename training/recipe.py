@@ -1,4 +1,4 @@
-"""All choices of a training run besides its data."""
+"""Recipe of a training run: all choices of the experiment apart from its data."""
 
 import math
 from collections.abc import Mapping
@@ -24,57 +24,63 @@ Judge: TypeAlias = Literal["tags", "mAP@0.5", "mAP"]
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a network is trained and read."""
+    """Network, optimization, losses and localization of a run."""
 
     hidden_width: int = 2048
-    """Channels of the two hidden convolutions."""
+    """Channels of the two hidden convolutions of the network."""
     dropout: float = 0.5
-    """Share of hidden channels dropped in training."""
+    """Share of hidden channels that dropout zeroes in training."""
     shared_classifier: bool = True
-    """Whether both streams have one classifier, which is what ECM is about (Table 4)."""
+    """Use one classifier for both streams, which is the idea of ECM (Table 4)."""
     attention: Attention = "class"
-    """Whether each `class` has aggregation weights of its own, or all share `agnostic` ones."""
+    """Aggregation weights: one set for each `class`, or one `agnostic` set for all classes."""
     standardize: bool = False
-    """Whether the network brings each channel to mean 0 and deviation 1 over the training snippets,
-    which channels of different sizes need; the exported file holds both."""
+    """Scale each channel to mean 0 and standard deviation 1 over the training snippets, because
+    channels of different scales train badly. The exported file contains both statistics."""
     transition_start: TransitionStart = "random"
-    """First weights of the transition from CAS to W_a: `random`, of which a class's own may be
-    negative and then look for it where it is not, or `identity`."""
+    """Initial weights of the transition from the CAS to W_a: `random` or `identity`. A random
+    weight may be negative; training then looks for the class where it is absent."""
     snippets: int | None = 256
-    """Length to which training brings every video; None takes the middle one of their lengths."""
+    """Length in snippets to which training samples every video; `none` takes the median length of
+    the training videos."""
     training_sampling: TrainingSampling = "linear"
-    """`linear` interpolation, or one `random` snippet from each of equal bins every epoch."""
+    """Sampling in training: `linear` interpolation, or one `random` snippet from each of `snippets`
+    equal bins, drawn again in every epoch."""
     sampling: InferenceSampling = "native"
-    """Length at inference: `native`, or `resampled` to `snippets`."""
+    """Length of a video at inference: `native`, or `resampled` to `snippets`."""
     batch_size: int = 16
-    """Videos a step."""
+    """Videos in a step, over all processes."""
     epochs: int = 100
     """Passes over the training videos."""
     learning_rate: float = 2e-4
-    """Of Adam."""
+    """Learning rate of Adam."""
     schedule: Schedule = "step"
-    """Of the learning rate: one `step` at `decay_epoch`, or a `cosine` down to 0."""
+    """Schedule of the learning rate: one `step` at `decay_epoch`, or a `cosine` down to 0."""
     decay_epoch: int | None = None
-    """With `step`: from this epoch on the learning rate is a tenth; None keeps it."""
+    """Epoch from which the `step` schedule divides the learning rate by 10; `none` keeps it
+    constant."""
     warmup_epochs: int = 0
-    """The learning rate rises linearly over so many epochs."""
+    """Epochs at the start in which the learning rate rises linearly."""
     weight_decay: float = 5e-4
-    """L2 penalty inside Adam."""
+    """L2 penalty on the weights, inside Adam."""
     precision: Precision = "fp32"
-    """Numbers of the convolutions in training: `fp32`, or `bf16` where the machine is faster so."""
+    """Precision of the convolutions in training: `fp32`, or `bf16` for machines on which bfloat16
+    is faster."""
     ema_decay: float | None = None
-    """Keeps an exponential moving average of the weights, with this decay a step, as the result."""
+    """Decay in each step of an exponential moving average of the weights, which becomes the result;
+    `none` keeps the weights themselves."""
     judge: Judge = "tags"
-    """What on the validation videos chooses best.pt: their `tags`, or where they have time stamps
-    the detection `mAP@0.5`, or the `mAP` over 0.5:0.95."""
+    """Score on the validation videos that chooses best.pt: mean average precision of their `tags`,
+    detection `mAP@0.5`, or detection `mAP` over tIoU 0.5:0.95. Detection needs annotated times."""
     patience: int | None = None
-    """Training ends after so many epochs in which the validation got no better; None never."""
+    """Epochs without a better validation score after which training ends; `none` trains all
+    `epochs`."""
     seed: int = 0
-    """Of the weights, the order of the videos, the sampling and dropout."""
+    """Seed of the initial weights, the order of the videos, their sampling, and dropout."""
     objective: Objective = field(default_factory=Objective)
-    """The losses."""
+    """Terms of the loss and their weights."""
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
-    """How segments are read off."""
+    """Settings of localization."""
 
     def __post_init__(self) -> None:
         for name in ("hidden_width", "snippets", "batch_size", "epochs", "patience"):
@@ -82,31 +88,35 @@ class Recipe:
             if value is not None and value < 1:
                 raise OptionError(f"{name} must be at least 1, not {value}")
         if not 0 <= self.dropout < 1:
-            raise OptionError(f"dropout must lie in [0, 1), not {self.dropout}")
+            raise OptionError(f"dropout must be in [0, 1), not {self.dropout}")
         if not 0 < self.objective.topk_ratio <= 1:
-            raise OptionError(f"topk_ratio must lie in (0, 1], not {self.objective.topk_ratio}")
+            raise OptionError(f"topk_ratio must be in (0, 1], not {self.objective.topk_ratio}")
         if not (self.learning_rate > 0 and self.weight_decay >= 0):
             raise OptionError(
                 "learning_rate must be above 0 and weight_decay at least 0, not "
                 f"{self.learning_rate} and {self.weight_decay}"
             )
         if not (self.ema_decay is None or 0 < self.ema_decay < 1):
-            raise OptionError(f"ema_decay must lie in (0, 1), not {self.ema_decay}")
+            raise OptionError(f"ema_decay must be in (0, 1), not {self.ema_decay}")
 
     def learning_rate_at(self, epoch: int) -> float:
-        """Returns the learning rate in an epoch, counted from 0."""
+        """Returns the learning rate in an epoch, counted from 0.
+
+        Example: with rate 1 and 3 warm-up epochs, epochs 0 to 3 have 0.25, 0.5, 0.75 and 1. With a
+        cosine over 10 epochs, epochs 0 and 5 have 1 and 0.5.
+        """
         rate = self.learning_rate * min(1, (epoch + 1) / (self.warmup_epochs + 1))
         if self.schedule == "cosine":
             return rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
         return rate / 10 if self.decay_epoch is not None and epoch >= self.decay_epoch else rate
 
     def override(self, values: Mapping[str, Any]) -> "Recipe":
-        """Returns the recipe with some fields changed, those of its parts included, by name.
+        """Returns a recipe with some fields of it or of its parts replaced, by name.
 
-        Values may be text, as a command line gives it.
+        Values may be text, as on a command line.
 
         Raises:
-            OptionError: there is no such field, or a value does not fit it.
+            OptionError: There is no such field, or a value is not valid.
         """
         content = asdict(self)
         for name, value in values.items():
@@ -134,7 +144,7 @@ class Recipe:
         """Returns the recipe in a JSON text.
 
         Raises:
-            OptionError: an unknown field or a value of the wrong type.
+            OptionError: A field is unknown, or a value has the wrong type.
         """
         return parse_json(_ADAPTER, text, name="the recipe", error_class=OptionError)
 

@@ -1,4 +1,4 @@
-"""Checkpoints of the released ECM code, read into ours."""
+"""Import of checkpoints of the released ECM code."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,22 +20,22 @@ NAMES = {
     "attention_module.conv_1.weight": "transition.weight",
     "attention_module.conv_1.bias": "transition.bias",
 }
-"""The released name of every parameter and ours."""
+"""Released name of every parameter, and its name here."""
 
 
 def import_released(path: Path, labels: Sequence[str], recipe: Recipe, software: str) -> Checkpoint:
-    """Returns a released checkpoint as one of ours.
+    """Returns a released checkpoint as a checkpoint of this software.
 
     Args:
-        path: a .pth file; only tensors are read, no code of it runs.
-        labels: the classes in the order of its output.
-        recipe: how it was trained and how its output is read, from a preset.
-        software: name and version of what imports it.
+        path: A .pth file. Only its tensors are read, so none of its code runs.
+        labels: Classes in the order of the network's output.
+        recipe: Recipe that the network was trained with, usually a preset.
+        software: Name and version of this software.
 
     Raises:
-        ModelNotFoundError: there is no such file.
-        ModelError: it is not such a checkpoint, or its classes are not as many as the labels.
-        OptionError: the recipe leaves the number of snippets to the training videos.
+        ModelNotFoundError: There is no such file.
+        ModelError: The file is no such checkpoint, or has another number of classes.
+        OptionError: The recipe takes the number of snippets from the training videos.
     """
     state = _rename(_state_dict(path), path)
     width, channels, _ = state["classifier.conv_1.weight"].shape
@@ -44,7 +44,7 @@ def import_released(path: Path, labels: Sequence[str], recipe: Recipe, software:
         raise ModelError(f"{path} has {classes} classes, but {len(labels)} labels are given")
     if recipe.snippets is None:
         raise OptionError(
-            "a released checkpoint comes without videos to take snippets from, not None"
+            "snippets must be a number, because a released checkpoint comes without training videos"
         )
     spec = ModelSpec(
         labels=tuple(labels),
@@ -63,12 +63,12 @@ def import_released(path: Path, labels: Sequence[str], recipe: Recipe, software:
     try:
         checkpoint.network()
     except RuntimeError as error:
-        raise ModelError(f"{path} does not have the shape of the ECM network: {error}") from error
+        raise ModelError(f"{path}: its weights do not fit the ECM network: {error}") from error
     return checkpoint
 
 
 def _state_dict(path: Path) -> Mapping[str, Tensor]:
-    """Returns the parameters by name, wherever the file keeps them."""
+    """Returns the parameters of any of the nested forms in which the code saves them."""
     if not path.is_file():
         raise ModelNotFoundError(f"no checkpoint {path}")
     content = read_tensors(path)

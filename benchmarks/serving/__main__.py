@@ -1,15 +1,15 @@
-"""Requests a second, latency and memory of the service and its peers, and of the bare network.
+"""Requests per second, latency and memory of the service, of its peers and of the bare network.
 
     python benchmarks/serving                                          (half an hour)
     python benchmarks/serving --peers mosec --clients 4 --bodies binary --rounds 1
     python benchmarks/serving --hidden-width 2048 --clients 4 16 --bodies binary
 
-All servers load the same ONNX file and compute on the same cores; a request is the features of one
-video, 750 snippets of 2,048 channels. In each round every server is started, asked once, held
-against the expected segments, put under each load, and ended, so no two compete and all meet the
-same noise; the bare network runs before each. Medians over the rounds. What takes long is measured
-in the first round only. Peers come from an environment of their own, which the first run makes
-below this one. Linux only.
+All servers load the same ONNX file and compute on the same cores. A request has the features of one
+video: 750 snippets of 2,048 channels. In each round, every server is started, its segments are
+compared with the expected ones, it is measured under each load, and it is stopped. So no two
+servers compete, and other work on the machine affects all alike. The bare network runs before each
+server. Results are medians over the rounds; slow loads are measured in the first round only. Peers
+have an environment of their own, which the first run creates below this one. Linux only.
 """
 
 import argparse
@@ -43,31 +43,31 @@ from table import Cell, Figures, Results
 HERE = Path(__file__).parent
 BODIES = ("binary", "json")
 TRIALS, TRIAL_CLIENTS = 2, 4
-"""How often, and under which load, the forms of a peer are tried in turn."""
+"""Number of trials of each form of a peer, and number of clients in a trial."""
 SLOW_S = 15.0
-"""A load whose window takes longer is not measured again."""
+"""A load whose window takes longer is measured in the first round only."""
 TOLERANCE_S = 1e-3
-"""Times of segments may differ by that: runs of one and of several threads round differently."""
+"""Allowed difference of segment times, because the number of threads affects rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured."""
+    """Plan of the measurements."""
 
     folder: Path
-    """Where prepare.py wrote."""
+    """Folder that prepare.py wrote."""
     requests: dict[str, bytes]
-    """What clients send, by the name of the body."""
+    """Requests of the clients, by the kind of body."""
     clients: Sequence[int]
-    """How many ask at once."""
+    """Numbers of concurrent clients, one for each load."""
     seconds: float
-    """Length of a window."""
+    """Shortest length of a measurement window, in seconds."""
     rounds: int
-    """How often everything is measured."""
+    """Number of rounds."""
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # ends servers, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))  # also stops servers
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -79,7 +79,7 @@ def main() -> None:
         servers = [ours(folder), *choose_peers(plan, arguments.peers, results)]
         for number in range(plan.rounds):
             measure_round(plan, servers, results, first=number == 0)
-            _tell(f"round {number + 1} of {plan.rounds} is done")
+            _log(f"round {number + 1} of {plan.rounds} is done")
     if arguments.json:
         print(json.dumps(results.to_json(), indent=2))
     else:
@@ -91,17 +91,20 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/serving", description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--seconds", type=float, default=4.0, help="shortest window of a load")
-    parser.add_argument("--rounds", type=int, default=3, help="the medians of which count")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the medians count")
     parser.add_argument("--peers", nargs="*", choices=PEER_NAMES, default=list(PEER_NAMES))
     parser.add_argument("--bodies", nargs="+", choices=BODIES, default=list(BODIES))
     parser.add_argument(
-        "--hidden-width", type=int, default=512, help="of the network; fit makes 2048"
+        "--hidden-width",
+        type=int,
+        default=512,
+        help="hidden width of the network; that of fit is 2048",
     )
-    parser.add_argument("--json", action="store_true", help="print an object for programs")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()
 
 
-def _tell(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
@@ -114,7 +117,7 @@ def _run_script(name: str, *arguments: object) -> str:
 
 
 def as_request(folder: Path, body: str) -> bytes:
-    """Returns the request for the video, its features in one of the forms."""
+    """Returns the request for the video; `body` is one of BODIES."""
     features_TD = np.load(folder / "features.npy")
     if body == "json":
         content = orjson.dumps({"features": features_TD}, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -125,14 +128,14 @@ def as_request(folder: Path, body: str) -> bytes:
 
 
 def choose_peers(plan: Plan, names: Sequence[str], results: Results) -> list[Server]:
-    """Returns the peers that start, each in the form that answers most requests."""
+    """Returns the peers that start, each in its faster form."""
     if not names:
         return []
     try:
         python = peers_python()
     except ServerError as error:
         results.absent = dict.fromkeys(names, str(error))
-        _tell(str(error))
+        _log(str(error))
         return []
     chosen = []
     for name in names:
@@ -140,15 +143,15 @@ def choose_peers(plan: Plan, names: Sequence[str], results: Results) -> list[Ser
             chosen.append(choose_form(plan, name, python, results))
         except ServerError as error:
             results.absent[name] = str(error)
-            _tell(f"{name} is left out: {error}")
+            _log(f"{name} is not measured: {error}")
     return chosen
 
 
 def choose_form(plan: Plan, name: str, python: Path, results: Results) -> Server:
-    """Returns a peer in its better form: a process for each core, or one that has all.
+    """Returns a peer in its faster form: one process for each core, or one process with all cores.
 
     Raises:
-        ServerError: it does not start.
+        ServerError: the peer does not start.
     """
     request = next(iter(plan.requests.values()))
     forms = dict.fromkeys((Form(CORES, 1), Form(1, CORES)))
@@ -158,23 +161,23 @@ def choose_form(plan: Plan, name: str, python: Path, results: Results) -> Server
             window = drive(started.port, request, TRIAL_CLIENTS, plan.seconds, started.watch)
         rates[server] += window.rate / TRIALS
     results.forms[name] = {str(server.form): rate for server, rate in rates.items()}
-    _tell(f"{name}, processes x threads: {results.forms[name]} requests/s")
+    _log(f"{name}, processes x threads: {results.forms[name]} requests/s")
     return max(rates, key=lambda server: rates[server])
 
 
 def measure_round(plan: Plan, servers: Sequence[Server], results: Results, *, first: bool) -> None:
-    """Adds one round of every server, each under each load."""
+    """Adds one round of all servers and all loads to the results."""
     for server in servers:
         ceiling = measure_ceiling(plan, results)
         try:
             measure_server(plan, server, results, ceiling, first=first)
         except (ServerError, OSError) as error:
             results.absent[server.name] = str(error)
-            _tell(f"{server.name} gives up: {error}")
+            _log(f"{server.name} failed: {error}")
 
 
 def measure_ceiling(plan: Plan, results: Results) -> float:
-    """Returns runs a second of the bare network in its better form, just before a server's turn."""
+    """Returns the runs per second of the bare network in its faster form."""
     forms = json.loads(_run_script("ceiling.py", plan.folder, plan.seconds / 2, CORES))
     for name, rate in forms.items():
         results.ceilings.setdefault(name, []).append(rate)
@@ -184,11 +187,11 @@ def measure_ceiling(plan: Plan, results: Results) -> float:
 def measure_server(
     plan: Plan, server: Server, results: Results, ceiling: float, *, first: bool
 ) -> None:
-    """Adds one round of a server.
+    """Adds one round of one server to the results.
 
     Raises:
-        ServerError: it does not start.
-        OSError: it does not answer.
+        ServerError: the server does not start.
+        OSError: the server does not answer.
     """
     with running(server, next(iter(plan.requests.values()))) as started:
         check_segments(plan, server, started)
@@ -199,16 +202,16 @@ def measure_server(
                     figures = measure(plan, started, cell, ceiling)
                     results.add(cell, figures)
                     rate = figures.window.rate
-                    _tell(f"{body}, {clients} clients, {server.name}: {rate:.1f} requests/s")
+                    _log(f"{body}, {clients} clients, {server.name}: {rate:.1f} requests/s")
 
 
 def _is_slow(results: Results, cell: Cell) -> bool:
-    known = results.rounds.get(cell)
-    return known is not None and known[0].window.seconds > SLOW_S
+    rounds = results.rounds.get(cell)
+    return rounds is not None and rounds[0].window.seconds > SLOW_S
 
 
 def measure(plan: Plan, started: Running, cell: Cell, ceiling: float) -> Figures:
-    """Returns what a server did under one load."""
+    """Returns the figures of a server under one load."""
     started.samples.clear()
     request = plan.requests[cell.body]
     window = drive(started.port, request, cell.clients, plan.seconds, started.watch)
@@ -217,20 +220,20 @@ def measure(plan: Plan, started: Running, cell: Cell, ceiling: float) -> Figures
 
 
 def check_segments(plan: Plan, server: Server, started: Running) -> None:
-    """Ends the program if a server finds other segments than the bare network."""
+    """Exits with an error if a server's segments differ from those of the bare network."""
     expected = sorted(tuple(row) for row in json.loads((plan.folder / "segments.json").read_text()))
     for body, request in plan.requests.items():
         connection = Connection(started.port)
-        answer = orjson.loads(connection.ask(request).content)
+        response = orjson.loads(connection.send(request).content)
         connection.close()
-        got = sorted((s["label"], s["start_s"], s["end_s"]) for s in answer["segments"])
-        same = len(got) == len(expected) and all(
+        segments = sorted((s["label"], s["start_s"], s["end_s"]) for s in response["segments"])
+        same = len(segments) == len(expected) and all(
             one[0] == other[0] and np.allclose(one[1:], other[1:], rtol=0, atol=TOLERANCE_S)
-            for one, other in zip(got, expected, strict=True)
+            for one, other in zip(segments, expected, strict=True)
         )
         if not same:
-            sys.exit(f"{server.name} answers {body} features with other segments than expected: "
-                     f"{len(got)} for {len(expected)}")  # fmt: skip
+            sys.exit(f"{server.name}: segments of {body} features differ from the expected ones "
+                     f"({len(segments)} segments, expected {len(expected)})")  # fmt: skip
 
 
 if __name__ == "__main__":

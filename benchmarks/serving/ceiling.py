@@ -1,9 +1,10 @@
-"""Runs a second of the bare network: what no server in front of it can exceed.
+"""Runs per second of the bare network, which no server can exceed.
 
     python ceiling.py FOLDER SECONDS CORES
 
-Features lie in memory, nothing is received, checked, localized or written. Two forms: one caller
-whose run has a thread for each core, and a caller for each core whose runs have one thread.
+The features are in memory; nothing is received, checked, localized or written. There are two forms:
+one caller whose runs have one thread for each core, and one caller for each core whose runs have
+one thread.
 """
 
 import json
@@ -35,20 +36,20 @@ def runs_a_second(
     session = open_session(content, EngineConfig(device="cpu", threads=threads))
     inputs = {FEATURES: features_TD[None], LENGTHS: np.array([len(features_TD)])}
     session.run([CAS], inputs)
-    ends: list[float] = []
-    began = time.perf_counter()
+    ends_s: list[float] = []
+    start_s = time.perf_counter()
 
     def call() -> None:
-        while time.perf_counter() < began + seconds:
+        while time.perf_counter() < start_s + seconds:
             session.run([CAS], inputs)
-            ends.append(time.perf_counter())
+            ends_s.append(time.perf_counter())
 
     workers = [threading.Thread(target=call) for _ in range(callers)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    return len(ends) / (max(ends) - began)
+    return len(ends_s) / (max(ends_s) - start_s)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Clients that ask as fast as they are answered: closed loop, one connection each, kept open.
+"""Load by clients in a closed loop: each sends its next request when it has the response.
 
-A client is a thread that hands prebuilt bytes to the kernel and reads the answer into one buffer;
-the interpreter's lock is free meanwhile, so what it costs is the kernel's copying.
+A client is a thread with one kept-alive connection. It passes prebuilt bytes to the kernel and
+reads the response into one buffer. The interpreter's lock is free meanwhile, so the cost of a
+client is the copying by the kernel.
 """
 
 import contextlib
@@ -16,104 +17,105 @@ from typing import Final
 import numpy as np
 
 WARM_S: Final = 1.0
-"""Before anything counts."""
-FEWEST_ANSWERS: Final = 20
-"""A window goes on until there are so many, so that one more or less matters little."""
+"""Time under load before the window starts."""
+FEWEST_RESPONSES: Final = 20
+"""Smallest number of responses in a window, so that one more or less matters little."""
 PATIENCE_S: Final = 30.0
-"""Longest window."""
+"""Length of the longest window."""
 DRAIN_S: Final = 5.0
-"""How long requests under way may take after it; then their connections are closed."""
+"""Time for the remaining requests after the window, before their connections are closed."""
 REFUSALS: Final = (429, 503)
+"""Statuses of a server that is too busy."""
 _TICK_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server said to one request."""
+class Response:
+    """Response to one request."""
 
     status: int
-    """Of HTTP."""
+    """HTTP status."""
     content: bytes
-    """The body."""
+    """Body of the response."""
     headers: dict[str, str]
-    """By lower-case name."""
+    """Headers by lower-case name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a server did under one load."""
+    """Measurement of a server under one load."""
 
     seconds: float
-    """How long it was watched."""
+    """Length of the window in seconds."""
     latencies_ms: tuple[float, ...]
-    """Of requests that were begun under the full load and answered in the window."""
+    """Latencies of the requests that were sent under full load and answered in the window."""
     done: int
-    """Answered with 200 in the window."""
+    """Number of responses with status 200 in the window."""
     refused: int
-    """Answered with 429 or 503 in the window: too busy."""
+    """Number of responses with status 429 or 503 in the window."""
     failed: int
-    """Answered otherwise, or not at all."""
+    """Number of requests with another status, or without a response."""
     load_cpu_s: float
-    """CPU time that the clients, and who watches memory, took in the window."""
+    """CPU time of the clients, and of measuring memory, in the window."""
 
     @property
     def rate(self) -> float:
-        """Requests done a second."""
+        """Number of requests per second with status 200."""
         return self.done / self.seconds
 
     def percentile_ms(self, share: float) -> float | None:
-        """Returns the latency that this share of requests, in percent, does not exceed."""
+        """Returns the latency that `share` percent of the requests do not exceed."""
         return float(np.percentile(self.latencies_ms, share)) if self.latencies_ms else None
 
 
 def request_bytes(body: bytes, headers: dict[str, str]) -> bytes:
-    """Returns POST /localize as it goes to the socket."""
+    """Returns the bytes of POST /localize."""
     lines = [f"{name}: {value}" for name, value in headers.items()]
     head = ["POST /localize HTTP/1.1", "Host: 127.0.0.1", *lines, f"Content-Length: {len(body)}"]
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
 class Connection:
-    """A client's connection, opened anew when the server ended it."""
+    """Connection of a client, opened again after the server has closed it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._socket: socket.socket | None = None
         self._buffer = bytearray(1024 * 1024)
 
-    def ask(self, request: bytes) -> Answer:
-        """Sends a request and returns its answer.
+    def send(self, request: bytes) -> Response:
+        """Sends a request and returns the response.
 
         Raises:
-            OSError: no connection, or it ended before the answer.
+            OSError: there is no connection, or it was closed before the response.
         """
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port))
         try:
-            self._send(self._socket, request)
-            answer = self._receive(self._socket)
+            self._write(self._socket, request)
+            response = self._receive(self._socket)
         except OSError:
             self.close()
             raise
-        if answer.headers.get("connection", "").lower() == "close":
+        if response.headers.get("connection", "").lower() == "close":
             self.close()
-        return answer
+        return response
 
     def close(self) -> None:
-        """Ends the connection, also under a thread that waits on it."""
+        """Closes the connection, even if another thread is waiting on it."""
         if self._socket is not None:
-            ended, self._socket = self._socket, None
-            with contextlib.suppress(OSError):  # it may have ended before
-                ended.shutdown(socket.SHUT_RDWR)
-            ended.close()
+            closing, self._socket = self._socket, None
+            with contextlib.suppress(OSError):  # the server may have closed it before
+                closing.shutdown(socket.SHUT_RDWR)
+            closing.close()
 
     @staticmethod
-    def _send(connection: socket.socket, request: bytes) -> None:
-        # A server that refuses may answer, and hang up, before it has all of the body.
+    def _write(connection: socket.socket, request: bytes) -> None:
+        # A server that refuses a request may respond and close before it has read the whole body.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(request)
 
-    def _receive(self, connection: socket.socket) -> Answer:
+    def _receive(self, connection: socket.socket) -> Response:
         view, length, head_end = memoryview(self._buffer), 0, -1
         while head_end < 0:
             length += self._more(connection, view[length:])
@@ -124,52 +126,52 @@ class Connection:
         end = head_end + 4 + int(headers["content-length"])
         while length < end:
             length += self._more(connection, view[length:end])
-        return Answer(int(first.split()[1]), bytes(view[head_end + 4 : end]), headers)
+        return Response(int(first.split()[1]), bytes(view[head_end + 4 : end]), headers)
 
     @staticmethod
     def _more(connection: socket.socket, rest: memoryview) -> int:
         received = connection.recv_into(rest)
         if not received:
-            raise ConnectionResetError("the server ended the connection before its answer")
+            raise ConnectionResetError("the server closed the connection before the response")
         return received
 
 
 @dataclass(slots=True)
 class _Client:
-    """One client and what it saw."""
+    """One client, and the requests that it has sent."""
 
     connection: Connection
     request: bytes
     over: threading.Event
-    seen: list[tuple[float, float, int]] = field(default_factory=list)
-    """Begin, end and status of its requests; 0 where there was no answer."""
+    history: list[tuple[float, float, int]] = field(default_factory=list)
+    """Start, end and status of each request; status 0 if there was no response."""
 
     def run(self) -> None:
         while not self.over.is_set():
-            began_s = time.perf_counter()
+            start_s = time.perf_counter()
             pause_s = 0.0
             try:
-                answer = self.connection.ask(self.request)
-                status = answer.status
+                response = self.connection.send(self.request)
+                status = response.status
                 if status in REFUSALS:
-                    pause_s = float(answer.headers.get("retry-after", 0.1))
+                    pause_s = float(response.headers.get("retry-after", 0.1))
             except OSError:
                 status, pause_s = 0, 0.1
-            self.seen.append((began_s, time.perf_counter(), status))
+            self.history.append((start_s, time.perf_counter(), status))
             self.over.wait(pause_s)
 
 
 def drive(
     port: int, request: bytes, clients: int, seconds: float, watch: Callable[[], None]
 ) -> Window:
-    """Returns what a server did under the load of some clients.
+    """Returns the measurement of a server under the load of some clients.
 
     Args:
-        port: of the server.
-        request: what each client sends, again and again.
-        clients: how many there are.
-        seconds: how long the window is, at least.
-        watch: called several times a second meanwhile.
+        port: port of the server.
+        request: request that each client sends, again and again.
+        clients: number of clients.
+        seconds: shortest length of the window.
+        watch: is called several times per second during the window.
     """
     over = threading.Event()
     crowd = [_Client(Connection(port), request, over) for _ in range(clients)]
@@ -177,22 +179,22 @@ def drive(
     for thread in threads:
         thread.start()
     time.sleep(WARM_S)
-    began_s, began_cpu_s = time.perf_counter(), time.process_time()
-    while not _enough(crowd, began_s, seconds):
+    start_s, start_cpu_s = time.perf_counter(), time.process_time()
+    while not _enough(crowd, start_s, seconds):
         watch()
         time.sleep(_TICK_S)
-    ended_s, cpu_s = time.perf_counter(), time.process_time() - began_cpu_s
+    end_s, cpu_s = time.perf_counter(), time.process_time() - start_cpu_s
     over.set()
     _drain(crowd, threads)
-    return _window(crowd, began_s, ended_s, cpu_s)
+    return _window(crowd, start_s, end_s, cpu_s)
 
 
-def _enough(crowd: list[_Client], began_s: float, seconds: float) -> bool:
-    elapsed_s = time.perf_counter() - began_s
+def _enough(crowd: list[_Client], start_s: float, seconds: float) -> bool:
+    elapsed_s = time.perf_counter() - start_s
     if elapsed_s < seconds or elapsed_s > PATIENCE_S:
         return elapsed_s > PATIENCE_S
-    answers = sum(end_s > began_s for client in crowd for _, end_s, _ in client.seen)
-    return answers >= FEWEST_ANSWERS and all(len(client.seen) > 1 for client in crowd)
+    responses = sum(end_s > start_s for client in crowd for _, end_s, _ in client.history)
+    return responses >= FEWEST_RESPONSES and all(len(client.history) > 1 for client in crowd)
 
 
 def _drain(crowd: list[_Client], threads: list[threading.Thread]) -> None:
@@ -204,16 +206,18 @@ def _drain(crowd: list[_Client], threads: list[threading.Thread]) -> None:
         thread.join()
 
 
-def _window(crowd: list[_Client], began_s: float, ended_s: float, cpu_s: float) -> Window:
-    inside = [row for client in crowd for row in client.seen if began_s < row[1] <= ended_s]
-    # The first request of a client finds a queue that is still filling.
-    steady = [row for client in crowd for row in client.seen[1:] if began_s < row[1] <= ended_s]
+def _window(crowd: list[_Client], start_s: float, end_s: float, cpu_s: float) -> Window:
+    inside = [row for client in crowd for row in client.history if start_s < row[1] <= end_s]
+    # The first request of a client does not count, because the queue is still filling.
+    steady = [row for client in crowd for row in client.history[1:] if start_s < row[1] <= end_s]
     statuses = Counter(status for _, _, status in inside)
     refused = sum(statuses[status] for status in REFUSALS)
     return Window(
-        seconds=ended_s - began_s,
+        seconds=end_s - start_s,
         latencies_ms=tuple(
-            1e3 * (end_s - start_s) for start_s, end_s, status in steady if status == 200
+            1e3 * (response_s - request_s)
+            for request_s, response_s, status in steady
+            if status == 200
         ),
         done=statuses[200],
         refused=refused,

@@ -1,10 +1,10 @@
-"""Writes what all servers get: a model repository, a video's features, and the answer to them.
+"""Writes the input of all servers: a model repository, the features of a video, and its segments.
 
     python prepare.py FOLDER HIDDEN_WIDTH
 
-The network is untrained; its last layer is scaled so that some of the 20 classes are
-present. Features are noise, smoothed over time as those of a video are. A process of its own, so
-that nobody who measures has torch in memory.
+The network is untrained; its last layer is scaled so that some of the 20 classes are present. The
+features are noise that is smoothed over time. This is a process of its own, so that the measuring
+process does not have torch in memory.
 """
 
 import json
@@ -44,13 +44,13 @@ def main() -> None:
     np.save(folder / "features.npy", features_TD)
     engine = OnnxEngine(published.path.read_bytes(), EngineConfig(device="cpu", threads=1))
     duration_s = SNIPPETS * 0.64
-    found = predict_video(engine, features_TD, SPEC, duration_s=duration_s)
-    segments = [(s.label, s.start_s, s.end_s) for s in found.segments]
+    result = predict_video(engine, features_TD, SPEC, duration_s=duration_s)
+    segments = [(s.label, s.start_s, s.end_s) for s in result.segments]
     (folder / "segments.json").write_text(json.dumps(segments))
 
 
 def untrained(hidden_width: int) -> Ecm:
-    """Returns a network whose logits differ visibly."""
+    """Returns an untrained network whose logits differ enough that some classes are present."""
     torch.manual_seed(0)
     network = Ecm(EcmConfig(CHANNELS, CLASSES, hidden_width)).eval()
     with torch.no_grad():

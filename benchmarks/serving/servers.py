@@ -1,4 +1,4 @@
-"""Our service and its peers as processes: how each is started, what memory it takes, its end."""
+"""The service and its peers as processes: start, memory and end."""
 
 import contextlib
 import os
@@ -19,30 +19,30 @@ from load import Connection
 ROOT: Final = Path(__file__).parents[2]
 PEERS: Final = Path(__file__).parent / "peers"
 CORES: Final = len(os.sched_getaffinity(0))
-"""Processors that all servers share."""
+"""Number of cores that servers and clients share."""
 OURS: Final = "service"
 PEER_NAMES: Final = ("mosec", "ray", "bentoml", "litserve")
 START_S: Final = 120.0
-"""Longest start."""
+"""Longest time until a server answers."""
 _STOP_S = 10.0
 _MARK = "ECM_BENCHMARK"
-"""Environment variable that all processes of a server have, also those that left their parent."""
+"""Environment variable that marks all processes of a server, even those without their parent."""
 _TIMEOUT_S = 600
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
 class ServerError(Exception):
-    """A server does not start; the message says why."""
+    """A server does not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a peer shares the cores."""
+    """Division of the cores among processes of a peer."""
 
     workers: int
-    """Processes that compute."""
+    """Number of processes that compute."""
     threads: int
-    """Threads of onnxruntime in each."""
+    """Threads of onnxruntime in each process."""
 
     def __str__(self) -> str:
         return f"{self.workers} x {self.threads}"
@@ -50,19 +50,19 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that can be started."""
+    """A server and all that is needed to start it."""
 
     name: str
-    """`service`, or which peer."""
+    """`service`, or the name of the peer."""
     form: Form | None
-    """How it shares the cores; None for ours, which decides by itself."""
+    """Division of the cores; None for the service, which decides by itself."""
     folder: Path
-    """Where prepare.py wrote; logs go there too."""
+    """Folder that prepare.py wrote; it also has the logs."""
     python: Path
-    """Interpreter of its environment."""
+    """Python interpreter of the server's environment."""
 
     def command(self, port: int) -> list[str]:
-        """Returns what starts it."""
+        """Returns the command that starts the server."""
         python = str(self.python)
         if self.name == OURS:
             return [python, "-m", "service", "serve", "--repository", str(self.folder / "models"),
@@ -74,24 +74,24 @@ class Server:
         return [python, str(PEERS / f"on_{self.name}.py")]
 
     def environment(self, port: int) -> dict[str, str]:
-        """Returns its environment variables; what it keeps goes below the folder."""
-        given = {name: value for name, value in os.environ.items()
+        """Returns the environment variables; the server writes only below `folder`."""
+        variables = {name: value for name, value in os.environ.items()
                  if not name.startswith(("ECM_", "MOSEC_", "BENTOML_", "RAY_"))}  # fmt: skip
-        given |= {"PYTHONPATH": str(ROOT), _MARK: uuid4().hex}
+        variables |= {"PYTHONPATH": str(ROOT), _MARK: uuid4().hex}
         if self.form is None:
-            return given
-        return given | {
+            return variables
+        return variables | {
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder),
             "PEER_MODEL": str(self.folder / "models/ecm/1/model.onnx"),
             "PEER_WORKERS": str(self.form.workers),
             "PEER_THREADS": str(self.form.threads),
             "PEER_PORT": str(port),
-            **self._of_its_own(port),
+            **self._peer_variables(port),
         }
 
-    def _of_its_own(self, port: int) -> dict[str, str]:
-        """Returns what a peer reads by itself."""
+    def _peer_variables(self, port: int) -> dict[str, str]:
+        """Returns the environment variables that a peer itself defines."""
         haproxy = self.folder / "haproxy"
         return {
             "mosec": {
@@ -118,26 +118,26 @@ class Server:
 
 @dataclass(slots=True)
 class Running:
-    """A server that runs."""
+    """A running server."""
 
     port: int
-    """Where it listens."""
+    """Port on which the server listens."""
     mark: str
-    """What tells its processes from others."""
+    """Value of the environment variable that marks its processes."""
     samples: list[int] = field(default_factory=list)
-    """Its memory in bytes, whenever it was looked at."""
+    """Memory of the server in bytes, at each call of `watch`."""
 
     def watch(self) -> None:
-        """Looks at its memory: resident sizes of all its processes, added up."""
+        """Adds a sample of the memory: the sum of the resident sizes of all processes."""
         self.samples.append(sum(_resident_bytes(pid) for pid in processes(self.mark)))
 
 
 @contextlib.contextmanager
 def running(server: Server, request: bytes) -> Iterator[Running]:
-    """Runs a server for the length of a `with`; it has answered the request once.
+    """Returns a context in which a server runs; it has answered the request once.
 
     Raises:
-        ServerError: it does not start.
+        ServerError: the server does not start.
     """
     port = _free_port()
     environment = server.environment(port)
@@ -156,7 +156,7 @@ def running(server: Server, request: bytes) -> Iterator[Running]:
 
 
 def _free_port() -> int:
-    """Returns a port that nobody listens on, of those that the kernel gives to no client."""
+    """Returns a free port outside the range that the kernel gives to clients."""
     while True:
         port = random.randrange(20_000, 30_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -165,47 +165,51 @@ def _free_port() -> int:
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, request: bytes, log: Path) -> None:
-    deadline_s, last = time.monotonic() + START_S, "nothing"
+    deadline_s, last = time.monotonic() + START_S, "no connection"
     while time.monotonic() < deadline_s:
         if process.poll() is not None:
-            raise ServerError(f"it ended with status {process.returncode}: {_last_lines(log)}")
+            raise ServerError(
+                f"the server ended with status {process.returncode}: {_last_lines(log)}"
+            )
         connection = Connection(port)
         try:
-            answer = connection.ask(request)
-            if answer.status == 200:
+            response = connection.send(request)
+            if response.status == 200:
                 return
-            last = f"status {answer.status}: {answer.content[:200]!r}"
+            last = f"status {response.status}: {response.content[:200]!r}"
         except (OSError, KeyError, ValueError) as error:
             last = repr(error)
         finally:
             connection.close()
         time.sleep(0.25)
-    raise ServerError(f"no answer within {START_S:g} s, {last} at last: {_last_lines(log)}")
+    raise ServerError(
+        f"no response within {START_S:g} s; last attempt: {last}; log: {_last_lines(log)}"
+    )
 
 
 def _last_lines(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return " / ".join(lines[-5:]) or "it said nothing"
+    return " / ".join(lines[-5:]) or "the log is empty"
 
 
 def processes(mark: str) -> list[int]:
-    """Returns the ids of the processes that have a mark in their environment."""
-    wanted, found = f"{_MARK}={mark}".encode(), []
+    """Returns the ids of the processes whose environment has the mark."""
+    variable, ids = f"{_MARK}={mark}".encode(), []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                    found.append(int(folder.name))
+                if variable in (folder / "environ").read_bytes().split(b"\0"):
+                    ids.append(int(folder.name))
             except OSError:
-                continue  # it has just ended, or is another user's
-    return found
+                continue  # the process has just ended, or belongs to another user
+    return ids
 
 
 def _resident_bytes(pid: int) -> int:
     try:
         pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     except OSError:
-        return 0  # it has just ended
+        return 0  # the process has just ended
     return os.sysconf("SC_PAGE_SIZE") * int(pages)
 
 
@@ -213,7 +217,7 @@ def _stop(process: "subprocess.Popen[bytes]", mark: str) -> None:
     process.send_signal(signal.SIGTERM)
     deadline_s = time.monotonic() + _STOP_S
     while processes(mark) and time.monotonic() < deadline_s:
-        process.poll()  # collects it, or its entry would stay
+        process.poll()  # reaps the process; otherwise its entry in /proc stays
         time.sleep(0.1)
     for pid in processes(mark):
         try:
@@ -224,25 +228,25 @@ def _stop(process: "subprocess.Popen[bytes]", mark: str) -> None:
 
 
 def ours(folder: Path) -> Server:
-    """Returns our service as it is when nothing is set."""
+    """Returns the service with its default settings."""
     return Server(OURS, None, folder, Path(sys.executable))
 
 
 def peers_python() -> Path:
-    """Returns the interpreter of the peers' own environment, made if need be.
+    """Returns the Python interpreter of the peers' environment, which is created if needed.
 
     Raises:
-        ServerError: their packages cannot be installed.
+        ServerError: the packages of the peers cannot be installed.
     """
     folder = Path(sys.prefix) / "peers"
     python, ready = folder / "bin/python", folder / "requirements.txt"
-    wanted = (PEERS / "requirements.txt").read_text()
-    if not (ready.exists() and ready.read_text() == wanted):
+    requirements = (PEERS / "requirements.txt").read_text()
+    if not (ready.exists() and ready.read_text() == requirements):
         try:
             subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
             install = [python, "-m", "pip", "install", "--quiet", "--requirement"]
             subprocess.run([*install, PEERS / "requirements.txt"], check=True)
         except subprocess.CalledProcessError as error:
-            raise ServerError(f"the peers cannot be installed: {error}") from error
-        ready.write_text(wanted)
+            raise ServerError(f"cannot install the peers: {error}") from error
+        ready.write_text(requirements)
     return python

@@ -1,4 +1,4 @@
-"""Figures of all rounds, and the tables that show them."""
+"""Figures of all rounds, and their tables."""
 
 import statistics
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Final
 from load import Window
 
 MEMORY_CLIENTS: Final = 16
-"""The load at which memory is told beside its peak."""
+"""Number of clients at which memory is reported, besides the peak."""
 _MIB = 1024**2
 
 
@@ -17,70 +17,70 @@ class Cell:
     """One server under one load."""
 
     body: str
-    """`binary` or `json`."""
+    """Kind of body: `binary` or `json`."""
     clients: int
-    """How many asked at once."""
+    """Number of concurrent clients."""
     server: str
-    """Which server."""
+    """Name of the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One round of a cell."""
+    """Figures of one cell in one round."""
 
     window: Window
-    """What was seen."""
+    """Measurement of the requests."""
     ceiling: float
-    """Runs a second of the bare network just before, in its better form."""
+    """Runs per second of the bare network just before, in its faster form."""
     memory_bytes: int
-    """Median in the window."""
+    """Median memory of the server in the window."""
     peak_bytes: int
-    """Most in the window."""
+    """Largest memory of the server in the window."""
 
     @property
     def share(self) -> float:
-        """Rate over the ceiling."""
+        """Requests per second, divided by the ceiling."""
         return self.window.rate / self.ceiling
 
 
 @dataclass(slots=True)
 class Results:
-    """All that was measured."""
+    """Results of all rounds."""
 
     ceilings: dict[str, list[float]] = field(default_factory=dict)
-    """Runs a second of each form of the bare network, once before each server's turn."""
+    """Runs per second of each form of the bare network, one value before each server."""
     rounds: dict[Cell, list[Figures]] = field(default_factory=dict)
-    """Figures of each cell, a round each."""
+    """Figures of each cell, one item for each round."""
     forms: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Requests a second of the forms of each peer that were tried."""
+    """Requests per second of each tried form of each peer."""
     absent: dict[str, str] = field(default_factory=dict)
-    """Why a peer is not measured."""
+    """Servers that could not be measured, with the reason."""
 
     def add(self, cell: Cell, figures: Figures) -> None:
-        """Adds a round."""
+        """Adds the figures of one round."""
         self.rounds.setdefault(cell, []).append(figures)
 
     def rows(self) -> list[dict[str, object]]:
-        """Returns a row for each cell: medians over its rounds, in the units that names end in."""
+        """Returns one row for each cell, with medians over its rounds."""
         return [_row(cell, rounds) for cell, rounds in self.rounds.items()]
 
     def memory(self) -> list[dict[str, object]]:
-        """Returns a row for each server: its memory at `MEMORY_CLIENTS` clients and its most."""
+        """Returns one row for each server: memory at `MEMORY_CLIENTS` clients, and peak memory."""
         servers = dict.fromkeys(cell.server for cell in self.rounds)
         return [{"server": server, **self._memory_of(server)} for server in servers]
 
     def _memory_of(self, server: str) -> dict[str, object]:
-        of_it = {cell: rounds for cell, rounds in self.rounds.items() if cell.server == server}
-        told: dict[str, object] = {
+        cells = {cell: rounds for cell, rounds in self.rounds.items() if cell.server == server}
+        memory: dict[str, object] = {
             f"{cell.body}_mib": statistics.median(f.memory_bytes for f in rounds) / _MIB
-            for cell, rounds in of_it.items()
+            for cell, rounds in cells.items()
             if cell.clients == MEMORY_CLIENTS
         }
-        peak = max(figures.peak_bytes for rounds in of_it.values() for figures in rounds)
-        return told | {"peak_mib": peak / _MIB}
+        peak = max(figures.peak_bytes for rounds in cells.values() for figures in rounds)
+        return memory | {"peak_mib": peak / _MIB}
 
     def to_json(self) -> dict[str, object]:
-        """Returns everything for programs."""
+        """Returns all results as JSON data."""
         return {
             "ceilings_per_s": self.ceilings,
             "forms_per_s": self.forms,
@@ -90,7 +90,7 @@ class Results:
         }
 
     def lines(self) -> Iterable[str]:
-        """Returns the tables for people."""
+        """Returns the lines of all tables."""
         for name, rates in self.ceilings.items():
             yield f"bare network, {name}: {statistics.median(rates):.1f} runs/s"
         yield ""
@@ -129,8 +129,8 @@ def _row(cell: Cell, rounds: list[Figures]) -> dict[str, object]:
 
 
 def _median(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return statistics.median(numbers) if numbers else None
 
 
 def _place(row: dict[str, object]) -> tuple[str, int]:

@@ -1,1 +1,1 @@
-"""HTTP below the routes: connections, bodies, admission, API keys and headers."""
+"""Everything between the socket and the routes: connections, bodies, admission, keys, headers."""

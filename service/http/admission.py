@@ -1,7 +1,7 @@
-"""Which requests are let in: so many that none waits long, and that memory suffices.
+"""Admission control: the requests that the service accepts, given its queue and its memory.
 
-It is decided before a request's body is read. Only of a form it is known later whether it is to be
-computed.
+A request is admitted or refused before its body is read. The one exception is a form: whether a
+form needs the network is known only after its body is read.
 """
 
 import asyncio
@@ -13,104 +13,103 @@ from service.errors import BodyTooSlowError, OverloadedError
 from service.http.buffers import Buffers
 
 SLOW_S = 0.5
-"""A body that takes longer to arrive is slow: its request holds no place that others wait for."""
-_NEWEST_SHARE = 0.1
-"""Weight of the newest request in the mean of how long they take."""
+"""A body that takes longer than this is slow; its request gives up its place in the queue."""
+_NEWEST_WEIGHT = 0.1
+"""Weight of the newest request in the moving average of computing times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much may be under way."""
+    """Limits on the requests in flight."""
 
     concurrency: int
     """Requests that are computed at the same time."""
     max_waiting: int
-    """Requests that wait for that."""
+    """Requests that may wait to be computed."""
     max_wait_s: float
-    """How long one may have to, as far as can be foreseen."""
+    """Longest expected wait of an admitted request."""
     max_memory_bytes: int
-    """What their bodies may take."""
+    """Memory for the bodies of all requests in flight."""
 
 
 class Admission:
-    """Keeps account of what is under way; used from the event loop, but for `worked`."""
+    """Counts the requests in flight; used from the event loop only, except for `worked`."""
 
     def __init__(self, bounds: Bounds, buffers: Buffers) -> None:
-        """Begins with nothing under way."""
+        """Starts with no requests in flight."""
         self.bounds = bounds
         self.buffers = buffers
         self.requests = 0
-        """Requests that are computed or will soon be."""
+        """Requests that are being computed or wait to be."""
         self.memory_bytes = 0
-        """What the bodies of requests that are under way may take."""
+        """Memory reserved for the bodies of all requests in flight."""
         self.slow_memory_bytes = 0
-        """Those of them whose bodies arrive slowly."""
+        """Part of `memory_bytes` that belongs to slow bodies."""
         self._work_s = 0.0
 
     def worked(self, elapsed_s: float) -> None:
-        """Notes how long a request was computed."""
-        share = _NEWEST_SHARE if self._work_s else 1.0
-        self._work_s += share * (elapsed_s - self._work_s)
+        """Adds the computing time of one request to the moving average."""
+        weight = _NEWEST_WEIGHT if self._work_s else 1.0
+        self._work_s += weight * (elapsed_s - self._work_s)
 
     def expected_wait_s(self) -> float:
         """Returns how long one more request would wait until it is computed."""
-        before = max(0, self.requests + 1 - self.bounds.concurrency)
-        return before * self._work_s / self.bounds.concurrency
+        ahead = max(0, self.requests + 1 - self.bounds.concurrency)
+        return ahead * self._work_s / self.bounds.concurrency
 
     def check_queue(self) -> None:
-        """Lets one more request wait, or does not.
+        """Checks that one more request may wait.
 
         Raises:
-            OverloadedError: too many do already, or it would take too long.
+            OverloadedError: the queue is full, or the wait would be too long.
         """
         wait_s, bounds = self.expected_wait_s(), self.bounds
         waiting = self.requests - bounds.concurrency
         if waiting >= bounds.max_waiting:
-            raise OverloadedError(f"{waiting} requests wait already", wait_s)
+            raise OverloadedError(f"{waiting} requests are waiting", wait_s)
         if wait_s > bounds.max_wait_s:
             raise OverloadedError(
                 f"this request would wait for {wait_s:.2g} s, the limit is {bounds.max_wait_s:g} s",
                 wait_s,
             )
 
-    def check_memory(self, room_bytes: int) -> None:
-        """Lets a body in, or does not.
+    def check_memory(self, body_bytes: int) -> None:
+        """Checks that there is memory for one more body.
 
         Raises:
-            OverloadedError: those that are under way leave no room for it.
+            OverloadedError: the requests in flight leave too little memory for it.
         """
-        if self.memory_bytes + room_bytes > self.bounds.max_memory_bytes:
+        if self.memory_bytes + body_bytes > self.bounds.max_memory_bytes:
             raise OverloadedError(
-                "the requests that are under way leave no room for this body",
-                self.expected_wait_s(),
+                "the requests in flight leave no memory for this body", self.expected_wait_s()
             )
 
 
 class Ticket:
-    """One request's part in what is under way, from its head to its answer."""
+    """Reservation of one request, from its headers to the end of its response."""
 
-    def __init__(self, admission: Admission, room_bytes: int, *, computed: bool) -> None:
-        """Lets a request in.
+    def __init__(self, admission: Admission, body_bytes: int, *, computed: bool) -> None:
+        """Admits a request.
 
         Args:
-            admission: keeps the account.
-            room_bytes: what its body may take.
-            computed: whether it is already known that the network will run for it.
+            admission: counts the requests in flight.
+            body_bytes: memory to reserve for the body.
+            computed: whether the request is known to need the network.
 
         Raises:
             OverloadedError: the service is too busy.
         """
         self._admission = admission
-        self._room_bytes = min(room_bytes, admission.bounds.max_memory_bytes)
+        self._body_bytes = min(body_bytes, admission.bounds.max_memory_bytes)
         self._queued = False
         self._lent = ExitStack()
-        admission.check_memory(self._room_bytes)
+        admission.check_memory(self._body_bytes)
         if computed:
             self.queue()
-        admission.memory_bytes += self._room_bytes
+        admission.memory_bytes += self._body_bytes
 
     def queue(self) -> None:
-        """Takes a place among those that are to be computed, once.
+        """Takes a place in the queue, unless the request has one.
 
         Raises:
             OverloadedError: the service is too busy.
@@ -120,27 +119,28 @@ class Ticket:
             self._take_place()
 
     def lend(self, length: int) -> memoryview:
-        """Returns a buffer for the body, to be used until the ticket is given back."""
+        """Returns a buffer for the body, valid until `give_back`."""
         return self._lent.enter_context(self._admission.buffers.lent(length))
 
     def leave(self) -> None:
-        """Gives the place back, if there is one; the request goes on by other means."""
+        """Gives up the place in the queue, if there is one; the request itself goes on."""
         if self._queued:
             self._queued = False
             self._admission.requests -= 1
 
     def give_back(self) -> None:
-        """Ends it: the request is answered."""
+        """Releases the place, the buffers and the memory after the response."""
         self.leave()
         self._lent.close()
-        self._admission.memory_bytes -= self._room_bytes
+        self._admission.memory_bytes -= self._body_bytes
 
     @asynccontextmanager
     async def receiving(self, longest_s: float) -> AsyncIterator[None]:
-        """Receives the body meanwhile; one that is slow steps aside until it is there.
+        """Watches the body arrive; a slow one gives up its place until it is complete.
 
         Raises:
-            BodyTooSlowError: it is not there in time, or slow bodies take half of the memory.
+            BodyTooSlowError: the body took longer than `longest_s`, or slow bodies together hold
+                more than half of the memory.
         """
         queued, slow = self._queued, False
 
@@ -148,7 +148,7 @@ class Ticket:
             nonlocal slow
             slow = True
             self.leave()
-            self._admission.slow_memory_bytes += self._room_bytes
+            self._admission.slow_memory_bytes += self._body_bytes
             if 2 * self._admission.slow_memory_bytes > self._admission.bounds.max_memory_bytes:
                 limit.reschedule(0)
 
@@ -157,11 +157,11 @@ class Ticket:
             async with asyncio.timeout(longest_s) as limit:
                 yield
         except TimeoutError:
-            raise BodyTooSlowError("the body came too slowly; send it again") from None
+            raise BodyTooSlowError("the body arrived too slowly; send it again") from None
         finally:
             timer.cancel()
             if slow:
-                self._admission.slow_memory_bytes -= self._room_bytes
+                self._admission.slow_memory_bytes -= self._body_bytes
                 if queued:
                     self._take_place()
 

@@ -1,6 +1,6 @@
-"""API keys: who may ask what. Only their hashes are kept.
+"""API keys and their scopes; the service stores only their hashes.
 
-A key is 256 random bits, which nobody guesses, so a fast hash is right: slow ones are for
+A key has 256 random bits and cannot be guessed, so a fast hash suffices. Slow hashes protect
 passwords, which people choose.
 """
 
@@ -8,81 +8,90 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from model.errors import OptionError
-from service.settings import Settings
 
 Scope: TypeAlias = Literal["infer", "admin"]
-"""What a key allows: to use the models, or to change the service."""
+"""Right of a key: to use the models (`infer`), or to change the service (`admin`)."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _KEY_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
-_FORM = "expected NAME SCOPES SHA256HEX, as `python -m service new-key` prints it"
+_FORM = "expected NAME SCOPES SHA256HEX, as `ecm new-key` prints it"
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is known of a key."""
+    """Stored form of a key."""
 
     name: str
-    """Whose it is, for the operator."""
+    """Name of the key's owner, for the operator."""
     scopes: frozenset[str]
-    """What it allows."""
+    """Scopes of the key."""
     digest: bytes
-    """Its SHA-256."""
+    """SHA-256 of the key."""
 
     def line(self) -> str:
-        """Returns it as the settings take it."""
+        """Returns the key in the form that the settings take: NAME SCOPES SHA256HEX."""
         scopes = "+".join(scope for scope in SCOPES if scope in self.scopes)
         return f"{self.name} {scopes} {self.digest.hex()}"
 
 
 def new_key(name: str, scopes: frozenset[str]) -> tuple[str, ApiKey]:
-    """Returns a fresh key, and what may be kept of it.
+    """Returns a new random key and its stored form.
 
     Raises:
-        OptionError: the name or a scope cannot be used.
+        OptionError: the name or a scope is not valid.
     """
     key = f"ecm_{secrets.token_urlsafe(_KEY_BYTES)}"
-    kept = ApiKey(name, scopes, _digest(key.encode()))
-    return key, _parse(kept.line(), "the new key")
+    stored = ApiKey(name, scopes, _digest(key.encode()))
+    return key, _parse(stored.line(), "the new key")
 
 
-def read_keys(settings: Settings) -> tuple[ApiKey, ...]:
-    """Returns all keys that the settings name; none where the service is open to all.
+def read_keys(lines: Sequence[str], file: Path | None = None) -> tuple[ApiKey, ...]:
+    """Returns all keys of the settings; without any, the service is open to everyone.
+
+    Args:
+        lines: the setting `api_keys`.
+        file: the setting `api_keys_file`; blank lines and lines that begin with # are skipped.
 
     Raises:
-        OptionError: a key is not in the form, or the file cannot be read or holds none.
+        OptionError: a line is malformed, or the file cannot be read or contains no key.
     """
-    given = [_parse(line, f"api_keys, entry {n}") for n, line in enumerate(settings.api_keys, 1)]
-    path = settings.api_keys_file
-    if path is None:
-        return tuple(given)
+    keys = [_parse(line, f"api_keys, entry {number}") for number, line in enumerate(lines, 1)]
+    return (*keys, *([] if file is None else _read_file(file)))
+
+
+def _read_file(path: Path) -> list[ApiKey]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise OptionError(f"api_keys_file {path} cannot be read: {type(error).__name__}") from None
-    kept = [
+    keys = [
         _parse(line, f"{path}, line {number}")
         for number, line in enumerate(lines, 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
-    if not kept:
-        raise OptionError(f"api_keys_file {path} holds no key, which would lock everybody out")
-    return (*given, *kept)
+    if not keys:
+        raise OptionError(
+            f"api_keys_file {path} contains no key, so no request would be allowed; add a line "
+            "from `ecm new-key`, or unset api_keys_file"
+        )
+    return keys
 
 
 def find_key(keys: tuple[ApiKey, ...], presented: bytes) -> ApiKey | None:
-    """Returns the key that was presented; takes as long whichever it is, or none."""
+    """Returns the stored key that matches a presented one, or None; takes constant time."""
     digest = _digest(presented)
-    found = None
+    match = None
     for key in keys:
         if hmac.compare_digest(key.digest, digest):
-            found = key
-    return found
+            match = key
+    return match
 
 
 def _digest(key: bytes) -> bytes:
@@ -90,7 +99,7 @@ def _digest(key: bytes) -> bytes:
 
 
 def _parse(line: str, place: str) -> ApiKey:
-    """Reads NAME SCOPES SHA256HEX; a complaint repeats nothing, as it could be a key."""
+    """Parses NAME SCOPES SHA256HEX; errors never quote the line, because it may be a key."""
     words = line.split()
     if len(words) != 3:
         raise OptionError(f"{place}: {_FORM}; got {len(words)} words")

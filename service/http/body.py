@@ -1,4 +1,4 @@
-"""A body taken into memory as a whole, straight from the socket where the server can do that."""
+"""Receives a request body into memory, directly from the socket where the server can do so."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -12,46 +12,50 @@ from service.http.connection import BODY, BodyReceiver
 from service.http.request_record import RequestRecord
 
 Body: TypeAlias = bytes | memoryview
-_MOST_DIGITS = len(str(2**64))
+_MAX_DIGITS = len(str(2**64))
 
 
 @dataclass(frozen=True, slots=True)
-class BodyTimes:
-    """How long a body may take to arrive."""
+class BodyLimits:
+    """Limits on request bodies."""
 
+    max_bytes: int
+    """Longest body that is held in memory."""
+    max_video_bytes: int
+    """Longest body that is written to the disk."""
     longest_s: float
-    """All of it."""
+    """Time in which a body that is held in memory must arrive."""
     stall_s: float
-    """Its next bytes."""
+    """Longest wait for the next bytes of any body."""
 
 
 def whole_number(text: str) -> int | None:
-    """Returns the number that a header holds, if it is one that a machine can count to."""
+    """Returns the non-negative integer in a header, or None if it is none or has over 20 digits."""
     digits = text.lstrip("0") if text.strip("0") else text[-1:]
-    is_number = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS
     return int(digits) if is_number else None
 
 
-async def receive_whole(request: Request, times: BodyTimes, *, head_bytes: int = 0) -> Body:
-    """Returns a request's body, which is to be used no longer than the request lasts.
+async def receive_whole(request: Request, *, head_bytes: int = 0) -> Body:
+    """Returns a request's body, valid until the response is complete.
 
     Args:
-        request: the request.
-        times: how long it may take.
-        head_bytes: what of the body stands before its numbers, which are to lie aligned.
+        request: a request that `Gate` admitted.
+        head_bytes: bytes of the body before its numbers; the numbers are aligned in memory.
 
     Raises:
-        BodyTooSlowError, BodyTooLargeError, ClientDisconnect: it did not arrive.
+        BodyTooSlowError, BodyTooLargeError, ClientDisconnect: the body did not arrive.
     """
+    limits: BodyLimits = request.state.body_limits
     ticket: Ticket = request.state.ticket
     record: RequestRecord = request.state.record
     receiver: BodyReceiver | None = request.scope.get("extensions", {}).get(BODY)
     length = whole_number(request.headers.get("content-length", ""))
-    async with ticket.receiving(times.longest_s):
+    async with ticket.receiving(limits.longest_s):
         if receiver is None or length is None or "transfer-encoding" in request.headers:
             return await request.body()
-        skipped = -head_bytes % ALIGNMENT
-        buffer = ticket.lend(skipped + length)[skipped:]
-        await receiver(buffer, times.stall_s, partial(record.receive, more=True))
+        padding = -head_bytes % ALIGNMENT
+        buffer = ticket.lend(padding + length)[padding:]
+        await receiver(buffer, limits.stall_s, partial(record.receive, more=True))
     record.receive(0, more=False)
     return buffer

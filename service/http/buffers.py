@@ -1,7 +1,7 @@
-"""Memory that bodies and batches lie in, used again and again.
+"""Reusable memory for request bodies and batches.
 
-Fresh memory of a few megabytes costs as much time as receiving into it: the kernel clears every
-page when it is first touched. Page-locked memory costs many times that.
+Allocating a few megabytes costs as much time as receiving into them, because the kernel clears
+every page at its first use. Page-locked memory costs many times that.
 """
 
 import threading
@@ -13,38 +13,39 @@ from typing import Final
 import numpy as np
 
 ALIGNMENT: Final = 64
-"""Bytes on whose multiples a buffer begins; what computes on it wants no less."""
+"""Alignment of every buffer, in bytes; enough for any vector instruction."""
 
 _SMALLEST_BYTES = 64 * 1024
 
 
 @dataclass(slots=True)
 class Buffers:
-    """Lends buffers, to any thread; of those that came back it keeps as many as it may."""
+    """Thread-safe pool of buffers whose sizes are powers of two."""
 
     max_bytes: int
-    """Most that all of them have, lent or kept, as long as any are kept."""
+    """Most bytes of lent and pooled buffers together; above it, returned buffers are freed."""
     preferred: Callable[[int], memoryview | None] | None = None
-    """Gives memory of a better kind, if it can; asked for buffers that are short enough to keep."""
-    _kept: list[tuple[int, memoryview]] = field(default_factory=list)
-    """Those that came back, the newest last, and after how many rests."""
+    """Allocates special memory, such as page-locked memory; None for ordinary memory."""
+    _pooled: list[tuple[int, memoryview]] = field(default_factory=list)
+    """Returned buffers, the newest last, each with the number of rests before its return."""
     _all_bytes: int = 0
-    """What those have that are kept or will be."""
+    """Total size of the pooled buffers and of the lent ones that will return to the pool."""
     _rests: int = 0
+    """Number of calls of `rest`."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def rest(self, max_bytes: int) -> None:
-        """Drops what was not lent since the last rest, until all have that many bytes."""
+        """Frees buffers that were not lent since the last rest, until `max_bytes` are left."""
         with self._lock:
-            dropped = self._oldest(max_bytes, self._rests)
+            evicted = self._evict(max_bytes, self._rests)
             self._rests += 1
-        dropped.clear()  # which may take its time, and nobody waits for the lock
+        evicted.clear()  # outside the lock, because freeing memory takes time
 
     @contextmanager
     def lent(self, length: int) -> Iterator[memoryview]:
-        """Gives a buffer of a length for the length of a `with`; what is in it is left over.
+        """Lends a buffer of `length` bytes for the duration of a `with`.
 
-        Nobody may hold on to it, or to a view of it, after that.
+        Its content is arbitrary. No view of it may be used after the `with`.
         """
         size = max(_SMALLEST_BYTES, 1 << (length - 1).bit_length())
         if size > self.max_bytes:
@@ -54,39 +55,43 @@ class Buffers:
         try:
             yield whole[:length]
         finally:
-            self._keep(whole)
+            self._return(whole)
 
-    def _keep(self, whole: memoryview) -> None:
+    def _return(self, whole: memoryview) -> None:
         with self._lock:
-            self._kept.append((self._rests, whole))
-            dropped = self._oldest(self.max_bytes, self._rests + 1)
-        dropped.clear()
+            self._pooled.append((self._rests, whole))
+            evicted = self._evict(self.max_bytes, self._rests + 1)
+        evicted.clear()
 
     def _take(self, size: int) -> memoryview:
         with self._lock:
-            for index, (_, kept) in reversed(list(enumerate(self._kept))):
-                if len(kept) == size:
-                    del self._kept[index]
-                    return kept
-        better = self.preferred and self.preferred(size)
-        whole = _aligned(size) if better is None else better
+            for index, (_, pooled) in reversed(list(enumerate(self._pooled))):
+                if len(pooled) == size:
+                    del self._pooled[index]
+                    return pooled
+        special = self.preferred and self.preferred(size)
+        whole = _aligned(size) if special is None else special
         with self._lock:
             self._all_bytes += size
-            dropped = self._oldest(self.max_bytes, self._rests + 1)
-        dropped.clear()
+            evicted = self._evict(self.max_bytes, self._rests + 1)
+        evicted.clear()
         return whole
 
-    def _oldest(self, max_bytes: int, before: int) -> list[memoryview]:
-        """Takes out those not of use for longest, back before so many rests, if there is too much.
+    def _evict(self, max_bytes: int, before_rest: int) -> list[memoryview]:
+        """Evicts the least recently used buffers until the total is within `max_bytes`.
+
+        Args:
+            max_bytes: the aim for the total.
+            before_rest: only buffers that returned before this rest are evicted.
 
         Returns:
-            Them, to be freed.
+            The evicted buffers, for the caller to free outside the lock.
         """
-        taken = []
-        while self._all_bytes > max_bytes and self._kept and self._kept[0][0] < before:
-            taken.append(self._kept.pop(0)[1])
-            self._all_bytes -= len(taken[-1])
-        return taken
+        evicted = []
+        while self._all_bytes > max_bytes and self._pooled and self._pooled[0][0] < before_rest:
+            evicted.append(self._pooled.pop(0)[1])
+            self._all_bytes -= len(evicted[-1])
+        return evicted
 
 
 def _aligned(size: int) -> memoryview:

@@ -1,130 +1,117 @@
-"""What every request passes before its body is read: is it too long, and is there room for it."""
+"""The gate before the routes: refuses bodies that are too long and requests that find no room."""
 
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import (
-    BodyTooLargeError,
-    BodyTooSlowError,
-    ServiceError,
-    error_response,
-    is_inference_protocol,
-    problem_of,
-)
+from service.errors import BodyTooLargeError, BodyTooSlowError, ServiceError
 from service.http.admission import Admission, Ticket
-from service.http.body import whole_number
+from service.http.body import BodyLimits, whole_number
+from service.http.error_responses import error_response, is_inference_protocol
 
 _COMPUTED = re.compile(r"/localize|/v2/models/.+/infer", re.DOTALL)
-"""Paths for which the network runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class BodyBounds:
-    """What a body may be."""
-
-    max_bytes: int
-    """Longest one that is taken into memory."""
-    max_video_bytes: int
-    """Longest one that goes to the disk."""
-    stall_s: float
-    """Longest wait for its next part."""
+"""Paths that run the network."""
 
 
 class Gate:
-    """ASGI middleware; refuses what is too long, and what comes when there is too much to do."""
+    """ASGI middleware that admits or refuses each request before its body is read."""
 
     def __init__(
         self,
         app: ASGIApp,
         admission: Admission,
-        bounds: BodyBounds,
+        limits: BodyLimits,
         serves_videos: Callable[[], bool],
     ) -> None:
+        """Wraps an app.
+
+        Args:
+            app: the routes and the middleware inside this one.
+            admission: counts the requests in flight.
+            limits: limits on bodies.
+            serves_videos: returns whether the service accepts videos at the moment.
+        """
         self._app = app
         self._admission = admission
-        self._bounds = bounds
+        self._limits = limits
         self._serves_videos = serves_videos
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or refuses it."""
+        """Forwards a request to the app or refuses it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        longest = self._longest(scope)
+        max_bytes = self._max_bytes(scope)
         try:
-            ticket = self._ticket(scope, longest)
+            ticket = self._admit(scope, max_bytes)
         except ServiceError as error:
-            answer = error_response(scope["path"], problem_of(error), error.headers)
-            await answer(scope, receive, send)
+            await error_response(scope["path"], error)(scope, receive, send)
             return
-        scope["state"]["ticket"] = ticket
+        scope["state"] |= {"ticket": ticket, "body_limits": self._limits}
         try:
-            await self._app(scope, self._bounded(receive, longest), send)
+            await self._app(scope, self._bounded(receive, max_bytes), send)
         finally:
             ticket.give_back()
 
-    def _ticket(self, scope: Scope, longest: int) -> Ticket:
-        """Lets a request in.
+    def _admit(self, scope: Scope, max_bytes: int) -> Ticket:
+        """Returns the ticket of an admitted request.
 
         Raises:
-            BodyTooLargeError: it says that its body is too long.
+            BodyTooLargeError: the body's declared length is above the limit.
             OverloadedError: the service is too busy.
         """
-        headers = Headers(scope=scope)
-        declared = _declared(headers)
-        if declared is not None and declared > longest:
-            raise BodyTooLargeError(_too_large(declared, longest))
-        if longest > self._bounds.max_bytes:
+        declared = _declared_bytes(Headers(scope=scope))
+        if declared is not None and declared > max_bytes:
+            raise BodyTooLargeError(_too_large(declared, max_bytes))
+        if max_bytes > self._limits.max_bytes:  # the body goes to the disk
             return Ticket(self._admission, 0, computed=False)
-        room_bytes = longest if declared is None else declared
+        body_bytes = max_bytes if declared is None else declared
         computed = scope["method"] == "POST" and bool(_COMPUTED.fullmatch(scope["path"]))
-        return Ticket(self._admission, room_bytes, computed=computed)
+        return Ticket(self._admission, body_bytes, computed=computed)
 
-    def _longest(self, scope: Scope) -> int:
-        """Returns how long a request's body may be: videos, and forms with them, go to the disk."""
+    def _max_bytes(self, scope: Scope) -> int:
+        """Returns the limit for a request's body; that of videos also holds for forms."""
         media_type = Headers(scope=scope).get("content-type", "").lower()
-        serves_videos = self._serves_videos() and not is_inference_protocol(scope["path"])
-        is_video = serves_videos and media_type.startswith(("video/", "multipart/"))
-        return self._bounds.max_video_bytes if is_video else self._bounds.max_bytes
+        is_video = media_type.startswith(("video/", "multipart/"))
+        is_video &= self._serves_videos() and not is_inference_protocol(scope["path"])
+        return self._limits.max_video_bytes if is_video else self._limits.max_bytes
 
-    def _bounded(self, receive: Receive, longest: int) -> Receive:
-        """Returns what receives a body's parts, as far as it is neither too long nor too slow."""
+    def _bounded(self, receive: Receive, max_bytes: int) -> Receive:
+        """Returns a `receive` that raises when the body is too long or too slow."""
         received, more = 0, True
 
         async def bounded() -> Message:
             nonlocal received, more
-            if not more:  # the client's leaving is waited for, which may take its time
+            if not more:  # the app waits for the client to disconnect, which has no time limit
                 return await receive()
             try:
-                async with asyncio.timeout(self._bounds.stall_s):
+                async with asyncio.timeout(self._limits.stall_s):
                     message = await receive()
             except TimeoutError:
                 raise BodyTooSlowError(
-                    f"nothing more of the body came for {self._bounds.stall_s:g} s; send it again"
+                    f"no more of the body arrived for {self._limits.stall_s:g} s; send it again"
                 ) from None
             more = message.get("more_body", False)
             received += len(message.get("body", b""))
-            if received > longest:
-                raise BodyTooLargeError(_too_large(received, longest))
+            if received > max_bytes:
+                raise BodyTooLargeError(_too_large(received, max_bytes))
             return message
 
         return bounded
 
 
-def _declared(headers: Headers) -> int | None:
-    """Returns how long a request says that its body is; None where it does not."""
+def _declared_bytes(headers: Headers) -> int | None:
+    """Returns the declared length of a body; None for a chunked body."""
     if "transfer-encoding" in headers:
         return None
     return whole_number(headers.get("content-length", "0"))
 
 
-def _too_large(got: int, limit: int) -> str:
+def _too_large(received: int, limit: int) -> str:
     return (
-        f"the body has {got} bytes or more, the limit is {limit}; send features as float16 or in a "
-        "binary form instead of JSON, a video with fewer pixels, or either in parts"
+        f"the body has {received} bytes or more, the limit is {limit}; send features as float16 or "
+        "in a binary form instead of JSON, a video with fewer pixels, or either in parts"
     )

@@ -1,4 +1,4 @@
-"""What is told of a request when it is over: in the log, to Prometheus and as spans."""
+"""The record of one request, from which its log line, metrics and spans are made."""
 
 import re
 from collections.abc import Mapping
@@ -11,58 +11,58 @@ from starlette.types import Scope
 
 REQUEST_ID: Final = "X-Request-ID"
 OTHER: Final = "other"
-"""Stands for the path of requests that no route takes."""
+"""Path in the records of requests that match no route."""
 
-_SANE_ID = re.compile(r"[ -~]{1,128}")
+_VALID_ID = re.compile(r"[ -~]{1,128}")
 _TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-"
                            r"[0-9a-f]{2}(-.*)?")  # fmt: skip
 
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request; filled in while it is answered."""
+    """One request, filled in while it is handled."""
 
     id: str
-    """From its header, or made."""
+    """Request id: the header X-Request-ID, or a new id."""
     method: str
-    """As it came."""
+    """HTTP method."""
     trace: dict[str, str] = field(default_factory=dict)
-    """Headers of W3C trace context, if they are valid."""
+    """Headers of the W3C trace context; empty unless they are valid."""
     trace_id: str | None = None
-    """Of the trace that it belongs to."""
+    """Id of the request's trace."""
     path: str = OTHER
-    """Template of its route."""
+    """Template of the request's route."""
     status: int = 0
-    """Of the answer; 0 until that begins."""
+    """Status of the response; 0 until the response begins."""
     received_bytes: int = 0
-    """Length of the body, as far as it was read."""
+    """Bytes of the body that were read."""
     model: str | None = None
-    """NAME/VERSION of the model that answered."""
+    """Model that ran, as NAME/VERSION."""
     snippets: int | None = None
-    """Of the video."""
+    """Snippets of the video."""
     job: str | None = None
-    """Id of the job that it became."""
+    """Id of the job that the request created."""
     stages_s: dict[str, float] = field(default_factory=dict)
-    """How long its stages took, in their order."""
+    """Duration of each stage, in order."""
     began_s: float = field(default_factory=perf_counter)
-    """Monotonic time."""
+    """Start of the request on the monotonic clock."""
     began_ns: int = field(default_factory=time_ns)
-    """Time of day, since 1970."""
+    """Start of the request, in nanoseconds since 1970."""
 
     def receive(self, length: int, *, more: bool) -> None:
-        """Counts a part of the body."""
+        """Counts a part of the body; the last part ends the stage `receive`."""
         self.received_bytes += length
         if not more and self.received_bytes:
             self.stages_s.setdefault("receive", perf_counter() - self.began_s)
 
     def computed(self, model: str, snippets: int, stages_s: Mapping[str, float]) -> None:
-        """Notes by which model a video of how many snippets was computed, and how long it took."""
+        """Records the model (NAME/VERSION), the video's length, and the duration of each stage."""
         self.model, self.snippets = model, snippets
         self.stages_s.update(stages_s)
 
     def fields(self, elapsed_s: float) -> dict[str, object]:
-        """Returns what the log tells, without what is not known."""
-        told = {
+        """Returns the fields of the log line, without those that have no value."""
+        fields = {
             "request_id": self.id,
             "method": self.method,
             "path": self.path,
@@ -74,14 +74,14 @@ class RequestRecord:
             "job": self.job,
             "trace_id": self.trace_id,
         }
-        return {name: value for name, value in told.items() if value is not None}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 def begin_record(scope: Scope) -> RequestRecord:
-    """Returns the record of a request that just came."""
+    """Returns the record of a request whose headers have just arrived."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     id_ = headers.get(b"x-request-id", b"").decode("latin-1")
-    record = RequestRecord(id_ if _SANE_ID.fullmatch(id_) else uuid4().hex, scope["method"])
+    record = RequestRecord(id_ if _VALID_ID.fullmatch(id_) else uuid4().hex, scope["method"])
     parent = headers.get(b"traceparent", b"").decode("latin-1")
     if match := _TRACE_PARENT.fullmatch(parent):
         state = headers.get(b"tracestate", b"").decode("latin-1")

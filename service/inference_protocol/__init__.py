@@ -1,1 +1,1 @@
-"""The Open Inference Protocol v2 below /v2: the network without localization."""
+"""Open Inference Protocol v2 below /v2: runs the network without localization."""

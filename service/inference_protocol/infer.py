@@ -1,4 +1,4 @@
-"""What POST /v2/models/{name}/infer does once the body is there. Runs in a worker thread.
+"""Runs the network for POST /v2/models/{name}/infer. Runs in a worker thread.
 
 Axes: B videos, T snippets, D feature channels, C classes.
 """
@@ -21,10 +21,10 @@ from service.inference_protocol.wire import (
     HEADER_LENGTH,
     InputTensor,
     ParsedRequest,
-    asked_encoding,
     compress,
     decompress,
     parse_request,
+    response_encoding,
     write_response,
 )
 from service.localize.stop import Stop
@@ -33,14 +33,14 @@ from service.models.catalog import Catalog
 
 @dataclass(frozen=True, slots=True)
 class ReceivedInference:
-    """A request that has arrived whole and is not yet parsed."""
+    """Complete request, not yet parsed."""
 
     model: str
     """Name of the model."""
     version: int | None
-    """Its version; the newest if None."""
+    """Version of the model; the newest if None."""
     content: Body
-    """The body."""
+    """Body of the request."""
     encoding: str = ""
     """Header Content-Encoding."""
     accepted: str = ""
@@ -51,18 +51,18 @@ class ReceivedInference:
 
 @dataclass(frozen=True, slots=True)
 class InferenceAnswer:
-    """What goes back."""
+    """Response to a request for inference."""
 
     content: bytes
-    """The body."""
+    """Body of the response."""
     headers: dict[str, str]
-    """Its headers."""
+    """Headers of the response."""
     model: str
-    """NAME/VERSION."""
+    """NAME/VERSION of the model."""
     snippets: int
-    """Of all videos together, padding included."""
+    """Snippets of all videos together, padding included."""
     stages_s: Mapping[str, float]
-    """How long each stage took."""
+    """Time of each stage by name."""
 
 
 def infer(
@@ -72,14 +72,14 @@ def infer(
 
     Args:
         received: the request.
-        catalog: the models.
-        stop: ends it before its time.
-        max_snippets: the most snippets of all its videos together, padding included.
-        max_bytes: the most bytes of its body once that is unpacked.
+        catalog: served models.
+        stop: ends the run early when set.
+        max_snippets: limit for the snippets of all videos together, padding included.
+        max_bytes: limit for the decompressed body.
 
     Raises:
-        ServiceError, FeatureError: as `Catalog.find`, `parse_request` and `InputTensor.array` do;
-            inputs or outputs that the network does not have, or that do not fit each other.
+        ServiceError, FeatureError: raised by `Catalog.find`, `parse_request` and
+            `InputTensor.array`; or inputs or outputs are unknown or do not match each other.
     """
     start = perf_counter()
     entry = catalog.find(received.model, received.version)
@@ -96,16 +96,16 @@ def infer(
     stages_s = {"parse": parsed - start, "inference": perf_counter() - parsed}
     check_finite(cas_BTC, features_BTD)
     published = entry.published
-    answer = InferenceResponse(
+    response = InferenceResponse(
         model_name=published.name, model_version=str(published.version), id=request.id, outputs=[]
     )
-    body, json_bytes = write_response(answer, {CAS: cas_BTC}, binary)
-    content, headers = _packed(body, json_bytes, asked_encoding(received.accepted))
+    body, json_bytes = write_response(response, {CAS: cas_BTC}, binary)
+    content, headers = _encode(body, json_bytes, response_encoding(received.accepted))
     snippets = cas_BTC.shape[0] * cas_BTC.shape[1]
     return InferenceAnswer(content, headers, entry.name, snippets, stages_s)
 
 
-def _packed(
+def _encode(
     body: bytes, json_bytes: int | None, encoding: str | None
 ) -> tuple[bytes, dict[str, str]]:
     headers = {"Content-Type": "application/json"}
@@ -117,12 +117,12 @@ def _packed(
 
 
 def _binary_outputs(request: ParsedRequest) -> frozenset[str]:
-    """Returns the outputs that are to come in binary."""
+    """Returns the names of the outputs to send in binary."""
     names = [output.name for output in request.outputs]
     if names not in ([], [CAS]):
-        raise UnusableInputError(f"the network's one output is {CAS!r}, asked for were {names}")
-    asked = [output.parameters.binary_data for output in request.outputs]
-    binary = request.binary if asked in ([], [None]) else asked[0]
+        raise UnusableInputError(f"expected the output {CAS!r}, got {names}")
+    choices = [output.parameters.binary_data for output in request.outputs]
+    binary = request.binary if choices in ([], [None]) else choices[0]
     return frozenset({CAS} if binary else ())
 
 
@@ -130,7 +130,7 @@ def _named(tensors: tuple[InputTensor, ...]) -> dict[str, InputTensor]:
     names = [tensor.name for tensor in tensors]
     if sorted(names) not in ([FEATURES], [FEATURES, LENGTHS]):
         raise UnusableInputError(
-            f"expected the inputs {FEATURES!r} and, if need be, {LENGTHS!r}, got {names}"
+            f"expected the input {FEATURES!r} and optionally {LENGTHS!r}, got {names}"
         )
     return dict(zip(names, tensors, strict=True))
 
@@ -159,7 +159,7 @@ def _features(tensor: InputTensor, feature_dim: int, max_snippets: int) -> NDArr
 
 
 def _lengths(tensor: InputTensor | None, features_BTD: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Returns checked lengths (B,): all snippets, if none are given."""
+    """Returns checked lengths (B,); without the input, every video has all snippets."""
     videos, snippets = features_BTD.shape[:2]
     if tensor is None:
         return np.full(videos, snippets, dtype=np.int64)

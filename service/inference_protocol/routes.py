@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2 below /v2: the bare network, for Triton's clients and others."""
+"""Routes of the Open Inference Protocol v2 below /v2, for Triton's clients and others."""
 
 from functools import partial
 from typing import Any
@@ -7,13 +7,12 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from service.errors import (
-    INFERENCE_PROTOCOL,
-    InferenceError,
     ModelUnavailableError,
     UnsupportedCallError,
     unusable_if_invalid,
 )
 from service.http.body import receive_whole, whole_number
+from service.http.error_responses import INFERENCE_PROTOCOL, InferenceError
 from service.http.request_record import RequestRecord
 from service.inference_protocol.infer import ReceivedInference, infer
 from service.inference_protocol.schemas import (
@@ -59,8 +58,8 @@ _INFER: dict[str, Any] = {
                 "name": HEADER_LENGTH,
                 "in": "header",
                 "required": False,
-                "description": "Bytes of the body that are JSON; binary tensors follow. 0: the "
-                "body is one video of FP32 features.",
+                "description": "Number of bytes of JSON at the start of the body; binary tensors "
+                "follow. 0: the body is one video of FP32 features.",
                 "schema": {"type": "integer", "minimum": 0},
             },
             TIMEOUT_HEADER,
@@ -71,25 +70,25 @@ _INFER: dict[str, Any] = {
 
 @router.get("")
 async def server_metadata(request: Request) -> ServerMetadata:
-    """Tells what this server is."""
+    """Returns the name, version and extensions of the server."""
     return ServerMetadata(name="ecm-localizer", version=request.app.version, extensions=_EXTENSIONS)
 
 
 @router.get("/health/live")
 async def server_live(service: Service) -> ServerLive:
-    """Answers 200, or 503 where work hangs and only a new process would help."""
+    """Returns 200, or 503 if work hangs and only a restart of the process helps."""
     if service.slots.stuck():
-        raise ModelUnavailableError("work hangs; a new process would help")
+        raise ModelUnavailableError("work hangs; restart the process")
     return ServerLive()
 
 
 @router.get("/health/ready")
 async def server_ready(service: Service) -> ServerReady:
-    """Answers 200 if some model can be served, 503 otherwise and once the server is to end."""
+    """Returns 200 if at least one model can be served; 503 if none can, or during shutdown."""
     if service.draining:
-        raise ModelUnavailableError("the server is draining: it was told to end")
+        raise ModelUnavailableError("the server is draining: it shuts down")
     if not service.catalog.ready():
-        raise ModelUnavailableError("no model can be served; POST /v2/repository/index says why")
+        raise ModelUnavailableError("no model can be served; see POST /v2/repository/index")
     return ServerReady()
 
 
@@ -104,20 +103,20 @@ async def server_ready(service: Service) -> ServerReady:
 @router.api_route("/cudasharedmemory/{rest:path}", methods=["GET", "POST"],
                   include_in_schema=False)  # fmt: skip
 async def unsupported(request: Request) -> Response:
-    """Refuses the extensions of the protocol that GET /v2 does not list."""
-    raise UnsupportedCallError(f"{request.method} {request.url.path} is not served")
+    """Refuses extensions of the protocol that GET /v2 does not list."""
+    raise UnsupportedCallError(f"{request.method} {request.url.path} is not supported")
 
 
 @router.post("/repository/models/{name}/load")
 async def load_model(service: Service, name: str) -> dict[str, str]:
-    """Serves a model again that was unloaded, or whose versions failed; looks for new ones too."""
+    """Serves an unloaded model again, tries failed versions again, and loads new versions."""
     await to_thread.run_sync(service.model_keeper().load, name)
     return {}
 
 
 @router.post("/repository/models/{name}/unload")
 async def unload_model(service: Service, name: str) -> dict[str, str]:
-    """Serves a model no more, until it is loaded again."""
+    """Stops serving a model until it is loaded again."""
     await to_thread.run_sync(service.model_keeper().unload, name)
     return {}
 
@@ -127,7 +126,7 @@ async def unload_model(service: Service, name: str) -> dict[str, str]:
     openapi_extra={"requestBody": {"content": {JSON: {"schema": whole_schema(IndexRequest)}}}},
 )
 async def index(request: Request, service: Service) -> list[IndexEntry]:
-    """Lists every version of every model; the body may be left out."""
+    """Lists every version of every model. The body is optional."""
     with unusable_if_invalid():
         options = IndexRequest.model_validate_json(await request.body() or b"{}")
     entries = service.catalog.entries
@@ -136,37 +135,37 @@ async def index(request: Request, service: Service) -> list[IndexEntry]:
 
 @router.get("/models/{name}")
 async def model_metadata(service: Service, name: str) -> ModelMetadata:
-    """Tells a model's inputs and outputs."""
+    """Returns the inputs and outputs of a model."""
     return _metadata(service.catalog, name)
 
 
 @router.get("/models/{name}/versions/{version}")
 async def version_metadata(service: Service, name: str, version: int) -> ModelMetadata:
-    """Tells the inputs and outputs of one version."""
+    """Returns the inputs and outputs of one version."""
     return _metadata(service.catalog, name, version)
 
 
 @router.get("/models/{name}/ready")
 async def model_ready(service: Service, name: str) -> ModelReady:
-    """Answers 200 if some version of a model can be served, 404 or 503 otherwise."""
+    """Returns 200 if a version of the model can be served, 404 or 503 otherwise."""
     return ModelReady(name=service.catalog.find(name, None).published.name)
 
 
 @router.get("/models/{name}/versions/{version}/ready")
 async def version_ready(service: Service, name: str, version: int) -> ModelReady:
-    """Answers 200 if one version can be served, 404 or 503 otherwise."""
+    """Returns 200 if this version can be served, 404 or 503 otherwise."""
     return ModelReady(name=service.catalog.find(name, version).published.name)
 
 
 @router.get("/models/{name}/config")
 async def config(service: Service, name: str) -> ModelConfig:
-    """Tells how Triton would be configured to serve a model."""
+    """Returns a Triton configuration that serves the model."""
     return model_config(name, service.catalog.find(name, None).spec)
 
 
 @router.get("/models/{name}/versions/{version}/config")
 async def version_config(service: Service, name: str, version: int) -> ModelConfig:
-    """Tells how Triton would be configured to serve one version."""
+    """Returns a Triton configuration that serves this version."""
     return model_config(name, service.catalog.find(name, version).spec)
 
 
@@ -186,9 +185,7 @@ async def _infer(
     request: Request, service: ServiceState, name: str, version: int | None = None
 ) -> Response:
     content = await receive_whole(
-        request,
-        service.body_times(),
-        head_bytes=whole_number(request.headers.get(HEADER_LENGTH, "")) or 0,
+        request, head_bytes=whole_number(request.headers.get(HEADER_LENGTH, "")) or 0
     )
     received = ReceivedInference(
         name,

@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol sends as JSON; its tensors may follow in binary."""
+"""JSON schemas of the Open Inference Protocol; binary tensors may follow the JSON."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictI
 Datatype = Literal["FP32", "FP16", "INT64"]
 Size = Annotated[StrictInt, Field(ge=0)]
 _SHORT_LIST = (Field(max_length=8), FailFast())
-"""Bounds the memory that a hostile request takes, the one for complaints about it included."""
+"""Bounds the memory that a hostile request and its validation errors take."""
 
 
 class ServerMetadata(BaseModel):
-    """Answer of GET /v2."""
+    """Response of GET /v2."""
 
     name: str
     version: str
@@ -19,35 +19,35 @@ class ServerMetadata(BaseModel):
 
 
 class ServerLive(BaseModel):
-    """Answer of GET /v2/health/live."""
+    """Response of GET /v2/health/live."""
 
     live: bool = True
 
 
 class ServerReady(BaseModel):
-    """Answer of GET /v2/health/ready."""
+    """Response of GET /v2/health/ready."""
 
     ready: bool = True
 
 
 class ModelReady(BaseModel):
-    """Answer of GET /v2/models/{name}/ready."""
+    """Response of GET /v2/models/{name}/ready."""
 
     name: str
     ready: bool = True
 
 
 class TensorMetadata(BaseModel):
-    """One input or output."""
+    """Input or output of a model."""
 
     name: str
     datatype: Datatype
     shape: list[int]
-    """-1 where any size will do."""
+    """-1 stands for any size."""
 
 
 class ModelMetadata(BaseModel):
-    """Answer of GET /v2/models/{name}."""
+    """Response of GET /v2/models/{name}."""
 
     name: str
     versions: list[str]
@@ -57,7 +57,7 @@ class ModelMetadata(BaseModel):
 
 
 class TensorConfig(BaseModel):
-    """One input or output, as Triton configures it."""
+    """Input or output in a Triton configuration."""
 
     name: str
     data_type: str
@@ -65,7 +65,7 @@ class TensorConfig(BaseModel):
 
 
 class ModelConfig(BaseModel):
-    """Answer of GET /v2/models/{name}/config: Triton's ModelConfig as JSON."""
+    """Response of GET /v2/models/{name}/config: Triton's ModelConfig as JSON."""
 
     name: str
     platform: str
@@ -79,36 +79,36 @@ class IndexRequest(BaseModel):
     """Body of POST /v2/repository/index."""
 
     ready: StrictBool = False
-    """Whether to leave out what cannot be served."""
+    """Whether to list only versions that can be served."""
 
 
 class IndexEntry(BaseModel):
-    """One version of a model in the repository."""
+    """Version of a model in the repository."""
 
     name: str
     version: str
     state: Literal["READY", "UNAVAILABLE"]
     reason: str
-    """Why it cannot be served."""
+    """Reason why the version cannot be served."""
 
 
 class TensorParameters(BaseModel):
-    """Parameters of an input or output; others than these change nothing."""
+    """Parameters of an input or output; others are ignored."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     binary_data_size: Size | None = None
-    """Of an input: its bytes behind the JSON, in place of `data`."""
+    """Of an input: number of its bytes after the JSON, in place of `data`."""
     binary_data: StrictBool | None = None
-    """Of an output: whether it comes in binary."""
+    """Of an output: whether to send it in binary."""
     shared_memory_region: Any = None
-    """Not served."""
+    """Not supported."""
     classification: Any = None
-    """Not served."""
+    """Not supported."""
 
 
 class RequestInput(BaseModel):
-    """One input tensor."""
+    """Input tensor of a request."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -117,47 +117,47 @@ class RequestInput(BaseModel):
     shape: Annotated[list[Size], *_SHORT_LIST]
     parameters: TensorParameters = TensorParameters()
     data: Any = None
-    """Numbers, row-major, in one list or nested as the shape."""
+    """Numbers in row-major order, in one list or nested according to `shape`."""
 
 
 class RequestOutput(BaseModel):
-    """One output that is asked for."""
+    """Requested output."""
 
     name: str
     parameters: TensorParameters = TensorParameters()
 
 
 class RequestParameters(BaseModel):
-    """Parameters of a request; others than these change nothing."""
+    """Parameters of a request; others are ignored."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     binary_data_output: StrictBool = False
-    """Whether outputs come in binary that do not say."""
+    """Whether to send outputs in binary that have no `binary_data` parameter."""
 
 
 class InferenceRequest(BaseModel):
-    """JSON of POST /v2/models/{name}/infer; its binary tensors follow in the order of `inputs`."""
+    """JSON of POST /v2/models/{name}/infer; binary tensors follow in the order of `inputs`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str | None = None
-    """Comes back in the answer."""
+    """Id that the response repeats."""
     parameters: RequestParameters = RequestParameters()
     inputs: Annotated[list[RequestInput], *_SHORT_LIST]
     outputs: Annotated[list[RequestOutput], *_SHORT_LIST] = []
-    """All, if left out."""
+    """Requested outputs; all if omitted."""
 
 
 class ResponseParameters(BaseModel):
     """Parameters of an output."""
 
     binary_data_size: int
-    """Its bytes behind the JSON, in place of `data`."""
+    """Number of the output's bytes after the JSON, in place of `data`."""
 
 
 class ResponseOutput(BaseModel):
-    """One output tensor."""
+    """Output tensor of a response."""
 
     name: str
     datatype: Datatype
@@ -167,7 +167,7 @@ class ResponseOutput(BaseModel):
 
 
 class InferenceResponse(BaseModel):
-    """JSON that answers it; binary tensors follow."""
+    """JSON of the response to an inference request; binary tensors follow."""
 
     model_name: str
     model_version: str

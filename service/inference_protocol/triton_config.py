@@ -1,4 +1,4 @@
-"""What Triton is to know of a model, so that it serves the same repository: config.pbtxt.
+"""Triton configuration (config.pbtxt) of each model, so that Triton serves the same repository.
 
 Axes: B videos, T snippets, D feature channels, C classes.
 """
@@ -16,7 +16,7 @@ from service.inference_protocol.schemas import ModelConfig, TensorConfig, Tensor
 
 CONFIG_FILE = "config.pbtxt"
 ANY = -1
-"""A size that is free."""
+"""Size of a free axis."""
 
 
 def input_tensors(spec: ModelSpec) -> list[TensorMetadata]:
@@ -26,15 +26,15 @@ def input_tensors(spec: ModelSpec) -> list[TensorMetadata]:
 
 
 def output_tensors(spec: ModelSpec) -> list[TensorMetadata]:
-    """Returns the network's output: the class activation sequences (B, T, C)."""
+    """Returns the network's output: class activation sequences (B, T, C)."""
     return [TensorMetadata(name=CAS, datatype="FP32", shape=[ANY, ANY, len(spec.labels)])]
 
 
 def model_config(name: str, spec: ModelSpec) -> ModelConfig:
-    """Returns Triton's configuration of a model.
+    """Returns the Triton configuration of a model.
 
-    Its batches hold videos of one padded length, so Triton must not join requests of different
-    ones: `max_batch_size` is 0 and the videos are an axis like the others.
+    `max_batch_size` is 0, so the videos are an ordinary axis, because a batch holds videos of one
+    padded length and Triton must not join requests of different lengths.
     """
     return ModelConfig(
         name=name,
@@ -47,7 +47,7 @@ def model_config(name: str, spec: ModelSpec) -> ModelConfig:
 
 
 def config_text(config: ModelConfig) -> str:
-    """Returns the protobuf text of a configuration by which Triton serves every version."""
+    """Returns a configuration as protobuf text; Triton then serves every version."""
     lines = [
         f'name: "{config.name}"',
         f'backend: "{config.backend}"',
@@ -60,11 +60,11 @@ def config_text(config: ModelConfig) -> str:
 
 
 def write_configs(repository: Path, *, force: bool) -> Iterator[Path | LocalizerError]:
-    """Writes the configuration of every model; yields each file, or why there is none.
+    """Writes the configuration of every model; yields each file, or the error instead.
 
     Args:
         repository: folder with NAME/VERSION/model.onnx.
-        force: whether files are overwritten that hold something else.
+        force: whether to overwrite files with other content.
     """
     models = list_models(repository)
     if not models:
@@ -78,14 +78,14 @@ def write_configs(repository: Path, *, force: bool) -> Iterator[Path | Localizer
 
 
 def _config_of_all(name: str, versions: Sequence[PublishedModel]) -> ModelConfig:
-    """Returns the one configuration that fits all versions of a model."""
+    """Returns the configuration that all versions of a model share."""
     configs = [model_config(name, _spec(published)) for published in versions]
     for published, config in zip(versions, configs, strict=True):
         if config != configs[-1]:
             raise OptionError(
                 f"versions {published.version} and {versions[-1].version} of {name!r} differ in "
-                "channels or classes, Triton wants one shape a model: publish one of them under "
-                "another name"
+                "channels or classes, but Triton expects one shape for a model; publish one of "
+                "them under another name"
             )
     return configs[-1]
 
@@ -101,7 +101,7 @@ def _spec(published: PublishedModel) -> ModelSpec:
 def _write(path: Path, text: str, *, force: bool) -> Path:
     present = path.read_text() if path.exists() else text
     if present != text and not force:
-        raise OptionError(f"{path} is there already and differs; --force overwrites it")
+        raise OptionError(f"{path} exists with other content; --force overwrites it")
     with whole_file(path) as file:
         file.write(text.encode())
     return path

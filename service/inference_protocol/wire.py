@@ -1,4 +1,4 @@
-"""The wire format of the Open Inference Protocol v2: JSON, then tensors as bytes, or either alone.
+"""Wire format of the Open Inference Protocol v2: JSON, then tensors as bytes, or either alone.
 
 Protocol: github.com/kserve/open-inference-protocol; binary tensors are Triton's extension of it.
 """
@@ -33,7 +33,7 @@ from service.inference_protocol.schemas import (
 )
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-"""The header that tells how many bytes of a body are JSON."""
+"""Header with the number of bytes of JSON at the start of a body."""
 DTYPES: dict[str, np.dtype[np.generic]] = {
     "FP32": np.dtype("<f4"),
     "FP16": np.dtype("<f2"),
@@ -41,25 +41,26 @@ DTYPES: dict[str, np.dtype[np.generic]] = {
 }
 _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 _FASTEST = 1
-"""Compression level: scores hardly shrink, whatever time is spent on them."""
+"""Compression level; logits hardly shrink at higher levels."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputTensor:
-    """One input as it came: nothing is checked yet but where its bytes lie."""
+    """Input tensor of a request; only the position of its bytes is checked."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
     data: object
-    """Its bytes as a memoryview, or what JSON held."""
+    """Bytes as a memoryview, or the value of `data` in the JSON."""
 
     def array(self) -> NDArray[np.generic]:
-        """Returns the tensor, without a copy where its bytes lie aligned in the body.
+        """Returns the tensor, without a copy if its bytes are aligned.
 
         Raises:
-            UnusableInputError: it is of another type than DTYPES, or not numbers of that shape.
-            FeatureError: the number of bytes is not what shape and type take.
+            UnusableInputError: the datatype is not in DTYPES, or JSON data are not numbers of this
+                shape.
+            FeatureError: the number of bytes does not match shape and datatype.
         """
         dtype = DTYPES.get(self.datatype)
         if dtype is None:
@@ -78,30 +79,30 @@ class InputTensor:
                 return np.array(numbers, dtype=dtype).reshape(self.shape)
         except OverflowError:
             raise UnusableInputError(
-                f"the data of {self.name} holds a number beyond {self.datatype}"
+                f"the data of {self.name} contain a number out of range of {self.datatype}"
             ) from None
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """A request for inference."""
+    """Request for inference."""
 
     id: str | None
-    """Comes back in the answer."""
+    """Id that the response repeats."""
     inputs: tuple[InputTensor, ...]
-    """In the order of the request."""
+    """Inputs in the order of the request."""
     outputs: tuple[RequestOutput, ...]
-    """The outputs that are asked for; all, if empty."""
+    """Requested outputs; all if empty."""
     binary: bool
-    """Whether outputs come in binary that do not say."""
+    """Whether to send outputs in binary by default."""
 
 
 def decompress(content: Body, encoding: str, *, max_bytes: int) -> Body:
-    """Returns a body without its Content-Encoding.
+    """Returns a decompressed body.
 
     Raises:
-        MalformedBodyError: it is not in that encoding, or another than gzip and deflate.
-        BodyTooLargeError: it would have more than `max_bytes`; no more than that is unpacked.
+        MalformedBodyError: the encoding is not gzip or deflate, or the body does not match it.
+        BodyTooLargeError: the result is longer than `max_bytes`; decompression stops there.
     """
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
@@ -115,41 +116,41 @@ def decompress(content: Body, encoding: str, *, max_bytes: int) -> Body:
         raise MalformedBodyError(f"the body is not in the encoding {encoding}: {error}") from None
     if len(whole) > max_bytes:
         raise BodyTooLargeError(
-            f"the body has more than {max_bytes} bytes once it is unpacked, which is the limit"
+            f"the decompressed body has more than {max_bytes} bytes, which is the limit"
         )
     if not stream.eof or stream.unused_data:
-        raise MalformedBodyError(f"the body is not one whole stream in the encoding {encoding}")
+        raise MalformedBodyError(f"the body is not one complete stream in the encoding {encoding}")
     return whole
 
 
-def asked_encoding(accepted: str) -> str | None:
-    """Returns the encoding that a client asks for by Accept-Encoding, if it does.
+def response_encoding(accepted: str) -> str | None:
+    """Returns the encoding that header Accept-Encoding requests, or None.
 
-    Most HTTP clients list all that they can read with every request. That is no wish to wait for
-    compression, so only a header that names one encoding and no more is followed.
+    Only a header with exactly one encoding counts as a request. Most HTTP clients always list all
+    that they can read, which is no wish to wait for compression.
     """
     accepted = accepted.strip().lower()
     return accepted if accepted in _WINDOW_BITS else None
 
 
 def compress(content: bytes, encoding: str) -> bytes:
-    """Returns a body in an encoding that `asked_encoding` returned."""
+    """Returns a body in an encoding that `response_encoding` returned."""
     return zlib.compress(content, _FASTEST, _WINDOW_BITS[encoding])
 
 
 def parse_request(content: Body, header_length: str | None, feature_dim: int) -> ParsedRequest:
-    """Returns the request that a body holds.
+    """Returns the request in a body.
 
     Args:
         content: the body.
-        header_length: how many of its bytes are JSON, as the request's header says it; all, if
-            None; of 0, the body is one video of FP32 features and nothing else.
+        header_length: value of header Inference-Header-Content-Length. None: all of the body is
+            JSON. 0: the body is one video of FP32 features.
         feature_dim: channels of such features.
 
     Raises:
-        MalformedBodyError: no JSON, or other bytes than it tells of.
-        UnusableInputError: fields that are missing or of a wrong type.
-        UnsupportedCallError: it asks for shared memory or classification.
+        MalformedBodyError: the body is not JSON, or its length is not the declared one.
+        UnusableInputError: fields are missing or of a wrong type.
+        UnsupportedCallError: the request requires shared memory or classification.
     """
     body = memoryview(content)
     length = _length(header_length, len(body))
@@ -171,17 +172,17 @@ def parse_request(content: Body, header_length: str | None, feature_dim: int) ->
 
 
 def write_response(
-    answer: InferenceResponse, tensors: dict[str, NDArray[np.float32]], binary: frozenset[str]
+    response: InferenceResponse, tensors: dict[str, NDArray[np.float32]], binary: frozenset[str]
 ) -> tuple[bytes, int | None]:
-    """Returns the body of an answer, and how many of its bytes are JSON; None for all.
+    """Returns the body of a response and the number of its bytes that are JSON; None for all.
 
     Args:
-        answer: what it is to hold, without its outputs.
-        tensors: the outputs, by name.
-        binary: names of those that are to come in binary.
+        response: the response without its outputs.
+        tensors: outputs by name.
+        binary: names of the outputs to send in binary.
     """
     outputs = [_output(name, tensor, name in binary) for name, tensor in tensors.items()]
-    whole = answer.model_dump(exclude_none=True) | {"outputs": outputs}
+    whole = response.model_dump(exclude_none=True) | {"outputs": outputs}
     header = orjson.dumps(whole, option=orjson.OPT_SERIALIZE_NUMPY)
     if not binary:
         return header, None
@@ -197,7 +198,7 @@ def _length(header_length: str | None, available: int) -> int:
         raise MalformedBodyError(f"expected a whole number in {HEADER_LENGTH}, got {text[:40]!r}")
     if int(text) > available:
         raise MalformedBodyError(
-            f"{HEADER_LENGTH} says {text}, but the body has {available} bytes altogether"
+            f"{HEADER_LENGTH} is {text}, but the body has only {available} bytes"
         )
     return int(text)
 
@@ -219,56 +220,56 @@ def _refuse_unsupported(request: InferenceRequest) -> None:
     for tensor in tensors:
         if tensor.parameters.shared_memory_region is not None:
             raise UnsupportedCallError(
-                f"{tensor.name} is in shared memory, which is not served; send it in the body"
+                f"{tensor.name} is in shared memory, which is not supported; send it in the body"
             )
         if tensor.parameters.classification is not None:
             raise UnsupportedCallError(
-                f"classification of {tensor.name} is not served; POST /localize names classes"
+                f"classification of {tensor.name} is not supported; POST /localize returns classes"
             )
 
 
 def _tensors(inputs: list[RequestInput], binary: memoryview) -> list[InputTensor]:
-    """Returns the inputs, each with the bytes that are its own."""
+    """Returns the inputs, each with its own bytes."""
     tensors, start = [], 0
-    for given in inputs:
-        size = given.parameters.binary_data_size
-        data = given.data
+    for source in inputs:
+        size = source.parameters.binary_data_size
+        data = source.data
         if (size is None) == (data is None):
             raise UnusableInputError(
-                f"expected {given.name} with either data or parameters.binary_data_size"
+                f"expected {source.name} with either data or parameters.binary_data_size"
             )
         if size is not None:
             data = binary[start : start + size]
             start += size
-        tensors.append(InputTensor(given.name, given.datatype, tuple(given.shape), data))
+        tensors.append(InputTensor(source.name, source.datatype, tuple(source.shape), data))
     if start != len(binary):
         raise MalformedBodyError(
-            f"the inputs tell of {start} bytes behind the JSON, there are {len(binary)}; "
-            f"{HEADER_LENGTH} tells where they begin"
+            f"the inputs declare {start} bytes after the JSON, but there are {len(binary)}; "
+            f"{HEADER_LENGTH} is the length of the JSON"
         )
     return tensors
 
 
 def _flat(data: object, shape: tuple[int, ...], name: str) -> list[Any]:
-    """Returns the numbers of a list that is flat, or nested as the shape says."""
+    """Returns the numbers of a list that is flat, or nested according to the shape."""
     nested = isinstance(data, list) and bool(data) and isinstance(data[0], list)
     level: list[Any] = [data]
     for size in shape if nested else (math.prod(shape),):
         if not all(isinstance(part, list) and len(part) == size for part in level):
             raise UnusableInputError(
                 f"expected the data of {name} as one list of {math.prod(shape)} numbers, or nested "
-                f"as its shape {list(shape)} says"
+                f"according to its shape {list(shape)}"
             )
         level = list(chain.from_iterable(level))
     return level
 
 
 def _output(name: str, tensor: NDArray[np.float32], binary: bool) -> dict[str, object]:
-    told = ResponseOutput(name=name, datatype="FP32", shape=list(tensor.shape))
+    output = ResponseOutput(name=name, datatype="FP32", shape=list(tensor.shape))
     if binary:
-        told.parameters = ResponseParameters(binary_data_size=tensor.nbytes)
-    whole = told.model_dump(exclude_none=True)
-    # numpy's own numbers: orjson writes them a hundred times faster than a list of Python's.
+        output.parameters = ResponseParameters(binary_data_size=tensor.nbytes)
+    whole = output.model_dump(exclude_none=True)
+    # As a numpy array, which orjson writes a hundred times faster than a list.
     return whole if binary else whole | {"data": np.ascontiguousarray(tensor).ravel()}
 
 

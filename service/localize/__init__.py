@@ -1,1 +1,1 @@
-"""Computes requests for features: worker threads, deadlines and the answer."""
+"""Localization of a request's features: worker threads, deadlines and the answer."""

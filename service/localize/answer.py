@@ -1,4 +1,4 @@
-"""What POST /localize does once the body is there. Runs in a worker thread."""
+"""Localizes actions in features and writes the JSON of the answer. Runs in a worker thread."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,22 +22,22 @@ from service.models.served_engine import ServedEngine
 
 @dataclass(frozen=True, slots=True)
 class LocalizedAnswer:
-    """What was found in a video."""
+    """Answer to a request for localization."""
 
     content: bytes
-    """The JSON that says it."""
+    """JSON body."""
     model: str
-    """NAME/VERSION."""
+    """NAME/VERSION of the model."""
     snippets: int
-    """Of the video."""
+    """Number of snippets in the video."""
     segments: int
-    """How many were found."""
+    """Number of segments found."""
     stages_s: Mapping[str, float]
-    """How long each stage took."""
+    """Time of each stage by name."""
 
 
 class _TimedEngine:
-    """Measures how long the network runs, and lets it be stopped."""
+    """Measures the time of the network and runs it until a stop."""
 
     def __init__(self, engine: ServedEngine, stop: Stop) -> None:
         self._engine = engine
@@ -62,24 +62,24 @@ def localize_features(
     before: Mapping[str, float],
     stop: Stop | None = None,
 ) -> LocalizedAnswer:
-    """Returns what was found, and the JSON that says it.
+    """Returns the answer for features.
 
     Args:
         features_TD: checked features.
-        options: of the request.
-        entry: a model that was loaded.
-        duration_s: how long the features last.
-        before: seconds that was spent on them so far, by what for.
-        stop: ends it before its time.
+        options: options of the request.
+        entry: loaded model.
+        duration_s: duration of the features.
+        before: seconds of earlier stages by name.
+        stop: ends the computation early when set.
 
     Raises:
-        FeatureError: they are so large that the network overflows.
+        FeatureError: the features are so large that the network overflows.
     """
     assert entry.engine is not None
     spec = entry.spec
     engine = _TimedEngine(entry.engine, stop or Stop())
     start = perf_counter()
-    found = predict_video(
+    video = predict_video(
         engine,
         features_TD,
         spec,
@@ -93,52 +93,54 @@ def localize_features(
         "localization": elapsed_s - engine.elapsed_s,
     }
     return LocalizedAnswer(
-        _written(found, options, entry, stages_s),
+        _to_json(video, options, entry, stages_s),
         entry.name,
-        len(found.cas_TC),
-        len(found.segments),
+        len(video.cas_TC),
+        len(video.segments),
         stages_s,
     )
 
 
-def _written(
-    found: VideoPrediction,
+def _to_json(
+    video: VideoPrediction,
     options: LocalizeOptions,
     entry: CatalogEntry,
     stages_s: Mapping[str, float],
 ) -> bytes:
-    """Returns the JSON of a LocalizeResponse, or of the form that was asked for.
+    """Returns the JSON of a LocalizeResponse, or of the requested format.
 
-    Checking it by its schema would take as long as finding the segments; a test does.
+    It is not validated against its schema here, because that would take as long as the
+    localization. A test validates it.
     """
     if options.format == "activitynet":
-        return orjson.dumps(_activitynet(found, options))
-    labels, scores_C = entry.spec.labels, found.class_scores_C
+        return orjson.dumps(_activitynet(video, options))
+    labels, scores_C = entry.spec.labels, video.class_scores_C
     timing_s = {**stages_s, "total": sum(stages_s.values())}
-    told: dict[str, object] = {
+    response: dict[str, object] = {
         "model": {"name": entry.published.name, "version": entry.published.version},
-        "duration_s": found.duration_s,
-        "snippets": len(found.cas_TC),
+        "duration_s": video.duration_s,
+        "snippets": len(video.cas_TC),
         "classes": [
             {"label": labels[index], "score": scores_C[index]}
             for index in np.argsort(-scores_C, kind="stable")
         ],
         "segments": [
             {"label": label, "start_s": start_s, "end_s": end_s, "score": score}
-            for start_s, end_s, label, score in found.segments
+            for start_s, end_s, label, score in video.segments
         ],
         "timing_ms": {name: round(1e3 * seconds, 3) for name, seconds in timing_s.items()},
     }
     if options.include == "cas":
-        told["cas"] = {"labels": labels, "logits": np.ascontiguousarray(found.cas_TC)}
-    return orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)
+        response["cas"] = {"labels": labels, "logits": np.ascontiguousarray(video.cas_TC)}
+    return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def duration(options: LocalizeOptions, spec: ModelSpec, snippets: int) -> float:
-    """Returns how long the features last.
+    """Returns the duration of features in seconds.
 
     Raises:
-        InputError: two answers are given, or none and the model does not know its clock.
+        InputError: the options contain both `duration_s` and `snippet_s`; or neither of them, and
+            the spec has no snippet duration.
     """
     if options.duration_s is not None and options.snippet_s is not None:
         raise InputError("expected duration_s or snippet_s, got both")
@@ -146,14 +148,12 @@ def duration(options: LocalizeOptions, spec: ModelSpec, snippets: int) -> float:
         return options.duration_s
     snippet_s = options.snippet_s or spec.snippet_s
     if snippet_s is None:
-        raise InputError(
-            "this model does not know how long a snippet is; give duration_s or snippet_s"
-        )
+        raise InputError("this model has no snippet duration; expected duration_s or snippet_s")
     return SnippetClock(snippet_s).seconds(snippets)
 
 
 def localization(options: LocalizeOptions, default: LocalizationConfig) -> LocalizationConfig:
-    """Returns the model's own localization with what the options change."""
+    """Returns the model's localization settings, changed by the options of a request."""
     config = default
     if options.class_threshold is not None:
         config = replace(config, class_threshold=options.class_threshold)
@@ -166,11 +166,11 @@ def localization(options: LocalizeOptions, default: LocalizationConfig) -> Local
     return config
 
 
-def _activitynet(found: VideoPrediction, options: LocalizeOptions) -> dict[str, object]:
+def _activitynet(video: VideoPrediction, options: LocalizeOptions) -> dict[str, object]:
     """Returns an ActivityNetResponse."""
     segments = [
         {"label": label, "score": score, "segment": (start_s, end_s)}
-        for start_s, end_s, label, score in found.segments
+        for start_s, end_s, label, score in video.segments
     ]
     return {
         "version": "ecm-localizer",

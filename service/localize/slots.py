@@ -1,4 +1,4 @@
-"""Computes requests in threads: a few at a time, no longer than anyone waits for them."""
+"""Computes requests in a limited number of worker threads, each until its deadline."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,20 +15,20 @@ from service.http.request_record import RequestRecord
 from service.localize.stop import Stop, StoppedError
 
 TIMEOUT = "X-Request-Timeout"
-"""Header with the seconds after which the client gives up."""
+"""Header with the seconds after which the client no longer needs the result."""
 STUCK_S = 30.0
-"""Work that goes on for so long after it was given up hangs."""
+"""Time after its deadline at which work that still runs counts as hanging."""
 _Result = TypeVar("_Result")
 
 
 class Slots:
-    """Gives each request a thread once there is a slot."""
+    """Runs each request in a thread when a slot is free."""
 
     def __init__(self, admission: Admission, max_request_s: float) -> None:
-        """Begins with all slots free.
+        """Starts with all slots free.
 
         Args:
-            admission: lets requests in, and is told how long they take.
+            admission: sets the number of slots, and records the time of each request.
             max_request_s: longest time from a request's last byte to its result.
         """
         self.limiter = CapacityLimiter(admission.bounds.concurrency)
@@ -37,21 +37,21 @@ class Slots:
         self._late_since_s: dict[Stop, float] = {}
 
     def stuck(self) -> bool:
-        """Returns whether work hangs: its slot will not come back, a new process would help."""
+        """Returns whether work hangs. Its slot is lost; only a restart of the process helps."""
         now_s = perf_counter()
         return any(now_s - since_s > STUCK_S for since_s in self._late_since_s.values())
 
     async def compute(self, request: Request, work: Callable[[Stop], _Result]) -> _Result:
-        """Returns what the work returns.
+        """Returns the result of `work`, called in a worker thread.
 
-        The work is given up when its time is over or its client leaves; it holds its slot until it
-        has ended.
+        The work is stopped at its deadline or when the client disconnects. It occupies its slot
+        until it ends.
 
         Raises:
-            OverloadedError: it was not yet let in, and is not now.
-            UnusableInputError: the request's timeout is no number of seconds.
-            DeadlineExceededError: its time was up.
-            ClientDisconnect: its client left.
+            OverloadedError: the request was not admitted to the queue before, and is refused now.
+            UnusableInputError: header X-Request-Timeout is not a positive number.
+            DeadlineExceededError: there was no result before the deadline.
+            ClientDisconnect: the client disconnected.
         """
         limit_s = min(self._max_request_s, _timeout_s(request))
         ticket: Ticket = request.state.ticket
@@ -59,7 +59,7 @@ class Slots:
         waiting = CancelScope()
         stop = Stop(waiting.cancel)
         run = partial(self._run, work, stop, request.state.record, perf_counter())
-        timer = asyncio.get_running_loop().call_later(limit_s, self._give_up, stop)
+        timer = asyncio.get_running_loop().call_later(limit_s, self._end_late, stop)
         watch = asyncio.create_task(_watch(request, stop))
         try:
             with waiting:
@@ -70,14 +70,14 @@ class Slots:
             timer.cancel()
             watch.cancel()
             self._late_since_s.pop(stop, None)
-        if stop.reason == "left":
+        if stop.reason == "disconnected":
             raise ClientDisconnect
         raise DeadlineExceededError(
             f"there was no result within {limit_s:g} s; the request was "
-            f"{'computed' if stop.begun else 'waiting for its turn'} then"
+            f"{'being computed' if stop.begun else 'still waiting'}"
         )
 
-    def _give_up(self, stop: Stop) -> None:
+    def _end_late(self, stop: Stop) -> None:
         self._late_since_s[stop] = perf_counter()
         stop.set("late")
 
@@ -86,13 +86,13 @@ class Slots:
         work: Callable[[Stop], _Result],
         stop: Stop,
         record: RequestRecord,
-        asked_s: float,
+        received_s: float,
     ) -> _Result:
         began_s = perf_counter()
-        record.stages_s["wait"] = began_s - asked_s
+        record.stages_s["wait"] = began_s - received_s
         stop.begin()
         result = work(stop)
-        # What is refused takes no time to speak of, and tells nothing.
+        # Not reached by refused requests, whose short time would distort the mean.
         self._admission.worked(perf_counter() - began_s)
         return result
 
@@ -111,7 +111,7 @@ def _timeout_s(request: Request) -> float:
 
 
 async def _watch(request: Request, stop: Stop) -> None:
-    """Stops the work when a client leaves that has sent all of its request."""
+    """Stops the work when the client, which has sent its whole request, disconnects."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-    stop.set("left")
+    stop.set("disconnected")

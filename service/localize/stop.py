@@ -1,68 +1,68 @@
-"""How work in a thread learns that nobody waits for its result any more."""
+"""Stops work in a thread whose result nobody needs any more."""
 
 from collections.abc import Callable
 from typing import Literal, TypeAlias, TypeVar
 
 from onnxruntime import RunOptions
 
-Reason: TypeAlias = Literal["late", "left"]
-"""The request's time is up, or its client has left."""
+Reason: TypeAlias = Literal["late", "disconnected"]
+"""The deadline has passed, or the client has disconnected."""
 _Result = TypeVar("_Result")
 
 
 class StoppedError(Exception):
-    """The work was given up; only those see it who asked for that."""
+    """The work was stopped. Only the caller that set the stop handles this error."""
 
 
 class Stop:
-    """Asked for by the work of one request, set by whoever watches over it."""
+    """Flag that the work of one request checks, and that its event loop sets."""
 
     def __init__(self, cancel_waiting: Callable[[], None] = lambda: None) -> None:
-        """Begins unset, with work that has not begun.
+        """Starts unset, for work that has not begun.
 
         Args:
-            cancel_waiting: ends the waiting for it to begin.
+            cancel_waiting: cancels the wait for a slot.
         """
         self.reason: Reason | None = None
         self._cancel_waiting = cancel_waiting
         self.begun = False
-        """Whether it has begun, which ends by itself once it asks."""
+        """Whether the work has begun; it then ends itself at its next check."""
         self._run_options = RunOptions()
 
     def set(self, reason: Reason) -> None:
-        """Ends the waiting; or the network's run, after the layer that it is at."""
+        """Cancels the wait for a slot, or ends the network's run after its current layer."""
         self.reason = self.reason or reason
         self._run_options.terminate = True
         if not self.begun:
             self._cancel_waiting()
 
     def begin(self) -> None:
-        """Says that the work begins.
+        """Marks the work as begun.
 
         Raises:
-            StoppedError: nobody waits for it any more.
+            StoppedError: the stop is set.
         """
         self.begun = True
         self.check()
 
     def check(self) -> None:
-        """Goes on only if somebody waits for the result.
+        """Checks that the stop is not set.
 
         Raises:
-            StoppedError: nobody does.
+            StoppedError: the stop is set.
         """
         if self.reason:
             raise StoppedError
 
     def run(self, network: Callable[[RunOptions], _Result]) -> _Result:
-        """Returns what the network gives, if somebody waits for it until the end.
+        """Returns the output of the network, unless it is stopped.
 
         Raises:
-            StoppedError: nobody does.
+            StoppedError: the stop was set before or during the run.
         """
         self.check()
         try:
             return network(self._run_options)
         except Exception:
-            self.check()  # a run that was ended raises, too
+            self.check()  # a terminated run raises as well
             raise

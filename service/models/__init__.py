@@ -1,1 +1,1 @@
-"""The models that are served: loading, versions, batching."""
+"""Served models: loading, reloading, batching."""

@@ -1,7 +1,7 @@
-"""Runs of videos of like length are put together, as a GPU likes it.
+"""Runs videos of similar length in batches, because a GPU is faster on batches.
 
-Nobody waits for long: a batch is run when it is full, or its first video has waited for the delay,
-as soon as the engine is free then. Until that moment others may join.
+A batch runs when it is full, or when its first video has waited for `delay_s`, as soon as the
+engine is free. Until then, videos may join it.
 
 Axes: B videos, T snippets, D feature channels, C classes.
 """
@@ -22,40 +22,40 @@ from service.http.buffers import Buffers
 from service.models.page_locked import page_locked
 
 _KEPT_BYTES = 128 * 1024 * 1024
-"""Memory of a batch that waits for the next one: of 16 videos of 750 snippets."""
+"""Memory kept for the next batch: enough for 16 videos of 750 snippets with 2048 channels."""
 _FLOAT_BYTES = np.dtype(np.float32).itemsize
 
 
 @dataclass(frozen=True, slots=True)
 class BatchConfig:
-    """What is put together."""
+    """Limits of a batch."""
 
     max_videos: int = 1
-    """Most videos of a batch."""
+    """Most videos in a batch."""
     delay_s: float = 0.0
-    """How long the first of them waits for others."""
+    """Time that the first video of a batch waits for others."""
     bucket_snippets: int = 1
-    """Videos are padded to a multiple of this, and those of one length are put together."""
+    """Videos are padded to a multiple of this; videos of the same padded length share a batch."""
 
     def padded(self, snippets: int) -> int:
-        """Returns the length to which a video is padded."""
+        """Returns the padded length of a video."""
         return -(-snippets // self.bucket_snippets) * self.bucket_snippets
 
 
 @dataclass(eq=False, slots=True)
 class _Batch:
-    """Videos that are run together."""
+    """Videos that run together."""
 
     snippets: int
     videos: list[NDArray[np.float32]] = field(default_factory=list)
     full: threading.Event = field(default_factory=threading.Event)
-    over: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
     cas_BTC: NDArray[np.float32] | None = None
-    """What came of it; None if it failed."""
+    """Logits of the whole batch; None if the run failed."""
 
 
 class Batches:
-    """Takes one video from each of many threads; the first of a batch runs it for all."""
+    """Collects one video from each of many threads; the first thread of a batch runs it for all."""
 
     def __init__(
         self,
@@ -64,13 +64,13 @@ class Batches:
         runs: int,
         observe: Callable[[int], None],
     ) -> None:
-        """Puts videos together for an engine.
+        """Prepares batches for an engine.
 
         Args:
-            engine: runs them.
-            config: how many, and for how long they wait.
+            engine: runs the batches.
+            config: limits of a batch.
             runs: batches that the engine runs at the same time.
-            observe: is told how many videos each had.
+            observe: called with the number of videos of each batch.
         """
         self._engine = engine
         self._config = config
@@ -86,21 +86,21 @@ class Batches:
     ) -> NDArray[np.float32]:
         """Returns the class activation sequence of one video, logits (T, C), as `OnnxEngine` does.
 
-        `run_options` end no run that others wait for, too.
+        `run_options` terminate only a run of this video alone, never a batch.
 
         Raises:
-            EngineError: the network failed on this video, by itself.
+            EngineError: the network failed on this video alone.
         """
-        batch, place = self._join(features_TD)
-        if place == 0:
-            self._lead(batch)
-        batch.over.wait()
-        if batch.cas_BTC is None:  # perhaps for another's sake, or for want of memory
+        batch, index = self._join(features_TD)
+        if index == 0:
+            self._run_when_ready(batch)
+        batch.finished.wait()
+        if batch.cas_BTC is None:  # another video may be the cause, or a lack of memory
             return self._engine.cas(features_TD, run_options)
-        return batch.cas_BTC[place, : len(features_TD)]
+        return batch.cas_BTC[index, : len(features_TD)]
 
     def _join(self, features_TD: NDArray[np.float32]) -> tuple[_Batch, int]:
-        """Returns the batch that a video is in now, and its place there."""
+        """Returns the batch that a video has joined, and its index in the batch."""
         snippets = self._config.padded(len(features_TD))
         with self._lock:
             batch = self._open.get(snippets)
@@ -112,8 +112,8 @@ class Batches:
                 batch.full.set()
             return batch, len(batch.videos) - 1
 
-    def _lead(self, batch: _Batch) -> None:
-        """Waits for others, then for the engine, and runs the batch."""
+    def _run_when_ready(self, batch: _Batch) -> None:
+        """Waits for other videos, then for the engine, and runs the batch."""
         try:
             batch.full.wait(self._config.delay_s)
             with self._free:
@@ -121,14 +121,14 @@ class Batches:
                     if self._open.get(batch.snippets) is batch:
                         del self._open[batch.snippets]
                 self._observe(len(batch.videos))
-                with contextlib.suppress(EngineError, MemoryError):  # then each is run alone
+                with contextlib.suppress(EngineError, MemoryError):  # each video then runs alone
                     batch.cas_BTC = self._run(batch)
         finally:
-            batch.over.set()
+            batch.finished.set()
 
     def _run(self, batch: _Batch) -> NDArray[np.float32]:
         lengths_B = np.array([len(features_TD) for features_TD in batch.videos])
-        if lengths_B.tolist() == [batch.snippets]:  # it lies there as it is to be
+        if lengths_B.tolist() == [batch.snippets]:  # one video without padding needs no copy
             return self._engine.cas_batch(batch.videos[0][None], lengths_B)
         shape = len(lengths_B), batch.snippets, self._engine.spec.feature_dim
         with self._buffers.lent(_FLOAT_BYTES * math.prod(shape)) as memory:

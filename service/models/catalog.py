@@ -1,4 +1,4 @@
-"""The models that are served, as they are now; `service.models.keeper` loads them."""
+"""Models that are served at present; `service.models.keeper` loads them."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -14,32 +14,35 @@ State: TypeAlias = Literal["ready", "failed", "unloaded"]
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One version of one model: loaded, or the reason why not. Who found one may keep using it."""
+    """Version of a model: loaded, or the reason why it is not.
+
+    A request may use an entry after the catalog has dropped it.
+    """
 
     published: PublishedModel
-    """Its place in the repository."""
+    """Model file in the repository."""
     engine: ServedEngine | None = None
-    """Runs it; None if it failed to load."""
+    """Loaded network; None if loading failed."""
     sha256: str | None = None
-    """Hash of the file that was loaded."""
+    """SHA-256 of the loaded file."""
     error: str | None = None
-    """Why its file, as it is now, is not served."""
+    """Reason why the present file is not served."""
     unloaded: bool = False
-    """Whether it was asked to be unloaded."""
+    """Whether an administrator unloaded the model."""
 
     @property
     def ready(self) -> bool:
-        """Whether it was loaded and can be run."""
+        """Whether the network is loaded and works."""
         return self.engine is not None and self.engine.failure is None
 
     @property
     def state(self) -> State:
-        """Whether it is served."""
+        """State as reported to clients."""
         return "ready" if self.ready else "unloaded" if self.unloaded else "failed"
 
     @property
     def reason(self) -> str | None:
-        """Why it is not served, or not as its file is now."""
+        """Reason why the version, or the present state of its file, is not served."""
         return (self.engine and self.engine.failure) or self.error
 
     @property
@@ -49,7 +52,7 @@ class CatalogEntry:
 
     @property
     def spec(self) -> ModelSpec:
-        """What it says of itself; of a loaded one only."""
+        """Spec of a loaded model."""
         assert self.engine is not None
         return self.engine.spec
 
@@ -59,30 +62,29 @@ class Catalog:
     """All models of a repository."""
 
     entries: tuple[CatalogEntry, ...] = ()
-    """By name, then by version; replaced as a whole where something changes."""
+    """Sorted by name, then version. A change replaces the tuple as a whole."""
     default_model: str | None = None
-    """Name of the model for requests that name none."""
+    """Model of requests that name none."""
     draining: WeakSet[ServedEngine] = field(default_factory=WeakSet)
-    """Networks that requests under way still use, though nobody finds them any more; replaced as a
-    whole, too."""
+    """Dropped networks that requests in flight still use. A change replaces the set as a whole."""
 
     def find(self, name: str | None, version: int | None) -> CatalogEntry:
-        """Returns the version asked for, or of a model's ready versions the newest.
+        """Returns a version of a model; the newest ready version if `version` is None.
 
         Raises:
-            UnusableInputError: no name was given and several models are served.
+            UnusableInputError: `name` is None, there is no default, and several models are served.
             UnknownModelError: there is no such model or version.
-            ModelUnavailableError: it failed, or was unloaded.
+            ModelUnavailableError: loading failed, or the model was unloaded.
         """
         name = name or self.default_model or self._only_name()
         versions = [entry for entry in self.entries if entry.published.name == name]
-        asked = [entry for entry in versions if version in (None, entry.published.version)]
-        if not asked:
-            raise UnknownModelError(f"no model {_called(name, version)}; {self._offer()}")
-        ready = [entry for entry in asked if entry.ready]
+        candidates = [entry for entry in versions if version in (None, entry.published.version)]
+        if not candidates:
+            raise UnknownModelError(f"no model {_describe(name, version)}; {self._served()}")
+        ready = [entry for entry in candidates if entry.ready]
         if not ready:
             raise ModelUnavailableError(
-                f"model {_called(name, version)} is not served: {asked[-1].reason}"
+                f"model {_describe(name, version)} is not served: {candidates[-1].reason}"
             )
         return ready[-1]
 
@@ -90,15 +92,15 @@ class Catalog:
         """Returns all versions of a model, loaded or not.
 
         Raises:
-            UnknownModelError: there is none.
+            UnknownModelError: there is no such model.
         """
         entries = [entry for entry in self.entries if entry.published.name == name]
         if not entries:
-            raise UnknownModelError(f"no model {name!r}; {self._offer()}")
+            raise UnknownModelError(f"no model {name!r}; {self._served()}")
         return entries
 
     def ready(self) -> int:
-        """Returns how many versions can be served."""
+        """Returns the number of versions that are ready."""
         return sum(entry.ready for entry in self.entries)
 
     def _only_name(self) -> str:
@@ -107,12 +109,12 @@ class Catalog:
             return names.pop()
         if not names:
             raise UnknownModelError("no model is served: the repository is empty")
-        raise UnusableInputError(f"several models are served, name one; {self._offer()}")
+        raise UnusableInputError(f"several models are served, name one; {self._served()}")
 
-    def _offer(self) -> str:
-        served = [entry.name for entry in self.entries if entry.ready]
-        return f"served are {', '.join(served) or 'none'}"
+    def _served(self) -> str:
+        names = [entry.name for entry in self.entries if entry.ready]
+        return f"served models: {', '.join(names) or 'none'}"
 
 
-def _called(name: str, version: int | None) -> str:
+def _describe(name: str, version: int | None) -> str:
     return repr(name) if version is None else f"{name!r} version {version}"

@@ -1,8 +1,9 @@
-"""Keeps the catalog true to the repository while the service runs.
+"""Keeps the catalog in step with the repository while the service runs.
 
-A version that appears is loaded and run before it takes requests; one that fails takes the place of
-none that works; one whose network cannot be run any more is loaded anew; one that is gone is freed
-when the requests that found it are done.
+- A new version is loaded and warmed up before it receives requests.
+- A version that fails to load never replaces one that works.
+- A network that stops working is loaded again.
+- A removed version is freed when the requests in flight that use it have ended.
 """
 
 import logging
@@ -19,7 +20,7 @@ from model.repository import PublishedModel
 from service.errors import ModelUnavailableError
 from service.models.catalog import Catalog, CatalogEntry
 from service.models.served_engine import ServedEngine, ServingConfig
-from service.version_policy import OTHERS, VersionPolicy, served_versions
+from service.models.version_policy import OTHERS, VersionPolicy, served_versions
 
 _log = logging.getLogger(__name__)
 
@@ -28,23 +29,28 @@ Stamp: TypeAlias = tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """What is known of a version that was looked at."""
+class _Known:
+    """Version of a model as it was when the repository was last read."""
 
     entry: CatalogEntry
     stamp: Stamp
-    """When its file was changed and how long it was; None where it was not there."""
+    """Modification time (ns) and size (bytes) of the file; None if it did not exist."""
     ran: bool = False
-    """Whether the file, as it is, could be run once: then what keeps it from that may pass."""
+    """Whether this very file ran before. Its present failure may then be temporary."""
 
     def due(self, stamp: Stamp, *, again: bool) -> bool:
-        """Returns whether it is to be loaded anew, its file being as `stamp` says."""
+        """Returns whether the version must be loaded again, given the present stamp of its file.
+
+        Args:
+            stamp: present stamp.
+            again: whether a failed version is tried again even if its file did not change.
+        """
         changed = self.stamp != stamp or self.entry.unloaded
         return changed or (not self.entry.ready and (self.ran or again))
 
 
 class ModelKeeper:
-    """Loads, reloads and unloads; several threads may ask at once."""
+    """Loads, reloads and unloads models. Thread-safe."""
 
     def __init__(
         self,
@@ -53,50 +59,52 @@ class ModelKeeper:
         config: ServingConfig,
         versions: Mapping[str, VersionPolicy],
     ) -> None:
-        """Loads what is there.
+        """Loads the models of a repository.
 
         Args:
-            catalog: where requests find the models.
+            catalog: receives the models.
             repository: folder with NAME/VERSION/model.onnx.
-            config: how networks run.
-            versions: which of them are served, as `served_versions` takes it.
+            config: devices, threads and batches of the networks.
+            versions: version policies by model name, for `served_versions`.
 
         Raises:
-            DeviceError: CUDA is required and not available.
+            DeviceError: CUDA is required but not available.
         """
         self.catalog = catalog
         self._repository = repository
         self._config = config
         self._versions = versions
-        self._held: dict[Key, _Held] = {}
+        self._known: dict[Key, _Known] = {}
         self._unloaded: set[str] = set()
         self._lock = threading.Lock()
         self._started = False
         self.refresh()
         self._started = True
-        self._tell_what_is_missing()
+        self._warn_of_missing_models()
 
     def refresh(self, *, again: str | None = None) -> None:
-        """Looks at the repository once.
+        """Reads the repository once and applies its changes.
 
         Args:
-            again: name of a model whose versions that failed are tried again, changed or not.
+            again: name of a model whose failed versions are tried again, changed or not.
         """
         with self._lock:
             try:
-                held = {_key(p): self._look_at(p, again) for p in self._wanted()}
+                known = {_key(p): self._examine(p, again) for p in self._served_versions()}
             except OSError as error:
-                _log.warning("the repository cannot be read, all stays as it is: %s", error)
+                _log.warning(
+                    "the repository cannot be read, all models stay as they are: %s", error
+                )
                 return
-            for key in self._held.keys() - held.keys():
-                _log.info("model %s/%d is gone", *key)
-            self._change_to(held)
+            for key in self._known.keys() - known.keys():
+                _log.info("model %s/%d was removed", *key)
+            self._change_to(known)
 
     def load(self, name: str) -> None:
-        """Serves a model again that was unloaded, or has versions that failed.
+        """Serves an unloaded model again, or tries its failed versions again.
 
         Raises:
-            UnknownModelError: there is none of this name.
+            UnknownModelError: there is no model of this name.
             ModelUnavailableError: no version of it can be served.
         """
         self._unloaded.discard(name)
@@ -106,78 +114,78 @@ class ModelKeeper:
             raise ModelUnavailableError(f"model {name!r} is not served: {versions[-1].reason}")
 
     def unload(self, name: str) -> None:
-        """Serves a model no more, until it is asked to be loaded.
+        """Stops serving a model until `load`.
 
         Raises:
-            UnknownModelError: there is none of this name.
+            UnknownModelError: there is no model of this name.
         """
         self.catalog.versions(name)
         self._unloaded.add(name)
         self.refresh()
 
-    def _tell_what_is_missing(self) -> None:
+    def _warn_of_missing_models(self) -> None:
         folder = self._repository
         if not self.catalog.entries:
             _log.warning("no model in %s; expected %s/NAME/VERSION/model.onnx", folder, folder)
-        found = {entry.published.name for entry in self.catalog.entries}
-        for name in self._versions.keys() - found - {OTHERS}:
-            if self._versions[name]:  # what is to have no version served need not be there
+        present = {entry.published.name for entry in self.catalog.entries}
+        for name in self._versions.keys() - present - {OTHERS}:
+            if self._versions[name]:  # a model with an empty list of versions may be absent
                 _log.warning("setting versions: no model %r in %s", name, folder)
 
-    def _wanted(self) -> Iterator[PublishedModel]:
-        """Yields the versions that are to be served or told of."""
-        if not self._repository.is_dir() and self._held:
-            raise NotADirectoryError(f"{self._repository} is no folder any more")
+    def _served_versions(self) -> Iterator[PublishedModel]:
+        """Yields the versions that belong in the catalog."""
+        if not self._repository.is_dir() and self._known:
+            raise NotADirectoryError(f"{self._repository} is not a folder any more")
         yield from served_versions(self._repository, self._versions)
 
-    def _look_at(self, published: PublishedModel, again: str | None) -> _Held:
-        """Returns what is to be held of a version: the old, if nothing changed."""
-        old = self._held.get(_key(published))
+    def _examine(self, published: PublishedModel, again: str | None) -> _Known:
+        """Returns the new state of a version: the old state if nothing changed."""
+        old = self._known.get(_key(published))
         if published.name in self._unloaded:
             entry = CatalogEntry(published, error="it was unloaded", unloaded=True)
-            return _Held(entry, None)
+            return _Known(entry, None)
         stamp = _stamp(published.path)
         if old and not old.due(stamp, again=again == published.name):
             return old
         new = self._load(published)
         if not new.ready and old and old.entry.ready:
-            _log.error("model %s/%d stays what it was", *_key(published))
-            told = f"it was changed to what cannot be served, and stays what it was: {new.error}"
-            return _Held(replace(old.entry, error=told), stamp)
+            _log.error("model %s/%d is still served from its previous file", *_key(published))
+            error = f"the new file cannot be served, the previous one still is: {new.error}"
+            return _Known(replace(old.entry, error=error), stamp)
         ran_before = old is not None and old.ran and old.stamp == stamp
-        return _Held(new, stamp, ran=new.ready or ran_before)
+        return _Known(new, stamp, ran=new.ready or ran_before)
 
     def _load(self, published: PublishedModel) -> CatalogEntry:
         try:
             content, sha256 = published.read()
             engine = ServedEngine(published, content, self._config)
-        except Exception as error:  # whatever a file provokes costs its model alone
+        except Exception as error:  # whatever a file causes must affect its own model only
             if isinstance(error, DeviceError) and not self._started:
                 raise
             reason = error.__cause__ if isinstance(error, EngineError) else error
             _log.error("model %s/%d is not served: %s", *_key(published), reason)
-            return CatalogEntry(published, error=_without_place(str(error), published))
+            return CatalogEntry(published, error=_without_folder(str(error), published))
         times_s = engine.load_s, engine.warm_up_s
-        _log.info("model %s/%d is served on %s; loading took %.3f s, warming up %.3f s",
+        _log.info("model %s/%d is served on %s; loading took %.3f s, warm-up %.3f s",
                   *_key(published), engine.device, *times_s)  # fmt: skip
         return CatalogEntry(published, engine, sha256)
 
-    def _change_to(self, held: dict[Key, _Held]) -> None:
-        """Has requests find other versions; tells of those that some still use, until they end."""
-        leaving = weakref.WeakSet(_engines(self._held)) - weakref.WeakSet(_engines(held))
-        self._held = held
-        self.catalog.entries = tuple(one.entry for one in held.values())
-        self.catalog.draining = self.catalog.draining | leaving
-        for engine in leaving:
+    def _change_to(self, known: dict[Key, _Known]) -> None:
+        """Updates the catalog; dropped networks count as draining until no request uses them."""
+        dropped = weakref.WeakSet(_engines(self._known)) - weakref.WeakSet(_engines(known))
+        self._known = known
+        self.catalog.entries = tuple(version.entry for version in known.values())
+        self.catalog.draining = self.catalog.draining | dropped
+        for engine in dropped:
             key = _key(engine.published)
-            _log.info("model %s/%d is draining: requests under way use it still", *key)
+            _log.info("model %s/%d is draining: requests in flight still use it", *key)
             freed = weakref.finalize(engine, _log.info, "model %s/%d is freed", *key)
             freed.atexit = False
 
 
 @contextmanager
 def kept(keeper: ModelKeeper | None, every_s: float) -> Iterator[None]:
-    """Has the repository looked at again and again meanwhile, in a thread; never for 0."""
+    """Refreshes a keeper every `every_s` seconds in a thread meanwhile; never if 0."""
     stopping = threading.Event()
 
     def poll() -> None:
@@ -185,7 +193,7 @@ def kept(keeper: ModelKeeper | None, every_s: float) -> Iterator[None]:
             try:
                 keeper.refresh()
             except Exception:
-                _log.exception("the repository could not be looked at")
+                _log.exception("the repository could not be refreshed")
 
     if keeper and every_s:
         threading.Thread(target=poll, name="model keeper", daemon=True).start()
@@ -199,8 +207,8 @@ def _key(published: PublishedModel) -> Key:
     return published.name, published.version
 
 
-def _engines(held: Mapping[Key, _Held]) -> Iterator[ServedEngine]:
-    return (one.entry.engine for one in held.values() if one.entry.engine)
+def _engines(known: Mapping[Key, _Known]) -> Iterator[ServedEngine]:
+    return (version.entry.engine for version in known.values() if version.entry.engine)
 
 
 def _stamp(path: Path) -> Stamp:
@@ -211,6 +219,6 @@ def _stamp(path: Path) -> Stamp:
     return about.st_mtime_ns, about.st_size
 
 
-def _without_place(text: str, published: PublishedModel) -> str:
-    """Names files as the repository does: clients are not told where that is."""
+def _without_folder(text: str, published: PublishedModel) -> str:
+    """Returns a text with file names relative to the repository, because clients see it."""
     return text.replace(f"{published.path.parents[2]}/", "")

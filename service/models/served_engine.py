@@ -1,4 +1,4 @@
-"""A network as requests use it: warmed up, and watched, since one that is dead may not be asked."""
+"""Network as requests use it: warmed up, batched, and marked as failed when it stops working."""
 
 import logging
 import threading
@@ -23,35 +23,35 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServingConfig:
-    """How the networks of all models are run."""
+    """Devices, threads and batches of all networks."""
 
     engine: EngineConfig = field(default_factory=EngineConfig)
     """Devices and threads."""
     warm_snippets: tuple[int, ...] = ()
-    """Lengths that are to be fast from the start; those of the models' training if none."""
+    """Numbers of snippets to warm up; those of each model's training if empty."""
     batch: BatchConfig | None = None
-    """How videos are put together; as `DEFAULT_BATCHES` says if not given."""
+    """Limits of a batch; those of `DEFAULT_BATCHES` if None."""
     observe: Callable[[int], None] = lambda _: None
-    """Is told how many videos each batch has."""
+    """Called with the number of videos of each batch."""
 
 
 DEFAULT_BATCHES: Final = {"cpu": BatchConfig(), "cuda": BatchConfig(16, 0.002, 64)}
-"""On a CPU one video at a time is as fast, and does not wait."""
+"""On a CPU one video at a time is as fast as a batch, and does not wait."""
 
 
 class ServedEngine:
-    """Runs one version of a model, as `OnnxEngine` does, and finds out when it cannot any more."""
+    """Runs one version of a model, as `OnnxEngine` does, and detects when it stops working."""
 
     def __init__(self, published: PublishedModel, content: bytes, config: ServingConfig) -> None:
-        """Loads the network, and runs it once on every length that is to be fast from the start.
+        """Loads the network and warms it up on every length of `config.warm_snippets`.
 
         Args:
-            published: its place in the repository.
-            content: the bytes of its file.
-            config: how it runs.
+            published: model file in the repository.
+            content: bytes of the file.
+            config: device, threads and batches.
 
         Raises:
-            LocalizerError: as `OnnxEngine` does.
+            LocalizerError: raised by `OnnxEngine`.
         """
         start = perf_counter()
         self.published = published
@@ -66,12 +66,12 @@ class ServedEngine:
         self._proof_snippets = batch.padded(lengths[0])
         for snippets in lengths:
             for videos in {1, batch.max_videos}:
-                for _ in range(instances):  # who takes them in turn
+                for _ in range(instances):  # the sessions take turns
                     self._run_on_zeros(videos, batch.padded(snippets))
         self.load_s = loaded - start
         self.warm_up_s = perf_counter() - loaded
         self.failure: str | None = None
-        """Why it cannot be run any more; None as long as it can."""
+        """Reason why the network stopped working; None while it works."""
         self._examining = threading.Lock()
 
     def cas(
@@ -80,8 +80,8 @@ class ServedEngine:
         """Returns the class activation sequence of one video, logits (T, C).
 
         Raises:
-            EngineError: the network failed on this video, and can be run on others.
-            ModelUnavailableError: it failed on any.
+            EngineError: the network failed on this video but works on others.
+            ModelUnavailableError: the network stopped working.
         """
         with self._watched(run_options):
             return (self._batches or self._engine).cas(features_TD, run_options)
@@ -95,9 +95,9 @@ class ServedEngine:
         """Returns the logits (B, T, C) of videos padded to one length, as `OnnxEngine` does.
 
         Raises:
-            EngineError, ModelUnavailableError: as `cas`.
+            EngineError, ModelUnavailableError: raised as by `cas`.
         """
-        if self._batches and len(features_BTD) == 1:  # which may join others, like any video
+        if self._batches and len(features_BTD) == 1:  # a single video may join a batch
             cas_BTC = np.zeros((*features_BTD.shape[:2], len(self.spec.labels)), np.float32)
             cas_BTC[0, : lengths_B[0]] = self.cas(features_BTD[0, : lengths_B[0]], run_options)
             return cas_BTC
@@ -109,25 +109,25 @@ class ServedEngine:
         try:
             yield
         except EngineError as error:
-            if run_options and run_options.terminate:  # somebody had it end
+            if run_options and run_options.terminate:  # the run was terminated on purpose
                 raise
             published = self.published
             _log.error("model %s/%d: %s", published.name, published.version, error.__cause__)
-            if self._is_dead():
+            if self._has_failed():
                 raise ModelUnavailableError(
                     f"model {published.name!r} version {published.version} is not served: "
                     f"{self.failure}"
                 ) from error
             raise
 
-    def _is_dead(self) -> bool:
-        """Returns whether the network fails on what it once could be run on, too."""
+    def _has_failed(self) -> bool:
+        """Returns whether the network fails even on an input that worked before."""
         with self._examining:
             if self.failure is None:
                 try:
                     self._run_on_zeros(1, self._proof_snippets)
                 except EngineError:
-                    self.failure = "its network cannot be run any more; the log says why"
+                    self.failure = "its network stopped working; the log has the reason"
             return self.failure is not None
 
     def _run_on_zeros(self, videos: int, snippets: int) -> None:

@@ -1,1 +1,1 @@
-"""The processes of the service: start, port, shutdown, supervision."""
+"""Server processes: start, listen, supervise, and shut down without losing a request."""

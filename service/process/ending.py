@@ -1,4 +1,4 @@
-"""How a process of the service ends, whatever it was doing."""
+"""The end of a process: its exit status, and a time limit on the shutdown."""
 
 import logging
 import os
@@ -12,24 +12,27 @@ from service.errors import ServiceError
 
 _log = logging.getLogger(__name__)
 
-_BY_CTRL_C = 130
-"""What shells tell of a program that Ctrl+C ended."""
+_INTERRUPTED = 130
+"""Exit status, as in shells, of a program that Ctrl+C ended."""
 
 
 def status_of(work: Callable[[], None]) -> int:
-    """Returns the exit status after some work; an error that we raise on purpose is one line."""
+    """Runs `work`, logs the error that ended it, if any, and returns the exit status."""
     try:
         work()
     except (LocalizerError, ServiceError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        _log.error("%s", error)
         return 1
-    except KeyboardInterrupt:  # while it was starting, or again while it was ending
-        return _BY_CTRL_C
+    except KeyboardInterrupt:  # Ctrl+C during the start, or a second time during the shutdown
+        return _INTERRUPTED
+    except Exception:  # logged here, because Python would print it outside the log
+        _log.exception("the process ended with an unexpected error")
+        return 1
     return 0
 
 
 def leave(status: int) -> NoReturn:
-    """Ends the process, though threads may still wait for a database that is away."""
+    """Ends the process without joining threads, which may wait for an unreachable database."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -37,10 +40,10 @@ def leave(status: int) -> NoReturn:
 
 
 def leave_after(limit_s: float) -> None:
-    """Ends the process when its time is up, whatever still holds it."""
+    """Ends the process after a time limit, even if the shutdown is not complete."""
 
     def end() -> None:
-        _log.error("not all could be laid down in time; the process ends without")
+        _log.error("the shutdown did not finish in time; the process ends now")
         leave(1)
 
     timer = threading.Timer(limit_s, end)

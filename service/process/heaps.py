@@ -1,4 +1,4 @@
-"""What glibc does with the memory that the process took once and does not need any more."""
+"""Settings of glibc's allocator that keep the memory of a long-running process small."""
 
 import ctypes
 import os
@@ -11,24 +11,24 @@ _TRIM_S = 30.0
 
 
 def share_heaps() -> None:
-    """Has all threads share two heaps: by itself each gets its own, and fills it once."""
+    """Makes all threads share two heaps, because by default each thread grows its own."""
     if "MALLOC_ARENA_MAX" not in os.environ:
         with suppress(AttributeError, TypeError):  # another C library
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _HEAPS)
 
 
 def trim_heaps() -> None:
-    """Gives the kernel what lies free between what is in use; takes milliseconds."""
+    """Returns free memory to the kernel; takes milliseconds."""
     with suppress(AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager
 def tended_heaps(*give_back: Callable[[], None]) -> Iterator[None]:
-    """Keeps small what memory lies free, for the length of a `with`.
+    """Returns free memory to the kernel every 30 s, for the duration of a `with`.
 
     Args:
-        give_back: called every half a minute, before what is free goes to the kernel.
+        give_back: called before each trim, to free memory first.
     """
     stopping = threading.Event()
 

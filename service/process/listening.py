@@ -1,4 +1,4 @@
-"""The sockets on which the service listens, bound before anything is loaded."""
+"""Listening sockets, bound before the models are loaded."""
 
 import errno
 import os
@@ -10,12 +10,13 @@ from service.settings import Settings
 
 
 def bind(settings: Settings) -> list[socket.socket]:
-    """Returns a socket for each address of the settings' host, bound to their port.
+    """Returns a socket for each address of the host, bound to the port.
 
-    None listens yet: who asks before the models are loaded is refused and may ask elsewhere.
+    The sockets do not listen yet, so clients are refused until the models are loaded and can turn
+    to another service.
 
     Raises:
-        OptionError: the host has no such address, or the port cannot be had.
+        OptionError: the host has no such address, or the port is not available.
     """
     bound: list[socket.socket] = []
     try:
@@ -34,25 +35,25 @@ def bind(settings: Settings) -> list[socket.socket]:
 
 
 def unusable_address(settings: Settings, error: OSError) -> OptionError:
-    """Returns what is wrong with the address that an operator chose, and what to do."""
+    """Returns the error for an address that cannot be used, with advice for the operator."""
     host, port = settings.host, settings.port
     choose_host = "set host (--host or ECM_HOST) to one, or to 0.0.0.0 for all"
-    choose_port = "choose another by port (--port or ECM_PORT)"
+    choose_port = "choose another port (--port or ECM_PORT)"
     if isinstance(error, socket.gaierror):
         return OptionError(f"host {host!r} has no address; {choose_host}")
-    told = {
-        errno.EADDRINUSE: f"port {port} of {host} is taken by another process; end that, or "
-        + choose_port,
-        errno.EADDRNOTAVAIL: f"{host} is no address of this machine; {choose_host}",
-        errno.EACCES: f"port {port} is for privileged processes alone; {choose_port}",
+    messages = {
+        errno.EADDRINUSE: f"port {port} of {host} is taken by another process; end that process, "
+        f"or {choose_port}",
+        errno.EADDRNOTAVAIL: f"{host} is not an address of this machine; {choose_host}",
+        errno.EACCES: f"port {port} is reserved for privileged processes; {choose_port}",
     }
     reason = os.strerror(error.errno) if error.errno else str(error)
-    other = f"port {port} of {host} cannot be listened on ({reason}); set host and port to others"
-    return OptionError(told.get(error.errno or 0, other))
+    other = f"cannot listen on port {port} of {host} ({reason}); choose another host or port"
+    return OptionError(messages.get(error.errno or 0, other))
 
 
 def urls(sockets: Sequence[socket.socket]) -> str:
-    """Returns where clients find what listens on some sockets."""
+    """Returns the URLs of the service on its sockets, separated by commas."""
     names = (one.getsockname()[:2] for one in sockets)
     return ", ".join(
         f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -63,7 +64,8 @@ def urls(sockets: Sequence[socket.socket]) -> str:
 def _addresses(
     settings: Settings,
 ) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]]:
-    found = socket.getaddrinfo(
+    addresses = socket.getaddrinfo(
         settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
-    return list(dict.fromkeys(found))  # type: ignore[arg-type]  # addresses begin so
+    # The declared type of an address is wider than (host, port, ...).
+    return list(dict.fromkeys(addresses))  # type: ignore[arg-type]

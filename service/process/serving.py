@@ -1,4 +1,4 @@
-"""Serves as the settings say: in this process, or in several that share the port."""
+"""Entry point of `ecm serve`: one process, or several that share the port."""
 
 import ipaddress
 import logging
@@ -29,10 +29,10 @@ _log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> None:
-    """Serves until the process is told to end.
+    """Serves until a signal ends the process.
 
     Raises:
-        LocalizerError, ServiceError, OSError: it cannot be served so; says what to mend.
+        LocalizerError, ServiceError, OSError: the service cannot start with these settings.
     """
     if settings.repository.exists() and not settings.repository.is_dir():
         raise OptionError(
@@ -42,10 +42,10 @@ def serve(settings: Settings) -> None:
     sockets = bind(settings)
     _warn_if_open(settings)
     if settings.processes == 1:
-        _serve_here(settings, sockets, partial(_tell, sockets))
+        _serve_here(settings, sockets, partial(_log_urls, sockets))
     else:
         Supervisor(settings.processes, partial(_serve_beside, settings), sockets).run(
-            partial(_tell, sockets)
+            partial(_log_urls, sockets)
         )
 
 
@@ -55,7 +55,7 @@ def _serve_here(
     on_started: Callable[[], None],
     metrics_port: int | None = None,
 ) -> None:
-    """Serves in this process."""
+    """Serves in the current process."""
     share_heaps()
     app = create_app(settings, spans=open_spans())
     service: ServiceState = app.state.service
@@ -69,33 +69,33 @@ def _serve_here(
 def _serve_beside(
     settings: Settings, number: int, sockets: list[socket.socket], on_started: Callable[[], None]
 ) -> int:
-    """Serves in one of several processes, the `number`th from 0, and returns its exit status."""
+    """Serves in process `number`, from 0, of several, and returns its exit status."""
     log_to_stderr(settings.log_level, settings.log_format)
     metrics_port = None if settings.metrics_port is None else settings.metrics_port + number
     return status_of(partial(_serve_here, settings, sockets, on_started, metrics_port))
 
 
 def open_spans() -> "Spans | None":
-    """Returns what takes requests as OpenTelemetry spans, if there is somewhere to send them."""
+    """Returns the exporter of OpenTelemetry spans, or None if no endpoint is set."""
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return None
     try:
         from service.telemetry.spans import OtelSpans
     except ModuleNotFoundError as error:
-        _log.warning("no spans are sent: %s; install 'ecm-localizer[otel]'", error)
+        _log.warning("spans are not exported: %s; run pip install 'ecm-localizer[otel]'", error)
         return None
     return OtelSpans()
 
 
-def _tell(sockets: list[socket.socket]) -> None:
+def _log_urls(sockets: list[socket.socket]) -> None:
     _log.info("listening on %s", urls(sockets))
 
 
 def _warn_if_open(settings: Settings) -> None:
     if not (settings.api_keys or settings.api_keys_file or _is_loopback(settings.host)):
         _log.warning(
-            "%s is listened on without API keys: whoever reaches it may use it; docs/service.md "
-            "tells how to set some",
+            "the service listens on %s without API keys, so everyone who can reach it can use it; "
+            "docs/service.md explains how to set keys",
             settings.host,
         )
 

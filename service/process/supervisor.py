@@ -1,7 +1,7 @@
-"""Keeps several processes running that share one port.
+"""Supervisor of several processes that share one port.
 
-uvicorn's own supervisor runs its own server only, is deaf to signals while it asks its processes
-whether they live, and starts one that cannot start over and over without a pause.
+uvicorn's own supervisor runs uvicorn's server only, misses signals while it checks its processes,
+and restarts a process that cannot start without a pause.
 """
 
 import logging
@@ -24,45 +24,45 @@ _log = logging.getLogger(__name__)
 _spawn = multiprocessing.get_context("spawn")
 
 Target: TypeAlias = Callable[[int, list[socket.socket], Callable[[], None]], int]
-"""What a process does; is told its number, the sockets, and what to call once it is started;
-returns its exit status."""
+"""Main function of a process. Its arguments are the number of the process, the sockets, and a
+function to call when it accepts requests. It returns the exit status."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _LOOK_S: Final = 0.1
-"""How soon a signal is noticed."""
+"""Interval at which signals and processes are checked."""
 _PAUSE_S: Final = 2.0
-"""Least time between two starts of one process."""
+"""Shortest time between two starts of one process."""
 
 
 class _Child:
-    """One process, started."""
+    """One running process."""
 
     def __init__(self, number: int, target: Target, sockets: list[socket.socket]) -> None:
         self.began_s = monotonic()
-        self._told, telling = _spawn.Pipe(duplex=False)
-        arguments = (target, number, sockets, partial(telling.send, True))
+        self._started, sender = _spawn.Pipe(duplex=False)
+        arguments = (target, number, sockets, partial(sender.send, True))
         self.process: SpawnProcess = _spawn.Process(target=_run, args=arguments)
         self.process.start()
-        telling.close()
+        sender.close()
 
     def has_started(self) -> bool:
-        """Tells once that it takes requests, when it does."""
+        """Returns True once, when the process accepts requests."""
         try:
-            return self._told.poll() and self._told.recv()
+            return self._started.poll() and self._started.recv()
         except EOFError:
             return False
 
 
 class Supervisor:
-    """Starts processes, starts them again when they die, and ends them all."""
+    """Starts processes, restarts those that die, and ends them all."""
 
     def __init__(self, count: int, target: Target, sockets: list[socket.socket]) -> None:
-        """Prepares it.
+        """Prepares the supervisor.
 
         Args:
-            count: how many processes.
-            target: what each does; it is pickled.
-            sockets: bound; this process closes them when it is told to end.
+            count: number of processes.
+            target: main function of each process; must be picklable.
+            sockets: bound sockets; the supervisor closes them when it ends.
         """
         self._count = count
         self._target = target
@@ -70,16 +70,17 @@ class Supervisor:
         self._ending = False
 
     def run(self, on_started: Callable[[], None]) -> None:
-        """Returns when it was told to end and all processes have ended.
+        """Runs until a signal has ended all processes.
 
-        The first is started alone: what is wrong for all is said once, and it makes the tables of
-        the jobs for all.
+        The first process starts alone. An error in the settings is then reported once, and the
+        first process creates the job tables for all.
 
         Args:
-            on_started: called once the first takes requests.
+            on_started: called when the first process accepts requests.
 
         Raises:
-            SystemExit: the first cannot start, as it said itself; or one could not end in time.
+            SystemExit: the first process cannot start and has logged why, or a process did not end
+                in time.
         """
         for name in _SIGNALS:
             signal.signal(name, self._end)
@@ -93,29 +94,29 @@ class Supervisor:
             children += [self._start(number) for number in range(1, self._count)]
         while not self._ending:
             time.sleep(_LOOK_S)
-            children = [self._kept(number, child) for number, child in enumerate(children)]
+            children = [self._restarted(number, child) for number, child in enumerate(children)]
         self._end_all(children)
 
     def _start(self, number: int) -> _Child:
         return _Child(number, self._target, self._sockets)
 
-    def _kept(self, number: int, child: _Child) -> _Child:
-        """Returns a child that lives, or one in its place."""
+    def _restarted(self, number: int, child: _Child) -> _Child:
+        """Returns the child while it is alive, and a new one after its death."""
         if child.process.is_alive() or monotonic() < child.began_s + _PAUSE_S:
             return child
-        told = "process %d of %d ended with status %s and is started again"
-        _log.error(told, number + 1, self._count, child.process.exitcode)
+        message = "process %d of %d ended with status %s; restarting it"
+        _log.error(message, number + 1, self._count, child.process.exitcode)
         return self._start(number)
 
     def _end(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Ends all at the first signal; the next one ends this process, which the others notice."""
+        """Ends all processes at the first signal; a second one ends the supervisor at once."""
         for name in _SIGNALS:
             signal.signal(name, signal.SIG_DFL)
         self._ending = True
 
     def _end_all(self, children: Sequence[_Child]) -> None:
         for one in self._sockets:
-            one.close()  # or what comes would wait here for nobody
+            one.close()  # otherwise new connections would wait here forever
         for child in children:
             child.process.terminate()
         for child in children:
@@ -127,14 +128,14 @@ class Supervisor:
 def _run(
     target: Target, number: int, sockets: list[socket.socket], on_started: Callable[[], None]
 ) -> None:
-    """Is what a process does."""
-    os.setpgrp()  # a terminal's Ctrl+C is for the parent, who passes it on
+    """Entry point of a server process."""
+    os.setpgrp()  # a terminal's Ctrl+C goes to the parent, which forwards it
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     leave(target(number, sockets, on_started))
 
 
 def _end_with_parent() -> None:
-    """Sends the signal that a parent which was killed can send no more."""
+    """Ends this process when the parent has died, because a killed parent sends no signal."""
     parent = multiprocessing.parent_process()
     assert parent
     parent.join()

@@ -1,1 +1,1 @@
-"""Videos that a request names by URI: what is allowed, and the download."""
+"""Videos that a request names by URI: the rules for which are allowed, and the download."""

@@ -1,4 +1,4 @@
-"""Copies of objects in buckets, through fsspec, within limits."""
+"""Downloads objects from s3:, gs: and az: buckets through fsspec, within limits."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,13 +15,13 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,221}")
 
 
 class Filesystem(Protocol):
-    """What is used of an fsspec filesystem; a timeout cancels the request."""
+    """The part of an fsspec filesystem that is used; a timeout cancels the request."""
 
     def info(self, path: str, *, timeout: float) -> dict[str, Any]:
-        """Returns `type` and `size` of an object."""
+        """Returns the `type` and `size` of an object."""
 
     def cat_file(self, path: str, *, start: int, end: int, timeout: float) -> bytes:
-        """Returns some bytes of an object."""
+        """Returns the bytes from `start` to `end` of an object."""
 
 
 OpenFilesystem: TypeAlias = Callable[[str], Filesystem]
@@ -31,7 +31,7 @@ def open_by_fsspec(scheme: str) -> Filesystem:
     """Returns the filesystem of a scheme; its credentials and endpoint come from the environment.
 
     Raises:
-        DownloadError: the package for it is not installed.
+        DownloadError: the scheme's package is not installed.
     """
     try:
         import fsspec  # type: ignore[import-untyped]
@@ -39,19 +39,21 @@ def open_by_fsspec(scheme: str) -> Filesystem:
         return cast("Filesystem", fsspec.filesystem(scheme))
     except ImportError as error:
         raise DownloadError(
-            f"{scheme}: needs a package that is not installed here: "
+            f"{scheme}: URIs need a package that is not installed; run "
             "pip install 'ecm-localizer[clouds]'"
         ) from error
 
 
 def object_name(uri: Uri) -> tuple[str, ...]:
-    """Returns scheme, bucket and the names of the path.
+    """Returns the scheme, the bucket and the names of the path.
 
     Raises:
-        ReferenceRefusedError: it is no URI of a bucket, or a part of it is not plain.
+        ReferenceRefusedError: the URI names no bucket, or a name contains special characters.
     """
     if uri.scheme not in SCHEMES or not _BUCKET.fullmatch(uri.authority or ""):
-        raise ReferenceRefusedError(f"expected SCHEME://BUCKET/..., one of {SCHEMES}, got '{uri}'")
+        raise ReferenceRefusedError(
+            f"expected SCHEME://BUCKET/... with a scheme of {SCHEMES}, got '{uri}'"
+        )
     segments = uri.segments() if uri.path else ()
     if uri.query is not None or any(set("?#") & set(name) for name in segments):
         raise ReferenceRefusedError(f"expected a name without '?' and '#', got '{uri}'")
@@ -59,26 +61,26 @@ def object_name(uri: Uri) -> tuple[str, ...]:
 
 
 def prefix_name(text: str) -> tuple[str, ...]:
-    """Returns scheme, bucket and names of a prefix such as `s3://bucket/videos/`."""
+    """Returns the scheme, the bucket and the names of a prefix such as `s3://bucket/videos/`."""
     return object_name(parse_uri(text.removesuffix("/")))
 
 
 def allowed_object(uri: Uri, prefixes: tuple[str, ...]) -> str:
-    """Returns `bucket/key` of a URI, if that is allowed.
+    """Returns `bucket/key` of an allowed URI.
 
     Raises:
-        ReferenceRefusedError: it lies below none of the prefixes, or names no object.
+        ReferenceRefusedError: the URI is below none of the prefixes, or names no object.
     """
     name = object_name(uri)
     if len(name) < 3 or not any(_is_below(name, prefix) for prefix in prefixes):
         raise ReferenceRefusedError(
-            f"'{uri}' may not be named here; an operator lists a prefix in ECM_VIDEO_BUCKETS"
+            f"'{uri}' is not allowed here; the operator lists allowed prefixes in ECM_VIDEO_BUCKETS"
         )
     return "/".join(name[1:])
 
 
 def _is_below(name: tuple[str, ...], prefix: str) -> bool:
-    """Returns whether a prefix ends where a name, or one of the names above it, ends."""
+    """Returns whether an object is below a prefix; a prefix ends at a whole name."""
     above = prefix_name(prefix)
     return name[: len(above)] == above and not (name == above and prefix.endswith("/"))
 
@@ -86,38 +88,40 @@ def _is_below(name: tuple[str, ...], prefix: str) -> bool:
 def copy_object(
     uri: Uri, prefixes: tuple[str, ...], transfer: Transfer, open_filesystem: OpenFilesystem
 ) -> None:
-    """Fetches an object piece by piece.
+    """Downloads an object in pieces.
 
     Raises:
-        ReferenceRefusedError: it may not be named, or is too large.
-        DownloadError: it cannot be fetched.
-        OSError: it cannot be written.
+        ReferenceRefusedError: the object is not allowed, or is too large.
+        DownloadError: the object cannot be fetched.
+        OSError: the file cannot be written.
     """
     path = allowed_object(uri, prefixes)
-    with _failures_told(uri):
+    with _failures_as_download_errors(uri):
         filesystem = open_filesystem(uri.scheme)
         info = filesystem.info(path, timeout=transfer.wait_s())
     size_bytes = info.get("size")
     if info.get("type") != "file" or not isinstance(size_bytes, int):
-        raise DownloadError(f"expected an object with a size, '{uri}' is none")
+        raise DownloadError(f"expected an object with a known size, '{uri}' is not one")
     transfer.expect(size_bytes)
     for start in range(0, size_bytes, _PIECE_BYTES):
         end = min(start + _PIECE_BYTES, size_bytes)
-        with _failures_told(uri):
+        with _failures_as_download_errors(uri):
             piece = filesystem.cat_file(path, start=start, end=end, timeout=transfer.wait_s())
         if len(piece) != end - start:
-            raise TransientDownloadError(f"'{uri}': it changed meanwhile, or a piece broke off")
+            raise TransientDownloadError(f"'{uri}': the object changed, or a piece was cut short")
         transfer.write(piece)
 
 
 @contextmanager
-def _failures_told(uri: Uri) -> Iterator[None]:
-    """Turns what cloud libraries raise, each its own, into errors that say if another try helps."""
+def _failures_as_download_errors(uri: Uri) -> Iterator[None]:
+    """Turns the exceptions of the cloud libraries into errors that record if a retry may help."""
     try:
         yield
     except DownloadError:
         raise
     except (FileNotFoundError, PermissionError) as error:
-        raise DownloadError(f"'{uri}': there is none, or it may not be read") from error
+        raise DownloadError(f"'{uri}': no such object, or no permission to read it") from error
     except Exception as error:
-        raise TransientDownloadError(f"'{uri}': failed with {type(error).__name__}") from error
+        raise TransientDownloadError(
+            f"'{uri}': the download failed with {type(error).__name__}"
+        ) from error

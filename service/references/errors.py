@@ -1,26 +1,31 @@
-"""What can go wrong with a video that a request names by its URI.
+"""Errors about a video that a request names by its URI.
 
-LocalizerError
-├── InputError (ValueError)
-│   └── ReferenceRefusedError        not allowed here, not a file, or too large
-└── DownloadError                    the other side refuses, or sends what cannot be used
-    └── TransientDownloadError       a timeout, a lost connection, 429 or 5xx: may work later
+InputError (ValueError)
+└── ReferenceRefusedError        422  not allowed here, not a file, or too large
+
+ServiceError
+└── DownloadError                502  the other server refuses, or sends unusable data
+    └── TransientDownloadError   502  a timeout, a lost connection, 429 or 5xx: a retry may help
 """
 
+from http import HTTPStatus
 from typing import ClassVar
 
-from model.errors import InputError, LocalizerError
+from model.errors import InputError
+from service.errors import ServiceError
 
 
 class ReferenceRefusedError(InputError):
-    """A URI names what may not be fetched here, or no file of an allowed size."""
+    """A URI names a video that may not be fetched here, or no file of an allowed size."""
 
 
-class DownloadError(LocalizerError):
-    """An allowed video could not be fetched; the same request would fail again."""
+class DownloadError(ServiceError):
+    """An allowed video cannot be fetched; a retry would fail again."""
 
+    status = HTTPStatus.BAD_GATEWAY
+    code = "download-failed"
     transient: ClassVar[bool] = False
-    """Whether another try may succeed."""
+    """Whether a retry may succeed."""
 
 
 class TransientDownloadError(DownloadError):

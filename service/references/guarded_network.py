@@ -1,8 +1,8 @@
-"""Connections to the public internet alone, whatever a host's name resolves to.
+"""Connections to public internet addresses only, whatever a host name resolves to.
 
-A name is resolved once for each connection, all its addresses are checked, and one of those very
-addresses is connected to: an answer that changes afterwards (DNS rebinding) changes nothing. TLS
-still verifies the name.
+A name is resolved once for each connection, and all its addresses are checked. The connection goes
+to one of those addresses, so a later DNS response (DNS rebinding) has no effect. TLS still verifies
+the name.
 """
 
 import socket
@@ -20,8 +20,8 @@ Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 _NOT_PUBLIC_4 = (
     IPv4Network("192.0.0.0/24"),  # protocol assignments
-    IPv4Network("192.88.99.0/24"),  # relays of 6to4
-    IPv4Network("168.63.129.16/32"),  # Azure's own services, as seen from a machine there
+    IPv4Network("192.88.99.0/24"),  # 6to4 relays
+    IPv4Network("168.63.129.16/32"),  # Azure's own services, as seen from an Azure machine
 )
 _GLOBAL_UNICAST_6 = IPv6Network("2000::/3")
 _NOT_PUBLIC_6 = (
@@ -33,25 +33,25 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def resolve_by_system(host: str, port: int) -> list[str]:
-    """Returns the addresses of a host, best first, as the operating system finds them."""
-    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+    """Returns the addresses of a host in the operating system's order of preference."""
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What connections are made with; tests put in their own resolver, wire and authorities."""
+    """Resolver, network and certificate authorities of connections; tests replace them."""
 
     resolve: Resolve = resolve_by_system
-    """Gives the addresses of a host."""
+    """Returns the addresses of a host."""
     wire: httpcore.NetworkBackend = field(default_factory=httpcore.SyncBackend)
-    """Connects to an address that was checked."""
+    """Connects to a checked address."""
     ssl_context: ssl.SSLContext | None = None
-    """Verifies hosts; None for the authorities that everyone trusts."""
+    """TLS context; None for the default certificate authorities."""
 
 
 class GuardedBackend(httpcore.NetworkBackend):
-    """Connects httpcore to public addresses only, each step no longer than `wait_s()` allows."""
+    """Network backend of httpcore for public addresses only; `wait_s()` limits each step."""
 
     def __init__(self, network: Network, wait_s: Callable[[], float]) -> None:
         self._network = network
@@ -65,11 +65,11 @@ class GuardedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Returns a connection to the first address of a host that takes one.
+        """Returns a connection to the first address of a host that accepts one.
 
         Raises:
-            ReferenceRefusedError: one of its addresses is not public.
-            DownloadError: it has no address.
+            ReferenceRefusedError: an address of the host is not public.
+            DownloadError: the host has no address.
         """
         failure: Exception = DownloadError(f"the host {host!r} has no address")
         for address in self._public_addresses(host, port):
@@ -96,14 +96,14 @@ class GuardedBackend(httpcore.NetworkBackend):
             raise kind(f"the host {host!r} cannot be resolved") from error
         if not all(map(is_public, addresses)):
             raise ReferenceRefusedError(
-                f"the host {host!r} resolves to an address that is not public; "
-                "videos inside a network are named by file:, see ECM_VIDEO_ROOTS"
+                f"the host {host!r} resolves to an address that is not public; use a file: URI "
+                "for videos inside your network (ECM_VIDEO_ROOTS)"
             )
         return addresses
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection that asks before each step how long that may take."""
+    """A connection whose every read and write is limited to `wait_s()`."""
 
     def __init__(self, stream: httpcore.NetworkStream, wait_s: Callable[[], float]) -> None:
         self._stream = stream
@@ -127,7 +127,7 @@ class _TimedStream(httpcore.NetworkStream):
         try:
             stream = self._stream.start_tls(ssl_context, server_hostname, self._wait_s())
         except BaseException as error:
-            self.close()  # httpcore does not, when it fails this early
+            self.close()  # httpcore does not close it after a failed handshake
             if isinstance(error.__cause__, ssl.SSLCertVerificationError):
                 message = f"the certificate of the host {server_hostname!r} is not valid"
                 raise DownloadError(message) from error
@@ -139,10 +139,10 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 def is_public(address: str) -> bool:
-    """Returns whether an address belongs to the public internet and to no tunnel into another one.
+    """Returns whether an address belongs to the public internet and to no tunnel.
 
-    Of IPv4 written as IPv6, the mapped and the NAT64 form are judged by what they hold; the
-    deprecated ones (compatible, 6to4, Teredo) are never public.
+    IPv4 addresses in the mapped and the NAT64 form of IPv6 count as the IPv4 address. The
+    deprecated forms (compatible, 6to4, Teredo) are never public.
     """
     parsed = ip_address(address)
     if isinstance(parsed, IPv4Address):
@@ -157,10 +157,10 @@ def is_public(address: str) -> bool:
 
 
 def _is_public_4(address: IPv4Address) -> bool:
-    known = address.is_global and not address.is_multicast and not address.is_reserved
-    return known and not any(address in network for network in _NOT_PUBLIC_4)
+    is_global = address.is_global and not address.is_multicast and not address.is_reserved
+    return is_global and not any(address in network for network in _NOT_PUBLIC_4)
 
 
 def _is_public_6(address: IPv6Address) -> bool:
-    known = address in _GLOBAL_UNICAST_6 and address.is_global
-    return known and not any(address in network for network in _NOT_PUBLIC_6)
+    is_global = address in _GLOBAL_UNICAST_6 and address.is_global
+    return is_global and not any(address in network for network in _NOT_PUBLIC_6)

@@ -1,4 +1,4 @@
-"""Downloads over https: from hosts that are allowed, redirects included, within limits."""
+"""Downloads videos over https from allowed hosts, redirects included, within limits."""
 
 import re
 from collections.abc import Iterator
@@ -27,37 +27,37 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A host and a port, as they stand in a URI."""
+    """Host and port of a URI."""
 
     host: str
-    """In lower case; an IPv6 address has no brackets."""
+    """Host in lower case; an IPv6 address has no brackets."""
     port: int
 
     def __str__(self) -> str:
-        """Returns it in the form of the Host header."""
+        """Returns the value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _HTTPS_PORT else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class HostRule:
-    """A host that may be named, or all that lie below it."""
+    """An allowed host, or all its subdomains."""
 
     origin: Origin
     subdomains: bool
-    """Whether the hosts below it are meant, and not itself."""
+    """Whether the rule allows the subdomains of the host instead of the host itself."""
 
     @classmethod
     def parse(cls, text: str) -> "HostRule":
-        """Returns the rule `host`, `host:port` or `*.host`.
+        """Parses `host`, `host:port` or `*.host`.
 
         Raises:
-            ReferenceRefusedError: it is none of these.
+            ReferenceRefusedError: the text has none of these forms.
         """
         return cls(parse_origin(text.removeprefix("*.")), text.startswith("*."))
 
     def allows(self, origin: Origin) -> bool:
-        """Returns whether an origin may be named."""
+        """Returns whether an origin is allowed."""
         if self.subdomains:
             below = origin.host.endswith(f".{self.origin.host}")
             return below and origin.port == self.origin.port
@@ -65,10 +65,10 @@ class HostRule:
 
 
 def parse_origin(authority: str) -> Origin:
-    """Returns the host and the port, 443 if none is given.
+    """Parses a host and a port; the port is 443 by default.
 
     Raises:
-        ReferenceRefusedError: there is a user or a password, a final dot, or no plain host.
+        ReferenceRefusedError: the text has a user, a password or a final dot, or no plain host.
     """
     parts = _AUTHORITY.fullmatch(authority.lower())
     if parts is None or int(parts[2] or _HTTPS_PORT) > 65535:
@@ -86,22 +86,23 @@ def _plain_host(host: str) -> str:
         return str(ip_address(host.strip("[]")))
     except ValueError as error:
         raise ReferenceRefusedError(
-            f"expected a host's name or a full IP address, got {host[:100]!r}"
+            f"expected a host name or a full IP address, got {host[:100]!r}"
         ) from error
 
 
 def allowed_origin(uri: Uri, hosts: tuple[str, ...]) -> Origin:
-    """Returns where a URI leads, if that is allowed.
+    """Returns the origin of an allowed URI.
 
     Raises:
-        ReferenceRefusedError: it is not https, no host that is allowed, or no public address.
+        ReferenceRefusedError: the URI is not https, or its host is not allowed or not public.
     """
     if uri.scheme != "https":
         raise ReferenceRefusedError(f"expected https:, got '{uri}'")
     origin = parse_origin(uri.authority or "")
     if not any(HostRule.parse(host).allows(origin) for host in hosts):
         raise ReferenceRefusedError(
-            f"the host '{origin}' may not be named here; an operator lists it in ECM_VIDEO_HOSTS"
+            f"the host '{origin}' is not allowed here; the operator lists allowed hosts in "
+            "ECM_VIDEO_HOSTS"
         )
     if not _NAME.fullmatch(origin.host) and not is_public(origin.host):
         raise ReferenceRefusedError(f"expected a public address, got {origin.host!r}")
@@ -109,32 +110,32 @@ def allowed_origin(uri: Uri, hosts: tuple[str, ...]) -> Origin:
 
 
 def download(uri: Uri, hosts: tuple[str, ...], transfer: Transfer, network: Network) -> None:
-    """Fetches what a URI leads to.
+    """Downloads a video.
 
     Raises:
-        ReferenceRefusedError: it leads to where it may not, or is too large.
-        DownloadError: it cannot be fetched.
-        OSError: it cannot be written.
+        ReferenceRefusedError: the URI or a redirect is not allowed, or the video is too large.
+        DownloadError: the video cannot be fetched.
+        OSError: the file cannot be written.
     """
     backend = GuardedBackend(network, transfer.wait_s)
     pool = httpcore.ConnectionPool(
         network.ssl_context, max_keepalive_connections=0, network_backend=backend
     )
-    with _failures_told(uri), pool:
+    with _failures_as_download_errors(uri), pool:
         for _ in range(1 + MAX_REDIRECTS):
-            with _answer(uri, hosts, pool) as response:
+            with _response(uri, hosts, pool) as response:
                 if response.status not in _REDIRECTS:
                     _receive(uri, response, transfer)
                     return
                 uri = _redirected(uri, response)
-    raise DownloadError(f"expected at most {MAX_REDIRECTS} redirects, the next leads to '{uri}'")
+    raise DownloadError(f"expected at most {MAX_REDIRECTS} redirects, the next one goes to '{uri}'")
 
 
 @contextmanager
-def _answer(
+def _response(
     uri: Uri, hosts: tuple[str, ...], pool: httpcore.ConnectionPool
 ) -> Iterator[httpcore.Response]:
-    """Asks for a URI after all checks; its body is still to be read."""
+    """Requests a URI after all checks; yields the response with its body unread."""
     origin = allowed_origin(uri, hosts)
     target = (uri.path or "/") + ("" if uri.query is None else f"?{uri.query}")
     url = httpcore.URL(scheme="https", host=origin.host, port=origin.port, target=target)
@@ -149,28 +150,29 @@ def _answer(
 
 
 @contextmanager
-def _failures_told(uri: Uri) -> Iterator[None]:
-    """Turns failures of the network into errors that say whether another try may help."""
+def _failures_as_download_errors(uri: Uri) -> Iterator[None]:
+    """Turns network failures into errors that record whether a retry may help."""
     try:
         yield
     except httpcore.TimeoutException as error:
         raise TransientDownloadError(
-            f"'{uri}': too slow; an operator sets ECM_DOWNLOAD_STALL_S and ECM_MAX_DOWNLOAD_S"
+            f"'{uri}': the download is too slow; the operator sets the limits "
+            "ECM_DOWNLOAD_STALL_S and ECM_MAX_DOWNLOAD_S"
         ) from error
     except httpcore.NetworkError as error:
         raise TransientDownloadError(f"'{uri}': the connection failed") from error
     except httpcore.RemoteProtocolError as error:
-        raise TransientDownloadError(f"'{uri}': the answer broke off or is not HTTP") from error
+        raise TransientDownloadError(f"'{uri}': the response broke off or is not HTTP") from error
 
 
 def _redirected(uri: Uri, response: httpcore.Response) -> Uri:
     location = _header(response, b"location")
     if location is None:
-        raise DownloadError(f"'{uri}': redirected without saying where")
+        raise DownloadError(f"'{uri}': redirected without a Location header")
     try:
         absolute = urljoin(f"https://{uri.authority}{uri.path}", location)
     except ValueError as error:
-        raise DownloadError(f"'{uri}': redirected to what is no URI") from error
+        raise DownloadError(f"'{uri}': redirected to something that is not a URI") from error
     return parse_uri(absolute)
 
 
@@ -186,7 +188,9 @@ def _receive(uri: Uri, response: httpcore.Response, transfer: Transfer) -> None:
     if length is not None:
         transfer.expect(int(length))
     elif _header(response, b"transfer-encoding") is None:
-        raise DownloadError(f"'{uri}': expected Content-Length or chunks, so that an end is told")
+        raise DownloadError(
+            f"'{uri}': expected Content-Length or chunks, because the end is unknown without them"
+        )
     for piece in response.iter_stream():
         transfer.write(piece)
 

@@ -1,7 +1,7 @@
-"""Videos that a request names by a URI: which may be named, and the local file of one.
+"""Rules for the videos that a request may name by URI, and the local file of an allowed video.
 
-`file:` below given folders, `https:` from given hosts, `s3:`, `gs:` and `az:` below given prefixes;
-docs/references.md tells operators.
+Allowed are `file:` below listed folders, `https:` from listed hosts, and `s3:`, `gs:` and `az:`
+below listed prefixes. docs/references.md is the operator's guide.
 """
 
 import os
@@ -26,20 +26,20 @@ _INTERNET = Network()
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRules:
-    """Which videos may be named and what fetching one may take; by default none may."""
+    """Videos that requests may name, none by default, and the limits of a download."""
 
     roots: tuple[Path, ...] = ()
-    """Folders below which `file:` names may lie."""
+    """Folders below which `file:` URIs are allowed."""
     hosts: tuple[str, ...] = ()
-    """Hosts that `https:` may name: `host`, `host:port`, or `*.host` for those below it."""
+    """Hosts that `https:` URIs may name: `host`, `host:port`, or `*.host` for its subdomains."""
     buckets: tuple[str, ...] = ()
-    """Prefixes of objects that may be named, such as `s3://bucket/videos/`."""
+    """Prefixes of allowed bucket objects, such as `s3://bucket/videos/`."""
     max_bytes: int = 4 * 2**30
-    """Largest video."""
+    """Size of the largest allowed video."""
     max_download_s: float = 600.0
-    """Longest download as a whole."""
+    """Longest duration of a whole download."""
     stall_s: float = 20.0
-    """Longest wait for a connection or for the next bytes."""
+    """Longest wait for a connection or for the next bytes of a download."""
 
     def __post_init__(self) -> None:
         for host in self.hosts:
@@ -55,10 +55,10 @@ class ReferenceRules:
 
 
 def check_reference(uri: str, rules: ReferenceRules) -> None:
-    """Refuses at once what `local_file` would refuse; touches no network.
+    """Checks a URI against the rules without network access.
 
     Raises:
-        ReferenceRefusedError: the URI may not be named; or the file is not there or too large.
+        ReferenceRefusedError: the URI is not allowed, or its file is missing or too large.
     """
     parsed = parse_uri(uri)
     if parsed.scheme == "file":
@@ -82,19 +82,19 @@ def local_file(
     network: Network = _INTERNET,
     open_filesystem: OpenFilesystem = open_by_fsspec,
 ) -> Iterator[Path]:
-    """Gives the local file of a video: the file that was named, or a download, removed afterwards.
+    """Yields the local file of a video: the named file, or a download that is deleted afterwards.
 
     Args:
-        uri: Names the video.
-        rules: What may be named, and the limits of a download.
-        folder: Where a download is kept for the length of the `with`.
-        network: What https connections are made with.
-        open_filesystem: Gives the fsspec filesystem of a scheme.
+        uri: URI of the video.
+        rules: the allowed URIs and the limits of a download.
+        folder: destination of a download.
+        network: network of https connections.
+        open_filesystem: returns the fsspec filesystem of a scheme.
 
     Raises:
-        ReferenceRefusedError: the URI may not be named or leads astray; the video is too large.
-        DownloadError: it cannot be fetched; `transient` says whether another try may help.
-        OSError: it cannot be written, because the disk is full for example.
+        ReferenceRefusedError: the URI or a redirect is not allowed, or the video is too large.
+        DownloadError: the video cannot be fetched; `transient` is whether a retry may help.
+        OSError: the download cannot be written, for example because the disk is full.
     """
     check_reference(uri, rules)
     parsed = parse_uri(uri)
@@ -117,7 +117,7 @@ def local_file(
 
 
 def _allowed_file(uri: Uri, rules: ReferenceRules) -> Path:
-    """Returns the file with all links resolved; outside the roots, nothing is even looked at."""
+    """Returns the path with all links resolved; never touches the disk outside the roots."""
     if (uri.authority or "").lower() not in ("", "localhost") or uri.query is not None:
         raise ReferenceRefusedError(f"expected file:///PATH, got '{uri}'")
     named = Path("/", *uri.segments())
@@ -126,8 +126,7 @@ def _allowed_file(uri: Uri, rules: ReferenceRules) -> Path:
     path = Path(os.path.realpath(named)) if inside else named
     if not (inside and _is_below(path, roots)):
         raise ReferenceRefusedError(
-            f"'{uri}' lies outside the folders that may be named; an operator lists them in "
-            "ECM_VIDEO_ROOTS"
+            f"'{uri}' is outside the allowed folders; the operator lists them in ECM_VIDEO_ROOTS"
         )
     _check_file(path, uri, rules.max_bytes)
     return path
@@ -143,6 +142,6 @@ def _check_file(path: Path, uri: Uri, max_bytes: int) -> None:
     except OSError as error:
         raise ReferenceRefusedError(f"there is no file '{uri}'") from error
     if not stat.S_ISREG(status.st_mode):
-        raise ReferenceRefusedError(f"expected a regular file, '{uri}' is none")
+        raise ReferenceRefusedError(f"expected a regular file, '{uri}' is not one")
     if status.st_size > max_bytes:
         raise ReferenceRefusedError(too_large(status.st_size, max_bytes))

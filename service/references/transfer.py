@@ -1,4 +1,4 @@
-"""What one download may take: bytes, time as a whole, and time without progress."""
+"""Limits of one download: bytes, total time, and time without progress."""
 
 import time
 from typing import IO
@@ -7,7 +7,7 @@ from service.references.errors import ReferenceRefusedError, TransientDownloadEr
 
 
 class Transfer:
-    """A download under way into a file; its clock starts when it is made."""
+    """A download into a file; its clock starts when the object is created."""
 
     def __init__(
         self, file: IO[bytes], *, max_bytes: int, max_download_s: float, stall_s: float
@@ -20,19 +20,19 @@ class Transfer:
         self._received_bytes = 0
 
     def expect(self, size_bytes: int) -> None:
-        """Refuses a download by its announced size, before it is read.
+        """Checks the announced size before the download is read.
 
         Raises:
-            ReferenceRefusedError: it is longer than allowed.
+            ReferenceRefusedError: the size is above the limit.
         """
         if size_bytes > self._max_bytes:
             raise ReferenceRefusedError(too_large(size_bytes, self._max_bytes))
 
     def write(self, piece: bytes) -> None:
-        """Appends bytes that came.
+        """Appends a piece to the file.
 
         Raises:
-            ReferenceRefusedError: with them it is longer than allowed; they are not written.
+            ReferenceRefusedError: the total is above the limit; the piece is not written.
             OSError: the disk is full.
         """
         self._received_bytes += len(piece)
@@ -40,23 +40,23 @@ class Transfer:
         self._file.write(piece)
 
     def wait_s(self) -> float:
-        """Returns how long the next step may wait.
+        """Returns how long the next read may wait.
 
         Raises:
-            TransientDownloadError: the time for the whole download is over.
+            TransientDownloadError: the total time is used up.
         """
         left_s = self._end_s - time.monotonic()
         if left_s <= 0:
             raise TransientDownloadError(
-                f"too slow: more than {self._max_download_s:g} s for the whole video; "
-                "an operator sets ECM_MAX_DOWNLOAD_S"
+                f"the download is too slow: more than {self._max_download_s:g} s for the whole "
+                "video; the operator sets the limit ECM_MAX_DOWNLOAD_S"
             )
         return min(left_s, self._stall_s)
 
 
 def too_large(size_bytes: int, max_bytes: int) -> str:
-    """Returns what is said of a video above the limit."""
+    """Returns the error message for a video above the limit."""
     return (
         f"the video has {size_bytes} bytes or more, the limit is {max_bytes}; "
-        "an operator sets ECM_MAX_VIDEO_BYTES"
+        "the operator sets ECM_MAX_VIDEO_BYTES"
     )

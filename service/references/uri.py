@@ -1,4 +1,4 @@
-"""A strict reading of URIs (RFC 3986): the one that rules are applied to and requests made from."""
+"""Strict parsing of URIs (RFC 3986), used both to apply the rules and to make the requests."""
 
 import re
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ class Uri:
     """The parts of a URI; a fragment is dropped."""
 
     scheme: str
-    """In lower case."""
+    """Scheme in lower case."""
     authority: str | None
-    """What stands between `//` and the path; None without `//`."""
+    """Text between `//` and the path; None without `//`."""
     path: str
-    """Still percent-encoded."""
+    """Percent-encoded path."""
     query: str | None
-    """Still percent-encoded; None without `?`."""
+    """Percent-encoded query; None without `?`."""
 
     def __str__(self) -> str:
-        """Returns what messages and logs may show: no user, password or signed query."""
+        """Returns a text for messages and logs, without user, password and signed query."""
         authority = "" if self.authority is None else f"//{self.authority.rpartition('@')[2]}"
         text = f"{self.scheme}:{authority}{self.path}"
         return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
@@ -36,8 +36,8 @@ class Uri:
         """Returns the decoded names between the slashes of an absolute path.
 
         Raises:
-            ReferenceRefusedError: a name is empty, `.` or `..`, is not UTF-8, or holds a slash, a
-                backslash or a control character.
+            ReferenceRefusedError: a name is empty, `.` or `..`, is not UTF-8, or contains a
+                slash, a backslash or a control character.
         """
         if not self.path.startswith("/"):
             raise ReferenceRefusedError(f"expected an absolute path, got {str(self)!r}")
@@ -47,7 +47,7 @@ class Uri:
         try:
             name = unquote(encoded, errors="strict")
         except UnicodeDecodeError as error:
-            raise ReferenceRefusedError(f"expected UTF-8, percent-encoded, in '{self}'") from error
+            raise ReferenceRefusedError(f"expected percent-encoded UTF-8 in '{self}'") from error
         if name in ("", ".", "..") or _NOT_IN_A_NAME.search(name):
             raise ReferenceRefusedError(
                 f"expected plain names between single slashes, got {encoded!r} in '{self}'"
@@ -59,8 +59,8 @@ def parse_uri(text: str) -> Uri:
     """Returns the parts of a URI.
 
     Raises:
-        ReferenceRefusedError: it is no URI: empty, too long, without a scheme, or with a character
-            that must be percent-encoded; hosts beyond ASCII have to come in their `xn--` form.
+        ReferenceRefusedError: the text is empty, too long, has no scheme, or contains a character
+            that must be percent-encoded. Hosts outside ASCII need their `xn--` form.
     """
     if not 0 < len(text) <= MAX_CHARACTERS:
         raise ReferenceRefusedError(
@@ -70,8 +70,8 @@ def parse_uri(text: str) -> Uri:
     end = accepted.end() if accepted else 0
     if end < len(text):
         raise ReferenceRefusedError(
-            "expected a URI, all but its ASCII letters, digits and punctuation percent-encoded; "
-            f"got {text[end]!a} at character {end + 1}"
+            "expected a URI of ASCII letters, digits and punctuation, everything else "
+            f"percent-encoded; got {text[end]!a} at character {end + 1}"
         )
     parts = _PARTS.fullmatch(text)
     if parts is None:

@@ -1,4 +1,4 @@
-"""A job's video as a local file that stays the same while it is worked on."""
+"""A job's video as a local file that must not change while the job runs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,67 +7,60 @@ from typing import Self
 from model.errors import VideoError
 from model.whole_file import sha256_of
 from service.references.rules import ReferenceRules, local_file
-from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFile:
-    """Where it is, and what tells whether it is still the same."""
+    """Path of a video, and the attributes that identify its content."""
 
     path: Path
+    """Path of the file."""
     sha256: str
+    """SHA-256 of the content, in hexadecimal."""
     bytes: int
+    """Size of the file."""
     modified_ns: int
+    """Time of the last change, in nanoseconds since 1970."""
 
     @classmethod
     def at(cls, path: Path, sha256: str) -> Self:
-        """Returns the video at a path, whose hash is known.
+        """Returns the video at a path.
 
         Raises:
-            VideoError: it is not there.
+            VideoError: there is no file.
         """
         try:
-            about = path.stat()
+            status = path.stat()
         except FileNotFoundError:
             raise VideoError(
-                "the video is not on this machine; processes that share jobs have to share the "
+                "the video is not on this machine; processes that share jobs must share the "
                 "folder of the setting `data`"
             ) from None
-        return cls(path, sha256, about.st_size, about.st_mtime_ns)
+        return cls(path, sha256, status.st_size, status.st_mtime_ns)
 
     def check_unchanged(self) -> None:
-        """Does nothing while the file is the same.
+        """Checks that the file has not changed.
 
         Raises:
-            VideoError: it is another one, or gone.
+            VideoError: the file has changed or is gone.
         """
         if VideoFile.at(self.path, self.sha256) != self:
-            raise VideoError("the video was changed while it was worked on; ask again")
+            raise VideoError(
+                "the video changed while it was being processed; send the request again"
+            )
 
 
 def fetch(uri: str, rules: ReferenceRules, folder: Path) -> VideoFile:
-    """Returns the video that a reference names; one that has to be fetched goes into the folder.
+    """Returns the video at a URI; a download is stored in the folder.
 
     Raises:
-        ReferenceRefusedError, DownloadError: as `local_file` does.
+        ReferenceRefusedError, DownloadError: see `local_file`.
     """
     with local_file(uri, rules, folder) as path:
         sha256 = sha256_of(path)
-        if path.parent == folder:  # `local_file` removes what it fetched, under that name
-            kept = folder / "fetched"
-            kept.unlink(missing_ok=True)
-            kept.hardlink_to(path)
-            path = kept
+        if path.parent == folder:  # a download, which `local_file` deletes by that name
+            fetched = folder / "fetched"
+            fetched.unlink(missing_ok=True)
+            fetched.hardlink_to(path)
+            path = fetched
         return VideoFile.at(path, sha256)
-
-
-def reference_rules(settings: Settings) -> ReferenceRules:
-    """Returns what references may name."""
-    return ReferenceRules(
-        roots=settings.video_roots,
-        hosts=settings.video_hosts,
-        buckets=settings.video_buckets,
-        max_bytes=settings.max_video_bytes,
-        max_download_s=settings.max_download_s,
-        stall_s=settings.download_stall_s,
-    )

@@ -1,0 +1,1 @@
+"""Routes of the REST API, and the reading of their requests."""

@@ -1,4 +1,4 @@
-"""What the OpenAPI description tells beyond what FastAPI finds out by itself."""
+"""Parts of the OpenAPI description that FastAPI does not derive from the routes."""
 
 from http import HTTPStatus
 from typing import Any
@@ -12,23 +12,23 @@ BINARY = {"type": "string", "format": "binary"}
 
 
 def whole_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Returns the JSON schema of a model that names no other schema."""
+    """Returns the JSON schema of a model with all references resolved."""
     schema = model.model_json_schema()
     parts = schema.pop("$defs", {})
 
-    def filled(node: Any) -> Any:
+    def resolved(node: Any) -> Any:
         if isinstance(node, dict):
             if name := node.get("$ref"):
-                return filled(parts[name.rpartition("/")[2]])
-            return {key: filled(value) for key, value in node.items()}
-        return [filled(value) for value in node] if isinstance(node, list) else node
+                return resolved(parts[name.rpartition("/")[2]])
+            return {key: resolved(value) for key, value in node.items()}
+        return [resolved(value) for value in node] if isinstance(node, list) else node
 
-    whole: dict[str, Any] = filled(schema)
+    whole: dict[str, Any] = resolved(schema)
     return whole
 
 
 def query_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
-    """Returns how an OpenAPI description tells of a model's fields as parameters of the query."""
+    """Returns the OpenAPI description of a model's fields as query parameters."""
     schema = whole_schema(model)
     return [
         {
@@ -52,7 +52,7 @@ def file_form(description: str) -> dict[str, object]:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Returns how an OpenAPI description tells of errors, by their status."""
+    """Returns the OpenAPI description of error responses by status."""
     schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
     return {
         status: {
@@ -67,9 +67,9 @@ TIMEOUT_HEADER = {
     "name": TIMEOUT,
     "in": "header",
     "required": False,
-    "description": "Seconds after which the result is of no use any more; then 504.",
+    "description": "Seconds after which the client no longer needs the result; then 504.",
     "schema": {"type": "number", "exclusiveMinimum": 0},
 }
 OPTIONS = query_parameters(LocalizeOptions)
-"""Told here and read with the body: FastAPI looks into the types of all of them at each request."""
+"""Described here and parsed with the body, because FastAPI inspects parameter types per request."""
 PROBLEMS = problems(400, 404, 408, 409, 413, 415, 422, 500, 501, 502, 503, 504, 507)

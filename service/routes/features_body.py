@@ -22,7 +22,7 @@ from service.routes.media_types import JSON, RAW
 
 REFERENCE_BYTES: Final = 32 * 1024
 """Longest JSON body that may reference a video: a URI has at most 4096 characters. The event loop
-parses JSON up to this length in about 0.1 ms."""
+parses JSON up to this length in less than 0.3 ms."""
 FEATURES: Final = "features"
 """Field of a JSON body with the features as lists."""
 _DTYPES: dict[str, np.dtype[np.generic]] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}

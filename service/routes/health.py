@@ -1,4 +1,4 @@
-"""GET /health: one summary; /health/live: alive; /health/ready: able to serve."""
+"""GET /health: summary; /health/live: alive; /health/ready: able to serve."""
 
 import time
 
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 @router.get("", responses={503: {"model": Health}})
 async def health(request: Request, response: Response, service: Service) -> Health:
-    """Tells how the service is; 503 once it was told to end, 200 else."""
+    """Returns a summary of the service: 200, or 503 during shutdown."""
     ready = service.catalog.ready()
     failed = sum(entry.state == "failed" for entry in service.catalog.entries)
     status: HealthStatus = "unavailable" if not ready else "degraded" if failed else "ok"
@@ -29,7 +29,7 @@ async def health(request: Request, response: Response, service: Service) -> Heal
 
 @router.get("/live", responses={503: {"model": Liveness}})
 async def live(response: Response, service: Service) -> Liveness:
-    """Answers 200, or 503 where work hangs and only a new process would help."""
+    """Returns 200, or 503 if work hangs and only a restart of the process helps."""
     if not service.slots.stuck():
         return Liveness(status="ok")
     response.status_code = 503
@@ -38,7 +38,7 @@ async def live(response: Response, service: Service) -> Liveness:
 
 @router.get("/ready", responses={503: {"model": Liveness}})
 async def ready(response: Response, service: Service) -> Liveness:
-    """Answers 200 if some model can be served, 503 otherwise and once the service is to end."""
+    """Returns 200 if at least one model can be served; 503 if none can, or during shutdown."""
     if service.catalog.ready() and not service.draining:
         return Liveness(status="ok")
     response.status_code = 503

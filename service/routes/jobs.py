@@ -1,4 +1,4 @@
-"""POST /jobs, GET /jobs/{id}, GET /jobs/{id}/events, DELETE /jobs/{id}: long work on videos."""
+"""POST /jobs, GET /jobs/{id}, GET /jobs/{id}/events, DELETE /jobs/{id}: localization as jobs."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated

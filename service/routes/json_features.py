@@ -1,7 +1,7 @@
-"""Features in JSON, the fast way: simdjson puts the numbers of nested lists into one array.
+"""Fast parser for features in JSON: simdjson puts the numbers of nested lists into one array.
 
-orjson makes an object of every number first, which takes five times as long, all of it with the
-interpreter's lock held.
+orjson creates a Python object for every number, which takes five times as long and holds the
+interpreter's lock throughout.
 """
 
 import threading
@@ -15,39 +15,39 @@ from numpy.typing import NDArray
 _KEPT_BYTES = 96 * 1024 * 1024
 """Most memory that is kept for the next body."""
 _NUMBER_BYTES = 24
-"""What simdjson takes for each number, beside a copy of the body."""
+"""Memory that simdjson takes for each number, in addition to a copy of the body."""
 _kept: list[simdjson.Parser] = []
-"""The one parser that waits for the next body, with its memory, or none."""
+"""At most one parser, kept with its memory for the next body."""
 _lock = threading.Lock()
 
 
 def parse_matrix(
     content: bytes | memoryview, field: str, *, lists: int
 ) -> tuple[dict[str, Any], NDArray[np.float64]] | None:
-    """Returns the fields of a JSON object but one, and the matrix that this one is.
+    """Returns the other fields of a JSON object, and the matrix in `field`.
 
-    None where the body is anything else than an object with lists of equally many numbers there;
-    whoever asks finds out what is wrong with it.
+    Returns None if the body is not an object, or `field` has no lists of equally many numbers. The
+    caller then finds the error with a slower parser.
 
     Args:
         content: the body.
-        field: the name of the matrix.
-        lists: how many opening brackets the body has.
+        field: name of the field with the matrix.
+        lists: number of opening brackets in the body.
     """
-    with _lock:  # two at once would gain nothing, since simdjson holds the interpreter's lock
+    with _lock:  # parallel calls gain nothing, because simdjson holds the interpreter's lock
         parser = _kept.pop() if _kept else simdjson.Parser()
         try:
-            found = _parsed(parser, content, field, lists)
-        except RuntimeError:  # it cannot be used again
+            parsed = _parsed(parser, content, field, lists)
+        except RuntimeError:  # the parser cannot be used again
             return None
-        numbers = found[1].size if found else len(content) // 2
+        numbers = parsed[1].size if parsed else len(content) // 2
         if len(content) + _NUMBER_BYTES * numbers <= _KEPT_BYTES:
             _kept.append(parser)
-    return found
+    return parsed
 
 
 def give_back() -> None:
-    """Gives back the memory kept for the next body; taking it anew takes as long as parsing."""
+    """Frees the memory kept for the next body. To allocate it again takes as long as parsing."""
     with _lock:
         _kept.clear()
 
@@ -58,14 +58,14 @@ def _parsed(
     try:
         body: Any = parser.parse(content)
         rows = body[field]
-        # Not items(), which makes Python's objects of the matrix, too.
+        # Not items(), which would convert the matrix to Python objects as well.
         rest = {name: _plain(body[name]) for name in body.keys() if name != field}  # noqa: SIM118
         lengths = {len(row) for row in rows}
         flat = np.frombuffer(rows.as_buffer(of_type="d"), dtype=np.float64)
-        others = orjson.dumps(rest).count(b"[")  # refuses what is nested too deeply
+        others = orjson.dumps(rest).count(b"[")  # raises if nested too deeply
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    # A list within a row would be flattened like the rows themselves.
+    # as_buffer also flattens lists within a row; the number of brackets reveals them.
     is_flat = lists == 1 + len(rows) + others
     if not is_flat or len(lengths) != 1 or flat.size != len(rows) * min(lengths) or not flat.size:
         return None

@@ -1,4 +1,4 @@
-"""POST /localize."""
+"""POST /localize: segments of a video, from its features or from the video itself."""
 
 from functools import partial
 from time import perf_counter
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from ecm_client.schemas import ActivityNetResponse, Job, LocalizeRequest, LocalizeResponse
 from model.arrays import check_features
-from service.errors import problem_response
+from service.http.error_responses import problem_response
 from service.http.request_record import RequestRecord
 from service.localize.answer import LocalizedAnswer, duration, localize_features
 from service.localize.stop import Stop
@@ -52,7 +52,7 @@ _RAW_HEADERS = [
     for name, example in (("X-Shape", "750,2048"), ("X-Dtype", "float32"))
 ]
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {"model": Job, "description": "The video takes longer; ask for this job."}
+    202: {"model": Job, "description": "The video takes longer; poll this job."}
 }
 
 
@@ -79,7 +79,7 @@ async def _localize_features(
     answer = await service.slots.compute(request, work)
     record: RequestRecord = request.state.record
     record.computed(answer.model, answer.snippets, answer.stages_s)
-    service.metrics.localized(answer)
+    service.metrics.localized(answer.snippets, answer.segments)
     return Response(answer.content, media_type=JSON)
 
 

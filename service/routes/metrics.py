@@ -1,4 +1,4 @@
-"""GET /metrics: what Prometheus asks for."""
+"""GET /metrics for Prometheus."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -11,7 +11,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/metrics")
 async def metrics(service: Service) -> Response:
-    """Tells all metrics; jobs are left out while their database is away."""
+    """Returns all metrics; without the numbers of jobs while their database is unreachable."""
     try:
         jobs = await service.videos.jobs.unfinished() if service.videos else {}
     except JobsUnavailableError:

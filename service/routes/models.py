@@ -1,4 +1,4 @@
-"""GET /models: what is served, and what is not and why; load and unload."""
+"""GET /models: state of all models; POST .../load and .../unload."""
 
 import json
 
@@ -31,7 +31,7 @@ async def list_versions(service: Service, name: str) -> ModelVersions:
 
 @router.get("/{name}/versions/{version}", responses=_NOT_FOUND)
 async def describe(service: Service, name: str, version: int) -> ModelDetail:
-    """Tells all that one version says of itself: labels, spec, evaluation."""
+    """Returns one version with its spec: labels, settings and evaluation."""
     for entry in service.catalog.versions(name):
         if entry.published.version == version:
             spec = json.loads(entry.engine.spec.to_json()) if entry.engine else None
@@ -41,14 +41,14 @@ async def describe(service: Service, name: str, version: int) -> ModelDetail:
 
 @router.post("/{name}/load", responses=_CHANGED)
 async def load(service: Service, name: str) -> ModelVersions:
-    """Serves a model again that was unloaded, or whose versions failed; looks for new ones too."""
+    """Serves an unloaded model again, tries failed versions again, and loads new versions."""
     await to_thread.run_sync(service.model_keeper().load, name)
     return await list_versions(service, name)
 
 
 @router.post("/{name}/unload", responses=_CHANGED)
 async def unload(service: Service, name: str) -> ModelVersions:
-    """Serves a model no more, until it is loaded again; requests that are under way are done."""
+    """Stops serving a model until it is loaded again. Requests in flight are completed."""
     await to_thread.run_sync(service.model_keeper().unload, name)
     return await list_versions(service, name)
 

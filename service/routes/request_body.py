@@ -58,7 +58,7 @@ async def receive_body(request: Request, service: ServiceState) -> FeaturesBody 
             f"expected content type {JSON}, {NPY}, {RAW}, {FORM} or {VIDEO}..., got "
             f"{media_type or 'none'}"
         )
-    content = await receive_whole(request, service.body_times())
+    content = await receive_whole(request)
     if media_type == JSON and (video := _referenced_video(content, options)):
         return video
     shape = request.headers.get("x-shape", "")

@@ -1,1 +1,1 @@
-"""Metrics, logs and spans."""
+"""Metrics for Prometheus, log lines, and OpenTelemetry spans."""

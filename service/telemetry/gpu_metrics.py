@@ -1,4 +1,4 @@
-"""What NVIDIA's management library tells of the GPUs, for Prometheus; nothing without any."""
+"""GPU metrics for Prometheus, from NVIDIA's management library (NVML)."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -15,30 +15,30 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Gauge:
-    """One figure of a GPU."""
+    """One metric of a GPU."""
 
     name: str
-    """Of the metric."""
-    meaning: str
-    """In words."""
+    """Name of the metric."""
+    description: str
+    """Help text of the metric."""
     read: Callable[[Any, Any], float]
-    """Takes the library and its handle of a GPU."""
+    """Reads the value, given the NVML module and its handle of the GPU."""
 
 
 _GAUGES = (
     _Gauge(
         "ecm_gpu_utilization_ratio",
-        "Share of the time in which the GPU computed.",
+        "Share of the time during which the GPU was computing.",
         lambda nvml, gpu: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu / 100,
     ),
     _Gauge(
         "ecm_gpu_memory_used_bytes",
-        "Memory of the GPU that is in use, by all processes.",
+        "GPU memory in use by all processes.",
         lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).used,
     ),
     _Gauge(
         "ecm_gpu_memory_total_bytes",
-        "Memory of the GPU.",
+        "Total GPU memory.",
         lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).total,
     ),
     _Gauge(
@@ -50,29 +50,32 @@ _GAUGES = (
 
 
 class GpuCollector(Collector):
-    """Asks for the GPUs of this machine, while some network runs on CUDA."""
+    """Reports the GPUs of this machine while a network runs on CUDA."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._nvml: Any = None
-        self._complained = False
+        self._has_warned = False
 
     def collect(self) -> Iterator[Metric]:
-        """Yields what can be told; the library failing is no reason to tell nothing else."""
-        if not any(e.engine and e.engine.device == "cuda" for e in self._catalog.entries):
+        """Yields the metrics that can be read; a failure of NVML affects no other metric."""
+        engines = (entry.engine for entry in self._catalog.entries)
+        if not any(engine and engine.device == "cuda" for engine in engines):
             return
         try:
             gpus = self._gpus()
-        except Exception as error:  # absent, of another driver, or a driver that is ill
-            self._complain(error)
+        except (
+            Exception
+        ) as error:  # NVML is absent, does not match the driver, or the driver is faulty
+            self._warn_once(error)
             return
         for gauge in _GAUGES:
             yield self._measured(gauge, gpus)
 
     def _gpus(self) -> list[Any]:
-        """Returns the library's handle of each GPU."""
+        """Returns the NVML handle of each GPU."""
         if self._nvml is None:
-            import pynvml  # in the extra `gpu` alone
+            import pynvml  # installed with the extra `gpu` only
 
             pynvml.nvmlInit()
             self._nvml = pynvml
@@ -80,16 +83,16 @@ class GpuCollector(Collector):
         return [nvml.nvmlDeviceGetHandleByIndex(at) for at in range(nvml.nvmlDeviceGetCount())]
 
     def _measured(self, gauge: _Gauge, gpus: list[Any]) -> Metric:
-        family = GaugeMetricFamily(gauge.name, gauge.meaning, labels=["device"])
+        family = GaugeMetricFamily(gauge.name, gauge.description, labels=["device"])
         for index, gpu in enumerate(gpus):
             try:
                 family.add_metric([str(index)], gauge.read(self._nvml, gpu))
-            except Exception as error:  # some GPUs do not tell all, and one may be lost
-                self._complain(error)
+            except Exception as error:  # some GPUs lack some values, and a GPU may be lost
+                self._warn_once(error)
         return family
 
-    def _complain(self, error: Exception) -> None:
-        """Says once what went wrong; /metrics is asked again and again."""
-        if not self._complained:
-            _log.warning("not all of the GPUs can be told: %r", error)
-        self._complained = True
+    def _warn_once(self, error: Exception) -> None:
+        """Logs a failure once only, because /metrics is scraped every few seconds."""
+        if not self._has_warned:
+            _log.warning("some GPU metrics cannot be read: %r", error)
+        self._has_warned = True

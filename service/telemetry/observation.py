@@ -1,4 +1,4 @@
-"""Follows each request from its first byte to its last, and tells of it when it is over."""
+"""Observes each request; at its end, counts it, logs it and writes its span."""
 
 import logging
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Protocol
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import CLIENT_GONE, error_response, problem_of
+from service.http.error_responses import CLIENT_GONE, error_response
 from service.http.request_record import OTHER, REQUEST_ID, RequestRecord, begin_record
 from service.telemetry.metrics import Metrics
 
@@ -18,17 +18,17 @@ _PROBES = ("/health", "/metrics")
 
 
 class Spans(Protocol):
-    """Takes requests as spans of a distributed trace."""
+    """Exports requests as spans of a distributed trace."""
 
     def write(self, record: RequestRecord, elapsed_s: float) -> str:
-        """Takes a request that is over and returns the id of its trace."""
+        """Exports a completed request and returns the id of its trace."""
 
     def close(self) -> None:
-        """Sends what is left."""
+        """Sends the remaining spans."""
 
 
 class Observation:
-    """ASGI middleware, outside all others; parts of bodies pass through it one by one."""
+    """ASGI middleware outside all others except the headers; streams bodies unchanged."""
 
     def __init__(
         self,
@@ -40,10 +40,10 @@ class Observation:
         """Wraps an app.
 
         Args:
-            app: what answers.
-            metrics: counts.
-            routes: of the app; a request that is refused before it gets to one is told by them.
-            spans: takes each request too, if given.
+            app: the routes and the middleware inside this one.
+            metrics: counts the requests.
+            routes: routes of the app; they give a path to a request that is refused before routing.
+            spans: exports the requests; None for no export.
         """
         self._app = app
         self._metrics = metrics
@@ -51,7 +51,7 @@ class Observation:
         self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on."""
+        """Forwards a request and observes it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -76,13 +76,12 @@ class Observation:
         except Exception as error:
             if record.status:
                 raise
-            # Answered here, since further out nobody knows the request's id.
-            answer = error_response(scope["path"], problem_of(error))
-            await answer(scope, received, sent)
+            # Responds here, because the middleware outside does not know the request's id.
+            await error_response(scope["path"], error)(scope, received, sent)
         finally:
-            self._tell(scope, record)
+            self._finish(scope, record)
 
-    def _tell(self, scope: Scope, record: RequestRecord) -> None:
+    def _finish(self, scope: Scope, record: RequestRecord) -> None:
         elapsed_s = perf_counter() - record.began_s
         record.path = self._template(scope)
         record.status = record.status or CLIENT_GONE
@@ -94,7 +93,7 @@ class Observation:
             _log.log(level, "request", extra={"fields": record.fields(elapsed_s)})
 
     def _template(self, scope: Scope) -> str:
-        """Returns the template of the route that a request took, or would have taken."""
+        """Returns the path template of the route that a request took or would have taken."""
         matching = (route for route in self._routes if route.matches(scope)[0] is not Match.NONE)
         route = scope.get("route") or next(matching, None)
         return getattr(route, "path", OTHER)

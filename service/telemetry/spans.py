@@ -1,4 +1,4 @@
-"""Requests and their stages as OpenTelemetry spans; imported only where that is asked for."""
+"""OpenTelemetry spans of requests and their stages; needs the extra `otel`."""
 
 import os
 from typing import Final
@@ -17,20 +17,20 @@ _CALLER: Final = TraceContextTextMapPropagator()
 
 
 class OtelSpans:
-    """Sends a span for each request, and one below it for each of its stages.
+    """Exports one span for each request, with a child span for each stage.
 
-    They are made when the request is over, so what is computed knows nothing of them.
+    Spans are created when the request is complete, so the code that handles it is free of tracing.
     """
 
     def __init__(self) -> None:
-        """Sends them where the variables OTEL_EXPORTER_OTLP_... say."""
+        """Connects to the endpoint in the environment variables OTEL_EXPORTER_OTLP_*."""
         name = os.environ.get("OTEL_SERVICE_NAME", "ecm-localizer")
         self._provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}))
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("ecm-localizer")
 
     def write(self, record: RequestRecord, elapsed_s: float) -> str:
-        """Takes a request that is over and returns the id of its trace."""
+        """Exports a completed request and returns the id of its trace."""
         span = self._tracer.start_span(
             f"{record.method} {record.path}",
             context=_CALLER.extract(record.trace),
@@ -45,20 +45,20 @@ class OtelSpans:
         return trace.format_trace_id(span.get_span_context().trace_id)
 
     def close(self) -> None:
-        """Sends what is left."""
+        """Sends the remaining spans."""
         self._provider.shutdown()
 
     def _write_stages(self, record: RequestRecord, span: trace.Span) -> None:
         inside, begin_ns = trace.set_span_in_context(span), record.began_ns
-        for stage, stage_s in record.stages_s.items():  # each begins where the one before ended
+        for stage, stage_s in record.stages_s.items():  # each begins at the end of the one before
             end_ns = begin_ns + _ns(stage_s)
             self._tracer.start_span(stage, context=inside, start_time=begin_ns).end(end_ns)
             begin_ns = end_ns
 
 
 def _attributes(record: RequestRecord) -> dict[str, str | int]:
-    """Returns what the conventions of OpenTelemetry name, and our own."""
-    told: dict[str, str | int | None] = {
+    """Returns the attributes of OpenTelemetry's HTTP conventions, and our own `ecm.*`."""
+    attributes: dict[str, str | int | None] = {
         "http.request.method": record.method,
         "http.route": record.path,
         "http.response.status_code": record.status,
@@ -68,7 +68,7 @@ def _attributes(record: RequestRecord) -> dict[str, str | int]:
         "ecm.snippets": record.snippets,
         "ecm.job": record.job,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _ns(seconds: float) -> int:

@@ -1,1 +1,1 @@
-"""Videos as durable jobs: intake, work in chunks, features kept."""
+"""Videos as durable jobs: intake, extraction in chunks, cached features."""

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.extractors import Extractor, open_extractor, snippet_clock, video_rows
+from features.extractors import Extractor, claimed_snippets, video_rows
+from features.model_extractor import open_model_extractor
 from features.video.decoding import VideoLimits
-from features.video.reading import probe
 from features.worker_pool import WorkerPool
-from model.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class ChunkTask:
     video: Path
     """Video file."""
     extractor: str
-    """Name or file of the extractor, for `open_extractor`."""
+    """Name or file of the extractor, for `open_model_extractor`."""
     extractor_id: str
     """Id that the extractor must have."""
     first_snippet: int
@@ -58,14 +57,14 @@ class ChunkReader:
         self._limits = limits
         self._threads = threads
         self._next: ChunkTask | None = None
-        self._opened = ""
+        self._opened = ("", "")
 
     def __call__(self, task: ChunkTask) -> Chunk:
         """Returns the features of a chunk.
 
         Raises:
-            VideoError, OptionError: raised by `video_rows` and `open_extractor`.
-            ModelError: raised by `open_extractor`, or the extractor has another id.
+            VideoError, OptionError: raised by `video_rows` and `open_model_extractor`.
+            ModelError: raised by `open_model_extractor`.
         """
         if task != self._next:
             self._open(task)
@@ -77,9 +76,7 @@ class ChunkReader:
 
     def _open(self, task: ChunkTask) -> None:
         extractor = self._extractor(task)
-        claimed_s = probe(task.video, limits=self._limits).duration_s
-        snippet_s = snippet_clock(extractor).snippet_s
-        self._claimed_snippets = max(1, round(claimed_s / snippet_s)) if claimed_s else None
+        self._claimed_snippets = claimed_snippets(extractor, task.video, limits=self._limits)
         self._feature_dim = extractor.feature_dim
         self._rows = video_rows(
             extractor,
@@ -90,17 +87,13 @@ class ChunkReader:
         )
 
     def _extractor(self, task: ChunkTask) -> Extractor:
-        if task.extractor != self._opened:
-            self._current = open_extractor(task.extractor, threads=self._threads)
-            self._opened = task.extractor
-        if self._current.id != task.extractor_id:
-            raise ModelError(
-                f"the model was trained with the extractor {task.extractor_id}; the file with the "
-                f"same network is {self._current.id}, which preprocesses in another way"
-            )
+        wanted = (task.extractor, task.extractor_id)
+        if wanted != self._opened:
+            self._current = open_model_extractor(*wanted, threads=self._threads)
+            self._opened = wanted
         return self._current
 
 
 def chunk_pool(workers: int, limits: VideoLimits, threads: int) -> WorkerPool[ChunkTask, Chunk]:
-    """Returns a pool of processes that extract chunks, one for each video under way."""
+    """Returns a pool of processes that extract chunks, one process for each video."""
     return WorkerPool(partial(ChunkReader, limits, threads), workers)

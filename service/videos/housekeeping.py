@@ -30,7 +30,6 @@ class Housekeeping(threading.Thread):
         slot: WorkerSlot,
         data: DataFolder,
         running: Set[str],
-        stopping: threading.Event,
         keep_jobs_s: float,
     ) -> None:
         """Prepares the thread. Launch DBOS before `start`.
@@ -38,8 +37,7 @@ class Housekeeping(threading.Thread):
         Args:
             slot: slot of this worker.
             data: folder with the files of jobs.
-            running: ids of the jobs that run in this process, updated by the worker.
-            stopping: ends the thread when set.
+            running: ids of the jobs that run in this process, updated by their threads.
             keep_jobs_s: time after which a finished job is removed.
         """
         super().__init__(name="housekeeping", daemon=True)
@@ -48,7 +46,12 @@ class Housekeeping(threading.Thread):
         self._running = running
         self._keep_jobs_s = keep_jobs_s
         self._missed: Counter[str] = Counter()
-        self._stopping = stopping
+        self._stopping = threading.Event()
+
+    def stop(self, timeout_s: float) -> None:
+        """Ends the thread and waits for that, at most `timeout_s`."""
+        self._stopping.set()
+        self.join(timeout_s)
 
     def run(self) -> None:
         """Runs all tasks every `_EVERY_S` seconds."""

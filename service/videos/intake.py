@@ -15,11 +15,11 @@ from model.errors import OptionError
 from service.errors import UnusableInputError
 from service.models.catalog import Catalog
 from service.references.rules import check_reference
-from service.references.video_files import reference_rules
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
+from service.videos.job_steps import reference_rules
 from service.videos.jobs import Jobs, VideoJob, prepare_database
 from service.videos.uploads import Uploads
 from service.videos.video_request import VideoRequest

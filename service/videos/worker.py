@@ -1,52 +1,22 @@
-"""Runs jobs: fetches a video, extracts its features chunk by chunk, localizes.
+"""Worker: runs jobs in this process.
 
-DBOS records the outcome of each step, after the features of a chunk are on disk. A killed worker
-therefore resumes its jobs when it starts again, or another worker resumes them.
+A killed worker resumes its jobs when it starts again, or another worker resumes them; see
+`service.videos.housekeeping`.
 """
 
 import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from time import perf_counter
 
-import numpy as np
-from dbos import DBOS, StepOptions
-from dbos import error as dbos_errors
-from numpy.typing import NDArray
+from dbos import DBOS
 
-from ecm_client.schemas import JobProgress, Problem
-from features.video.decoding import VideoLimits
-from model.arrays import check_features
-from model.cores import cores
-from model.errors import LocalizerError, VideoError, WorkerError
-from model.spec import ExtractorIdentity
-from model.whole_file import whole_file
-from service.errors import ServiceError, problem_of
-from service.localize.answer import duration, localize_features
 from service.models.catalog import Catalog
-from service.references.errors import DownloadError
-from service.references.video_files import VideoFile, fetch, reference_rules
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from service.videos.chunks import Chunk, ChunkTask, chunk_pool
 from service.videos.data_folder import DataFolder
-from service.videos.extractors import extractor_of
-from service.videos.feature_cache import FeatureCache
 from service.videos.housekeeping import Housekeeping
-from service.videos.jobs import (
-    APPLICATION,
-    PROGRESS,
-    QUEUE,
-    VERSION,
-    WORKFLOW,
-    FinalState,
-    JobOutcome,
-    VideoJob,
-    log_end,
-)
+from service.videos.job_steps import JobSteps
+from service.videos.jobs import APPLICATION, QUEUE, VERSION, WORKFLOW
 from service.videos.worker_slot import WorkerSlot
 
 _log = logging.getLogger(__name__)
@@ -54,26 +24,6 @@ _log = logging.getLogger(__name__)
 _POLL_S = 0.5
 _STOP_S = 3.0
 """Longest wait for each of the threads that end with the worker."""
-_SPEED_CHUNKS = 8
-"""Chunks from which the present speed is measured."""
-
-
-class Stopped(BaseException):
-    """The worker stops. Not an `Exception`, so that DBOS keeps the job as unfinished."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredChunk:
-    """Recorded outcome of a chunk, whose features are in a file."""
-
-    rows: int
-    """Snippets in the chunk."""
-    ended: bool
-    """Whether the video ends here. Recorded, because the setting `chunk_snippets` may change."""
-    claimed_snippets: int | None
-    """Snippets of the whole video according to its header; None if the header has no length."""
-    elapsed_s: float
-    """Time of extraction and storage."""
 
 
 class Worker:
@@ -88,22 +38,15 @@ class Worker:
         metrics: Metrics,
     ) -> None:
         """Prepares the worker; `start` starts it."""
-        self._metrics = metrics
         self._settings = settings
-        self._catalog = catalog
         self._data = data
         self._database_url = database_url
-        self._cache = FeatureCache(data.features, settings.feature_cache_bytes)
-        self._stopping = threading.Event()
-        self._running: set[str] = set()
+        self._steps = JobSteps(settings, catalog, data, metrics)
 
     def start(self) -> None:
         """Starts to run jobs, beginning with those that an earlier process left."""
         settings = self._settings
         self._slot = WorkerSlot(self._data.workers)
-        limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
-        threads = settings.extraction_threads or max(1, cores() // settings.jobs)
-        self._pool = chunk_pool(settings.jobs, limits, threads)
         DBOS(
             config={
                 "name": APPLICATION,
@@ -116,7 +59,7 @@ class Worker:
 
         @DBOS.workflow(name=WORKFLOW)
         def localize_video(request: str) -> str:
-            return self._work(request)
+            return self._steps.run(request)
 
         DBOS.launch()
         DBOS.register_queue(
@@ -126,7 +69,7 @@ class Worker:
             on_conflict="always_update",
         )
         self._housekeeping = Housekeeping(
-            self._slot, self._data, self._running, self._stopping, settings.keep_jobs_s
+            self._slot, self._data, self._steps.running, settings.keep_jobs_s
         )
         self._housekeeping.start()
         fields = {"worker": self._slot.name, "jobs": settings.jobs}
@@ -137,183 +80,12 @@ class Worker:
 
         Threads that wait for an unreachable database are abandoned.
         """
-        fields = {"worker": self._slot.name, "unfinished": len(self._running)}
-        self._stopping.set()
-        self._pool.stop()
-        self._housekeeping.join(_STOP_S)
+        fields = {"worker": self._slot.name, "unfinished": len(self._steps.running)}
+        self._steps.stop()
+        self._housekeeping.stop(_STOP_S)
         end = partial(DBOS.destroy, destroy_registry=True)
         ending = threading.Thread(target=end, name="ending", daemon=True)
         ending.start()
         ending.join(_STOP_S)
         self._slot.release()
         _log.info("worker stopped", extra={"fields": fields})
-
-    def _work(self, request: str) -> str:
-        """Runs the workflow: takes a `VideoJob` and returns a `JobOutcome`, both as JSON."""
-        id_ = DBOS.workflow_id
-        assert id_
-        _log.info("job started", extra={"fields": {"job": id_}})
-        self._running.add(id_)
-        try:
-            outcome = self._outcome(id_, VideoJob.model_validate_json(request))
-            DBOS.run_step({"name": "clean"}, self._data.remove_job, id_)
-            return outcome
-        finally:
-            self._running.discard(id_)
-
-    def _outcome(self, id_: str, job: VideoJob) -> str:
-        start_s = perf_counter()
-        problem = None
-        try:
-            outcome = self._answer(id_, job)
-        except dbos_errors.DBOSMaxStepRetriesExceeded as error:
-            problem = problem_of(error.errors[-1])
-        except (ServiceError, LocalizerError, OSError) as error:
-            problem = problem_of(error)
-        except dbos_errors.DBOSWorkflowCancelledError:
-            self._finish(id_, "cancelled", start_s)
-            raise
-        if problem:
-            outcome = JobOutcome(error=problem).model_dump_json()
-        self._finish(id_, "failed" if problem else "done", start_s, problem)
-        return outcome
-
-    def _finish(
-        self, id_: str, state: FinalState, start_s: float, problem: Problem | None = None
-    ) -> None:
-        self._metrics.finished_job(state)
-        log_end(id_, state, perf_counter() - start_s, problem)
-
-    def _answer(self, id_: str, job: VideoJob) -> str:
-        # Everything that can fail is in steps, because a resumed job has to take the same path.
-        video = DBOS.run_step(_retried("fetch"), self._fetch, id_, job)
-        name, extractor = DBOS.run_step({"name": "choose"}, self._extractor, job)
-        chunks = DBOS.run_step({"name": "look up"}, self._cached, id_, video, extractor)
-        if chunks:
-            DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
-        else:
-            chunks = self._extract(id_, video, name, extractor)
-        return DBOS.run_step({"name": "localize"}, self._localize, id_, job, video, chunks)
-
-    def _extractor(self, job: VideoJob) -> tuple[str, ExtractorIdentity]:
-        """Returns the extractor of the requested model: its name or file here, and its identity."""
-        spec = self._catalog.find(job.options.model, job.options.version).spec
-        return extractor_of(spec, self._settings.extractors), spec.extractor
-
-    def _fetch(self, id_: str, job: VideoJob) -> VideoFile:
-        self._check_stopping()
-        if job.uri is None:
-            assert job.sha256
-            return VideoFile.at(self._data.upload(id_, job.sha256), job.sha256)
-        return fetch(job.uri, reference_rules(self._settings), self._data.job(id_))
-
-    def _cached(
-        self, id_: str, video: VideoFile, extractor: ExtractorIdentity
-    ) -> list[StoredChunk]:
-        """Copies the cached features of a video, if any, into the job as its only chunk."""
-        features_TD = self._cache.get(video.sha256, extractor)
-        self._metrics.looked_up(hit=features_TD is not None)
-        if features_TD is None:
-            return []
-        self._store(id_, 0, features_TD)
-        rows = len(features_TD)
-        return [StoredChunk(rows, ended=True, claimed_snippets=rows, elapsed_s=0.0)]
-
-    def _extract(
-        self, id_: str, video: VideoFile, name: str, extractor: ExtractorIdentity
-    ) -> list[StoredChunk]:
-        """Extracts and stores the features of a video, and publishes the progress."""
-        chunks: list[StoredChunk] = []
-        size = self._settings.chunk_snippets
-        while not chunks or not chunks[-1].ended:
-            number, first = len(chunks), sum(chunk.rows for chunk in chunks)
-            task = ChunkTask(video.path, name, extractor.name, first, size)
-            step = _retried(f"chunk {number}")
-            chunks.append(DBOS.run_step(step, self._chunk, id_, number, task, video))
-            DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
-        return chunks
-
-    def _chunk(self, id_: str, number: int, task: ChunkTask, video: VideoFile) -> StoredChunk:
-        self._check_stopping()
-        video.check_unchanged()
-        if task.first_snippet > self._settings.max_snippets:
-            raise VideoError(
-                f"the video has more than {self._settings.max_snippets} snippets; split it"
-            )
-        start = perf_counter()
-        chunk = self._ask(task)
-        self._store(id_, number, chunk.features_TD)
-        elapsed_s = perf_counter() - start
-        _log.debug("chunk stored", extra={"fields": {"job": id_, "chunk": number}})
-        rows = len(chunk.features_TD)
-        self._metrics.extracted(rows, elapsed_s)
-        return StoredChunk(rows, rows < task.snippets, chunk.claimed_snippets, elapsed_s)
-
-    def _ask(self, task: ChunkTask) -> Chunk:
-        try:
-            return self._pool.ask(task, timeout_s=self._settings.chunk_timeout_s)
-        except WorkerError:
-            self._check_stopping()
-            raise
-
-    def _localize(
-        self, id_: str, job: VideoJob, video: VideoFile, chunks: list[StoredChunk]
-    ) -> str:
-        self._check_stopping()
-        entry = self._catalog.find(job.options.model, job.options.version)
-        spec = entry.spec
-        parts = [np.load(self._chunk_path(id_, number)) for number in range(len(chunks))]
-        features_TD = check_features(
-            np.concatenate(parts),
-            feature_dim=spec.feature_dim,
-            max_snippets=self._settings.max_snippets,
-        )
-        self._cache.put(video.sha256, spec.extractor, features_TD)
-        answer = localize_features(
-            features_TD,
-            job.options,
-            entry,
-            duration(job.options, spec, len(features_TD)),
-            before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
-        )
-        self._metrics.localized_job(answer)
-        return f'{{"answer": {answer.content.decode()}}}'  # JSON of a JobOutcome
-
-    def _store(self, id_: str, number: int, features_TD: NDArray[np.float32]) -> None:
-        with whole_file(self._chunk_path(id_, number)) as file:
-            np.save(file, features_TD)
-
-    def _chunk_path(self, id_: str, number: int) -> Path:
-        return self._data.job(id_) / f"{number:06}.npy"
-
-    def _check_stopping(self) -> None:
-        if self._stopping.is_set():
-            raise Stopped
-
-
-def _retried(name: str) -> StepOptions:
-    return {
-        "name": name,
-        "retries_allowed": True,
-        "max_attempts": 3,
-        "interval_seconds": 1.0,
-        "backoff_rate": 4.0,
-        "should_retry": _is_transient,
-    }
-
-
-def _is_transient(error: BaseException) -> bool:
-    """Returns whether another attempt may succeed."""
-    return isinstance(error, WorkerError) or (isinstance(error, DownloadError) and error.transient)
-
-
-def _progress(chunks: Sequence[StoredChunk]) -> JobProgress:
-    done = sum(chunk.rows for chunk in chunks)
-    claimed = chunks[-1].claimed_snippets
-    expected = done if chunks[-1].ended else None if claimed is None else max(claimed, done)
-    recent = chunks[-_SPEED_CHUNKS:]
-    rows, elapsed_s = sum(chunk.rows for chunk in recent), sum(chunk.elapsed_s for chunk in recent)
-    left_s = None
-    if expected is not None and rows:
-        left_s = (expected - done) * elapsed_s / rows
-    return JobProgress(snippets_done=done, snippets_expected=expected, seconds_left=left_s)

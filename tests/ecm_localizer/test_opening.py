@@ -85,7 +85,7 @@ def test_a_spec_of_a_newer_version_says_so(exported: bytes, tmp_path: Path) -> N
     entry = next(entry for entry in network.metadata_props if entry.key == "ecm.spec")
     spec = json.loads(entry.value)
     for changes, message in (
-        ({"format": 2, "labels": {"de": "Wurf"}}, "format 2.*newer.*reads format 1"),
+        ({"format": 2, "labels": {"de": "Wurf"}}, "format 2.*newer version.*reads format 1"),
         ({"labels": []}, "labels"),
     ):
         entry.value = json.dumps(spec | changes)

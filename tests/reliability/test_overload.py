@@ -2,9 +2,9 @@
 
 import math
 
-from reliability.generator import NO_PATIENCE, Account
+from reliability.load.generator import NO_PATIENCE, Account
+from reliability.load.rates import Phase
 from reliability.overload import recovery_s
-from reliability.rates import Phase
 
 
 def phase(*rows: tuple[float, float, int]) -> Phase:

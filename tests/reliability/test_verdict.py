@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from reliability.mutate import mutated
+from reliability.messages.mutate import mutated
+from reliability.messages.verdict import Framing, fault, framing
+from reliability.messages.wire import Response
 from reliability.mutations import valid_requests
-from reliability.verdict import Framing, fault, framing
-from reliability.wire import Answer
 
 GET = b"GET /v2%2Fmodels HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /localize HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
@@ -32,23 +32,23 @@ def test_framing_is_what_a_server_has_to_understand(data: bytes, expected: Frami
     assert framing(data) == expected
 
 
-def answer(status: int, media_type: str, content: object, **headers: str) -> Answer:
+def response(status: int, media_type: str, content: object, **headers: str) -> Response:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return Answer(status, {"content-type": media_type, **headers}, body)
+    return Response(status, {"content-type": media_type, **headers}, body)
 
 
 @pytest.mark.parametrize(
     ("given", "path"),
     [
-        (answer(200, "application/json", {}), "/localize"),
-        (answer(422, "application/problem+json", PROBLEM), "/localize"),
-        (answer(503, "application/problem+json", PROBLEM | {"status": 503}), "/localize"),
-        (answer(400, "application/json", {"error": "why"}), "/v2/models/a/infer"),
-        (answer(400, "text/plain", b"no HTTP", connection="close"), None),
-        (answer(307, "text/plain", b"", location="/localize"), "/localize/"),
+        (response(200, "application/json", {}), "/localize"),
+        (response(422, "application/problem+json", PROBLEM), "/localize"),
+        (response(503, "application/problem+json", PROBLEM | {"status": 503}), "/localize"),
+        (response(400, "application/json", {"error": "why"}), "/v2/models/a/infer"),
+        (response(400, "text/plain", b"no HTTP", connection="close"), None),
+        (response(307, "text/plain", b"", location="/localize"), "/localize/"),
     ],
 )
-def test_right_answers_are_no_fault(given: Answer, path: str | None) -> None:
+def test_right_answers_are_no_fault(given: Response, path: str | None) -> None:
     """Successes, foreseen errors in the right form, and the end of what is no HTTP."""
     assert fault(given, path) is None
 
@@ -56,18 +56,18 @@ def test_right_answers_are_no_fault(given: Answer, path: str | None) -> None:
 @pytest.mark.parametrize(
     ("given", "path"),
     [
-        (answer(500, "application/problem+json", PROBLEM | {"status": 500}), "/localize"),
-        (answer(200, "application/json", b"{"), "/localize"),
-        (answer(422, "application/json", PROBLEM), "/localize"),
-        (answer(404, "application/problem+json", PROBLEM), "/localize"),
-        (answer(422, "application/problem+json", PROBLEM | {"detail": ""}), "/localize"),
-        (answer(400, "application/problem+json", PROBLEM | {"status": 400}), "/v2"),
-        (answer(400, "application/json", {"error": ""}), "/v2"),
-        (answer(400, "text/plain", b"no HTTP", connection="close"), "/localize"),
-        (answer(400, "text/plain", b"no HTTP"), None),
+        (response(500, "application/problem+json", PROBLEM | {"status": 500}), "/localize"),
+        (response(200, "application/json", b"{"), "/localize"),
+        (response(422, "application/json", PROBLEM), "/localize"),
+        (response(404, "application/problem+json", PROBLEM), "/localize"),
+        (response(422, "application/problem+json", PROBLEM | {"detail": ""}), "/localize"),
+        (response(400, "application/problem+json", PROBLEM | {"status": 400}), "/v2"),
+        (response(400, "application/json", {"error": ""}), "/v2"),
+        (response(400, "text/plain", b"no HTTP", connection="close"), "/localize"),
+        (response(400, "text/plain", b"no HTTP"), None),
     ],
 )
-def test_wrong_answers_are_faults(given: Answer, path: str | None) -> None:
+def test_wrong_answers_are_faults(given: Response, path: str | None) -> None:
     """Bugs, wrong forms, and errors that contradict themselves."""
     assert fault(given, path)
 

@@ -1,4 +1,4 @@
-"""The service keeps the contract of openapi/openapi.json, whatever is asked of it."""
+"""The service keeps the contract of openapi/openapi.json for any request."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ from service.inference_protocol.wire import HEADER_LENGTH
 CONTRACT = Path(__file__).parents[2] / "openapi" / "openapi.json"
 KEY, KEPT = new_key("contract", frozenset({"infer", "admin"}))
 FORESEEN = {501, 502, 503, 504, 507}
-"""Statuses above 499 that tell of no bug; which call may answer which, the contract says."""
+"""Statuses above 499 that indicate no bug; the contract lists them for each call."""
 
 config = SchemathesisConfig.from_dict(
     {
@@ -40,7 +40,7 @@ def address(
     motion_repository: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
-    """A service with a model for features, one for videos, and one to be loaded and unloaded."""
+    """A service with a model for features, one for videos, and one to load and unload."""
     folder = tmp_path_factory.mktemp("contract")
     shutil.copytree(motion_repository, folder / "models")
     for name in ("small", "spare"):
@@ -59,7 +59,7 @@ def address(
 
 @pytest.fixture(scope="module")
 def job(address: str) -> str:
-    """The id of a job that was cancelled, so that its events have an end."""
+    """Id of a cancelled job, whose events therefore have an end."""
     with httpx.Client(base_url=address, headers={"X-API-Key": KEY}) as client:
         video = {"Content-Type": "video/mp4"}
         handed_in = client.post("/jobs?model=moves", content=b"no video", headers=video).json()
@@ -69,14 +69,14 @@ def job(address: str) -> str:
 def no_unforeseen_failure(
     _: CheckContext, response: schemathesis.Response, __: schemathesis.Case
 ) -> None:
-    """A failure that the service knows of, not a bug."""
+    """Checks that a failure is a foreseen one, not a bug."""
     assert response.status_code < 500 or response.status_code in FORESEEN
 
 
 @contract.parametrize()
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_call_keeps_the_contract(case: schemathesis.Case, address: str, job: str) -> None:
-    """Statuses, content types, schemas, keys and Allow are as the contract has them."""
+    """Statuses, content types, schemas, keys and Allow match the contract."""
     there = {"name": "spare" if case.path.endswith("load") else "small", "id_": job, "version": 1}
     for name, value in case.path_parameters.items():
         if isinstance(value, type(there[name])):

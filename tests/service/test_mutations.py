@@ -1,4 +1,4 @@
-"""Wrong requests by the thousand: each is answered, none of them harms the others."""
+"""Thousands of malformed requests: each gets a response, and none affects another request."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from reliability.mutations import FLAGS, send_mutations
 from reliability.server import Target
 
 
-def test_wrong_requests_are_answered_and_harm_nobody(
+def test_malformed_requests_get_responses_and_affect_no_others(
     launch, repository: Path, tmp_path: Path
 ) -> None:  # fmt: skip
-    """No 500, no plain text, no silence; right requests in between get the right answer."""
+    """There is no status 500 and no silence; valid requests in between get correct responses."""
     process = launch("serve", repository=repository, data=tmp_path / "data", **FLAGS)
     outcome = send_mutations(Target(process.port, process.process.pid), range(3000))
     assert [breach.what for breach in outcome.breaches] == []

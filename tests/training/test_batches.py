@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from model.errors import DataError
+from model.spec import ModelSpec
 from training.batches import TrainingFeatures, micro_batches, steps_per_epoch
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoSet
@@ -12,6 +13,7 @@ from training.execution import Execution
 from training.parallel import ProcessGroup
 from training.presets import preset
 
+SPEC = ModelSpec(labels=("a",), feature_dim=32, snippets=40, topk_ratio=0.125)
 RECIPE = preset("demo").override({"snippets": 40, "batch_size": 7})
 
 
@@ -21,7 +23,7 @@ RECIPE = preset("demo").override({"snippets": 40, "batch_size": 7})
 def test_micro_batches_of_all_processes_are_the_steps_of_one(
     videos: int, micro: int | None, processes: int
 ) -> None:
-    """The same videos with the same dropout keys in each step, and weights that add up to 1."""
+    """Each step has the same videos with the same dropout keys; its weights add up to 1."""
     whole = list(micro_batches(3, videos, RECIPE, Execution(), ProcessGroup()))
     shared: list[list[tuple[int, int]]] = [[] for _ in whole]
     weights = np.zeros(len(whole))
@@ -42,7 +44,7 @@ def test_micro_batches_of_all_processes_are_the_steps_of_one(
 
 
 def test_every_epoch_has_its_own_order_and_keys() -> None:
-    """All videos once in each; another seed differs."""
+    """Each epoch has every video once; another seed gives another order."""
     first, second = (
         list(micro_batches(e, 20, RECIPE, Execution(), ProcessGroup())) for e in (0, 1)
     )
@@ -56,13 +58,11 @@ def test_every_epoch_has_its_own_order_and_keys() -> None:
 
 @pytest.mark.parametrize("sampling", ["linear", "random"])
 def test_features_from_disk_equal_those_in_memory(simulated: VideoSet, sampling: str) -> None:
-    """To the bit, and as many snippets as training wants."""
+    """Bit-identical, at the training length."""
     videos = simulated.subset("training").videos
     recipe = RECIPE.override({"training_sampling": sampling})
     held, read = (
-        TrainingFeatures(
-            videos, recipe, Execution(feature_memory_gib=gib), feature_dim=32, snippets=40
-        )
+        TrainingFeatures(videos, recipe, Execution(feature_memory_gib=gib), SPEC)
         for gib in (1.0, 0.0)
     )
     assert held.in_memory
@@ -75,11 +75,11 @@ def test_features_from_disk_equal_those_in_memory(simulated: VideoSet, sampling:
         assert torch.equal(from_memory, from_disk)
 
 
-def test_file_that_vanishes_is_named(simulated: VideoSet) -> None:
-    """In the thread that reads it; whoever waits for the step gets the error."""
+def test_missing_file_is_named(simulated: VideoSet) -> None:
+    """The error of a loader thread reaches the training loop."""
     videos = simulated.subset("training").videos
     on_disk = Execution(feature_memory_gib=0.0)
-    features = TrainingFeatures(videos, RECIPE, on_disk, feature_dim=32, snippets=40)
+    features = TrainingFeatures(videos, RECIPE, on_disk, SPEC)
     gone = NpyFile(simulated_path := videos[0].source.path.with_name("gone.npy"))  # type: ignore[attr-defined]
     features._videos = (replace(videos[0], source=gone), *videos[1:])
     work = micro_batches(0, len(videos), RECIPE, Execution(), ProcessGroup())

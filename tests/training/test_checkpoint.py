@@ -7,8 +7,8 @@ from model.errors import ModelError, ModelNotFoundError
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 
 
-def test_checkpoint_survives_the_disk(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    """What is saved is what is loaded, from the file or the run's folder."""
+def test_saved_checkpoint_is_loaded_unchanged(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """The spec, recipe and output of the network are the same, loaded from the run's folder."""
     save_checkpoint(checkpoint, tmp_path / LAST)
     loaded = load_checkpoint(tmp_path)
     assert (loaded.spec, loaded.recipe) == (checkpoint.spec, checkpoint.recipe)
@@ -20,7 +20,7 @@ def test_checkpoint_survives_the_disk(checkpoint: Checkpoint, tmp_path: Path) ->
 def test_a_failed_write_leaves_the_old_checkpoint(
     checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk costs nothing that stood, and leaves no partial file."""
+    """A full disk leaves the old content and no partial file."""
     save_checkpoint(checkpoint, tmp_path / LAST)
     before = (tmp_path / LAST).read_bytes()
 
@@ -36,7 +36,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(
 
 
 def test_a_folder_means_one_checkpoint(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    """Its last one, unless a file is named."""
+    """A folder means last.pt; a file means itself."""
     with pytest.raises(ModelNotFoundError, match="no checkpoint"):
         load_checkpoint(tmp_path)
     save_checkpoint(checkpoint, tmp_path / LAST)
@@ -45,7 +45,7 @@ def test_a_folder_means_one_checkpoint(checkpoint: Checkpoint, tmp_path: Path) -
 
 
 def test_damaged_and_foreign_files_are_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    """Cut short, text, and a pickle that would run code."""
+    """Truncated files, text, empty files, and a pickle that would run code."""
     save_checkpoint(checkpoint, tmp_path / LAST)
     content = (tmp_path / LAST).read_bytes()
     for name, damaged in (("cut", content[:1000]), ("text", b"hello"), ("empty", b"")):

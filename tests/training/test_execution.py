@@ -1,4 +1,4 @@
-"""However a run is computed, the same network comes out."""
+"""Choices of the machine do not change the trained network."""
 
 import os
 import resource
@@ -35,10 +35,10 @@ def assert_same_network(one: Checkpoint, other: Checkpoint, *, tolerance: float)
 
 
 @pytest.mark.parametrize("absence", ["own", "released"])
-def test_gradient_in_portions_equals_the_whole(
+def test_gradient_of_micro_batches_equals_that_of_the_step(
     simulated: VideoSet, tmp_path: Path, absence: str
 ) -> None:
-    """Accumulated over 3 + 3 + 3 + 1 videos, dropout included."""
+    """Accumulated over 3 + 3 + 3 + 1 videos, with dropout."""
     training, recipe = simulated.subset("training"), SMALL.override({"absence": absence})
     whole = fit(training, None, recipe, tmp_path / "whole")
     parts = fit(training, None, recipe, tmp_path / "parts", execution=Execution(micro_batch_size=3))
@@ -46,10 +46,10 @@ def test_gradient_in_portions_equals_the_whole(
 
 
 def test_processes_train_the_network_of_one(simulated: VideoSet, tmp_path: Path) -> None:
-    """`torchrun` with two and three gloo processes, dropout on.
+    """`torchrun` with two and three gloo processes, with dropout.
 
-    Steps of which a process gets nothing are among them (24 = 23 + 1 at a batch size of 23), and a
-    variant in which parameters get no gradient.
+    In some steps a process has no video (24 = 23 + 1 at a batch size of 23). In one variant the
+    weight transition gets no gradient.
     """
     training, validation = simulated.subset("training"), simulated.subset("validation")
     one_stream = {"post": 0.0, "alpha": 0.0, "beta": 0.0}
@@ -76,7 +76,7 @@ def test_processes_train_the_network_of_one(simulated: VideoSet, tmp_path: Path)
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # in torch itself
 def test_compiled_step_trains_the_same_network(simulated: VideoSet, tmp_path: Path) -> None:
-    """Whatever the compiler fuses."""
+    """Compilation changes rounding only."""
     training, recipe = simulated.subset("training"), replace(SMALL, epochs=1)
     plain = fit(training, None, recipe, tmp_path / "plain")
     compiled = fit(training, None, recipe, tmp_path / "c", execution=Execution(compile=True))
@@ -84,7 +84,7 @@ def test_compiled_step_trains_the_same_network(simulated: VideoSet, tmp_path: Pa
 
 
 def test_unusable_choices_are_refused() -> None:
-    """With what was expected."""
+    """The message names the expected values."""
     with pytest.raises(OptionError, match="at least 1"):
         Execution(micro_batch_size=0)
     with pytest.raises(OptionError, match="at least 1"):
@@ -97,7 +97,7 @@ def test_unusable_choices_are_refused() -> None:
 def test_full_disk_ends_with_a_clear_error_and_an_intact_checkpoint(
     simulated: VideoSet, tmp_path: Path
 ) -> None:
-    """The run may write files of half the size that a checkpoint has."""
+    """A limit on the size of files, half of a checkpoint, stands in for the full disk."""
     data = ["--data", str(Path(simulated.source).parent), "--validation-subset", "none"]
     words = [sys.executable, "-m", "training", "fit", "--preset", "demo", "--device", "cpu",
              "--snippets", "40", *data, "--out", str(tmp_path)]  # fmt: skip
@@ -124,7 +124,7 @@ def test_full_disk_ends_with_a_clear_error_and_an_intact_checkpoint(
 def test_feature_file_that_vanishes_leaves_the_last_epoch(
     simulated: VideoSet, tmp_path: Path
 ) -> None:
-    """Read from disk while training; the file is named, and the run goes on once it is back."""
+    """The error names the video whose file on disk became NaN; a repaired file resumes the run."""
     folder = tmp_path / "data"
     shutil.copytree(Path(simulated.source).parent, folder)
     words = [sys.executable, "-m", "training", "fit", "--preset", "demo", "--device", "cpu",

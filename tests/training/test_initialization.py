@@ -1,4 +1,4 @@
-"""What a run begins with."""
+"""The state that a run starts from."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ RECIPE = preset("own-videos").override({"hidden_width": 8, "epochs": 1})
 
 
 def test_statistics_are_those_of_all_training_snippets(simulated: VideoSet) -> None:
-    """Every snippet counts once, whatever its video's length."""
+    """Every snippet counts once, whatever the length of its video."""
     training = simulated.subset("training")
     snippets = np.concatenate([np.asarray(video.features()) for video in training.videos])
     mean_D, deviation_D = channel_statistics(training)
@@ -29,8 +29,10 @@ def test_statistics_are_those_of_all_training_snippets(simulated: VideoSet) -> N
     np.testing.assert_allclose(deviation_D, snippets.std(axis=0, dtype=np.float64), rtol=1e-4)
 
 
-def test_channel_that_hardly_changes_is_not_blown_up(simulated: VideoSet, tmp_path: Path) -> None:
-    """Nor is anything divided by 0 where nothing changes at all."""
+def test_nearly_constant_channel_is_not_scaled_up_without_bound(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """Deviations have a lower bound, also where all features are constant."""
     training = simulated.subset("training")
     features_TD = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
     features_TD[:, 0] = 3
@@ -43,7 +45,7 @@ def test_channel_that_hardly_changes_is_not_blown_up(simulated: VideoSet, tmp_pa
 
 
 def test_exported_network_holds_the_statistics(simulated: VideoSet, tmp_path: Path) -> None:
-    """The file takes features as they are; scaled and shifted ones teach the same network."""
+    """The file accepts unscaled features; scaled and shifted ones train the same network."""
     training = simulated.subset("training")
     shifted = tuple(
         replace(video, source=NpyFile(tmp_path / f"{video.id}.npy")) for video in training.videos
@@ -61,8 +63,8 @@ def test_exported_network_holds_the_statistics(simulated: VideoSet, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("attention", "expected"), [("class", 1.0), ("agnostic", 1 / 3)])
-def test_transition_may_begin_as_the_identity(attention: str, expected: float) -> None:
-    """So that no class is looked for where its own logits are low; all other weights stay."""
+def test_transition_can_start_as_the_identity(attention: str, expected: float) -> None:
+    """The other weights are the same as with a random start."""
     config = EcmConfig(8, 3, hidden_width=4, attention=attention)  # type: ignore[arg-type]
     identity, random = (
         initial_network(config, RECIPE.override({"transition_start": start}))
@@ -75,8 +77,8 @@ def test_transition_may_begin_as_the_identity(attention: str, expected: float) -
     assert not torch.equal(identity.transition.weight, random.transition.weight)
 
 
-def test_length_in_training_may_be_the_middle_one(simulated: VideoSet, tmp_path: Path) -> None:
-    """Half of the videos are stretched, half are shortened."""
+def test_training_length_can_be_the_median(simulated: VideoSet, tmp_path: Path) -> None:
+    """Half of the videos are longer, half are shorter."""
     training = simulated.subset("training")
     middle = np.median([len(video.features()) for video in training.videos])
     spec = initial_checkpoint(training, RECIPE, tmp_path, "test").spec

@@ -1,4 +1,4 @@
-"""A run that is killed again and again, in a process of its own."""
+"""A run in a process of its own, killed again and again."""
 
 import os
 import signal
@@ -27,9 +27,9 @@ def command(simulated: VideoSet, out: Path) -> list[str]:
 def test_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
     simulated: VideoSet, tmp_path: Path
 ) -> None:
-    """`kill -9` at random moments, started again each time: the same weights to the bit.
+    """`kill -9` at random moments, then the same command again: weights are bit-identical.
 
-    Whatever the moment, the last checkpoint can be read and no partial file counts.
+    After each kill, the last checkpoint can be read.
     """
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -57,12 +57,12 @@ def test_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
 
 
 def epoch_of(out: Path) -> int:
-    """Epochs done, as the last checkpoint says; 0 before there is one."""
+    """Returns the epochs in the last checkpoint; 0 without one."""
     return load_checkpoint(out).epoch if (out / LAST).exists() else 0
 
 
 def wait_for_epoch_after(epoch: int, out: Path, process: subprocess.Popen[bytes]) -> None:
-    """Returns once a further epoch is done or the process has ended."""
+    """Returns when another epoch is done or the process has ended."""
     deadline = time.monotonic() + 60
     while process.poll() is None and epoch_of(out) <= epoch:
         if time.monotonic() > deadline:

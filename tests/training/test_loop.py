@@ -24,7 +24,7 @@ def weights(checkpoint: Checkpoint) -> torch.Tensor:
 
 
 def test_training_learns_to_localize_from_tags(run: Path, simulated: VideoSet) -> None:
-    """On an easy simulated set most instances are found at a tIoU of 0.5."""
+    """On an easy simulated data set, the mAP at tIoU 0.5 exceeds 0.6."""
     checkpoint = load_checkpoint(run / LAST)
     engine = TorchEngine(checkpoint.network())
     trained = evaluate(engine, checkpoint.spec, simulated.subset("validation"), (0.3, 0.5))
@@ -37,7 +37,7 @@ def test_training_learns_to_localize_from_tags(run: Path, simulated: VideoSet) -
 def test_an_interrupted_run_ends_with_the_same_weights(
     simulated: VideoSet, tmp_path: Path, sampling: str
 ) -> None:
-    """Stopped after two of four epochs and started again, to the bit; another seed differs."""
+    """Stopped after two of four epochs and resumed: bit-identical. Another seed differs."""
     training = simulated.subset("training")
     recipe = SMALL.override({"training_sampling": sampling})
     whole = fit(training, None, recipe, tmp_path / "whole")
@@ -50,7 +50,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 
 
 def test_a_finished_run_is_left_as_it_is(simulated: VideoSet, tmp_path: Path) -> None:
-    """Starting it again trains nothing and writes nothing."""
+    """A second `fit` trains nothing and writes nothing."""
     fit(simulated.subset("training"), None, SMALL, tmp_path)
     before = (tmp_path / LAST).read_bytes()
     fit(simulated.subset("training"), None, SMALL, tmp_path)
@@ -60,7 +60,7 @@ def test_a_finished_run_is_left_as_it_is(simulated: VideoSet, tmp_path: Path) ->
 def test_another_recipe_or_other_classes_need_another_folder(
     simulated: VideoSet, tmp_path: Path
 ) -> None:
-    """A run is never continued with other settings by mistake."""
+    """`fit` refuses to resume a run with other settings."""
     training = simulated.subset("training")
     fit(training, None, SMALL, tmp_path)
     with pytest.raises(OptionError, match="another recipe"):
@@ -70,7 +70,7 @@ def test_another_recipe_or_other_classes_need_another_folder(
 
 
 def test_best_checkpoint_is_chosen_by_validation_tags(run: Path) -> None:
-    """Both checkpoints stand, and the best is not later than the last."""
+    """Both checkpoints exist, and the best one is not later than the last one."""
     best, last = load_checkpoint(run / BEST), load_checkpoint(run / LAST)
     assert best.epoch <= last.epoch == 25
     assert best.best_score == last.best_score
@@ -80,7 +80,7 @@ def test_best_checkpoint_is_chosen_by_validation_tags(run: Path) -> None:
 def test_finished_run_has_a_display_score_in_both_checkpoints(
     run: Path, simulated: VideoSet
 ) -> None:
-    """It is that of the checkpoint's own network on the training videos."""
+    """Each has the score of its own network on the training videos."""
     training = simulated.subset("training")
     for name in (LAST, BEST):
         checkpoint = load_checkpoint(run / name)
@@ -92,7 +92,7 @@ def test_finished_run_has_a_display_score_in_both_checkpoints(
 
 
 def test_continued_run_chooses_its_display_score_again(simulated: VideoSet, tmp_path: Path) -> None:
-    """A run that ended after fewer epochs is continued to the spec of an unbroken one."""
+    """A prolonged run ends with the score of an unbroken one."""
     training = simulated.subset("training")
     whole = fit(training, None, SMALL, tmp_path / "whole")
     first = fit(training, None, replace(SMALL, epochs=2), tmp_path / "parts")
@@ -101,7 +101,7 @@ def test_continued_run_chooses_its_display_score_again(simulated: VideoSet, tmp_
     assert parts.spec.display_min_score == whole.spec.display_min_score
 
 
-def test_spec_knows_the_clock_of_the_training_videos(run: Path) -> None:
+def test_spec_has_the_clock_of_the_training_videos(run: Path) -> None:
     """All simulated snippets last 0.64 s, so the service needs no duration."""
     assert load_checkpoint(run).spec.snippet_s == pytest.approx(0.64, rel=1e-3)
 
@@ -109,14 +109,14 @@ def test_spec_knows_the_clock_of_the_training_videos(run: Path) -> None:
 def test_post_classification_alone_gets_a_scale_for_its_class_scores(
     simulated: VideoSet, tmp_path: Path
 ) -> None:
-    """It learns from sums over videos; a scale from the tags makes single snippets comparable."""
+    """It learns from sums over videos, so single snippets need a scale, which the tags give."""
     recipe = SMALL.override({"pre": 0, "alpha": 0, "beta": 0, "epochs": 30})
     checkpoint = fit(simulated.subset("training"), None, recipe, tmp_path)
     assert checkpoint.spec.logit_scale > 1
 
 
 def test_sigmoid_learns_from_videos_without_labels(tmp_path: Path) -> None:
-    """One class, half of the videos empty: those come out empty, the others localized."""
+    """One class and half of the videos without it: only the others get segments."""
     config = SimulationConfig(
         training_videos=40, validation_videos=20, classes=1, feature_dim=32, difficulty=0.3,
         background_share=0.5,
@@ -135,7 +135,7 @@ def test_sigmoid_learns_from_videos_without_labels(tmp_path: Path) -> None:
 
 
 def test_unusable_training_data_is_named(simulated: VideoSet, tmp_path: Path) -> None:
-    """No label, broken values, other channels, a file that vanished."""
+    """No label, NaN, other channels, no snippet, and a missing file."""
     training = simulated.subset("training")
     first = training.videos[0]
     unlabelled = replace(training, videos=tuple(replace(v, labels=()) for v in training.videos))
@@ -163,7 +163,7 @@ def test_unusable_training_data_is_named(simulated: VideoSet, tmp_path: Path) ->
 def test_average_of_the_weights_is_kept_over_an_interruption(
     simulated: VideoSet, tmp_path: Path
 ) -> None:
-    """The result is the average, the optimizer moves the raw weights; both to the bit."""
+    """The result is the average, the optimizer updates the raw weights; both are bit-identical."""
     training, recipe = simulated.subset("training"), replace(SMALL, ema_decay=0.9)
     whole = fit(training, None, recipe, tmp_path / "whole")
     fit(training, None, replace(recipe, epochs=2), tmp_path / "parts")
@@ -175,10 +175,10 @@ def test_average_of_the_weights_is_kept_over_an_interruption(
     assert torch.equal(raw, weights(plain))
 
 
-def test_training_ends_when_the_validation_gets_no_better(
+def test_training_ends_when_the_validation_score_stops_improving(
     simulated: VideoSet, tmp_path: Path
 ) -> None:
-    """After `patience` epochs; starting it again trains nothing."""
+    """It ends after `patience` epochs; a second `fit` trains nothing."""
     training, validation = simulated.subset("training"), simulated.subset("validation")
     recipe = replace(SMALL, patience=3, epochs=60)
     last = fit(training, validation, recipe, tmp_path)
@@ -188,10 +188,8 @@ def test_training_ends_when_the_validation_gets_no_better(
         fit(training, None, recipe, tmp_path / "other")
 
 
-def test_epoch_can_be_chosen_by_time_stamps_where_there_are_any(
-    simulated: VideoSet, tmp_path: Path
-) -> None:
-    """The best checkpoint has the detection mAP that was its score."""
+def test_best_epoch_can_be_chosen_by_detection_map(simulated: VideoSet, tmp_path: Path) -> None:
+    """The mAP of the best checkpoint equals its score."""
     training, validation = simulated.subset("training"), simulated.subset("validation")
     fit(training, validation, replace(SMALL, judge="mAP@0.5", epochs=6), tmp_path)
     best = load_checkpoint(tmp_path / BEST)
@@ -200,7 +198,7 @@ def test_epoch_can_be_chosen_by_time_stamps_where_there_are_any(
 
 
 def test_half_precision_learns_as_well(simulated: VideoSet, tmp_path: Path) -> None:
-    """Other numbers, weights in float32, and losses near those of full precision."""
+    """bfloat16 localizes as well, and the stored weights are float32."""
     training = simulated.subset("training")
     recipe = SMALL.override({"epochs": 25, "hidden_width": 64, "snippets": 96})
     checkpoint = fit(training, None, replace(recipe, precision="bf16"), tmp_path)
@@ -210,10 +208,8 @@ def test_half_precision_learns_as_well(simulated: VideoSet, tmp_path: Path) -> N
     assert result.detection.average > 0.6
 
 
-def test_changed_recipe_goes_on_only_where_nothing_past_would_change(
-    simulated: VideoSet, tmp_path: Path
-) -> None:
-    """More epochs are fine with a step; a cosine would have gone another way from the start."""
+def test_cosine_schedule_cannot_be_prolonged(simulated: VideoSet, tmp_path: Path) -> None:
+    """More epochs would change every earlier learning rate."""
     training = simulated.subset("training")
     recipe = replace(SMALL, schedule="cosine", epochs=2)
     fit(training, None, recipe, tmp_path)

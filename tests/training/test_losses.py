@@ -7,7 +7,7 @@ from training.losses import Objective, a2c_loss, balancing_weights, c2c_loss, cl
 
 
 def test_classification_loss_of_known_logits() -> None:
-    """Two of four classes present, equal logits: log 4, whatever the labels' number."""
+    """Equal logits of four classes give log 4 for any number of labels."""
     labels_BC = torch.tensor([[1.0, 1, 0, 0], [0, 0, 0, 1]])
     assert classification_loss(torch.zeros(2, 4), labels_BC, "softmax").item() == pytest.approx(
         1.3862944
@@ -15,13 +15,13 @@ def test_classification_loss_of_known_logits() -> None:
 
 
 def test_consistency_loss_is_the_mean_squared_difference() -> None:
-    """Eq. 3, mean over videos."""
+    """Eq. 3, mean over videos and classes."""
     assert c2c_loss(torch.tensor([[1.0, 2]]), torch.tensor([[3.0, 2]])).item() == 2
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_a2c_loss_falls_when_presence_shows_and_absence_does_not(activation: Activation) -> None:
-    """Eq. 4: low for a strong action logit, high for a strong absence logit."""
+    """Eq. 4 is low for a strong action logit and high for a strong absence logit."""
     labels_BC = torch.tensor([[1.0, 0]])
     strong, weak = torch.tensor([[9.0, 0]]), torch.zeros(1, 2)
     right = a2c_loss(strong, -strong, labels_BC, activation).item()
@@ -32,7 +32,7 @@ def test_a2c_loss_falls_when_presence_shows_and_absence_does_not(activation: Act
 
 
 def test_video_without_labels_counts_in_the_sigmoid_loss_only() -> None:
-    """It pushes every class down by L_cls, and says nothing by L_a2c."""
+    """L_cls lowers every class, and L_a2c is 0."""
     none_BC, strong = torch.zeros(1, 2), torch.tensor([[9.0, 9]])
     low = classification_loss(-strong, none_BC, "sigmoid")
     assert low.item() == pytest.approx(0, abs=1e-3)
@@ -42,7 +42,7 @@ def test_video_without_labels_counts_in_the_sigmoid_loss_only() -> None:
 
 
 def test_total_is_the_weighted_sum(network: Ecm) -> None:
-    """Eq. 5, and a term of weight 0 is not there."""
+    """Eq. 5; a term of weight 0 is absent."""
     features_BTD, labels_BC = torch.randn(2, 12, 8), torch.tensor([[1.0, 0, 0], [0, 1, 1]])
     objective = Objective(pre=2, post=0, alpha=0.5, beta=3)
     losses = objective.losses(network, features_BTD, labels_BC)
@@ -61,7 +61,7 @@ def test_weight_transition_learns_from_the_post_stream_alone(network: Ecm) -> No
 
 
 def test_balancing_weights_make_classes_count_the_same() -> None:
-    """Three videos of one class and one of another; a class that nobody shows is left alone."""
+    """Three videos of one class and one of another; a class without videos has weight 1."""
     labels_VC = torch.tensor([[1.0, 0, 0], [1, 0, 0], [1, 0, 0], [0, 1, 0]])
     assert balancing_weights(labels_VC, "softmax").tolist() == pytest.approx([2 / 3, 2, 1])
     assert balancing_weights(labels_VC, "sigmoid").tolist() == pytest.approx([1 / 3, 3, 1])
@@ -77,7 +77,7 @@ def test_balancing_weights_make_classes_count_the_same() -> None:
 def test_losses_of_a_batch_are_the_weighted_means_of_its_parts(
     network: Ecm, activation: Activation
 ) -> None:
-    """So gradients can be accumulated and shared among processes."""
+    """Gradients can therefore be accumulated and shared among processes."""
     features_BTD = torch.randn(5, 12, 8)
     labels_BC = torch.tensor([[1.0, 0, 0], [0, 1, 1], [1, 1, 1], [0, 0, 1], [0, 1, 0]])
     objective = Objective(activation=activation)

@@ -16,7 +16,7 @@ from training.metrics import FrameAccuracy, detection_score, tagging_map, tiou_r
 
 
 def test_metric_equals_the_official_evaluator(shared: Callable[[str], Path]) -> None:
-    """A published method's result file on THUMOS14, at every threshold to 1e-6."""
+    """Result file of a published method on THUMOS14, at every threshold, to 1e-6."""
     expected = json.loads(shared("golden/evaluator/expected.json").read_text())
     videos = read_annotations(shared("data/thumos14/gt.json"))
     truth = {v.id: v.instances for v in videos if v.subset == expected["subset"]}
@@ -27,7 +27,7 @@ def test_metric_equals_the_official_evaluator(shared: Callable[[str], Path]) -> 
 
 
 def by_loops(truth: dict, predictions: dict, tiou: float) -> float:
-    """The official evaluator's procedure, one prediction after the other."""
+    """Returns the mAP by the official evaluator's procedure, one prediction at a time."""
     classes = sorted({s.label for segments in truth.values() for s in segments})
     precisions = []
     for label in classes:
@@ -65,7 +65,7 @@ videos = st.dictionaries(st.sampled_from("xyz"), st.lists(segment, max_size=8), 
 @settings(max_examples=150, deadline=None)
 @given(videos, videos)
 def test_vectorised_metric_equals_plain_loops(truth: dict, predictions: dict) -> None:
-    """On any videos; equal scores are left out, since their order is open."""
+    """On any videos without equal scores, whose order is not defined."""
     scores = [s.score for segments in predictions.values() for s in segments]
     if len(set(scores)) < len(scores) or not any(truth.values()):
         return
@@ -75,7 +75,7 @@ def test_vectorised_metric_equals_plain_loops(truth: dict, predictions: dict) ->
 
 
 def test_perfect_and_absent_predictions() -> None:
-    """All found is 1, nothing found is 0, a class without prediction counts 0."""
+    """Perfect predictions have 1, none have 0, and a class without predictions counts as 0."""
     truth = {"v": [Segment(0, 1, "a"), Segment(3, 4, "b")]}
     assert detection_score(truth, truth, (0.5,)).average == 1
     assert detection_score(truth, {}, (0.5,)).average == 0
@@ -83,13 +83,13 @@ def test_perfect_and_absent_predictions() -> None:
 
 
 def test_truth_without_instances_is_an_error() -> None:
-    """There is nothing to score, which is not the same as a score of 0."""
+    """No instance to score is an error, not a score of 0."""
     with pytest.raises(DataError, match="no timed instance"):
         detection_score({"v": []}, {}, (0.5,))
 
 
 def test_tiou_ranges() -> None:
-    """One value, a list, and a range with its end; nonsense is named."""
+    """One value, a list, and a range with its end; the error names other texts."""
     assert tiou_range("0.5") == (0.5,)
     assert tiou_range("0.3,0.7") == (0.3, 0.7)
     assert tiou_range("0.1:0.7:0.1") == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -99,7 +99,7 @@ def test_tiou_ranges() -> None:
 
 
 def test_frame_accuracy_counts_action_snippets_only() -> None:
-    """Background does not count; a rejected class cannot be right."""
+    """Background does not count, and a rejected class is never right."""
     cas_TC = np.array([[5, 1], [5, 1], [1, 5], [1, 5]], dtype=np.float32)
     instances = [Segment(0, 1, "a"), Segment(1, 3, "b")]
     accuracy = FrameAccuracy()

@@ -13,7 +13,7 @@ RELEASED = {  # snippets, batch, epochs, decay, top-k, beta, tau, thresholds, la
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_released_presets_hold_the_released_settings(name: str) -> None:
-    """Every number that the released files set."""
+    """Every number that the released code sets."""
     recipe = preset(f"{name}-released")
     reading = recipe.localization
     assert (
@@ -34,8 +34,8 @@ def test_released_presets_hold_the_released_settings(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "epochs"), [("thumos14", 150), ("activitynet12", 40), ("activitynet13", 40)]
 )
-def test_paper_presets_hold_what_the_paper_states_for_all(name: str, epochs: int) -> None:
-    """Section 4.1."""
+def test_paper_presets_hold_the_settings_for_all_experiments(name: str, epochs: int) -> None:
+    """Paper, section 4.1."""
     recipe = preset(name)
     objective = recipe.objective
     assert (recipe.batch_size, recipe.epochs, objective.topk_ratio) == (16, epochs, 1 / 8)
@@ -45,12 +45,12 @@ def test_paper_presets_hold_what_the_paper_states_for_all(name: str, epochs: int
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_survive_their_json(name: str) -> None:
-    """A checkpoint keeps the recipe as text."""
+    """A recipe read from its JSON is equal."""
     assert Recipe.from_json(preset(name).to_json()) == preset(name)
 
 
 def test_options_override_by_name_and_unknown_ones_are_errors() -> None:
-    """Of the recipe and of its parts; values may be text."""
+    """Fields of the recipe and of its parts; values may be text."""
     recipe = preset("thumos14").override({"epochs": "3", "beta": "0", "nms": "soft"})
     assert (recipe.epochs, recipe.objective.beta, recipe.localization.nms) == (3, 0, "soft")
     with pytest.raises(OptionError, match=r"'epoch'.*epochs"):
@@ -63,7 +63,7 @@ def test_options_override_by_name_and_unknown_ones_are_errors() -> None:
 
 
 def test_learning_rate_follows_its_schedule() -> None:
-    """A step, a cosine to 0, and a linear rise before either."""
+    """A step, a cosine to 0, and a linear warm-up."""
     recipe = preset("own-data").override({"learning_rate": 1.0, "epochs": 10})
     stepped = recipe.override({"decay_epoch": 6})
     assert [stepped.learning_rate_at(e) for e in (0, 5, 6, 9)] == pytest.approx([1, 1, 0.1, 0.1])
@@ -75,7 +75,7 @@ def test_learning_rate_follows_its_schedule() -> None:
 
 
 def test_own_videos_learns_from_videos_that_show_nothing() -> None:
-    """Each class by itself, so one class is enough, and probabilities are what is read."""
+    """It has a sigmoid for each class, so one class suffices, and thresholds on probabilities."""
     recipe = preset("own-videos")
     assert (recipe.objective.activation, recipe.localization.cas_scale) == (
         "sigmoid",

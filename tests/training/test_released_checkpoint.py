@@ -19,7 +19,7 @@ def released_state(network: Ecm) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3},
                                   lambda s: {"module." + k: v for k, v in s.items()}])  # fmt: skip
 def test_released_checkpoints_compute_the_same(network: Ecm, tmp_path: Path, wrap: object) -> None:
-    """Bare, wrapped, or from several GPUs: the same CAS comes out."""
+    """Bare, wrapped, or from several GPUs: the CAS is the same."""
     torch.save(wrap(released_state(network)), tmp_path / "ecm.pth")  # type: ignore[operator]
     recipe = preset("thumos14-released")
     checkpoint = import_released(tmp_path / "ecm.pth", LABELS, recipe, "test")
@@ -30,7 +30,7 @@ def test_released_checkpoints_compute_the_same(network: Ecm, tmp_path: Path, wra
 
 
 def test_other_files_are_refused(network: Ecm, tmp_path: Path) -> None:
-    """Other parameters, another number of classes, text, nothing."""
+    """A missing file, text, other parameters, and another number of classes."""
     recipe, path = preset("thumos14-released"), tmp_path / "ecm.pth"
     with pytest.raises(ModelNotFoundError):
         import_released(path, LABELS, recipe, "test")

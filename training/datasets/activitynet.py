@@ -1,8 +1,8 @@
-"""ActivityNet's official JSON, 1.2 or 1.3, with features of the official video names.
+"""ActivityNet's layout: its official JSON, 1.2 or 1.3, with features under its video names.
 
-activity_net.v1-3.min.json    (any *.json that has a database)
-features/ID.npy or features/v_ID.npy, (T, D), in any folder of that name
-or one HDF5 file, *.h5 or *.hdf5, with a data set ID, v_ID, or a group of that name with one
+activity_net.v1-3.min.json             any *.json with a database
+features/ID.npy or features/v_ID.npy   (T, D)
+*.h5 or *.hdf5, instead                one file with an array ID or v_ID, or a group of that name
 """
 
 from pathlib import Path
@@ -16,27 +16,29 @@ EXPECTED = "one *.json in ActivityNet's format and features/[v_]ID.npy, or one *
 
 
 def matches(folder: Path) -> bool:
-    """Tells whether a folder has this layout."""
+    """Returns whether a folder has this layout."""
     return len(list(folder.glob("*.json"))) == 1 and (
         (folder / "features").is_dir() or bool(_hdf5_files(folder))
     )
 
 
 def read(folder: Path) -> VideoSet:
-    """Returns the videos that the annotations name and whose features are there.
+    """Returns the annotated videos that have features.
 
-    Videos of the test subset, whose labels were never published, are left out.
+    Videos of the test subset are left out because their labels were never published.
 
     Raises:
-        DataError: the annotations or the HDF5 file cannot be read, or no video has features.
+        DataError: The annotations or the HDF5 file cannot be read, or no video has features.
     """
     (path,) = folder.glob("*.json")
-    named = [video for video in read_annotations(path) if video.subset != "testing"]
+    annotated = [video for video in read_annotations(path) if video.subset != "testing"]
     sources = _hdf5_sources(folder) if _hdf5_files(folder) else _npy_sources(folder / "features")
-    found = {video.id: sources.get(video.id) or sources.get(f"v_{video.id}") for video in named}
-    videos = [video.record(source) for video in named if (source := found[video.id])]
-    missing = [video.id for video in named if not found[video.id]]
-    return video_set(videos, missing, all_labels(named), source=path, expected=EXPECTED)
+    source_of = {
+        video.id: sources.get(video.id) or sources.get(f"v_{video.id}") for video in annotated
+    }
+    videos = [video.record(source) for video in annotated if (source := source_of[video.id])]
+    missing = [video.id for video in annotated if not source_of[video.id]]
+    return video_set(videos, missing, all_labels(annotated), source=path, expected=EXPECTED)
 
 
 def _hdf5_files(folder: Path) -> list[Path]:
@@ -48,7 +50,7 @@ def _npy_sources(features: Path) -> dict[str, FeatureSource]:
 
 
 def _hdf5_sources(folder: Path) -> dict[str, FeatureSource]:
-    import h5py  # only this layout needs it
+    import h5py  # no other layout needs it
 
     files = _hdf5_files(folder)
     if len(files) > 1:

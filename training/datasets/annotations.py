@@ -1,9 +1,9 @@
-"""Annotations in ActivityNet's JSON format, which most layouts share.
+"""Annotations in ActivityNet's JSON format, which most layouts use.
 
     {"database": {ID: {"subset": "training", "duration": 61.4,
                        "annotations": [{"label": "Jump", "segment": [3.1, 5.0]}]}}}
 
-`segment` may be absent: the label then counts for the whole video. Numbers may be quoted.
+`segment` may be absent; the label then applies to the whole video. Numbers may be quoted.
 """
 
 import json
@@ -21,41 +21,45 @@ from training.datasets.video_record import VideoRecord, VideoSet
 _log = logging.getLogger(__name__)
 
 SUBSETS = {"train": "training", "val": "validation"}
-"""Other names of subsets, as some layouts have them, and ours."""
+"""Names of subsets in other layouts, and the names used here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What is known of one video besides its features."""
+    """Annotation of one video."""
 
     id: str
-    """Its name."""
+    """Name of the video."""
     subset: str
     """`training`, `validation`, `test` or another."""
     duration_s: float | None
-    """Its length; None where the file does not say."""
+    """Length of the video; None where the file has none."""
     labels: tuple[str, ...]
-    """The actions that it shows, sorted."""
+    """Actions that the video shows, sorted."""
     instances: tuple[Segment, ...]
-    """Where they happen, as far as it is known."""
+    """Annotated times of the actions; empty where the file has none."""
 
     def record(self, source: FeatureSource, duration_s: float | None = None) -> VideoRecord:
-        """Returns the video with its features; its length as annotated if not given.
+        """Returns the video with its features.
+
+        Args:
+            source: Location of the features.
+            duration_s: Length of the video; the annotated one if not given.
 
         Raises:
-            DataError: its length is not known.
+            DataError: The length is neither given nor annotated.
         """
         known_s = duration_s or self.duration_s
         if known_s is None:
-            raise DataError(f"video {self.id!r}: expected duration, in seconds")
+            raise DataError(f"video {self.id!r}: expected a duration in seconds")
         return VideoRecord(self.id, self.subset, known_s, self.labels, self.instances, source)
 
 
 def read_annotations(path: Path) -> list[Annotation]:
-    """Returns all videos of a file.
+    """Returns the annotations of all videos in a file.
 
     Raises:
-        DataError: it cannot be read, or an entry is not as expected; the message names it.
+        DataError: The file cannot be read, or an entry is not valid; the message names the entry.
     """
     annotations = []
     for id_, entry in read_database(path).items():
@@ -76,7 +80,7 @@ def read_database(path: Path) -> Mapping[str, Any]:
     """Returns the `database` of an ActivityNet JSON file.
 
     Raises:
-        DataError: the file is absent, not JSON, or has no database.
+        DataError: The file is absent, is not JSON, or has no database.
     """
     try:
         content = json.loads(path.read_text())
@@ -96,13 +100,13 @@ def _annotation(id_: str, entry: Any) -> Annotation:
     duration_s = float(entry["duration"]) if "duration" in entry else None
     if duration_s is not None and not duration_s > 0:
         raise DataError(f"video {id_!r}: duration must be above 0, not {duration_s}")
-    marks = entry.get("annotations", [])
+    actions = entry.get("annotations", [])
     instances = tuple(
-        Segment(float(mark["segment"][0]), float(mark["segment"][1]), str(mark["label"]))
-        for mark in marks
-        if mark.get("segment")
+        Segment(float(action["segment"][0]), float(action["segment"][1]), str(action["label"]))
+        for action in actions
+        if action.get("segment")
     )
-    labels = tuple(sorted({str(mark["label"]) for mark in marks}))
+    labels = tuple(sorted({str(action["label"]) for action in actions}))
     subset = str(entry["subset"])
     return Annotation(id_, SUBSETS.get(subset, subset), duration_s, labels, instances)
 
@@ -115,31 +119,31 @@ def video_set(
     source: Path,
     expected: str,
 ) -> VideoSet:
-    """Returns the videos whose features are there, warning of those whose are not.
+    """Returns the videos that have features, and warns of those that have none.
 
     Args:
-        videos: with features.
-        missing: names of the videos without.
-        classes: all labels, those of missing videos included, so that what a network puts out
-            does not depend on which files are there.
-        source: where they were read from.
-        expected: what would have been the features of a video, for the message.
+        videos: Videos with features.
+        missing: Names of the videos without features.
+        classes: All labels, including those of missing videos. The network's output therefore does
+            not depend on the files that are there.
+        source: Path that the videos were read from.
+        expected: Files that contain the features, for the error message.
 
     Raises:
-        DataError: no video has features, or there is no label.
+        DataError: No video has features, or there is no label.
     """
     total = len(videos) + len(missing)
     if not videos:
-        named = f", for instance of {missing[0]!r}" if missing else ""
+        example = f", for instance of {missing[0]!r}" if missing else ""
         raise DataError(
-            f"{source}: none of {total} videos has features; expected {expected}{named}"
+            f"{source}: none of {total} videos has features; expected {expected}{example}"
         )
     if missing:
-        named = ", ".join(missing[:5]) + ", ..." * (len(missing) > 5)
+        names = ", ".join(missing[:5]) + ", ..." * (len(missing) > 5)
         count = f"{len(missing)} of {total}"
-        _log.warning("%s videos of %s have no features and are left out: %s", count, source, named)
+        _log.warning("%s videos of %s have no features and are left out: %s", count, source, names)
     if not classes:
-        raise DataError(f"{source}: there is no label")
+        raise DataError(f"{source}: no video has a label")
     return VideoSet(tuple(videos), tuple(classes), source=str(source))
 
 

@@ -1,9 +1,9 @@
-"""The layout of BaS-Net, CoLA and their kin for THUMOS14.
+"""The layout of BaS-Net, CoLA and related code for THUMOS14.
 
-gt.json                                    ActivityNet's format, numbers quoted, no durations
-split_train.txt, split_test.txt            a video a line
-fps_dict.json                              frames a second of each video
-features/{train,test}/{rgb,flow}/ID.npy    (T, 1024) each, a snippet of 16 frames a row
+gt.json                                    ActivityNet's format, quoted numbers, no durations
+split_train.txt, split_test.txt            one video per line
+fps_dict.json                              frames per second of each video
+features/{train,test}/{rgb,flow}/ID.npy    (T, 1024) each, one row per snippet of 16 frames
 """
 
 import json
@@ -30,15 +30,15 @@ _SPLITS = ("train", "test")
 
 
 def matches(folder: Path) -> bool:
-    """Tells whether a folder has this layout."""
+    """Returns whether a folder has this layout."""
     return (folder / "gt.json").is_file() and (folder / "split_train.txt").is_file()
 
 
 def read(folder: Path) -> VideoSet:
-    """Returns the videos of both splits whose features are there.
+    """Returns the videos of both splits that have features.
 
     Raises:
-        DataError: a file is absent or not as expected.
+        DataError: A file is absent or is not valid.
     """
     annotations = {annotation.id: annotation for annotation in read_annotations(folder / "gt.json")}
     rates = _read_rates(folder / "fps_dict.json")
@@ -81,4 +81,4 @@ def _read_rates(path: Path) -> dict[str, float]:
     try:
         return {str(id_): float(fps) for id_, fps in json.loads(path.read_text()).items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: expected a JSON object of frames a second: {error}") from error
+        raise DataError(f"{path}: expected a JSON object of frames per second: {error}") from error

@@ -1,4 +1,7 @@
-"""Where one video's features lie on disk. All give (snippets, channels), not yet checked."""
+"""Files that contain the features of one video.
+
+Every source returns an unchecked array (T, D): T snippets, D feature channels.
+"""
 
 import zipfile
 from dataclasses import dataclass
@@ -13,13 +16,13 @@ from model.errors import FeatureError
 
 
 class FeatureSource(Protocol):
-    """The features of one video."""
+    """Location of one video's features."""
 
     def load(self) -> NDArray[np.generic]:
-        """Returns them, memory-mapped where the format allows it.
+        """Returns the features, memory-mapped where the format allows it.
 
         Raises:
-            FeatureError: they cannot be read; the message names the file.
+            FeatureError: The features cannot be read; the message names the file.
         """
         ...
 
@@ -29,7 +32,7 @@ class NpyFile:
     """One .npy file, (T, D)."""
 
     path: Path
-    """The file."""
+    """Path of the file."""
 
     def load(self) -> NDArray[np.generic]:
         """Returns the array, memory-mapped."""
@@ -38,15 +41,15 @@ class NpyFile:
 
 @dataclass(frozen=True, slots=True)
 class TwoStreamFiles:
-    """Appearance and motion in a file each, (T, D / 2), side by side."""
+    """One .npy file of appearance and one of motion, (T, D / 2) each."""
 
     rgb: Path
-    """Appearance."""
+    """File of the appearance stream."""
     flow: Path
-    """Motion."""
+    """File of the motion stream."""
 
     def load(self) -> NDArray[np.generic]:
-        """Returns both, appearance first."""
+        """Returns both streams side by side, appearance first."""
         return _side_by_side(read_features(self.rgb), read_features(self.flow), self.rgb)
 
 
@@ -55,10 +58,10 @@ class ChannelFirstArchive:
     """An .npz of the released ECM code: `feat_spa` and `feat_tem`, each (D / 2, T)."""
 
     path: Path
-    """The file."""
+    """Path of the file."""
 
     def load(self) -> NDArray[np.generic]:
-        """Returns both streams, appearance first."""
+        """Returns both streams side by side, appearance first."""
         rgb_DT, flow_DT = (self.read(name) for name in ("feat_spa", "feat_tem"))
         return _side_by_side(rgb_DT.T, flow_DT.T, self.path)
 
@@ -76,7 +79,7 @@ class ChannelFirstArchive:
 
 @dataclass(frozen=True, slots=True)
 class HeldArray:
-    """An array in memory, of a layout that keeps all videos in one file."""
+    """An array in memory, for layouts that store all videos in one file."""
 
     array_TD: NDArray[np.generic]
     """The features."""
@@ -88,16 +91,16 @@ class HeldArray:
 
 @dataclass(frozen=True, slots=True)
 class Hdf5Item:
-    """One data set of an HDF5 file that holds all videos."""
+    """One array of an HDF5 file that contains all videos."""
 
     path: Path
-    """The file."""
+    """Path of the file."""
     key: str
-    """Its name inside."""
+    """Name of the array in the file."""
 
     def load(self) -> NDArray[np.generic]:
-        """Returns the array; the file is open only meanwhile."""
-        import h5py  # only this layout needs it
+        """Returns the array, and closes the file again."""
+        import h5py  # no other layout needs it
 
         try:
             with h5py.File(self.path, "r") as file:

@@ -17,7 +17,7 @@ ANNOTATIONS, FEATURES = "annotations.json", "features"
 
 
 def matches(folder: Path) -> bool:
-    """Tells whether a folder has this layout."""
+    """Returns whether a folder has this layout."""
     return (folder / ANNOTATIONS).is_file() and (folder / FEATURES).is_dir()
 
 
@@ -27,37 +27,42 @@ def read(folder: Path) -> VideoSet:
 
 
 def read_native(annotations: Path, features: Path) -> VideoSet:
-    """Returns the videos that the annotations name and whose features are there.
+    """Returns the annotated videos that have features; leaves out the others with a warning.
 
-    Videos without a feature file are left out with a warning.
+    Args:
+        annotations: File in ActivityNet's JSON format.
+        features: Folder of ID.npy files.
 
     Raises:
-        DataError: the annotations cannot be read, or no video has features.
+        DataError: The annotations cannot be read, or no video has features.
     """
     if not features.is_dir():
         raise DataError(f"no feature folder {features}; expected a folder of ID.npy files")
     return with_features(read_annotations(annotations), features, source=annotations)
 
 
-def with_features(named: Sequence[Annotation], features: Path, *, source: Path) -> VideoSet:
-    """Returns videos with their features from a folder of ID.npy files.
+def with_features(annotations: Sequence[Annotation], features: Path, *, source: Path) -> VideoSet:
+    """Returns the annotated videos that have features in a folder of ID.npy files.
+
+    Extraction writes an ID.json beside the features. Where there is one, it gives the extractor
+    and the length of a snippet, and the video lasts as long as its snippets. Elsewhere, the
+    annotated duration counts.
 
     Args:
-        named: the videos.
-        features: the folder. Where extraction left notes of what made them, the set says it, and
-            its snippets' length tells how long they last; else the annotations do.
-        source: where the videos were named, for messages.
+        annotations: Videos and their labels.
+        features: Folder of the features.
+        source: Path of the annotations, for messages.
 
     Raises:
-        DataError: no video has features, or not all were made by the same extractor.
+        DataError: No video has features, or the features are of several extractors.
     """
-    paths = {video.id: features / f"{video.id}.npy" for video in named}
-    there = [video for video in named if paths[video.id].is_file()]
-    origins = {video.id: known_origin(features, video.id) for video in there}
+    paths = {video.id: features / f"{video.id}.npy" for video in annotations}
+    present = [video for video in annotations if paths[video.id].is_file()]
+    origins = {video.id: known_origin(features, video.id) for video in present}
     videos = video_set(
-        [_record(video, NpyFile(paths[video.id]), origins[video.id]) for video in there],
-        [video.id for video in named if not paths[video.id].is_file()],
-        all_labels(named),
+        [_record(video, NpyFile(paths[video.id]), origins[video.id]) for video in present],
+        [video.id for video in annotations if not paths[video.id].is_file()],
+        all_labels(annotations),
         source=source,
         expected=f"{features}/ID.npy",
     )
@@ -71,16 +76,16 @@ def _record(video: Annotation, source: NpyFile, origin: Origin | None) -> VideoR
 
 
 def _extractor(features: Path, origins: Sequence[Origin | None]) -> ExtractorIdentity:
-    """Returns what made features, as extraction noted it beside them.
+    """Returns the extractor of the features; an unknown one where no ID.json names it.
 
     Raises:
-        DataError: different extractors did.
+        DataError: The features are of several extractors.
     """
     known = {(origin.extractor, origin.extractor_sha256) for origin in origins if origin}
     if len(known) > 1 or (known and None in origins):
         names = sorted({origin.extractor if origin else "an unknown one" for origin in origins})
         raise DataError(
-            f"{features}: features of different extractors, {', '.join(names)}; "
-            "extract all videos with one"
+            f"{features}: features of several extractors, {', '.join(names)}; "
+            "extract all videos with the same one"
         )
     return ExtractorIdentity(*known.pop()) if known else ExtractorIdentity()

@@ -1,4 +1,4 @@
-"""Opens a data set in whichever layout its folder has."""
+"""Opens a data set in any of the known layouts."""
 
 from pathlib import Path
 from types import ModuleType
@@ -14,14 +14,15 @@ LAYOUTS: dict[str, ModuleType] = {
     "released ECM": released_ecm,
     "ActivityNet": activitynet,
 }
-"""Every layout by name; the first that matches is taken."""
+"""Layouts by name. A folder has the first one that matches."""
 
 
 def layout_of(folder: Path) -> str:
     """Returns the name of a folder's layout.
 
     Raises:
-        DataError: it has none of them; the message says what each expects and what is there.
+        DataError: The folder has no known layout; the message lists the expected files of each
+            layout and the files found.
     """
     if not folder.is_dir():
         raise DataError(f"no data folder {folder}")
@@ -34,10 +35,10 @@ def layout_of(folder: Path) -> str:
 
 
 def open_data(folder: Path) -> VideoSet:
-    """Returns the videos of a folder, whatever its layout.
+    """Returns the videos of a folder in any known layout.
 
     Raises:
-        DataError: no known layout, or files that are not as its layout says.
+        DataError: The folder has no known layout, or a file does not fit the layout.
     """
     videos: VideoSet = LAYOUTS[layout_of(folder)].read(folder)
     return videos

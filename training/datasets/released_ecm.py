@@ -2,10 +2,10 @@
 
     val/ID.npz, test/ID.npz    feat_spa and feat_tem (channels, snippets), cls_label (classes,),
                                vid_name, frame_num, fps
-    labels.txt                 a class a line, if there; else they are called class_000, ...
-    gt.json                    segments in ActivityNet's format, if there
+    labels.txt                 one class per line; without it, classes are class_000, ...
+    gt.json                    segments in ActivityNet's format, optional
 
-THUMOS14 trains on the videos of its validation set, so `val` is subset `training` here.
+THUMOS14 trains on the videos of its validation set, so folder `val` is subset `training` here.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ _SUBSETS = {"val": "training", "test": "test"}
 
 
 def matches(folder: Path) -> bool:
-    """Tells whether a folder has this layout."""
+    """Returns whether a folder has this layout."""
     return any(next((folder / name).glob("*.npz"), None) for name in _SUBSETS)
 
 
@@ -30,17 +30,17 @@ def read(folder: Path) -> VideoSet:
     """Returns the videos of both folders.
 
     Raises:
-        DataError: a file is not as expected; the message names it.
+        DataError: A file is not valid; the message names it.
     """
-    timed = folder / "gt.json"
-    known = {a.id: a for a in read_annotations(timed)} if timed.is_file() else {}
+    truth = folder / "gt.json"
+    annotations = {a.id: a for a in read_annotations(truth)} if truth.is_file() else {}
     paths = [(path, name) for name in _SUBSETS for path in sorted((folder / name).glob("*.npz"))]
     present = [_present(ChannelFirstArchive(path)) for path, _ in paths]
     if len({len(row) for row in present}) != 1:
         raise DataError(f"{folder}: cls_label differs in length between the files")
     classes = _classes(folder / "labels.txt", len(present[0]))
     videos = [
-        _record(path, subset, [classes[index] for index in np.flatnonzero(row)], known)
+        _record(path, subset, [classes[index] for index in np.flatnonzero(row)], annotations)
         for (path, subset), row in zip(paths, present, strict=True)
     ]
     return video_set(videos, [], classes, source=folder, expected=EXPECTED)
@@ -63,13 +63,13 @@ def _classes(path: Path, count: int) -> list[str]:
 
 
 def _record(
-    path: Path, subset: str, labels: list[str], known: dict[str, Annotation]
+    path: Path, subset: str, labels: list[str], annotations: dict[str, Annotation]
 ) -> VideoRecord:
     source = ChannelFirstArchive(path)
     frames, fps = (float(source.read(name)) for name in ("frame_num", "fps"))
     if not (frames > 0 and fps > 0):
         raise DataError(f"{path}: expected frame_num and fps above 0, got {frames} and {fps}")
-    instances = known[path.stem].instances if path.stem in known else ()
+    instances = annotations[path.stem].instances if path.stem in annotations else ()
     return VideoRecord(
         path.stem, _SUBSETS[subset], frames / fps, tuple(sorted(labels)), instances, source
     )

@@ -17,7 +17,7 @@ from model.whole_file import whole_file
 def write_detections(
     path: Path, segments_by_video: Mapping[str, Sequence[Segment]], *, version: str
 ) -> None:
-    """Writes a result file. `path` holds the old or the new file, never a part of one."""
+    """Writes a result file. `path` contains the old or the new file, never a part of one."""
     results = {
         id_: [
             {"label": s.label, "score": s.score, "segment": [s.start_s, s.end_s]} for s in segments
@@ -52,6 +52,6 @@ def _segment(entry: Any) -> Segment:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Writes JSON. `path` holds the old or the new content, never a part of it."""
+    """Writes JSON. `path` contains the old or the new content, never a part of it."""
     with whole_file(path) as file:
         file.write(json.dumps(content).encode())

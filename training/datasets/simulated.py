@@ -1,9 +1,9 @@
 """A simulated data set in the native layout, for tests, the demo and controlled studies.
 
-Every video has a scene, actions that fade in and out and go through phases, and distractors:
-movements that happen in all videos and mean nothing. An action mostly happens in its own scene,
-so a classifier that only tells videos apart learns the scene and localizes badly, as on real
-data (context confusion). `difficulty` turns all of this up together.
+Every video has a scene, actions, and distractors. Actions fade in and out and go through phases.
+Distractors are movements that occur in all videos and have no label. An action mostly occurs in
+its own scene. A network that classifies videos alone learns the scene and localizes badly, as on
+real data (context confusion). `difficulty` raises noise, distractors and scene together.
 
 Axes: T snippets, D feature channels.
 """
@@ -18,40 +18,40 @@ from numpy.typing import NDArray
 from model.errors import OptionError
 
 PHASES = 3
-"""Parts of an action that look different: its beginning, middle and end."""
+"""Phases of an action with features of their own: beginning, middle and end."""
 FADE_SNIPPETS = 2
-"""Snippets in which an action fades in, and out."""
+"""Snippets over which an action fades in, and over which it fades out."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationConfig:
-    """What to simulate."""
+    """Size and difficulty of a simulated data set."""
 
     training_videos: int = 80
-    """Videos in subset `training`."""
+    """Number of videos in subset `training`."""
     validation_videos: int = 40
-    """Videos in subset `validation`."""
+    """Number of videos in subset `validation`."""
     classes: int = 5
-    """Actions, named `action_0`, `action_1`, ..."""
+    """Number of actions, named `action_0`, `action_1`, ..."""
     feature_dim: int = 64
-    """Channels of the features."""
+    """Number of feature channels."""
     min_snippets: int = 80
-    """Length of the shortest video."""
+    """Length of the shortest video, in snippets."""
     max_snippets: int = 240
-    """Length of the longest video."""
+    """Length of the longest video, in snippets."""
     snippet_s: float = 0.64
-    """Seconds a snippet: 16 frames at 25 frames a second."""
+    """Seconds per snippet; the default is 16 frames at 25 frames per second."""
     background_share: float = 0.0
-    """Share of the videos that show no action and have no label."""
+    """Share of the videos without any action or label."""
     difficulty: float = 0.7
-    """From 0, clean, to 1: noise, distractors, and how much the scene gives the action away."""
+    """Difficulty from 0 (clean) to 1: noise, distractors, and agreement of scene and action."""
     seed: int = 0
-    """Of everything random."""
+    """Seed of all random numbers."""
 
     def __post_init__(self) -> None:
         for name in ("difficulty", "background_share"):
             if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
+                raise OptionError(f"{name} must be in [0, 1], not {getattr(self, name)}")
         counts = self.training_videos, self.validation_videos, self.classes, self.feature_dim
         if min(counts) < 1 or not 20 <= self.min_snippets <= self.max_snippets:
             raise OptionError(
@@ -61,16 +61,16 @@ class SimulationConfig:
 
 
 def write_simulated(folder: Path, config: SimulationConfig) -> tuple[Path, Path]:
-    """Writes annotations.json and features/ID.npy to a folder and returns both paths."""
+    """Writes a data set to a folder and returns the paths of annotations.json and features/."""
     rng = np.random.default_rng(config.seed)
-    world = _World(config, rng)
+    simulation = _Simulator(config, rng)
     features = folder / "features"
     features.mkdir(parents=True, exist_ok=True)
     database = {}
     subsets = {"training": config.training_videos, "validation": config.validation_videos}
     for subset, videos in subsets.items():
         for number in range(videos):
-            features_TD, annotations = world.video(number % config.classes)
+            features_TD, annotations = simulation.video(number % config.classes)
             id_ = f"{subset}_{number:03d}"
             np.save(features / f"{id_}.npy", features_TD.astype(np.float16))
             duration_s = round(len(features_TD) * config.snippet_s, 3)
@@ -84,14 +84,14 @@ def write_simulated(folder: Path, config: SimulationConfig) -> tuple[Path, Path]
     return annotations_path, features
 
 
-class _World:
-    """The directions in feature space that scenes, actions and distractors have."""
+class _Simulator:
+    """Draws videos; scenes, actions and distractors are directions in feature space."""
 
     def __init__(self, config: SimulationConfig, rng: np.random.Generator) -> None:
         self.config = config
         self.rng = rng
         core = self._directions(config.classes, 1)
-        # The phases share what makes the action; the middle one shows it most clearly.
+        # The phases of an action share a direction, which is strongest in the middle one.
         clarity = np.array([0.7, 1.0, 0.7])[:, None]
         own = self._directions(config.classes, PHASES)
         self.phases = clarity * core + 0.5 * own
@@ -103,15 +103,15 @@ class _World:
         return np.asarray(direction / np.linalg.norm(direction, axis=-1, keepdims=True))
 
     def video(self, action: int) -> tuple[NDArray[np.float64], list[dict[str, object]]]:
-        """Returns features (T, D) and annotations of a video of one action, now and then two."""
+        """Returns features (T, D) and annotations of a video of one action, rarely of two."""
         config, rng = self.config, self.rng
         snippets = int(rng.integers(config.min_snippets, config.max_snippets + 1))
-        at_home = rng.random() < 0.5 + 0.45 * config.difficulty
-        scene = action if at_home else int(rng.integers(config.classes))
+        is_own_scene = rng.random() < 0.5 + 0.45 * config.difficulty
+        scene = action if is_own_scene else int(rng.integers(config.classes))
         features_TD = np.outer(np.ones(snippets), 0.6 * config.difficulty * self.scenes[scene])
         for start, length in self._places(snippets, share=0.3 * config.difficulty):
-            bout = rng.integers(len(self.distractors))
-            features_TD[start : start + length] += 0.8 * self.distractors[bout]
+            distractor = rng.integers(len(self.distractors))
+            features_TD[start : start + length] += 0.8 * self.distractors[distractor]
         annotations: list[dict[str, object]] = []
         empty = config.background_share and rng.random() < config.background_share
         for start, length in [] if empty else self._places(snippets, share=0.3):
@@ -123,7 +123,7 @@ class _World:
         return np.maximum(features_TD + noise, 0), annotations
 
     def _places(self, snippets: int, *, share: float) -> list[tuple[int, int]]:
-        """Returns (start, length) of disjoint stretches that fill about a share of the video."""
+        """Returns (start, length) of disjoint spans that cover about a share of the video."""
         places, position = [], 0
         while share > 0:
             length = int(self.rng.integers(5, 20))
@@ -136,7 +136,7 @@ class _World:
         return places or ([(snippets // 2, 6)] if share > 0 else [])
 
     def _performance(self, action: int, length: int) -> NDArray[np.float64]:
-        """Returns what one instance of an action adds to the features, (length, D)."""
+        """Returns the features that one instance of an action adds, (length, D)."""
         phase = np.arange(length) * PHASES // length
         edge = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1
         strength = self.rng.uniform(0.8, 1.2) * np.minimum(edge / (FADE_SNIPPETS + 1), 1)

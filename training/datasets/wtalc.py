@@ -1,16 +1,16 @@
-"""The layout of W-TALC and its kin: all videos in a few object arrays.
+"""The layout of W-TALC and related code: all videos in a few object arrays.
 
     NAME-I3D-JOINTFeatures.npy           (videos,) of (T, D)
     NAME-Annotations/videoname.npy       (videos,)
     NAME-Annotations/subset.npy          (videos,)
-    NAME-Annotations/labels.npy          (videos,) of lists, one label an instance
+    NAME-Annotations/labels.npy          (videos,) of lists, one label per instance
     NAME-Annotations/labels_all.npy      (videos,) of lists, the labels of the video
     NAME-Annotations/segments.npy        (videos,) of lists of [start, end] in seconds
-    NAME-Annotations/duration.npy        (videos,), if there
-    NAME-Annotations/extracted_fps.npy   (videos,), if there; 25 if not
+    NAME-Annotations/duration.npy        (videos,), optional
+    NAME-Annotations/extracted_fps.npy   (videos,), optional; 25 without it
 
-Object arrays are pickles. They are read by an unpickler that knows numpy's arrays and Python's
-plain containers only, so a file cannot run code.
+Object arrays are pickles. The unpickler here builds numpy's arrays and Python's plain containers
+alone, so a file cannot run code.
 """
 
 import pickle
@@ -28,33 +28,33 @@ from training.datasets.video_record import VideoRecord, VideoSet
 
 EXPECTED = "NAME-I3D-JOINTFeatures.npy and NAME-Annotations/{videoname,subset,labels_all,...}.npy"
 EXTRACTED_FPS = 25.0
-"""Frames a second at which the published features were extracted."""
+"""Frames per second at which the published features were extracted."""
 _FEATURES = "-I3D-JOINTFeatures.npy"
 
 
 def matches(folder: Path) -> bool:
-    """Tells whether a folder has this layout."""
+    """Returns whether a folder has this layout."""
     return next(folder.glob(f"*{_FEATURES}"), None) is not None
 
 
 def read(folder: Path) -> VideoSet:
-    """Returns all videos. The whole feature file is held in memory, as its format demands.
+    """Returns all videos. The whole feature file is in memory because of its format.
 
     Raises:
-        DataError: a file is absent, damaged, or holds more than arrays.
+        DataError: A file is absent, damaged, or contains more than arrays.
     """
     features = next(folder.glob(f"*{_FEATURES}"))
-    notes = features.with_name(features.name.removesuffix(_FEATURES) + "-Annotations")
+    annotations = features.with_name(features.name.removesuffix(_FEATURES) + "-Annotations")
     arrays = load_objects(features)
-    names = [_text(name) for name in load_objects(notes / "videoname.npy")]
+    names = [_text(name) for name in load_objects(annotations / "videoname.npy")]
     table = {
-        column: load_objects(notes / f"{column}.npy")
+        column: load_objects(annotations / f"{column}.npy")
         for column in ("subset", "labels_all", "labels", "segments")
     }
     for column, values in {"features": arrays, **table}.items():
         if len(values) != len(names):
             raise DataError(f"{folder}: {len(names)} videos, but {len(values)} in {column}")
-    durations = _durations(notes, arrays)
+    durations = _durations(annotations, arrays)
     videos = [
         VideoRecord(
             id_,
@@ -70,14 +70,15 @@ def read(folder: Path) -> VideoSet:
     return video_set(videos, [], classes, source=folder, expected=EXPECTED)
 
 
-def _durations(notes: Path, arrays: Any) -> list[float]:
-    if (notes / "duration.npy").is_file():
+def _durations(annotations: Path, arrays: Any) -> list[float]:
+    if (annotations / "duration.npy").is_file():
         return [
-            float(np.asarray(value).ravel()[0]) for value in load_objects(notes / "duration.npy")
+            float(np.asarray(value).ravel()[0])
+            for value in load_objects(annotations / "duration.npy")
         ]
     rates = [EXTRACTED_FPS] * len(arrays)
-    if (notes / "extracted_fps.npy").is_file():
-        rates = [float(value) for value in load_objects(notes / "extracted_fps.npy")]
+    if (annotations / "extracted_fps.npy").is_file():
+        rates = [float(value) for value in load_objects(annotations / "extracted_fps.npy")]
     return [
         SnippetClock.from_rate(fps=fps).seconds(len(array))
         for fps, array in zip(rates, arrays, strict=True)
@@ -99,10 +100,10 @@ def _text(value: Any) -> str:
 
 
 def load_objects(path: Path) -> Any:
-    """Returns the array of an .npy file, object arrays included, without running any code.
+    """Returns the array of an .npy file, possibly an object array, without running any code.
 
     Raises:
-        DataError: it is absent, damaged, or holds other objects than arrays and containers.
+        DataError: The file is absent or damaged, or contains more than arrays and containers.
     """
     try:
         with path.open("rb") as file:
@@ -119,12 +120,12 @@ def load_objects(path: Path) -> Any:
         raise DataError(f"no file {path}; expected {EXPECTED}") from None
     except DataError:
         raise
-    except Exception as error:  # damaged pickles raise whatever their bytes lead to
+    except Exception as error:  # damaged bytes make the unpickler raise any type
         raise DataError(f"{path} is not a readable array: {error}") from error
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Builds numpy's arrays and Python's plain containers, refuses everything else."""
+    """Builds numpy's arrays and Python's plain containers, and refuses everything else."""
 
     _KNOWN = frozenset(
         {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
@@ -136,9 +137,9 @@ class _ArrayUnpickler(pickle.Unpickler):
     )
 
     def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(file, encoding="bytes")  # as Python 2 wrote the published files
+        super().__init__(file, encoding="bytes")  # Python 2 wrote the published files
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._KNOWN:
-            raise DataError(f"the file asks for {module}.{name}; only plain arrays are read")
+            raise DataError(f"the file contains a {module}.{name}; only plain arrays are read")
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)

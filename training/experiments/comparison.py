@@ -1,8 +1,8 @@
-"""Tables 1 to 3: ECM beside the published rows of other methods."""
+"""Tables 1 to 3: mAP of ECM compared with the published mAP of other methods."""
 
 from collections.abc import Sequence
 
-from training.experiments.finding import Finding, printed, spread, table
+from training.experiments.finding import Finding, published_cell, spread, table
 from training.experiments.published import PublishedRow
 from training.experiments.study import Figures, Study, mean_ap
 
@@ -22,33 +22,32 @@ def compare(
     *,
     averaged: tuple[float, ...],
 ) -> Finding:
-    """Returns our mAP at some thresholds below the published rows.
+    """Returns a table with the published rows and, below them, our mAP.
 
     Args:
-        study: gives our networks.
-        title: of the finding.
-        published: rows of other methods; their last value is the average, if there is one more
-            value than thresholds.
-        tious: the columns.
-        averaged: the thresholds of a further column, the average; empty for none.
+        study: trains and measures our networks.
+        title: title of the finding.
+        published: rows of other methods, with one value for each column.
+        tious: tIoU thresholds, one for each column.
+        averaged: tIoU thresholds of one more column, their average; empty for no such column.
     """
     study.train("full")
     rows = [
-        [_KINDS[row.kind], row.method, row.venue, row.features, *map(printed, row.values)]
+        [_KINDS[row.kind], row.method, row.venue, row.features, *map(published_cell, row.values)]
         for row in published
     ]
     ours = {}
-    for choice, called in study.choices.items():
+    for choice, name in study.choices.items():
         runs = study.figures("full", choice)
         ours[choice] = [_values(figures, tious, averaged) for figures in runs]
         cells = [spread(column) for column in zip(*ours[choice], strict=True)]
-        rows.append(["ECM", f"**ours, {called}**", "", "", *cells])
+        rows.append(["ECM", f"**ours, {name}**", "", "", *cells])
     columns = [f"{tiou:g}" for tiou in tious] + (["average"] if averaged else [])
     return Finding(
         title,
-        f"mAP in percent at each tIoU. {study.circumstances()}\n\n"
+        f"mAP in percent at each tIoU. {study.description()}\n\n"
         + table(["supervision", "method", "venue", "features", *columns], rows),
-        {"tiou": tious, "ours": ours, "study": study.described()},
+        {"tiou": tious, "ours": ours, "study": study.to_json()},
     )
 
 

@@ -1,7 +1,10 @@
-"""t-SNE of snippet features and of the features that the network aggregates from them.
+"""Figure 6: t-SNE of snippet features and of the features that the network aggregates from them.
 
-The aggregated features are the weighted sums of Eq. 1 and 2 over the weights' sums: t-SNE goes by
-distance, and a sum over hundreds of snippets lies far from each of them by its length alone.
+The aggregated features are the weighted sums of Eq. 1 and 2, divided by the sum of the weights.
+Without the division, a sum over hundreds of snippets would be far from each of them by its length
+alone, and t-SNE depends on distances.
+
+Axes: T snippets, D channels, N points, C classes of one video.
 """
 
 from dataclasses import dataclass
@@ -18,23 +21,30 @@ from model.snippets import snippet_centres
 from training.datasets.video_record import VideoRecord
 from training.experiments.finding import Finding, table
 from training.experiments.study import Study
+from training.report.notation import percent
 
 PRESET = "thumos14"
 
 SNIPPETS_PER_VIDEO = 12
-"""Points of action and as many of background, at most, of each video."""
+"""Largest number of action snippets, and of background snippets, from each video."""
 MAX_VIDEOS = 60
+"""Largest number of videos from which points are taken."""
 NEIGHBOURS = 10
+"""Number of nearest snippets among which those of actions are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Points:
-    """Some features of one kind."""
+    """Points of one kind in the plot."""
 
     title: str
+    """Name in the legend."""
     features_ND: NDArray[np.float32]
+    """Features of the points."""
     colour: str
+    """Colour of the points."""
     marker: str
+    """Marker of the points, in matplotlib's notation."""
 
 
 def run(study: Study) -> Finding:
@@ -51,26 +61,27 @@ def run(study: Study) -> Finding:
         np.concatenate(of_kind) for of_kind in zip(*parts, strict=True)
     )
     kinds = (
-        _Points("snippets of actions", action, "C1", "."),
-        _Points("snippets of background", background, "C7", "."),
-        _Points("aggregated with W_a", by_action, "C3", "*"),
-        _Points("aggregated with W_b", by_background, "C0", "P"),
+        _Points("snippets of actions", action, "#e69f00", "."),
+        _Points("snippets of background", background, "#7f7f7f", "."),
+        _Points("aggregated with W_a", by_action, "#d55e00", "*"),
+        _Points("aggregated with W_b", by_background, "#0072b2", "P"),
     )
-    among_actions = [
-        _share_of_actions(action, background, some) for some in (by_action, by_background)
-    ]
-    rows = [
-        [kinds[2 + number].title, f"{100 * share:.0f} %"]
-        for number, share in enumerate(among_actions)
-    ]
+    among_actions = {
+        kind.title: _share_of_actions(action, background, kind.features_ND) for kind in kinds[2:]
+    }
+    rows = [[title, f"{percent(share, 0)} %"] for title, share in among_actions.items()]
     return Finding(
         "Figure 6: point features and aggregated features",
-        f"t-SNE of features of {len(videos)} test videos, last epoch, seed {seed}. "
-        f"{study.circumstances()}\n\nA picture of distances in two dimensions can mislead, so they "
-        f"were counted as well: how many of the {NEIGHBOURS} nearest snippets show an action, "
-        "where half of all snippets do.\n\n"
-        + table(["aggregated feature", "action among its neighbours"], rows),
-        {"share_of_actions": among_actions, "seed": seed, "study": study.described()},
+        f"t-SNE of the features of {len(videos)} test videos. The network is that of the last "
+        f"epoch with seed {seed}. {study.description()}\n\nDistances in a two-dimensional plot can "
+        f"mislead. The table therefore has the share of action snippets among the {NEIGHBOURS} "
+        "nearest snippets of an aggregated feature. Half of all snippets show an action.\n\n"
+        + table(["aggregated feature", "action snippets among its neighbours"], rows),
+        {
+            "share_of_actions": list(among_actions.values()),
+            "seed": seed,
+            "study": study.to_json(),
+        },
         {"": _draw(kinds, seed)},
     )
 
@@ -79,21 +90,21 @@ def run(study: Study) -> Finding:
 def _of_video(
     network: Ecm, labels: tuple[str, ...], video: VideoRecord, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], ...]:
-    """Returns some features of actions, as many of background, and what is aggregated of them."""
+    """Returns features of actions, as many of background, and those aggregated with W_a and W_b."""
     features_TD = video.features(feature_dim=network.config.feature_dim)
     centre_T = snippet_centres(snippets=len(features_TD), duration_s=video.duration_s)
-    shown_T = np.any(
+    action_T = np.any(
         [(centre_T >= s.start_s) & (centre_T < s.end_s) for s in video.instances], axis=0
     )
-    places = [np.flatnonzero(shown_T), np.flatnonzero(~shown_T)]
+    places = [np.flatnonzero(action_T), np.flatnonzero(~action_T)]
     number = min(SNIPPETS_PER_VIDEO, *map(len, places))
-    action, background = (rng.permutation(some)[:number] for some in places)
+    action_N, background_N = (rng.permutation(place_N)[:number] for place_N in places)
     features = torch.from_numpy(features_TD)[None]
     weights_TC = network.action_weights(network(features))[0].numpy()
     own_TC = weights_TC[:, [labels.index(label) for label in video.labels]]
     return (
-        features_TD[action],
-        features_TD[background],
+        features_TD[action_N],
+        features_TD[background_N],
         _weighted_mean(features_TD, own_TC),
         _weighted_mean(features_TD, 1 - own_TC),
     )
@@ -110,7 +121,9 @@ def _share_of_actions(
     background_ND: NDArray[np.float32],
     aggregated_ND: NDArray[np.float32],
 ) -> float:
-    """Returns the share of action snippets among the nearest snippets of aggregated features."""
+    """Returns the share of action snippets among the nearest neighbours of aggregated features."""
+    # Example: with 4 neighbours, a feature whose nearest snippets are action, action, background
+    # and action has a share of 3/4; the result is the mean over all aggregated features.
     points_ND = np.concatenate([action_ND, background_ND])
     is_action_N = np.repeat([1, 0], [len(action_ND), len(background_ND)])
     neighbours = KNeighborsClassifier(NEIGHBOURS).fit(points_ND, is_action_N)
@@ -118,7 +131,7 @@ def _share_of_actions(
 
 
 def _draw(kinds: tuple[_Points, ...], seed: int) -> Figure:
-    """Returns the picture of all features in the plane."""
+    """Returns the plot of all points in two dimensions."""
     all_ND = np.concatenate([kind.features_ND for kind in kinds])
     plane_N2 = TSNE(perplexity=min(30, len(all_ND) / 4), random_state=seed).fit_transform(all_ND)
     figure = Figure(figsize=(7.5, 6.5), layout="constrained")
@@ -130,7 +143,6 @@ def _draw(kinds: tuple[_Points, ...], seed: int) -> Figure:
             own_N2[:, 0], own_N2[:, 1], s=size, c=kind.colour, marker=kind.marker, label=kind.title,
             linewidths=0 if kind.marker == "." else 0.5, edgecolors="white",
         )  # fmt: skip
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[], xlabel="t-SNE dimension 1", ylabel="t-SNE dimension 2")
     axes.legend(loc="best")
     return figure

@@ -1,4 +1,4 @@
-"""What an experiment found, as Markdown, JSON and pictures."""
+"""The result of an experiment, written as Markdown, JSON and plots."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,26 +15,26 @@ RESOLUTION_DPI = 110
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The outcome of one experiment."""
+    """Result of one experiment."""
 
     title: str
-    """In one line."""
+    """Heading, one line."""
     text: str
-    """Markdown below the title."""
+    """Markdown below the heading."""
     data: Mapping[str, object]
-    """All numbers, for programs."""
-    pictures: Mapping[str, Figure] = field(default_factory=dict)
-    """By what each shows; the text need not mention them."""
+    """All numbers, for the JSON file."""
+    plots: Mapping[str, Figure] = field(default_factory=dict)
+    """Plots by name, an empty name for the only plot; `write` puts them below the text."""
 
     def write(self, folder: Path, name: str) -> list[Path]:
-        """Writes NAME.md, NAME.json and NAME[-what].png, each as a whole; returns the paths."""
+        """Writes NAME.md, NAME.json and the plots as NAME[-PLOT].png; returns the paths."""
         paths = [folder / f"{name}.md", folder / f"{name}.json"]
         text = f"# {self.title}\n\n{self.text}"
-        for what, picture in self.pictures.items():
-            paths.append(folder / (f"{name}-{what}.png" if what else f"{name}.png"))
+        for plot_name, plot in self.plots.items():
+            paths.append(folder / (f"{name}-{plot_name}.png" if plot_name else f"{name}.png"))
             with whole_file(paths[-1]) as file:
-                picture.savefig(file, format="png", dpi=RESOLUTION_DPI)
-            text += f"\n![{what or self.title}]({paths[-1].name})\n"
+                plot.savefig(file, format="png", dpi=RESOLUTION_DPI)
+            text += f"\n![{plot_name or self.title}]({paths[-1].name})\n"
         with whole_file(paths[0]) as file:
             file.write(text.encode())
         write_json(paths[1], self.data)
@@ -48,12 +48,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Returns the mean and, of several values, their standard deviation (n - 1)."""
+    """Returns `12.3`, or for several values mean and sample standard deviation, `12.3 ± 0.4`."""
     if len(values) == 1:
         return f"{values[0]:.1f}"
     return f"{mean(values):.1f} ± {stdev(values):.1f}"
 
 
-def printed(value: float | None) -> str:
-    """Returns a published number as tables show it."""
+def published_cell(value: float | None) -> str:
+    """Returns the table cell of a published number, a hyphen for None."""
     return "-" if value is None else f"{value:.1f}"

@@ -1,8 +1,8 @@
-"""The numbers that the paper prints, in percent: Tables 1 to 6.
+"""Numbers printed in the paper, in percent: Tables 1 to 6.
 
-A method's row holds what its table says, None where that says nothing. Two numbers are as printed
-though their sources differ: the average of DGAM in Table 1 (24.4 by its own row), and which tIoU
-W-TALC's 14.6 belongs to, which its alignment leaves open.
+None marks a number that the paper does not give. Two numbers are doubtful in the paper and are kept
+as printed. The average of DGAM in Table 1 would be 24.4 by its own row. The alignment of W-TALC's
+14.6 in Table 1 does not show clearly to which tIoU it belongs.
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ THUMOS14_TIOU = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 @dataclass(frozen=True, slots=True)
 class PublishedRow:
-    """One method of a table."""
+    """One row of a table."""
 
     method: str
-    """Its name."""
+    """Name of the method."""
     venue: str
-    """Where it was published."""
+    """Conference and year of publication."""
     kind: Kind
-    """Fully supervised, or weakly by the pre- or post-classification pipeline, or both."""
+    """Supervision and pipeline: full supervision, pre- or post-classification, or both of these."""
     features: str
-    """What it sees; empty where the table does not say."""
+    """Features that the method uses; empty if the table does not name them."""
     values: tuple[float | None, ...]
-    """mAP at the table's thresholds; in Tables 1 and 2 their average 0.50:0.95 last."""
+    """mAP at the table's tIoU thresholds; Tables 1 and 2 end with the average over 0.50:0.95."""
 
 
 def _sparse(size: int, values: dict[int, float]) -> tuple[float | None, ...]:
@@ -120,7 +120,7 @@ TABLE_4 = {
     "agnostic": 27.6,
     "full": 29.1,
 }
-"""THUMOS14: mAP at 0.5 by variant (training/experiments/variants.py)."""
+"""THUMOS14: mAP at 0.5 of each variant (training/experiments/variants.py)."""
 
 TABLE_5 = {
     "pre": (46.1, 38.8, 32.1, 25.3, 19.6, 12.7, 7.2),
@@ -131,7 +131,7 @@ TABLE_5 = {
     "0.6": (44.9, 38.2, 31.9, 26.0, 20.5, 14.3, 8.3),
     "0.8": (45.1, 38.4, 32.1, 26.3, 20.8, 14.4, 8.4),
 }
-"""THUMOS14: mAP at 0.1:0.1:0.7 of each way to join two networks; numbers are lambda."""
+"""THUMOS14: mAP at 0.1:0.1:0.7 of each way to join two networks; a number is lambda."""
 
 TABLE_6 = {"pre": 42.7, "post": 39.0, "full": 54.3}
-"""THUMOS14: frame accuracy by variant."""
+"""THUMOS14: frame accuracy of each variant."""

@@ -1,4 +1,4 @@
-"""The trained networks that experiments look at: gives them, training what is missing."""
+"""The networks of an experiment: trained if missing, measured on the test videos."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoSet
 from training.evaluation import TorchEngine, evaluate
 from training.execution import Execution
-from training.experiments.variants import VARIANTS
+from training.experiments.variants import TITLES, VARIANTS
 from training.loop import fit
 from training.recipe import Recipe
 
@@ -21,46 +21,49 @@ _log = logging.getLogger(__name__)
 SelectionProtocol: TypeAlias = Literal["honest", "released"]
 Choice: TypeAlias = Literal["last", "best"]
 Figures: TypeAlias = dict[str, float]
+"""Figures of one network by name, as `Evaluation.figures` returns them."""
 
 TIOU = tuple(round(0.1 + 0.05 * step, 2) for step in range(18))
-"""Every threshold that a table of the paper has: 0.10:0.05:0.95."""
+"""All tIoU thresholds in the tables of the paper: 0.10:0.05:0.95."""
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """One data set, one recipe and its variants, several seeds."""
+    """One data set, one recipe with its variants, and several seeds."""
 
     training: VideoSet
-    """To learn from."""
+    """Videos to train on."""
     judging: VideoSet | None
-    """To choose the best epoch; None where only the last one counts."""
+    """Videos on which the best epoch is chosen; None if only the last epoch is reported."""
     test: VideoSet
-    """To measure on."""
+    """Videos on which networks are measured."""
     recipe: Recipe
-    """Of full ECM."""
+    """Recipe of full ECM."""
     seeds: tuple[int, ...]
-    """One network each."""
+    """Seeds; each variant has one network for each seed."""
     out: Path
-    """Where runs and findings go."""
+    """Folder of the runs and the findings."""
     protocol: SelectionProtocol = "honest"
-    """`released` chooses the best epoch on the test videos, as the released code does."""
+    """With `released`, the best epoch is chosen on the test videos, as in the released code."""
     execution: Execution = field(default_factory=Execution)
-    """How to compute."""
+    """Device and other settings of the computation."""
     drawn: tuple[str, ...] = ()
-    """Ids of test videos that pictures show; empty leaves the choice to the experiment."""
+    """Ids of the test videos to plot; if empty, the experiment chooses."""
     software: str = ""
-    """Name and version, for the provenance."""
+    """Name and version of the software, for the provenance of checkpoints."""
+    silent: dict[str, str] = field(default_factory=dict)
+    """Networks without any segment in the test videos, and the reason; measurements fill it."""
 
     @property
     def choices(self) -> dict[Choice, str]:
-        """Which checkpoints are reported, and what they are called."""
+        """Reported checkpoints, with their names in tables."""
         if self.judging is None:
             return {"last": "last epoch"}
         subset = "test" if self.protocol == "released" else "validation"
         return {"last": "last epoch", "best": f"best on {subset}"}
 
     def train(self, *variants: str) -> None:
-        """Trains what is missing of some variants, all seeds; goes on with what was begun."""
+        """Trains all seeds of some variants; finished runs stay, interrupted ones are resumed."""
         for number, seed in enumerate(self.seeds):
             for place, variant in enumerate(variants):
                 done = number * len(variants) + place + 1
@@ -77,53 +80,59 @@ class Study:
                 )
 
     def run(self, variant: str, seed: int) -> Path:
-        """Returns the folder of a run."""
+        """Returns the folder of one run."""
         return self.out / "runs" / variant / f"seed_{seed}"
 
     def checkpoint(self, variant: str, seed: int, choice: Choice = "last") -> Checkpoint:
-        """Returns a trained network."""
+        """Returns the checkpoint of a trained network."""
         name = LAST if choice == "last" else BEST
         return load_checkpoint(self.run(variant, seed) / name)
 
     def engine(
         self, variant: str, seed: int, choice: Choice = "last"
     ) -> tuple[TorchEngine, ModelSpec]:
-        """Returns a trained network, ready to run, and its spec."""
+        """Returns an engine that runs a trained network, and the spec of the network."""
         checkpoint = self.checkpoint(variant, seed, choice)
         device = self.execution.torch_device()
         return TorchEngine(checkpoint.network().to(device), device), checkpoint.spec
 
     def figures(self, variant: str, choice: Choice = "last") -> list[Figures]:
-        """Returns the figures of a variant on the test videos, one for each seed."""
+        """Returns the figures of a variant on the test videos, one item for each seed."""
         return [self._figures(variant, seed, choice) for seed in self.seeds]
 
     def _figures(self, variant: str, seed: int, choice: Choice) -> Figures:
-        """Returns what was measured before, if it was on the same network, else measures."""
+        """Returns stored figures of the same network and videos if there are any, else measures."""
         path = self.run(variant, seed) / f"figures_{choice}.json"
         engine, spec = self.engine(variant, seed, choice)
         spec = replace(spec, localization=self.recipe.localization, sampling=self.recipe.sampling)
         subject = {"spec": json.loads(spec.to_json()), "videos": [v.id for v in self.test.videos]}
-        if path.is_file():
-            kept = json.loads(path.read_text())
-            if kept["subject"] == subject:
-                return dict(kept["figures"])
-        _log.info("measuring %s, seed %d, %s", variant, seed, self.choices[choice])
-        figures = evaluate(engine, spec, self.test, TIOU).figures()
-        write_json(path, {"subject": subject, "figures": figures})
-        return figures
+        stored = json.loads(path.read_text()) if path.is_file() else {}
+        if stored.get("subject") != subject or "nothing_found" not in stored:
+            _log.info("measuring %s, seed %d, %s", variant, seed, self.choices[choice])
+            result = evaluate(engine, spec, self.test, TIOU)
+            reason = result.why_nothing_found(spec.localization)
+            stored = {"subject": subject, "figures": result.figures(), "nothing_found": reason}
+            write_json(path, stored)
+        if stored["nothing_found"]:
+            name = f"{TITLES[variant]}, seed {seed}, {self.choices[choice]}"
+            self.silent[name] = stored["nothing_found"]
+        return dict(stored["figures"])
 
-    def circumstances(self) -> str:
-        """Returns a sentence on data and seeds."""
+    def description(self) -> str:
+        """Returns sentences on data and seeds, and on networks that found no segment."""
         judging = f", {len(self.judging.videos)} to choose an epoch on" if self.judging else ""
+        seeds = (
+            "one seed"
+            if len(self.seeds) == 1
+            else f"mean and standard deviation of {len(self.seeds)} seeds"
+        )
         return (
-            f"Ours on {self.test.source}: {len(self.training.videos)} training videos{judging}, "
-            f"{len(self.test.videos)} test videos, "
-            + ("one seed." if len(self.seeds) == 1 else
-               f"mean and standard deviation of {len(self.seeds)} seeds.")
-        )  # fmt: skip
+            f"Our numbers are on {self.test.source}: {len(self.training.videos)} training videos"
+            f"{judging}, {len(self.test.videos)} test videos; {seeds}."
+        ) + "".join(f"\n\n{name}: no segment, because {why}." for name, why in self.silent.items())
 
-    def described(self) -> dict[str, object]:
-        """Returns what a finding says of its circumstances."""
+    def to_json(self) -> dict[str, object]:
+        """Returns the data, protocol, seeds and recipe, for the JSON of a finding."""
         return {
             "data": self.test.source,
             "training_videos": len(self.training.videos),
@@ -136,5 +145,5 @@ class Study:
 
 
 def mean_ap(figures: Figures, tious: tuple[float, ...]) -> float:
-    """Returns the mean of the mAPs at some thresholds, in percent."""
+    """Returns the mean of the mAPs at some tIoU thresholds, in percent."""
     return 100 * sum(figures[f"mAP@{tiou:g}"] for tiou in tious) / len(tious)

@@ -1,9 +1,12 @@
-"""joining two separately trained networks, against ECM.
+"""Table 5: two separately trained networks, joined, compared with ECM.
 
-`merge` pools the segments of both and runs NMS over them. The weighted sum adds the class
-activation sequences, lambda to pre-classification, and reads segments off the result; the logits
-are scaled first so that both speak of probabilities (`ModelSpec.logit_scale`), without which the
-sum would be of one network alone.
+`merge` runs NMS on the segments of both networks together. The weighted sum adds the class
+activation sequences, with weight lambda for pre-classification and 1 - lambda for
+post-classification, and localizes segments in the sum. The logits are first scaled to calibrated
+probabilities (`ModelSpec.logit_scale`), because otherwise the network with the larger logits would
+decide alone.
+
+Axes: T snippets, D channels, C classes, R segments, K tIoU thresholds.
 """
 
 from collections.abc import Sequence
@@ -17,8 +20,8 @@ from model.predict import CasEngine
 from model.segments import Segment
 from model.spec import ModelSpec
 from model.suppression import suppress
-from training.evaluation import predict
-from training.experiments.finding import Finding, printed, spread, table
+from training.evaluation import predict, why_nothing_found
+from training.experiments.finding import Finding, published_cell, spread, table
 from training.experiments.published import TABLE_5, THUMOS14_TIOU
 from training.experiments.study import Study
 from training.experiments.variants import TITLES
@@ -29,7 +32,7 @@ LAMBDAS = (0.2, 0.4, 0.6, 0.8)
 
 
 def run(study: Study) -> Finding:
-    """Returns the paper's Table 5 with our numbers, and full ECM's below."""
+    """Returns the paper's Table 5 with our numbers, and full ECM in the last row."""
     study.train("pre", "post", "full")
     scores: dict[str, list[DetectionScore]] = {}
     for seed in study.seeds:
@@ -44,56 +47,70 @@ def run(study: Study) -> Finding:
         cells = [spread(column) for column in zip(*runs, strict=True)]
         rows.append([_title(name), "ours", *cells])
         if name in TABLE_5:
-            rows.append(["", "paper", *map(printed, TABLE_5[name])])
+            rows.append(["", "paper", *map(published_cell, TABLE_5[name])])
     columns = [f"{tiou:g}" for tiou in THUMOS14_TIOU]
     return Finding(
         "Table 5: joining two networks",
-        f"mAP in percent at each tIoU, last epoch. {study.circumstances()}\n\n"
+        f"mAP in percent at each tIoU, last epoch. {study.description()}\n\n"
         + table(["", "", *columns], rows),
-        {"tiou": THUMOS14_TIOU, "paper": TABLE_5, "ours": ours, "study": study.described()},
+        {"tiou": THUMOS14_TIOU, "paper": TABLE_5, "ours": ours, "study": study.to_json()},
     )
 
 
 def _title(name: str) -> str:
     if name == "merge":
-        return "segments of both, merged"
+        return "segments of both networks, merged"
     return TITLES.get(name, f"weighted sum, λ = {name}")
 
 
 def _joined(study: Study, seed: int) -> dict[str, DetectionScore]:
-    """Returns the score of each network of a seed alone and of each way to join two of them."""
-    reading = study.recipe.localization
+    """Returns the scores of each network of one seed, and of each way to join two of them."""
+    localization = study.recipe.localization
     networks = {}
     for variant in ("pre", "post", "full"):
         engine, spec = study.engine(variant, seed)
         networks[variant] = Calibrated(engine, spec.logit_scale)
-    spec = replace(spec, logit_scale=1.0, localization=reading, sampling=study.recipe.sampling)
+    spec = replace(spec, logit_scale=1.0, localization=localization, sampling=study.recipe.sampling)
     pre, post = networks["pre"], networks["post"]
-    alone = {name: _segments(study, engine, spec) for name, engine in networks.items()}
-    found = {"pre": alone["pre"], "post": alone["post"]}
-    found["merge"] = {
-        id_: merge([*found["pre"][id_], *found["post"][id_]], reading) for id_ in found["pre"]
+    segments = {
+        name: _segments(study, f"{TITLES[name]}, seed {seed}, last epoch", engine, spec)
+        for name, engine in (("pre", pre), ("post", post))
+    }
+    segments["merge"] = {
+        id_: merge([*segments["pre"][id_], *segments["post"][id_]], localization)
+        for id_ in segments["pre"]
     }
     for share in LAMBDAS:
-        found[f"{share:g}"] = _segments(study, WeightedSum(pre, post, share), spec)
+        name = f"{share:g}"
+        joined = WeightedSum(pre, post, share)
+        segments[name] = _segments(study, f"{_title(name)}, seed {seed}", joined, spec)
+    full = f"{TITLES['full']}, seed {seed}, last epoch"
+    segments["full"] = _segments(study, full, networks["full"], spec)
     truth = {video.id: video.instances for video in study.test.videos}
-    found["full"] = alone["full"]
-    return {name: detection_score(truth, videos, THUMOS14_TIOU) for name, videos in found.items()}
+    return {
+        name: detection_score(truth, videos, THUMOS14_TIOU) for name, videos in segments.items()
+    }
 
 
-def _segments(study: Study, engine: CasEngine, spec: ModelSpec) -> Videos:
-    results = predict(engine, spec, study.test.videos)
-    return {video.id: result.segments for video, result in results}
+def _segments(study: Study, name: str, engine: CasEngine, spec: ModelSpec) -> Videos:
+    """Returns the segments of all test videos; the study notes a network without any."""
+    segments, scores_VC = {}, []
+    for video, result in predict(engine, spec, study.test.videos):
+        segments[video.id] = result.segments
+        scores_VC.append(result.class_scores_C)
+    if not any(segments.values()):
+        study.silent[name] = why_nothing_found(np.array(scores_VC), spec.localization)
+    return segments
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """A network whose logits are scaled so that their softmax fits the training tags."""
+    """A network whose logits are scaled to fit the training tags with their softmax."""
 
     engine: CasEngine
-    """The network."""
+    """Engine that runs the network."""
     scale: float
-    """Its `ModelSpec.logit_scale`."""
+    """Factor of the logits: `ModelSpec.logit_scale`."""
 
     def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
         """Returns the scaled class activation sequence, logits (T, C)."""
@@ -105,22 +122,22 @@ class WeightedSum:
     """Two networks as one: the weighted sum of their class activation sequences."""
 
     first: CasEngine
-    """One network."""
+    """Engine of the first network."""
     second: CasEngine
-    """The other."""
+    """Engine of the second network."""
     share: float
-    """Weight of the first (lambda); the second has the rest."""
+    """Weight of the first network (lambda); the second one has 1 - lambda."""
 
     def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Returns the joined class activation sequence, logits (T, C)."""
+        """Returns the weighted sum of both class activation sequences, logits (T, C)."""
         first_TC, second_TC = self.first.cas(features_TD), self.second.cas(features_TD)
         return np.float32(self.share) * first_TC + np.float32(1 - self.share) * second_TC
 
 
 def merge(segments: Sequence[Segment], config: LocalizationConfig) -> list[Segment]:
-    """Returns the segments of several results of one video after one NMS over all, best first."""
+    """Returns the segments that remain after one NMS over all segments of a video, best first."""
     labels = sorted({segment.label for segment in segments})
-    kept, score = suppress(
+    kept_R, score_R = suppress(
         np.array([segment.start_s for segment in segments]),
         np.array([segment.end_s for segment in segments]),
         np.array([segment.score for segment in segments]),
@@ -132,5 +149,5 @@ def merge(segments: Sequence[Segment], config: LocalizationConfig) -> list[Segme
     )
     return [
         segments[index]._replace(score=float(value))
-        for index, value in zip(kept.tolist(), score, strict=True)
+        for index, value in zip(kept_R.tolist(), score_R, strict=True)
     ]

@@ -12,7 +12,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "agnostic": {"attention": "agnostic"},
     "full": {},
 }
-"""What differs from the full recipe, by name."""
+"""Settings of each variant that differ from full ECM."""
 
 TITLES = {
     "pre": "pre-classification alone",
@@ -23,4 +23,4 @@ TITLES = {
     "agnostic": "full, class-agnostic attention",
     "full": "full ECM",
 }
-"""How tables name them."""
+"""Names of the variants in tables."""

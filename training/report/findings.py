@@ -155,14 +155,3 @@ def _segment_reliability(ranked: Mapping[str, RankedDetections], shown_k: int) -
     score_N = np.concatenate([of_class.score_N for of_class in ranked.values()])
     hit_N = np.concatenate([of_class.hit_KN[shown_k] for of_class in ranked.values()])
     return reliability(score_N, hit_N)
-
-
-def nothing_found(evaluation: Evaluation, spec: ModelSpec) -> str:
-    """Returns why there is no segment in any video, or an empty text if there is one."""
-    if any(evaluation.segments.values()):
-        return ""
-    threshold = spec.localization.class_threshold
-    highest = float(evaluation.class_scores_VC.max())
-    if highest < threshold:
-        return f"no class reached class_threshold {threshold:g}; the highest score is {highest:.3g}"
-    return "no class activation reached a threshold"

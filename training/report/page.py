@@ -16,7 +16,7 @@ from training.datasets.video_record import VideoRecord, VideoSet
 from training.evaluation import Evaluation, predict
 from training.report import charts
 from training.report.diagnosis import ERRORS, Outcome
-from training.report.findings import Findings, find, nothing_found
+from training.report.findings import Findings, find
 from training.report.notation import clock, decimal, percent
 from training.report.plot import class_colours
 from training.report.precision_recall import PrecisionRecall
@@ -154,7 +154,7 @@ def render(
     return environment.get_template("page.html").render(
         subject=subject,
         findings=findings,
-        nothing_found=nothing_found(findings.evaluation, subject.spec),
+        nothing_found=findings.evaluation.why_nothing_found(subject.spec.localization),
         detection=findings.evaluation.detection,
         localization=asdict(subject.spec.localization),
         recipe=_readable(subject.spec.provenance.recipe),

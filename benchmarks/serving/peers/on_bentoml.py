@@ -1,7 +1,7 @@
 """BentoML: worker processes that share a socket, with an ASGI application mounted in each.
 
-Its own inputs for bytes write each body to a file; an application of one's own (`asgi_app`) gets it
-from the socket. Access log and metrics are off.
+BentoML's own inputs for bytes write each body to a file. A mounted application (`asgi_app`) reads
+the body from the socket. Access log and metrics are off.
 """
 
 import bentoml

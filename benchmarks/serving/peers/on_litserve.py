@@ -1,7 +1,7 @@
-"""LitServe: HTTP processes that hand bodies to worker processes through a queue.
+"""LitServe: HTTP processes that pass bodies to worker processes through a queue.
 
-Its own `Request` handling parses every body as JSON or as a form, so a dependency reads the bytes;
-answers travel over ZeroMQ (`fast_queue`), as it advises for load.
+LitServe's own `Request` handling parses every body as JSON or as a form, so a dependency reads the
+bytes. Responses use ZeroMQ (`fast_queue`), which LitServe recommends under load.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from features_answer import PORT, WORKERS, Answerer
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What goes to a worker."""
+    """Body of a request, as passed to a worker."""
 
     content: bytes
-    """As it came."""
+    """Bytes of the body."""
     is_json: bool
-    """By its content type."""
+    """Whether the content type is JSON."""
     shape: str | None
     """Header X-Shape."""
 
@@ -37,15 +37,15 @@ class Localizer(litserve.LitAPI):
         self._answer = Answerer()
 
     def decode_request(self, request: Annotated[Body, Depends(read_body)]) -> Body:
-        """Returns the body as it came."""
+        """Returns the body unchanged."""
         return request
 
     def predict(self, body: Body) -> bytes:
-        """Returns the answer's JSON."""
+        """Returns the JSON of the response."""
         return self._answer(body.content, is_json=body.is_json, shape=body.shape)
 
     def encode_response(self, output: bytes) -> Response:
-        """Returns the answer as it is."""
+        """Returns the response, already encoded."""
         return Response(output, media_type="application/json")
 
 

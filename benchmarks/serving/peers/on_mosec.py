@@ -1,7 +1,7 @@
-"""mosec: its Rust front takes the requests, worker processes take their bodies from a socket.
+"""mosec: a front end in Rust, and worker processes that get bodies through a socket.
 
-Batching is off. A worker sees the body alone, so its beginning says what it is. Port, timeout and
-longest body come from MOSEC_... variables.
+Batching is off. A worker gets no headers, so the first bytes of a body decide whether it is JSON.
+Port, timeout and largest body are set by MOSEC_... variables.
 """
 
 from features_answer import WORKERS, Answerer
@@ -9,22 +9,22 @@ from mosec import Server, Worker
 
 
 class Localizer(Worker):
-    """Bytes in, bytes out; mosec's own JSON is left aside."""
+    """Worker with bytes as input and output; mosec's own JSON is not used."""
 
     def __init__(self) -> None:
         super().__init__()
         self._answer = Answerer()
 
     def deserialize(self, data: bytes) -> bytes:
-        """Returns the body as it came."""
+        """Returns the body unchanged."""
         return data
 
     def forward(self, data: bytes) -> bytes:
-        """Returns the answer's JSON."""
+        """Returns the JSON of the response."""
         return self._answer(data, is_json=data.startswith(b'{"features"'))
 
     def serialize(self, data: bytes) -> bytes:
-        """Returns the answer as it is."""
+        """Returns the response, already encoded."""
         return data
 
 

@@ -1,7 +1,8 @@
 """Ray Serve: HAProxy in front of replicas, with its settings for throughput.
 
-`RAY_SERVE_ENABLE_HA_PROXY` and `RAY_SERVE_THROUGHPUT_OPTIMIZED` are set by whoever starts this. The
-raw Starlette request goes to the replica, which computes one at a time.
+The process that starts this one sets `RAY_SERVE_ENABLE_HA_PROXY` and
+`RAY_SERVE_THROUGHPUT_OPTIMIZED`. The raw Starlette request is passed to the replica, which computes
+one request at a time.
 """
 
 import signal

@@ -68,7 +68,7 @@ def test_a_body_larger_than_all_memory_is_taken_alone() -> None:
     """Its length has a limit of its own; to refuse it as busy would never end."""
     account = admission()
     ticket = Ticket(account, 5000, computed=False)
-    with pytest.raises(OverloadedError, match="no room"):
+    with pytest.raises(OverloadedError, match="no memory"):
         Ticket(account, 1, computed=False)
     ticket.give_back()
     Ticket(account, 1, computed=False)
@@ -166,7 +166,7 @@ def test_over_the_bound_a_request_is_refused_before_it_sends_its_body(
         problem = json.loads(told.partition("\r\n\r\n")[2])
         if path == "/localize":
             assert problem["type"] == "urn:ecm-localizer:overloaded"
-        assert "1 requests wait already" in (problem.get("detail") or problem["error"])
+        assert "1 requests are waiting" in (problem.get("detail") or problem["error"])
     service.go_on.set()
     assert [answer.result().status_code for answer in answers] == [200, 200]
     assert ask(service.url).result().status_code == 200
@@ -230,7 +230,7 @@ def test_a_request_is_given_up_when_its_time_is_over(
     computed = ask(service.url, **{"X-Request-Timeout": "0.8"})
     service.wait_for("ecm_requests_computing", 1)
     waiting = ask(service.url, **{"X-Request-Timeout": "0.1"})
-    for answer, doing in ((waiting, "waiting for its turn"), (computed, "computed")):
+    for answer, doing in ((waiting, "still waiting"), (computed, "being computed")):
         assert answer.result().status_code == 504
         assert answer.result().json()["type"] == "urn:ecm-localizer:deadline-exceeded"
         assert doing in answer.result().json()["detail"]
@@ -301,7 +301,7 @@ def test_bodies_may_take_so_much_memory_together(
     service.wait_for("ecm_admitted_memory_bytes", features_TD.nbytes)
     parts = iter([features_TD.tobytes()])
     refused = httpx.post(f"{service.url}/localize", content=parts, headers=RAW)
-    assert (refused.status_code, "no room" in refused.text) == (503, True)
+    assert (refused.status_code, "no memory" in refused.text) == (503, True)
     second = ask(service.url)
     service.wait_for("ecm_admitted_memory_bytes", 2 * features_TD.nbytes)
     service.go_on.set()

@@ -180,9 +180,9 @@ def test_environment_gives_keys_in_either_form(monkeypatch: pytest.MonkeyPatch) 
     for value in (",".join(LINES), json.dumps(LINES), f" {LINES[0]} ,\n{LINES[1]},"):
         monkeypatch.setenv("ECM_API_KEYS", value)
         settings = read_configuration({}).settings
-        assert read_keys(settings) == (INFER_KEPT, ADMIN_KEPT)
+        assert read_keys(settings.api_keys, settings.api_keys_file) == (INFER_KEPT, ADMIN_KEPT)
     monkeypatch.setenv("ECM_API_KEYS", "")
-    assert read_keys(read_configuration({}).settings) == ()
+    assert read_keys(read_configuration({}).settings.api_keys) == ()
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_wrong_line_is_an_error_that_does_not_repeat_it(line: str, tmp_path: Pat
     file = tmp_path / "keys"
     file.write_text(f"{LINES[0]}\n{line}\n")
     with pytest.raises(OptionError, match=r"line 2: .*NAME SCOPES SHA256HEX") as caught:
-        read_keys(Settings(api_keys_file=file))
+        read_keys((), file)
     assert INFER not in str(caught.value)
 
 
@@ -204,11 +204,11 @@ def test_file_without_keys_does_not_open_the_service(tmp_path: Path) -> None:
     """Missing, empty, or nothing but comments."""
     file = tmp_path / "keys"
     with pytest.raises(OptionError, match="cannot be read"):
-        read_keys(Settings(api_keys_file=file))
+        read_keys((), file)
     for content in ("", "# none yet\n"):
         file.write_text(content)
-        with pytest.raises(OptionError, match="holds no key"):
-            read_keys(Settings(api_keys_file=file))
+        with pytest.raises(OptionError, match="contains no key"):
+            read_keys((), file)
 
 
 def test_new_key_prints_the_key_and_its_line() -> None:

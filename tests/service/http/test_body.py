@@ -19,12 +19,12 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from service.http.admission import Admission, Bounds, Ticket
-from service.http.body import BodyTimes, receive_whole, whole_number
+from service.http.body import BodyLimits, receive_whole, whole_number
 from service.http.buffers import ALIGNMENT, Buffers
 from service.http.connection import BoundedConnection
 from service.http.request_record import begin_record
 
-TIMES = BodyTimes(longest_s=10, stall_s=5)
+LIMITS = BodyLimits(max_bytes=2**24, max_video_bytes=2**24, longest_s=10, stall_s=5)
 SIZES = [0, 1, 100, 65_535, 65_536, 65_537, 300_000, 3_000_001]
 ANSWER = threading.Event()
 ADMISSION = Admission(Bounds(1, 1, 1.0, 10**9), Buffers(2**24))
@@ -42,10 +42,11 @@ async def digest(scope: Scope, receive: Receive, send: Send) -> None:
         return
     scope["state"]["ticket"] = ticket = Ticket(ADMISSION, 0, computed=False)
     scope["state"]["record"] = begin_record(scope)
+    scope["state"]["body_limits"] = LIMITS
     try:
         request = Request(scope, receive)
         begin = int(request.headers.get("x-begin", "0"))
-        body = await receive_whole(request, TIMES, head_bytes=begin)
+        body = await receive_whole(request, head_bytes=begin)
         place = np.frombuffer(body, dtype=np.uint8).ctypes.data + begin if len(body) else 0
         await asyncio.sleep(0)
         told = f"{len(body)} {hashlib.sha256(body).hexdigest()} {place % ALIGNMENT}"

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol by the stock Triton clients, and byte by byte where they cannot."""
+"""Open Inference Protocol, tested with the stock Triton clients and with raw bytes."""
 
 import asyncio
 import gzip
@@ -32,7 +32,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "inference-protocol.md"
 
 @pytest.fixture
 def client(url: str) -> Iterator[triton.InferenceServerClient]:
-    """The stock client."""
+    """Triton's stock client."""
     with triton.InferenceServerClient(url.removeprefix("http://")) as client:
         yield client
 
@@ -56,7 +56,7 @@ def tensor(name: str, array: np.ndarray, *, binary: bool = True) -> triton.Infer
 
 
 def body(*arrays: tuple[str, str, np.ndarray], **fields: object) -> tuple[bytes, int]:
-    """A request with binary tensors, and how long its JSON is."""
+    """Returns a request with binary tensors, and the length of its JSON."""
     inputs = [
         {"name": name, "datatype": datatype, "shape": list(array.shape),
          "parameters": {"binary_data_size": array.nbytes}}
@@ -74,7 +74,7 @@ def post(url: str, content: bytes, length: object = None, **headers: str) -> htt
 
 
 def assert_error(answer: httpx.Response, status: int, *words: str) -> None:
-    """The protocol's own form of error, with some words and no trace of the inside."""
+    """Checks for the protocol's form of error, with some words and no internals."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     assert list(answer.json()) == ["error"]
@@ -83,7 +83,7 @@ def assert_error(answer: httpx.Response, status: int, *words: str) -> None:
         assert word in answer.json()["error"]
 
 
-def test_server_and_models_tell_of_themselves(client: triton.InferenceServerClient) -> None:
+def test_server_and_models_are_described(client: triton.InferenceServerClient) -> None:
     """Live, ready, metadata, configuration and index, by name and by version."""
     assert client.is_server_live()
     assert client.is_server_ready()
@@ -101,8 +101,8 @@ def test_server_and_models_tell_of_themselves(client: triton.InferenceServerClie
             ],
             "outputs": [{"name": "cas", "datatype": "FP32", "shape": [-1, -1, 3]}],
         }
-        told = client.get_model_config("small", version)
-        config = json_format.ParseDict(told, model_config_pb2.ModelConfig())
+        fields = client.get_model_config("small", version)
+        config = json_format.ParseDict(fields, model_config_pb2.ModelConfig())
         assert [list(tensor.dims) for tensor in config.input] == [[-1, -1, 8], [-1]]
     (entry,) = client.get_model_repository_index()
     assert entry == {"name": "small", "version": "1", "state": "READY", "reason": ""}
@@ -110,8 +110,8 @@ def test_server_and_models_tell_of_themselves(client: triton.InferenceServerClie
         assert not client.is_model_ready(name, version)
 
 
-def test_failed_models_are_told(serving: Serving, repository: Path) -> None:
-    """Unavailable in the index with the reason, 503 by name; a server without any is not ready."""
+def test_failed_models_are_reported(serving: Serving, repository: Path) -> None:
+    """Unavailable in the index with the reason, 503 by name; without models, not ready."""
     publish(repository, "cut", lambda path: path.write_bytes(b"\x08\x0a garbage"))
     with serving(Settings(repository=repository)) as url:
         cut, small = httpx.post(f"{url}/v2/repository/index").json()
@@ -131,7 +131,7 @@ def test_infer_gives_the_logits_of_the_engine(
     client: triton.InferenceServerClient, engine: OnnxEngine, features_BTD: np.ndarray,
     binary_input: bool, binary_output: bool | None,
 ) -> None:  # fmt: skip
-    """To the last bit, in binary and in JSON, with the output asked for or not."""
+    """Exact to the last bit, in binary and in JSON, whether the output is requested or not."""
     lengths_B = np.array([40, 1, 17])
     outputs = [triton.InferRequestedOutput("cas", binary_data=bool(binary_output))]
     result = client.infer(
@@ -147,9 +147,13 @@ def test_infer_gives_the_logits_of_the_engine(
     np.testing.assert_array_equal(
         result.as_numpy("cas"), engine.cas_batch(features_BTD, lengths_B), strict=True
     )
-    told = result.get_response()
-    assert (told["model_name"], told["model_version"], told["id"]) == ("small", "1", "näme 7")
-    assert ("data" in told["outputs"][0]) == (binary_output is False)
+    response = result.get_response()
+    assert (response["model_name"], response["model_version"], response["id"]) == (
+        "small",
+        "1",
+        "näme 7",
+    )
+    assert ("data" in response["outputs"][0]) == (binary_output is False)
 
 
 def test_float16_is_computed_as_float32(
@@ -163,10 +167,10 @@ def test_float16_is_computed_as_float32(
         np.testing.assert_array_equal(result.as_numpy("cas"), expected, strict=True)
 
 
-def test_a_batch_gives_what_single_requests_give(
+def test_a_batch_equals_single_requests(
     client: triton.InferenceServerClient, features_BTD: np.ndarray
 ) -> None:
-    """Lengths take the padding out, whatever it holds, and it comes out as 0."""
+    """`lengths` excludes padding of any content; its logits are 0."""
     lengths_B = np.array([40, 5, 23])
     batch = client.infer("small", [tensor("features", features_BTD), tensor("lengths", lengths_B)])
     for cas_TC, video_TD, length in zip(
@@ -182,7 +186,7 @@ def test_bodies_are_compressed_both_ways(
     client: triton.InferenceServerClient, engine: OnnxEngine, features_BTD: np.ndarray,
     algorithm: str,
 ) -> None:  # fmt: skip
-    """As the client asks."""
+    """With the encoding that the client requests."""
     result = client.infer(
         "small",
         [tensor("features", features_BTD)],
@@ -194,7 +198,7 @@ def test_bodies_are_compressed_both_ways(
 
 
 def test_only_one_encoding_by_itself_is_a_wish(url: str, features_BTD: np.ndarray) -> None:
-    """What libraries send by themselves leaves the answer as it is."""
+    """Default headers of HTTP libraries do not compress the response."""
     content, length = body(("features", "FP32", features_BTD))
     for accepted, encoding in (
         ("gzip", "gzip"), ("Deflate", "deflate"), ("gzip, deflate, br", None), ("gzip;q=0", None),
@@ -208,10 +212,10 @@ def test_only_one_encoding_by_itself_is_a_wish(url: str, features_BTD: np.ndarra
 def test_async_infer(
     client: triton.InferenceServerClient, engine: OnnxEngine, features_BTD: np.ndarray
 ) -> None:
-    """Several requests under way."""
+    """Several requests in flight."""
     pending = [client.async_infer("small", [tensor("features", v[None])]) for v in features_BTD]
-    for video_TD, asked in zip(features_BTD, pending, strict=True):
-        got_TC = asked.get_result().as_numpy("cas")[0]
+    for video_TD, request in zip(features_BTD, pending, strict=True):
+        got_TC = request.get_result().as_numpy("cas")[0]
         np.testing.assert_array_equal(got_TC, engine.cas(video_TD))
 
 
@@ -246,7 +250,7 @@ def test_asyncio_client(url: str, engine: OnnxEngine, features_BTD: np.ndarray) 
 def test_the_document_s_example_runs(
     url: str, features_TD: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Against a real service, with the model of the tests."""
+    """The example runs against a real service, with the model of the tests."""
     (example,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
     (tmp_path / "features").mkdir()
     np.save(tmp_path / "features" / "video_1.npy", features_TD)
@@ -260,12 +264,12 @@ def test_the_document_s_example_runs(
 def test_a_body_without_json_is_one_video(
     url: str, engine: OnnxEngine, features_TD: np.ndarray
 ) -> None:
-    """Its length tells the snippets; the output is binary as well."""
+    """Its length gives the number of snippets; the output is binary as well."""
     answer = post(url, features_TD.tobytes(), 0)
     length = int(answer.headers[HEADER_LENGTH])
-    told = json.loads(answer.content[:length])
-    assert told["outputs"][0]["shape"] == [1, 40, 3]
-    assert "id" not in told
+    response = json.loads(answer.content[:length])
+    assert response["outputs"][0]["shape"] == [1, 40, 3]
+    assert "id" not in response
     got_TC = np.frombuffer(answer.content[length:], np.float32).reshape(40, 3)
     np.testing.assert_array_equal(got_TC, engine.cas(features_TD))
     assert_error(post(url, features_TD.tobytes()[:-1], 0), 400, "multiple of 32", "1279")
@@ -276,7 +280,7 @@ def test_a_body_without_json_is_one_video(
 def test_where_the_json_ends_does_not_matter(
     url: str, engine: OnnxEngine, features_TD: np.ndarray
 ) -> None:
-    """Tensors that lie at any address of the body, and JSON that is nested as the shape."""
+    """Tensors at any offset of the body, and JSON nested according to the shape."""
     expected = engine.cas(features_TD)
     for spaces in range(4):
         content, length = body(("features", "FP32", features_TD[None]), id=" " * spaces)
@@ -289,7 +293,7 @@ def test_where_the_json_ends_does_not_matter(
 
 
 def test_which_outputs_come_in_binary(url: str, features_TD: np.ndarray) -> None:
-    """What an output says goes before what the request says; neither means JSON."""
+    """The output's parameter overrides the request's; the default is JSON."""
     for of_request, of_output, binary in (
         (None, None, False), (True, None, True), (True, False, False), (False, True, True),
         (None, "none listed", False), (True, "none listed", True),
@@ -325,14 +329,14 @@ FEATURES = {"name": "features", "datatype": "FP32", "shape": [1, 2, 8]}
         ([("features", "FP64", GOOD.astype(np.float64))], ["FP32 or FP16", "'FP64'"]),
         ([("features", "INT64", GOOD.astype(np.int64))], ["FP32 or FP16"]),
         ([("features", "FP16", GOOD)], ["takes 96 bytes, got 192"]),
-        ([("lengths", "INT64", np.array([1, 1]))], ["expected the inputs", "['lengths']"]),
+        ([("lengths", "INT64", np.array([1, 1]))], ["expected the input", "['lengths']"]),
         ([("features", "FP32", GOOD), ("other", "FP32", GOOD)], ["other"]),
-        ([("features", "FP32", GOOD), ("features", "FP32", GOOD)], ["expected the inputs"]),
+        ([("features", "FP32", GOOD), ("features", "FP32", GOOD)], ["expected the input"]),
         ([("features", "FP32", GOOD), ("lengths", "INT64", np.array([3]))], ["shape [2]", "[1]"]),
         ([("features", "FP32", GOOD), ("lengths", "INT64", np.array([3, 4]))], ["from 1 to 3"]),
         ([("features", "FP32", GOOD), ("lengths", "INT64", np.array([0, 3]))], ["from 0 to 3"]),
         ([("features", "FP32", GOOD), ("lengths", "INT32", np.array([3, 3]))], ["INT64"]),
-        ([], ["expected the inputs"]),
+        ([], ["expected the input"]),
     ],
 )
 def test_unusable_tensors_are_refused(
@@ -357,7 +361,8 @@ def test_unusable_tensors_are_refused(
         ({"inputs": [FEATURES | {"data": 1}]}, 400, ["one list of 16"]),
         ({"inputs": [FEATURES | {"data": "x" * 16}]}, 400, ["one list of 16"]),
         ({"inputs": [FEATURES | {"data": [1] * 15}]}, 400, ["one list of 16"]),
-        ({"inputs": [FEATURES | {"data": [[1] * 8] * 2}]}, 400, ["nested as its shape [1, 2, 8]"]),
+        ({"inputs": [FEATURES | {"data": [[1] * 8] * 2}]}, 400,
+         ["nested according to its shape [1, 2, 8]"]),
         ({"inputs": [FEATURES | {"data": [[[1] * 8, [1] * 7]]}]}, 400, ["nested"]),
         ({"inputs": [FEATURES | {"data": ["1"] * 16}]}, 400, ["numbers of type FP32"]),
         ({"inputs": [FEATURES | {"data": [True] * 16}]}, 400, ["numbers of type FP32"]),
@@ -366,7 +371,7 @@ def test_unusable_tensors_are_refused(
         ({"inputs": [FEATURES | {"data": [1] * 16}], "outputs": [{"name": "scores"}]}, 400,
          ["'cas'", "scores"]),
         ({"inputs": [FEATURES | {"data": [1] * 16}], "outputs": [{"name": "cas"}] * 2}, 400,
-         ["one output"]),
+         ["expected the output"]),
         ({"inputs": [FEATURES | {"data": [1] * 16}], "id": 5}, 400, ["id"]),
         ({"inputs": [FEATURES | {"data": [1] * 16}], "parameters": []}, 400, ["parameters"]),
         ({"inputs": [FEATURES | {"data": [1] * 16, "parameters": {"binary_data_size": 64}}]}, 400,
@@ -384,18 +389,18 @@ def test_unusable_tensors_are_refused(
          ["numbers of type INT64"]),
         ({"inputs": [FEATURES | {"data": [1] * 16},
                      {"name": "lengths", "datatype": "INT64", "shape": [1], "data": [2**63]}]}, 400,
-         ["beyond INT64"]),
+         ["out of range of INT64"]),
     ],
 )  # fmt: skip
 def test_unusable_json_is_refused(
     url: str, request_: object, status: int, words: list[str]
 ) -> None:
-    """Fields that are missing, of a wrong type, that contradict each other or are not served."""
+    """Fields that are missing, of a wrong type, contradictory or unsupported."""
     assert_error(post(url, json.dumps(request_).encode()), status, *words)
 
 
 def test_bytes_that_do_not_fit_are_refused(url: str) -> None:
-    """A wrong length of the JSON, bytes too few or too many, and bytes nobody told of."""
+    """A wrong length of the JSON, too few or too many bytes, undeclared bytes."""
     content, length = body(("features", "FP32", GOOD))
     assert post(url, content, length).status_code == 200
     assert_error(post(url, content), 400, "not JSON")
@@ -403,22 +408,22 @@ def test_bytes_that_do_not_fit_are_refused(url: str) -> None:
     assert_error(post(url, content + b"x", length), 400, "192 bytes", "193")
     assert_error(post(url, content[:length], length), 400, "are 0")
     assert_error(post(url, content, length - 1), 400, "not JSON")
-    assert_error(post(url, content, len(content) + 1), 400, "altogether")
+    assert_error(post(url, content, len(content) + 1), 400, "has only")
     for wrong in ("-1", "x", "1e2", "", "²", "9" * 5000):
         assert_error(post(url, content, wrong), 400, "whole number")
     assert_error(post(url, b"[" * 5000), 400, "not JSON")
 
 
 def test_compressed_bodies_are_unpacked_within_the_limit(url: str) -> None:
-    """A bomb is refused before it goes off; so is what is cut, followed by more, or neither."""
+    """A compression bomb, truncated data, trailing data and uncompressed data are refused."""
     content, length = body(("features", "FP32", GOOD))
     for encoding, packed in (("gzip", gzip.compress(content)), ("deflate", zlib.compress(content))):
         headers = {"Content-Encoding": encoding}
         assert post(url, packed, length, **headers).status_code == 200
-        assert_error(post(url, packed[:-1], length, **headers), 400, "one whole stream")
-        assert_error(post(url, packed + b"x", length, **headers), 400, "one whole stream")
+        assert_error(post(url, packed[:-1], length, **headers), 400, "one complete stream")
+        assert_error(post(url, packed + b"x", length, **headers), 400, "one complete stream")
         assert_error(post(url, content, length, **headers), 400, "not in the encoding")
-        assert_error(post(url, b"", length, **headers), 400, "one whole stream")
+        assert_error(post(url, b"", length, **headers), 400, "one complete stream")
     assert post(url, content, length, **{"Content-Encoding": "identity"}).status_code == 200
     assert_error(post(url, content, length, **{"Content-Encoding": "br"}), 400, "gzip or deflate")
     bomb = gzip.compress(b"\0" * 50_000_000)
@@ -427,14 +432,14 @@ def test_compressed_bodies_are_unpacked_within_the_limit(url: str) -> None:
 
 
 def test_long_bodies_are_refused(url: str) -> None:
-    """Before they are read if they tell their length, else while they are; videos' limit or not."""
+    """Before reading if the length is declared, else while reading; video types change nothing."""
     assert_error(post(url, b"\0" * 100_001), 413, "100000")
     assert_error(post(url, b"\0" * 100_001, **{"Content-Type": "video/mp4"}), 413, "100000")
     chunks = (b"\0" * 50_000 for _ in range(1000))
     assert_error(httpx.post(f"{url}{INFER}", content=chunks), 413, "100000")
 
 
-def test_what_is_not_served_is_told(url: str, client: triton.InferenceServerClient) -> None:
+def test_unsupported_calls_are_refused(url: str, client: triton.InferenceServerClient) -> None:
     """Unknown paths, methods and models; extensions of the protocol."""
     for method, path, status in (
         ("GET", "/v2/nothing", 404), ("GET", INFER, 405), ("POST", "/v2", 405),
@@ -462,7 +467,7 @@ def test_what_is_not_served_is_told(url: str, client: triton.InferenceServerClie
     assert httpx.get(f"{url}/v2nothing").headers["content-type"] == "application/problem+json"
 
 
-def test_a_failure_of_the_service_is_told_without_its_inside(
+def test_an_unexpected_failure_reveals_no_internals(
     url: str, monkeypatch: pytest.MonkeyPatch, features_BTD: np.ndarray
 ) -> None:
     """500 in the protocol's form."""
@@ -472,7 +477,7 @@ def test_a_failure_of_the_service_is_told_without_its_inside(
 
     monkeypatch.setattr(OnnxEngine, "cas_batch", fail)
     answer = post(url, *body(("features", "FP32", features_BTD)))
-    assert_error(answer, 500, "its log says why")
+    assert_error(answer, 500, "its log contains the reason")
     assert "secret" not in answer.text
 
 
@@ -481,7 +486,7 @@ def test_a_failure_of_the_service_is_told_without_its_inside(
 )
 @given(data=st.data())
 def test_mutated_requests_never_fail_the_service(url: str, data: st.DataObject) -> None:
-    """Bytes changed, cut, doubled or left out and any length of the JSON: 200 or 400."""
+    """Bytes changed, truncated, doubled or omitted, and any length of the JSON: 200 or 400."""
     content, length = body(
         ("features", "FP32", GOOD), ("lengths", "INT64", np.array([3, 1])), id="a",
         outputs=[{"name": "cas", "parameters": {"binary_data": True}}],
@@ -489,10 +494,12 @@ def test_mutated_requests_never_fail_the_service(url: str, data: st.DataObject) 
     start = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(start, min(start + 9, len(content))))
     changed = content[:start] + data.draw(st.binary(max_size=9)) + content[end:]
-    told = data.draw(st.one_of(st.just(length), st.integers(-2, len(content) + 2), st.none()))
+    header_length = data.draw(
+        st.one_of(st.just(length), st.integers(-2, len(content) + 2), st.none())
+    )
     encoding = data.draw(st.sampled_from(["", "gzip"]))
     packed = gzip.compress(changed) if encoding else changed
-    answer = post(url, packed, told, **{"Content-Encoding": encoding})
+    answer = post(url, packed, header_length, **{"Content-Encoding": encoding})
     assert answer.status_code in (200, 400, 501)
     if answer.status_code != 200:
         assert_error(answer, answer.status_code)

@@ -1,4 +1,4 @@
-"""What `python -m service export-triton` writes, read as Triton reads it."""
+"""Output of `python -m service export-triton`, read as Triton reads it."""
 
 from pathlib import Path
 
@@ -19,14 +19,14 @@ def config(path: Path) -> model_config_pb2.ModelConfig:
 
 
 def onnx_tensors(values: list[onnx.ValueInfoProto]) -> dict[str, tuple[str, list[int]]]:
-    """Type and sizes of each, as Triton names them."""
+    """Returns type and sizes of each tensor, as Triton names them."""
     types = {onnx.TensorProto.FLOAT: "TYPE_FP32", onnx.TensorProto.INT64: "TYPE_INT64"}
-    found = {}
+    tensors = {}
     for value in values:
         tensor = value.type.tensor_type
         sizes = [d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim]
-        found[value.name] = (types[tensor.elem_type], sizes)
-    return found
+        tensors[value.name] = (types[tensor.elem_type], sizes)
+    return tensors
 
 
 def configured(tensors: list[model_config_pb2.ModelInput]) -> dict[str, tuple[str, list[int]]]:
@@ -53,7 +53,7 @@ def test_config_agrees_with_the_onnx_file(
 def test_other_files_are_kept_unless_forced(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What an operator has changed is theirs; the same file again is no error."""
+    """An operator's changes are preserved; the same content again is no error."""
     path = repository / "small" / "config.pbtxt"
     assert main(["export-triton", str(repository)]) == 0
     written = path.read_text()
@@ -70,21 +70,23 @@ def test_other_files_are_kept_unless_forced(
 def test_a_bad_model_disturbs_no_other(
     repository: Path, exported: bytes, spec: ModelSpec, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One that is damaged, and one whose versions differ, are told."""
+    """A damaged model, and one whose versions differ, are reported."""
     publish(repository, "cut", lambda path: path.write_bytes(b"\x08\x0a garbage"))
     publish(repository, "grown", lambda path: path.write_bytes(exported))
     wider = ModelSpec(labels=("a", "b"), feature_dim=8, snippets=16, topk_ratio=0.25)
     network = Ecm(EcmConfig(8, 2, hidden_width=16)).eval()
     publish(repository, "grown", lambda path: write_onnx(network, wider, path))
     assert main(["export-triton", str(repository)]) == 1
-    told = capsys.readouterr()
-    assert told.out == f"{repository / 'small' / 'config.pbtxt'}\n"
-    assert "model cut/1" in told.err
-    assert "versions 1 and 2 of 'grown' differ" in told.err
+    output = capsys.readouterr()
+    assert output.out == f"{repository / 'small' / 'config.pbtxt'}\n"
+    assert "model cut/1" in output.err
+    assert "versions 1 and 2 of 'grown' differ" in output.err
     assert not (repository / "grown" / "config.pbtxt").exists()
 
 
-def test_an_empty_repository_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Rather than nothing written in silence."""
+def test_an_empty_repository_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty repository is an error."""
     assert main(["export-triton", str(tmp_path)]) == 1
     assert "no model in" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Models come, change and go while requests are answered."""
+"""Models appear, change and disappear while requests are answered."""
 
 import gc
 import os
@@ -34,21 +34,21 @@ def publish_one(repository: Path, exported: bytes) -> Publish:
 
 @pytest.fixture
 def keeper(repository: Path) -> ModelKeeper:
-    """Keeps a repository that holds `small`, version 1."""
+    """A keeper of a repository with `small`, version 1."""
     return ModelKeeper(Catalog(), repository, ServingConfig(), {})
 
 
-def told(keeper: ModelKeeper) -> list[tuple[str, int, str]]:
+def states(keeper: ModelKeeper) -> list[tuple[str, int, str]]:
     return [(e.published.name, e.published.version, e.state) for e in keeper.catalog.entries]
 
 
 def test_versions_come_and_go(keeper: ModelKeeper, publish_one: Publish, repository: Path) -> None:
-    """The newest answers; what did not change is not loaded again; a removed one is gone."""
+    """The newest version answers; unchanged ones are not reloaded; removed ones disappear."""
     first = keeper.catalog.find("small", None)
     publish_one("small")
     publish_one("other")
     keeper.refresh()
-    assert told(keeper) == [("other", 1, "ready"), ("small", 1, "ready"), ("small", 2, "ready")]
+    assert states(keeper) == [("other", 1, "ready"), ("small", 1, "ready"), ("small", 2, "ready")]
     assert keeper.catalog.find("small", 1) is first
     assert keeper.catalog.find("small", None).published.version == 2
     shutil.rmtree(repository / "small" / "2")
@@ -58,18 +58,18 @@ def test_versions_come_and_go(keeper: ModelKeeper, publish_one: Publish, reposit
     keeper.refresh()
     with pytest.raises(UnknownModelError):
         keeper.catalog.find("small", None)
-    assert first.engine  # whoever found it may go on
+    assert first.engine  # a request may still use it
 
 
 def test_a_bad_version_takes_the_place_of_no_good_one(
     keeper: ModelKeeper, publish_one: Publish, repository: Path
 ) -> None:
-    """Newer and damaged, or damaged in place; it is told, and tried again when it changes."""
+    """A damaged new version, or one damaged in place, is reported, and retried when it changes."""
     path = publish_one("small")
     whole = path.read_bytes()
     path.write_bytes(whole[:1000])
     keeper.refresh()
-    assert told(keeper) == [("small", 1, "ready"), ("small", 2, "failed")]
+    assert states(keeper) == [("small", 1, "ready"), ("small", 2, "failed")]
     assert keeper.catalog.find("small", None).published.version == 1
     path.write_bytes(whole)
     keeper.refresh()
@@ -78,53 +78,51 @@ def test_a_bad_version_takes_the_place_of_no_good_one(
     keeper.refresh()
     entry = keeper.catalog.find("small", 2)
     assert entry.state == "ready"
-    assert "stays what it was" in (entry.error or "")
+    assert "the previous one still is" in (entry.error or "")
 
 
 def test_a_repository_that_cannot_be_read_changes_nothing(
     keeper: ModelKeeper, repository: Path
 ) -> None:
-    """A network disk that is away for a while."""
+    """As when a network disk is unreachable for a while."""
     repository.rename(repository.with_name("away"))
     keeper.refresh()
-    assert told(keeper) == [("small", 1, "ready")]
+    assert states(keeper) == [("small", 1, "ready")]
     repository.with_name("away").rename(repository)
     keeper.refresh()
-    assert told(keeper) == [("small", 1, "ready")]
+    assert states(keeper) == [("small", 1, "ready")]
 
 
 def test_only_the_newest_versions_are_served(repository: Path, publish_one: Publish) -> None:
-    """As many of each model as the setting says."""
+    """The number of served versions follows the setting."""
     for name in ("small", "small", "other"):
         publish_one(name)
     keeper = ModelKeeper(Catalog(), repository, ServingConfig(), {"*": "newest:2"})
-    assert [entry[:2] for entry in told(keeper)] == [("other", 1), ("small", 2), ("small", 3)]
+    assert [entry[:2] for entry in states(keeper)] == [("other", 1), ("small", 2), ("small", 3)]
     publish_one("small")
     keeper.refresh()
-    assert [entry[:2] for entry in told(keeper)] == [("other", 1), ("small", 3), ("small", 4)]
+    assert [entry[:2] for entry in states(keeper)] == [("other", 1), ("small", 3), ("small", 4)]
 
 
 def test_an_unloaded_model_stays_so_until_it_is_loaded(
     keeper: ModelKeeper, publish_one: Publish
 ) -> None:
-    """New versions of it included."""
+    """Including its new versions."""
     keeper.unload("small")
     publish_one("small")
     keeper.refresh()
-    assert told(keeper) == [("small", 1, "unloaded"), ("small", 2, "unloaded")]
+    assert states(keeper) == [("small", 1, "unloaded"), ("small", 2, "unloaded")]
     with pytest.raises(ModelUnavailableError, match="unloaded"):
         keeper.catalog.find("small", None)
     keeper.load("small")
-    assert told(keeper) == [("small", 1, "ready"), ("small", 2, "ready")]
+    assert states(keeper) == [("small", 1, "ready"), ("small", 2, "ready")]
     for call in (keeper.load, keeper.unload):
         with pytest.raises(UnknownModelError):
             call("other")
 
 
-def test_new_models_are_found_without_being_asked_for(
-    keeper: ModelKeeper, publish_one: Publish
-) -> None:
-    """By looking again and again."""
+def test_new_models_are_found_by_polling(keeper: ModelKeeper, publish_one: Publish) -> None:
+    """By reading the repository periodically."""
     with kept(keeper, 0.02):
         publish_one("late")
         while len(keeper.catalog.entries) < 2:
@@ -135,7 +133,7 @@ def test_new_models_are_found_without_being_asked_for(
 def test_models_are_loaded_and_unloaded_over_http(
     serving, repository: Path, publish_one: Publish, features_TD: np.ndarray
 ) -> None:
-    """By our routes and by those of the Open Inference Protocol, with the stock client."""
+    """By our routes, and by the Open Inference Protocol with the stock client."""
     with serving(Settings(repository=repository)) as url, Client(url, retries=0) as client:
         triton = tritonclient.http.InferenceServerClient(url.removeprefix("http://"))
         publish_one("small")
@@ -159,7 +157,7 @@ def test_models_are_loaded_and_unloaded_over_http(
 
 @contextmanager
 def busy(url: str, features_TD: np.ndarray) -> Iterator[list[BaseException]]:
-    """Asks all the time, in two threads; gives what went wrong."""
+    """Sends requests without pause from two threads; yields the failures."""
     wrong: list[BaseException] = []
     stopping = threading.Event()
 
@@ -191,7 +189,7 @@ def resident_bytes() -> int:
 def test_reloads_under_load_fail_no_request_and_keep_no_memory(
     serving, repository: Path, publish_one: Publish, features_TD: np.ndarray, reloads: int
 ) -> None:
-    """Each brings a newer version and removes the one before it."""
+    """Each change adds a newer version and removes the previous one."""
     with serving(Settings(repository=repository)) as url, busy(url, features_TD) as wrong:
         sizes = []
         for _ in range(reloads):

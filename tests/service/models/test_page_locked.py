@@ -1,4 +1,4 @@
-"""Page-locked memory: where CUDA gives it, until the last view of it is gone."""
+"""Page-locked memory, allocated where CUDA provides it, freed with its last view."""
 
 import ctypes
 import gc
@@ -15,14 +15,14 @@ from service.models.page_locked import page_locked
 
 
 class Runtime:
-    """The two functions of CUDA's runtime, upon a memory of its own."""
+    """Fake of two functions of CUDA's runtime, on ordinary memory."""
 
     def __init__(self, status: int = 0) -> None:
         self.status = status
         self.held: dict[int, ctypes.Array[ctypes.c_char]] = {}
 
     def cudaHostAlloc(self, address, size: ctypes.c_size_t, flags: int) -> int:
-        """Writes where the memory is, or returns why there is none."""
+        """Writes the address of new memory, or returns an error code."""
         assert flags == 0
         if not self.status:
             memory = ctypes.create_string_buffer(size.value)
@@ -31,7 +31,7 @@ class Runtime:
         return self.status
 
     def cudaFreeHost(self, address: ctypes.c_void_p) -> int:
-        """Takes memory back, which was given and not taken back before."""
+        """Frees memory that was allocated and not yet freed."""
         assert address.value is not None
         del self.held[address.value]
         return 0
@@ -39,7 +39,7 @@ class Runtime:
 
 @pytest.fixture
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
-    """Stands for CUDA's runtime, where there is no GPU."""
+    """A fake CUDA runtime for machines without a GPU."""
     runtime = Runtime()
     monkeypatch.setattr(module, "_cudart", lambda: runtime)
     yield runtime
@@ -47,8 +47,8 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     assert not runtime.held
 
 
-def test_memory_is_given_back_with_its_last_view(runtime: Runtime) -> None:
-    """A part of it holds on to all of it."""
+def test_memory_is_freed_with_its_last_view(runtime: Runtime) -> None:
+    """A view of a part keeps all of it."""
     memory = page_locked(5000)
     assert memory is not None
     part = np.frombuffer(memory[100:4100], dtype=np.float32)
@@ -63,7 +63,7 @@ def test_memory_is_given_back_with_its_last_view(runtime: Runtime) -> None:
 
 
 def test_without_room_or_a_device_there_is_none(runtime: Runtime) -> None:
-    """Whoever asked goes on with ordinary memory."""
+    """The caller falls back to ordinary memory."""
     for runtime.status in (2, 35, 100):
         assert page_locked(5000) is None
     runtime.status = 0
@@ -74,12 +74,12 @@ def test_without_room_or_a_device_there_is_none(runtime: Runtime) -> None:
     "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="CUDA is installed"
 )
 def test_where_onnxruntime_knows_no_cuda_there_is_none() -> None:
-    """The wheel for CPUs brings no runtime of CUDA."""
+    """The CPU wheel of onnxruntime has no CUDA runtime."""
     assert page_locked(5000) is None
 
 
 def test_on_a_gpu_the_network_reads_it(exported: bytes) -> None:
-    """As it reads ordinary memory."""
+    """With the results of ordinary memory."""
     engine = OnnxEngine(exported, EngineConfig())
     if engine.device != "cuda":
         pytest.skip("there is no CUDA GPU")

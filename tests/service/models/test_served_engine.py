@@ -66,15 +66,15 @@ def fragile(tmp_path: Path, spec: ModelSpec) -> Path:
 
 @pytest.fixture
 def keeper(repository: Path) -> ModelKeeper:
-    """Keeps a repository that holds `small`, version 1."""
+    """A keeper of a repository with `small`, version 1."""
     return ModelKeeper(Catalog(), repository, ServingConfig(), {})
 
 
 @contextmanager
 def dead(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Has every network fail that is run, as on a GPU that is lost."""
+    """Makes every run of a network fail, as on a lost GPU."""
 
-    def fail(*given: object) -> None:
+    def fail(*arguments: object) -> None:
         raise RuntimeError(f"CUDA failure 719: {SECRET}")
 
     with monkeypatch.context() as patched:
@@ -92,7 +92,7 @@ def post(url: str, features_TD: np.ndarray, **params: object) -> httpx.Response:
 def test_an_input_that_the_network_fails_on_costs_itself_alone(
     serving, fragile: Path, features_TD: np.ndarray, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """500 and a problem that names the shape; the model stays ready; the log has the reason."""
+    """500 with a problem that names the shape; the model stays ready; the log has the reason."""
     with serving(Settings(repository=fragile)) as url:
         for _ in range(2):
             refused = post(url, features_TD[:39])
@@ -108,14 +108,14 @@ def test_an_input_that_the_network_fails_on_costs_itself_alone(
     assert "Reshape" in caplog.text
 
 
-def test_a_dead_network_is_told_and_the_version_before_it_answers(
+def test_a_dead_network_is_reported_and_the_previous_version_answers(
     serving,
     repository: Path,
     spec: ModelSpec,
     features_TD: np.ndarray,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """503 to who asked for it, and to no client what only the log may hold."""
+    """503 for its requests, without details that belong in the log only."""
     with serving(Settings(repository=repository)) as url:
         with dead(monkeypatch):
             refused = post(url, features_TD)
@@ -126,13 +126,13 @@ def test_a_dead_network_is_told_and_the_version_before_it_answers(
         assert post(url, features_TD).status_code == 503
         assert httpx.get(f"{url}/health/ready").status_code == 503
         (listed,) = httpx.get(f"{url}/models").json()["models"]
-        assert (listed["state"], "cannot be run" in listed["error"]) == ("failed", True)
+        assert (listed["state"], "stopped working" in listed["error"]) == ("failed", True)
         assert 'state="failed",version="1"} 1.0' in httpx.get(f"{url}/metrics").text
         index = httpx.post(f"{url}/v2/repository/index").json()
-        assert (index[0]["state"], "cannot be run" in index[0]["reason"]) == ("UNAVAILABLE", True)
+        assert (index[0]["state"], "stopped working" in index[0]["reason"]) == ("UNAVAILABLE", True)
         assert httpx.get(f"{url}/v2/models/small/ready").status_code == 503
-        told = refused.text + str(listed) + str(index)
-        assert not any(word in told for word in (*SECRET.split(), "Traceback", "CUDA"))
+        texts = refused.text + str(listed) + str(index)
+        assert not any(word in texts for word in (*SECRET.split(), "Traceback", "CUDA"))
         healed = httpx.post(f"{url}/models/small/load")
         assert healed.json()["versions"][0]["state"] == "ready"
         assert post(url, features_TD).status_code == 200
@@ -145,7 +145,7 @@ def test_an_older_version_answers_for_a_dead_one(
     features_TD: np.ndarray,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Unless the dead one was asked for; the next look loads that anew."""
+    """Unless the request names the dead version, which the next refresh loads again."""
     publish(repository, "small", lambda path: path.write_bytes(exported))
     keeper.refresh()
     dead_one = keeper.catalog.find("small", None)
@@ -153,18 +153,18 @@ def test_an_older_version_answers_for_a_dead_one(
     with dead(monkeypatch), pytest.raises(ModelUnavailableError, match="version 2"):
         dead_one.engine.cas(features_TD)
     assert keeper.catalog.find("small", None).published.version == 1
-    with pytest.raises(ModelUnavailableError, match="cannot be run"):
+    with pytest.raises(ModelUnavailableError, match="stopped working"):
         keeper.catalog.find("small", 2)
     keeper.refresh()
-    found = keeper.catalog.find("small", None)
-    assert found.published.version == 2
-    assert found.engine is not dead_one.engine
+    entry = keeper.catalog.find("small", None)
+    assert entry.published.version == 2
+    assert entry.engine is not dead_one.engine
 
 
 def test_a_dead_network_is_tried_at_every_look_until_it_runs(
     keeper: ModelKeeper, features_TD: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where CUDA is required and gone meanwhile."""
+    """Also if CUDA is required and was lost meanwhile."""
     (entry,) = keeper.catalog.entries
     assert entry.engine
     with dead(monkeypatch):
@@ -172,20 +172,20 @@ def test_a_dead_network_is_tried_at_every_look_until_it_runs(
             entry.engine.cas(features_TD)
         for _ in range(2):
             keeper.refresh()
-            (told,) = keeper.catalog.entries
-            assert (told.state, told.engine) == ("failed", None)
-            assert SECRET not in (told.reason or "")
+            (entry,) = keeper.catalog.entries
+            assert (entry.state, entry.engine) == ("failed", None)
+            assert SECRET not in (entry.reason or "")
     with monkeypatch.context() as patched:
-        absent = DeviceError("CUDA was asked for")
+        absent = DeviceError("CUDA is required")
         patched.setattr("service.models.served_engine.OnnxEngine", _raising(absent))
         keeper.refresh()
-        assert keeper.catalog.entries[0].reason == "CUDA was asked for"
+        assert keeper.catalog.entries[0].reason == "CUDA is required"
     keeper.refresh()
     assert keeper.catalog.find("small", 1).ready
 
 
 def _raising(error: Exception) -> Callable[..., OnnxEngine]:
-    def fail(*given: object) -> OnnxEngine:
+    def fail(*arguments: object) -> OnnxEngine:
         raise error
 
     return fail
@@ -194,20 +194,20 @@ def _raising(error: Exception) -> Callable[..., OnnxEngine]:
 def test_many_failures_at_once_are_examined_once(
     keeper: ModelKeeper, features_TD: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All requests under way are told the same."""
+    """All requests in flight get the same error."""
     engine = keeper.catalog.entries[0].engine
     assert engine
-    runs, told = [], []
+    runs, errors = [], []
 
-    def fail(*given: object) -> None:
-        runs.append(given)
+    def fail(*arguments: object) -> None:
+        runs.append(arguments)
         raise RuntimeError("lost")
 
     def ask() -> None:
         try:
             engine.cas(features_TD)
         except ModelUnavailableError as error:
-            told.append(str(error))
+            errors.append(str(error))
 
     monkeypatch.setattr("onnxruntime.InferenceSession.run", fail)
     threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -216,14 +216,14 @@ def test_many_failures_at_once_are_examined_once(
     for thread in threads:
         thread.join()
     assert len(runs) == 8 + 1
-    assert len(told) == 8
-    assert len(set(told)) == 1
+    assert len(errors) == 8
+    assert len(set(errors)) == 1
 
 
-def test_versions_that_are_gone_drain_until_their_last_request_is_done(
+def test_removed_versions_drain_until_their_last_request_is_done(
     keeper: ModelKeeper, exported: bytes, repository: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Told in the log and by `draining`; at once freed where nobody uses them."""
+    """The log and `draining` report them; an unused one is freed at once."""
     caplog.set_level(logging.INFO)
     used = keeper.catalog.find("small", 1)
     keeper.unload("small")
@@ -242,27 +242,27 @@ def test_versions_that_are_gone_drain_until_their_last_request_is_done(
 
 @pytest.fixture
 def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Has the next runs of networks wait; gives what tells that one came, and what ends it."""
+    """Blocks runs of networks; yields an event that a run sets and an event that releases it."""
     came, go_on = threading.Event(), threading.Event()
     cas = ServedEngine.cas
 
-    def wait(*given: Any) -> np.ndarray:
+    def wait(*arguments: Any) -> np.ndarray:
         came.set()
         assert go_on.wait(30)
-        return cas(*given)
+        return cas(*arguments)
 
     monkeypatch.setattr(ServedEngine, "cas", wait)
     yield came, go_on
     go_on.set()
 
 
-def test_metrics_tell_what_drains(
+def test_metrics_report_draining_versions(
     serving,
     repository: Path,
     features_TD: np.ndarray,
     held_up: tuple[threading.Event, threading.Event],
 ) -> None:
-    """While a request is under way that found it; the request is answered."""
+    """While a request uses the old version; that request is answered."""
     came, go_on = held_up
     draining = re.compile(r'ecm_model_info{name="small",state="draining",version="1"} 1.0')
     answers = []
@@ -281,7 +281,7 @@ def test_metrics_tell_what_drains(
 def test_loading_keeps_no_request_waiting(
     serving, repository: Path, features_TD: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A version that takes long; /models and the other calls go on as well."""
+    """A version that loads slowly; /models and the other calls are answered as well."""
     with serving(Settings(repository=repository)) as url:
         came, go_on = threading.Event(), threading.Event()
 
@@ -305,31 +305,33 @@ def test_loading_keeps_no_request_waiting(
             assert client.localize(features_TD).version == 2
 
 
-@pytest.mark.parametrize(("asked", "expected"), [((), [16]), ((5, 40, 1), [5, 40, 1])])
+@pytest.mark.parametrize(("warm_snippets", "expected"), [((), [16]), ((5, 40, 1), [5, 40, 1])])
 def test_networks_are_run_on_the_lengths_that_shall_be_fast(
     exported: bytes,
     repository: Path,
-    asked: tuple[int, ...],
+    warm_snippets: tuple[int, ...],
     expected: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Those of the setting, or the one of the model's training; both times are told."""
+    """Lengths of the setting, or of the model's training; both times are reported."""
     seen = []
     run = OnnxEngine.cas_batch
 
-    def watched(self: OnnxEngine, features_BTD: np.ndarray, *given: object) -> np.ndarray:
+    def watched(self: OnnxEngine, features_BTD: np.ndarray, *arguments: object) -> np.ndarray:
         seen.append(features_BTD.shape[1])
-        return run(self, features_BTD, *given)
+        return run(self, features_BTD, *arguments)
 
     monkeypatch.setattr(OnnxEngine, "cas_batch", watched)
-    engine = ServedEngine(list_models(repository)[0], exported, ServingConfig(warm_snippets=asked))
+    engine = ServedEngine(
+        list_models(repository)[0], exported, ServingConfig(warm_snippets=warm_snippets)
+    )
     assert expected == seen
     assert engine.load_s > 0
     assert engine.warm_up_s > 0
 
 
-def test_models_tell_how_long_loading_took(url: str) -> None:
-    """Beside the rest."""
+def test_models_report_their_loading_time(url: str) -> None:
+    """GET /models reports both times."""
     (listed,) = httpx.get(f"{url}/models").json()["models"]
     assert listed["load_s"] >= 0
     assert listed["warm_up_s"] >= 0
@@ -338,7 +340,7 @@ def test_models_tell_how_long_loading_took(url: str) -> None:
 def test_a_version_that_fails_its_first_run_is_not_served(
     repository: Path, spec: ModelSpec, serving
 ) -> None:
-    """It takes the place of none that works; clients are told no more than they may know."""
+    """It replaces none that works; clients see no internals."""
     odd = replace(spec, snippets=17)
     publish(repository, "small", lambda path: write_fragile(odd, path))
     with serving(Settings(repository=repository)) as url:
@@ -352,8 +354,8 @@ def test_a_version_that_fails_its_first_run_is_not_served(
                 client.localize(np.zeros((4, 8), np.float32), version=2)
 
 
-def test_engine_error_keeps_what_onnxruntime_said(fragile: Path) -> None:
-    """As its cause alone."""
+def test_engine_error_keeps_the_error_of_onnxruntime(fragile: Path) -> None:
+    """Its reason is the cause of the error, not part of the message."""
     engine = OnnxEngine(list_models(fragile)[0].path.read_bytes())
     with pytest.raises(EngineError, match=r"\(1, 3, 8\)") as caught:
         engine.cas(np.zeros((3, 8), np.float32))

@@ -3,13 +3,14 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecm_localizer import Client, LocalizerServiceError
+from ecm_client.clients import Client, LocalizerServiceError
 
 ROOT = Path(__file__).parents[3]
 
@@ -156,12 +157,12 @@ def test_what_takes_too_long_is_cut_off(start, features_TD) -> None:
         assert process.stop() == 0
         with contextlib.suppress(ConnectionResetError):
             assert everything(connection) == b""
-    assert "1 requests are not answered within 0.3 s" in process.log.read_text()
+    assert "1 requests took longer than 0.3 s" in process.log.read_text()
     assert "Traceback" not in process.log.read_text()
 
 
-def serve(*flags: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "service", "serve", *map(str, flags)]
+def serve(*flags: object, python_options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *python_options, "-m", "service", "serve", *map(str, flags)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)
 
 
@@ -196,10 +197,22 @@ def test_a_fault_at_the_start_is_one_sentence(fault: str, repository: Path, tmp_
     usual = ["--repository", repository, "--port", 0, "--data", tmp_path / "data"]
     told = serve(*usual, *flags)
     assert told.returncode in (1, 2)
-    [line] = [line for line in told.stderr.splitlines() if line.startswith("error: ")]
+    lines = told.stderr.splitlines()
+    [line] = [line for line in lines if line.startswith("error: ") or " ERROR " in line]
     assert all(word in line for word in words), line
     assert "hidden" not in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_a_fault_at_the_start_is_json_in_a_json_log(repository: Path, tmp_path: Path) -> None:
+    """Every line of standard error is a JSON object, also with warnings enabled."""
+    told = serve("--repository", repository, "--port", 0, "--data", tmp_path / "data",
+                 "--database-url", NO_DATABASE, "--log-format", "json",
+                 python_options=("-X", "dev"))  # fmt: skip
+    assert told.returncode == 1
+    lines = [json.loads(line) for line in told.stderr.splitlines()]
+    assert [line["level"] for line in lines].count("error") == 1
+    assert any(line["logger"] == "py.warnings" for line in lines)
 
 
 def test_a_port_that_is_taken_is_told_before_models_are_loaded(
@@ -208,7 +221,7 @@ def test_a_port_that_is_taken_is_told_before_models_are_loaded(
     """With its number and the setting."""
     told = serve("--repository", repository, "--port", taken)
     assert told.returncode == 1
-    assert told.stderr.startswith(f"error: port {taken} of 127.0.0.1 is taken")
+    assert f" ERROR service.process.ending port {taken} of 127.0.0.1 is taken" in told.stderr
     assert "--port" in told.stderr
     assert len(told.stderr.splitlines()) == 1
 
@@ -220,7 +233,7 @@ def test_cuda_that_is_required_and_absent_is_told(repository: Path) -> None:
     told = serve("--repository", repository, "--port", 0, "--require-cuda", "true",
                  "--processes", 2)  # fmt: skip
     assert told.returncode == 1
-    assert told.stderr.count("error: CUDA was requested") == 1
+    assert told.stderr.count("ending CUDA was requested") == 1
 
 
 def children(process) -> set[int]:
@@ -266,7 +279,8 @@ def load(url: str, features_TD: np.ndarray) -> Iterator[list[LocalizerServiceErr
 
 
 def await_starts(process, count: int) -> None:
-    eventually(lambda: process.log.read_text().count("Started server process") == count)
+    started = re.compile(r"server process \d+ started")
+    eventually(lambda: len(started.findall(process.log.read_text())) == count)
 
 
 def neighbours() -> int:

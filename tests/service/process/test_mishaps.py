@@ -223,7 +223,7 @@ def test_only_the_extractor_of_the_model_will_do(
     (folder / "a.onnx").write_bytes(RIGHT)
     answer = ask("sees")
     assert (answer.status_code, answer.json()["snippets"]) == (200, 5)
-    assert_unavailable("differs", "model-unavailable", "another preprocessing")
+    assert_unavailable("differs", "model-unavailable", "preprocesses in another way")
     assert ask("sees").status_code == 200
     assert ask("moves").status_code == 200
     eventually(lambda: left(place / "data") == [])

@@ -1,4 +1,4 @@
-"""Videos in, segments out: uploaded and named, answered at once and as jobs."""
+"""Videos in, segments out: uploaded and referenced, answered at once and as jobs."""
 
 import asyncio
 import json
@@ -18,38 +18,40 @@ from features.motion import MotionExtractor
 from model.engine import OnnxEngine
 from model.predict import predict_video
 from model.repository import list_models
+from service.routes.features_body import REFERENCE_BYTES
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
 from training.evaluation import TorchEngine
 
+JSON = {"Content-Type": "application/json"}
 SNIPPET_S = MotionExtractor.snippet_frames / MotionExtractor.rate_fps
 
 
 def snippets_in(frames: int) -> int:
-    """Snippets of so many frames at 25 a second."""
+    """Returns the number of snippets in a number of frames at 25 fps."""
     return int(frames / 25 / SNIPPET_S + 0.5)
 
 
 @pytest.fixture(scope="module")
 def video(film, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video of 12 s, which is no whole number of snippets."""
+    """A video of 12 s, which is not a whole number of snippets."""
     return film(tmp_path_factory.mktemp("film") / "film.mp4", np.arange(300) / 25)
 
 
 def offline(video: Path, repository: Path) -> list[tuple[str, float, float, float]]:
-    """What the evaluation of training finds in a video."""
+    """Returns the segments that training's evaluation finds in a video."""
     engine = OnnxEngine(list_models(repository)[0].read()[0])
     motion = open_extractor(MOTION)
     features_TD = np.stack(list(video_rows(motion, video)))
     duration_s = snippet_clock(motion).seconds(len(features_TD))
-    found = predict_video(engine, features_TD, engine.spec, duration_s=duration_s)
-    return [(s.label, s.start_s, s.end_s, s.score) for s in found.segments]
+    prediction = predict_video(engine, features_TD, engine.spec, duration_s=duration_s)
+    return [(s.label, s.start_s, s.end_s, s.score) for s in prediction.segments]
 
 
 def test_a_model_trained_from_videos_serves_them_as_it_was_evaluated(
     launch, film, tmp_path: Path
 ) -> None:
-    """Tags and videos in, a served model out: it sees what training saw, at the same times."""
+    """Tags and videos in, a served model out: it sees the features of training."""
     videos = tmp_path / "videos"
     (videos / "b").mkdir(parents=True)
     for name, rate in (("run", 25), ("jump", 12.5), ("b/walk", 30)):
@@ -72,7 +74,7 @@ def test_a_model_trained_from_videos_serves_them_as_it_was_evaluated(
 
 
 def left(data: Path) -> list[Path]:
-    """What uploads and jobs left on the disk."""
+    """Returns the files that uploads and jobs left on disk."""
     return [*(data / "jobs").rglob("*"), *(data / "incoming").iterdir()]
 
 
@@ -129,10 +131,10 @@ def finished(client: Client, job_id: str):
     return job
 
 
-def test_a_long_video_is_answered_with_a_job_that_tells_how_far_it_is(
+def test_a_long_video_is_answered_with_a_job_that_reports_its_progress(
     launch, motion_repository: Path, film, tmp_path: Path
 ) -> None:
-    """202 with a place to ask; events until the end; the client reports each stage."""
+    """202 with the job's location; events until the end; the client reports each stage."""
     service = launch("serve", repository=motion_repository, data=tmp_path / "data",
                      chunk_snippets=2, wait_s=0)  # fmt: skip
     long = film(tmp_path / "long.mp4", np.arange(3000) / 25)
@@ -143,14 +145,14 @@ def test_a_long_video_is_answered_with_a_job_that_tells_how_far_it_is(
     job = answer.json()
     assert answer.headers["location"] == f"/jobs/{job['id']}"
     events = list(read_events(f"{service.url}{answer.headers['location']}/events"))
-    kinds, told = zip(*events, strict=True)
+    kinds, jobs_seen = zip(*events, strict=True)
     assert set(kinds) <= {"queued", "running", "done"}
     assert kinds[-1] == "done"
-    done = [event["progress"]["snippets_done"] for event in told]
+    done = [event["progress"]["snippets_done"] for event in jobs_seen]
     assert done == sorted(done)
-    assert done[-1] == told[-1]["progress"]["snippets_expected"] == snippets_in(3000)
+    assert done[-1] == jobs_seen[-1]["progress"]["snippets_expected"] == snippets_in(3000)
     assert len(set(done)) > 3
-    assert told[-1]["result"]["snippets"] == snippets_in(3000)
+    assert jobs_seen[-1]["result"]["snippets"] == snippets_in(3000)
 
     heard: list[Progress] = []
     with Client(service.url) as client:
@@ -172,7 +174,7 @@ def read_events(url: str) -> Iterator[tuple[str, dict]]:
 
 
 def test_the_same_video_is_not_extracted_twice(service, video: Path, tmp_path: Path) -> None:
-    """Kept by content, whatever its name; a damaged file is made anew."""
+    """Features are cached by content, whatever the file's name; a damaged file is replaced."""
     with Client(service.url) as client:
         first = client.localize(video)
         copy = tmp_path / "copy.mkv"
@@ -180,15 +182,15 @@ def test_the_same_video_is_not_extracted_twice(service, video: Path, tmp_path: P
         second = client.localize(copy)
         assert first.timing_ms["extraction"] > 0 == second.timing_ms["extraction"]
         assert second.segments == first.segments
-        [kept] = (tmp_path / "data" / "features").iterdir()
-        kept.write_bytes(kept.read_bytes()[:100])
+        [cached] = (tmp_path / "data" / "features").iterdir()
+        cached.write_bytes(cached.read_bytes()[:100])
         third = client.localize(video)
         assert third.timing_ms["extraction"] > 0
         assert third.segments == first.segments
 
 
 def test_a_key_makes_one_job_of_many_requests(service, video: Path, tmp_path: Path) -> None:
-    """Also of requests at the same time; for another video it is refused."""
+    """Simultaneous requests share a job as well; the key is refused for another video."""
     headers = {"Content-Type": "video/mp4", "Idempotency-Key": "k"}
     content = video.read_bytes()
 
@@ -212,7 +214,7 @@ def test_a_key_makes_one_job_of_many_requests(service, video: Path, tmp_path: Pa
 def test_a_cancelled_job_ends_and_leaves_nothing(
     launch, motion_repository: Path, film, tmp_path: Path
 ) -> None:
-    """One that waits at once, one at work with its chunk; both stay cancelled."""
+    """A queued job ends at once, a running one after its chunk; both stay cancelled."""
     service = launch("serve", repository=motion_repository, data=tmp_path / "data",
                      chunk_snippets=2)  # fmt: skip
     long = film(tmp_path / "long.mp4", np.arange(3000) / 25)
@@ -236,7 +238,7 @@ def test_a_cancelled_job_ends_and_leaves_nothing(
 
 
 def test_the_queue_has_an_end(launch, motion_repository: Path, film, tmp_path: Path) -> None:
-    """Beyond it the body is not even read; what waits is done, in the end by a worker elsewhere."""
+    """Beyond it no body is read. A worker in another process completes the queued jobs."""
     flags = {"repository": motion_repository, "data": tmp_path / "data"}
     service = launch("serve", **flags, jobs=0, max_queued_jobs=2)
     video = film(tmp_path / "film.mp4", np.arange(50) / 25)
@@ -252,7 +254,7 @@ def test_the_queue_has_an_end(launch, motion_repository: Path, film, tmp_path: P
 
 
 def test_a_model_of_other_features_takes_no_video(serving, launch, repository, film, tmp_path):
-    """Ready-made features have no extractor, another version is not the same."""
+    """The model was trained on ready-made features, which have no extractor."""
     service = launch("serve", repository=repository, data=tmp_path / "data")
     with (
         Client(service.url, retries=0) as client,
@@ -260,3 +262,30 @@ def test_a_model_of_other_features_takes_no_video(serving, launch, repository, f
     ):
         client.localize(film(tmp_path / "film.mp4", np.arange(50) / 25))
     assert left(tmp_path / "data") == []
+
+
+def test_only_short_json_is_a_reference(service, video: Path, tmp_path: Path) -> None:
+    """Short JSON may reference a video; longer JSON must hold features, which are never a job."""
+    named = tmp_path / "videos" / "named.mp4"
+    named.write_bytes(video.read_bytes())
+    body = json.dumps({"video": {"uri": named.as_uri()}})
+    for path, length, status in (
+        ("jobs", REFERENCE_BYTES, 202),
+        ("jobs", REFERENCE_BYTES + 1, 422),
+        ("localize", REFERENCE_BYTES + 1, 422),
+    ):
+        answer = httpx.post(f"{service.url}/{path}", content=body.ljust(length), headers=JSON)
+        assert answer.status_code == status, answer.text
+    assert str(REFERENCE_BYTES) in answer.json()["detail"]
+    features = httpx.post(f"{service.url}/jobs", json={"features": [[0.5]]})
+    assert (features.status_code, "POST /localize" in features.text) == (422, True)
+    for content in (b"{", b"[]"):
+        answers = [
+            httpx.post(f"{service.url}/{path}", content=content, headers=JSON)
+            for path in ("jobs", "localize")
+        ]
+        assert [answer.status_code for answer in answers] == [400 if content == b"{" else 422] * 2
+    both = {"video": {"uri": named.as_uri()}, "features": [[0.5]]}
+    for path in ("jobs", "localize"):
+        answer = httpx.post(f"{service.url}/{path}", json=both)
+        assert (answer.status_code, "expected one of" in answer.text) == (422, True)

@@ -1,4 +1,4 @@
-"""The fast way to read features in JSON gives what the plain way gives, or nothing."""
+"""The fast JSON parser returns the same as the plain one, or nothing."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -29,24 +29,24 @@ def parse(content: bytes) -> tuple[dict[str, Any], np.ndarray] | None:
 def test_a_matrix_is_read_as_it_is(
     rest: dict[str, Any], rows: int, columns: int, data: st.DataObject
 ) -> None:
-    """To the last digit, beside other fields; they come out as well. Names with NUL are slow."""
+    """Exact to the last digit, with the other fields. Names with NUL take the slow path."""
     matrix = data.draw(st.lists(st.lists(NUMBER, min_size=columns, max_size=columns),
                                 min_size=rows, max_size=rows))  # fmt: skip
-    found = parse(json.dumps({**rest, "features": matrix}, ensure_ascii=False).encode())
-    assert found is not None
-    assert found[0] == rest
-    np.testing.assert_array_equal(found[1], np.array(matrix, dtype=np.float64))
+    parsed = parse(json.dumps({**rest, "features": matrix}, ensure_ascii=False).encode())
+    assert parsed is not None
+    assert parsed[0] == rest
+    np.testing.assert_array_equal(parsed[1], np.array(matrix, dtype=np.float64))
 
 
 @given(st.recursive(st.none() | st.booleans() | NUMBER | st.text(max_size=3),
                     lambda inner: st.lists(inner, max_size=4), max_leaves=12))  # fmt: skip
-def test_what_is_taken_is_a_matrix(value: Any) -> None:
-    """Of all that JSON can hold, only lists of equally many numbers, and those as they are."""
-    found = parse(orjson.dumps({"features": value}))
-    if found is not None:
-        assert {len(row) for row in value} == {found[1].shape[1]}
+def test_only_matrices_are_accepted(value: Any) -> None:
+    """Of all JSON values, only lists of equally many numbers are accepted, unchanged."""
+    parsed = parse(orjson.dumps({"features": value}))
+    if parsed is not None:
+        assert {len(row) for row in value} == {parsed[1].shape[1]}
         assert all(type(number) in (int, float) for row in value for number in row)
-        np.testing.assert_array_equal(found[1], np.array(value, dtype=np.float64))
+        np.testing.assert_array_equal(parsed[1], np.array(value, dtype=np.float64))
 
 
 @pytest.mark.parametrize(
@@ -74,28 +74,28 @@ def test_what_is_taken_is_a_matrix(value: Any) -> None:
         b'{"features": [[1]], "a": ' + b'{"b": ' * 500 + b"1" + b"}" * 501,
     ],
 )
-def test_all_else_is_left_to_who_can_say_what_is_wrong(content: bytes) -> None:
-    """Also what a reader that flattens lists might take."""
+def test_other_values_are_left_to_the_parser_that_finds_the_error(content: bytes) -> None:
+    """Including values that flattening would accept."""
     assert parse(content) is None
 
 
-def test_threads_that_share_a_parser_get_what_is_theirs() -> None:
-    """Bodies of different lengths, damaged ones between them, and memory given back meanwhile."""
+def test_threads_that_share_a_parser_get_their_own_results() -> None:
+    """Bodies of different lengths, malformed ones among them, while memory is freed."""
 
     def parsed(number: int) -> bool:
         matrix = np.full((1 + number % 7, 100), number, dtype=np.float64)
         assert parse(b'{"features": [[1, 2], [3, 4') is None
-        found = parse(orjson.dumps({"features": matrix.tolist(), "note": number}))
+        result = parse(orjson.dumps({"features": matrix.tolist(), "note": number}))
         if number % 50 == 0:
             give_back()
-        return bool(found and found[0] == {"note": number} and np.array_equal(found[1], matrix))
+        return bool(result and result[0] == {"note": number} and np.array_equal(result[1], matrix))
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(parsed, range(500)))
 
 
 def test_the_memory_of_one_body_is_kept_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever that was, unless it took too much, and until it is given back."""
+    """Kept after any body, unless it took too much, and until `give_back`."""
     new, made = simdjson.Parser, []
 
     def make() -> simdjson.Parser:

@@ -1,4 +1,4 @@
-"""POST /localize through a real server, with curl-like plain requests."""
+"""POST /localize through a real server, with plain requests as curl sends them."""
 
 import base64
 import io
@@ -32,21 +32,21 @@ def npy(array: np.ndarray, **options: bool) -> bytes:
 
 
 def assert_problem(response: httpx.Response, status: int, *words: str) -> None:
-    """An RFC 9457 problem whose detail holds some words and no trace of the inside."""
+    """Checks for an RFC 9457 problem whose detail has some words and no internals."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
-    told = response.json()
-    assert told["status"] == status
-    assert told["type"].startswith("urn:ecm-localizer:")
+    problem = response.json()
+    assert problem["status"] == status
+    assert problem["type"].startswith("urn:ecm-localizer:")
     for word in words:
-        assert word in told["detail"]
+        assert word in problem["detail"]
     assert "Traceback" not in response.text
 
 
 def test_every_form_gives_the_segments_of_offline_localization(
     url: str, features_TD: np.ndarray, exported: bytes, spec: ModelSpec
 ) -> None:
-    """Lists, base64, .npy, raw bytes and a form: one answer.
+    """Lists, base64, .npy, raw bytes and a form get the same answer.
 
     That of the same file, since the last digit of a score decides which of two equals comes first.
     """
@@ -79,7 +79,7 @@ def test_every_form_gives_the_segments_of_offline_localization(
 def test_service_gives_the_cas_of_torch(
     url: str, features_TD: np.ndarray, network: Ecm, spec: ModelSpec
 ) -> None:
-    """The raw sequence, to 1e-4."""
+    """The logits agree to 1e-4."""
     expected_TC = TorchEngine(network).cas(features_TD)
     answer = httpx.post(f"{url}/localize?include=cas", content=npy(features_TD), headers=NPY)
     cas = answer.json()["cas"]
@@ -99,7 +99,7 @@ def test_float16_and_fortran_order_are_read(url: str, features_TD: np.ndarray) -
 
 
 def test_options_in_query_body_and_form_do_the_same(url: str, features_TD: np.ndarray) -> None:
-    """Wherever they stand, and a body's option wins over the query's."""
+    """In the query or the body; an option in the body overrides the query."""
     options = {"min_score": 0.2, "max_segments": 3, "nms_iou": 0.1, "snippet_s": 2.0}
     query = httpx.post(f"{url}/localize", params=options, content=npy(features_TD), headers=NPY)
     lists = {"features": features_TD.tolist()}
@@ -143,7 +143,7 @@ def test_video_without_any_class_is_an_empty_list(url: str, features_TD: np.ndar
     ],
 )
 def test_unusable_arrays_are_refused(url: str, array: np.ndarray, words: list[str]) -> None:
-    """Shape, D, T, values and dtype: 422 with what was expected and what came."""
+    """Shape, D, T, values and dtype: 422 with the expected and the received value."""
     answer = httpx.post(f"{url}/localize", content=npy(array), headers=NPY)
     assert_problem(answer, 422, *words)
 
@@ -164,7 +164,7 @@ def test_unusable_arrays_are_refused(url: str, array: np.ndarray, words: list[st
 def test_unusable_raw_bytes_are_refused(
     url: str, headers: dict[str, str], content: bytes, words: list[str]
 ) -> None:
-    """The byte count must be what shape and dtype take."""
+    """The number of bytes must match shape and dtype."""
     headers = {"Content-Type": "application/octet-stream"} | headers
     assert_problem(httpx.post(f"{url}/localize", content=content, headers=headers), 422, *words)
 
@@ -174,7 +174,7 @@ def test_unusable_raw_bytes_are_refused(
     [b"", b"hello", b"\x93NUMPY", b"\x93NUMPY\x09\x00\x10\x00", npy(np.zeros((40, 8)))[:200]],
 )
 def test_malformed_npy_is_refused(url: str, content: bytes) -> None:
-    """Empty, text, cut in the header or in the data, an unknown version."""
+    """Empty, text, truncated in the header or the data, an unknown version."""
     assert_problem(httpx.post(f"{url}/localize", content=content, headers=NPY), 422)
 
 
@@ -208,7 +208,7 @@ def test_pickled_npy_is_refused(url: str) -> None:
     ],
 )  # fmt: skip
 def test_unusable_json_is_refused(url: str, body: bytes, status: int, words: list[str]) -> None:
-    """Malformed is 400, well-formed but unusable 422."""
+    """Malformed is 400; well-formed but unusable is 422."""
     headers = {"Content-Type": "application/json"}
     answer = httpx.post(f"{url}/localize", content=body, headers=headers)
     assert_problem(answer, status, *words)
@@ -235,7 +235,7 @@ def test_unusable_json_is_refused(url: str, body: bytes, status: int, words: lis
 def test_unusable_options_are_refused(
     url: str, features_TD: np.ndarray, options: dict, status: int, words: list[str]
 ) -> None:
-    """In the query as in the body."""
+    """In the query and in the body."""
     body = {"features": features_TD.tolist()} | options
     by_query = httpx.post(f"{url}/localize", params=options, content=npy(features_TD), headers=NPY)
     assert_problem(by_query, status, *words)
@@ -243,7 +243,7 @@ def test_unusable_options_are_refused(
 
 
 def test_other_content_types_are_refused(url: str) -> None:
-    """415 names what is read; a form without a file is 400."""
+    """415 lists the supported types; a form without a file is 400."""
     for headers in ({"Content-Type": "text/csv"}, {"Content-Type": ""}, {}):
         answer = httpx.post(f"{url}/localize", content=b"1,2", headers=headers)
         assert_problem(answer, 415, "application/x-npy")
@@ -255,7 +255,7 @@ def test_other_content_types_are_refused(url: str) -> None:
 
 
 def test_long_bodies_are_refused_before_they_are_read(url: str) -> None:
-    """By Content-Length at once, and a body of undeclared length once it passes the limit."""
+    """At once by Content-Length; without one, when the body passes the limit."""
 
     def chunks(seen: list[int]) -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
@@ -275,7 +275,7 @@ def test_long_bodies_are_refused_before_they_are_read(url: str) -> None:
 
 
 def test_a_bad_request_disturbs_no_other(url: str, features_TD: np.ndarray) -> None:
-    """On one connection: good, bad, good gives the same good answer twice."""
+    """On one connection, good, bad, good gives the same good answer twice."""
     with httpx.Client(base_url=url) as http:
         first = http.post("/localize", content=npy(features_TD), headers=NPY).json()
         assert http.post("/localize", content=b"bad", headers=NPY).status_code == 422
@@ -286,7 +286,7 @@ def test_a_bad_request_disturbs_no_other(url: str, features_TD: np.ndarray) -> N
 def test_model_without_a_clock_needs_a_duration(
     serving: Serving, tmp_path: Path, network: Ecm, spec: ModelSpec, features_TD: np.ndarray
 ) -> None:
-    """Where the training videos' snippets had no one length."""
+    """The training videos' snippets had different durations."""
     clockless = ModelSpec.from_json(spec.to_json().replace('"snippet_s":0.5', '"snippet_s":null'))
     publish(tmp_path, "clockless", lambda path: write_onnx(network, clockless, path))
     with serving(Settings(repository=tmp_path)) as url:

@@ -15,8 +15,8 @@ Serving = Callable[[Settings], AbstractContextManager[str]]
 RAW = {"Content-Type": "application/octet-stream", "X-Shape": "40,8"}
 
 
-def test_models_tell_what_they_are(url: str, spec: ModelSpec) -> None:
-    """The list, the versions of one, and one version with its whole spec."""
+def test_models_are_described(url: str, spec: ModelSpec) -> None:
+    """The list, the versions of one model, and one version with its complete spec."""
     (listed,) = httpx.get(f"{url}/models").json()["models"]
     assert (listed["name"], listed["version"], listed["state"]) == ("small", 1, "ready")
     assert (listed["classes"], listed["feature_dim"], listed["device"]) == (3, 8, "cpu")
@@ -34,7 +34,7 @@ def test_models_tell_what_they_are(url: str, spec: ModelSpec) -> None:
 
 @pytest.fixture
 def damaged(repository: Path, exported: bytes) -> Path:
-    """A repository with a good model beside a damaged, a changed, a foreign and an absent file."""
+    """A repository with a good model and a damaged, a changed, a foreign and an absent file."""
     write = lambda path: path.write_bytes(exported)  # noqa: E731
     publish(repository, "cut", lambda path: path.write_bytes(b"\x08\x0a garbage"))
     changed = publish(repository, "changed", write).path
@@ -50,10 +50,10 @@ def damaged(repository: Path, exported: bytes) -> Path:
     return repository
 
 
-def test_bad_models_are_told_and_the_others_serve(
+def test_bad_models_are_reported_and_the_others_served(
     serving: Serving, damaged: Path, features_TD: np.ndarray
 ) -> None:
-    """Each failed file says why; the newest good version of a model serves."""
+    """Each failed file has a reason; the newest good version of a model is served."""
     with serving(Settings(repository=damaged)) as url:
         models = {(m["name"], m["version"]): m for m in httpx.get(f"{url}/models").json()["models"]}
         for name, reason in (
@@ -80,7 +80,7 @@ def test_bad_models_are_told_and_the_others_serve(
 def test_default_model_answers_requests_that_name_none(
     serving: Serving, damaged: Path, features_TD: np.ndarray
 ) -> None:
-    """The operator's choice among several."""
+    """The operator selects one of several models."""
     with serving(Settings(repository=damaged, default_model="small")) as url:
         answer = httpx.post(f"{url}/localize", content=features_TD.tobytes(), headers=RAW)
         assert answer.json()["model"]["name"] == "small"

@@ -120,7 +120,7 @@ def test_what_fails_is_left_out_and_told_once(
             "memory_total_bytes/0",
         }  # fmt: skip
     assert [record.getMessage() for record in caplog.records] == [
-        "not all of the GPUs can be told: NvmlError('GPU is lost')"
+        "some GPU metrics cannot be read: NvmlError('GPU is lost')"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Broken, hostile and oversized videos, and requests cut short: each is told of, none stays."""
+"""Broken, hostile and oversized videos, and aborted requests: reported, and nothing is left."""
 
 import io
 import os
@@ -20,7 +20,7 @@ Make = Callable[[Path, Callable[..., Path]], object]
 MP4 = {"Content-Type": "video/mp4"}
 MAX_VIDEO_BYTES = 1_000_000
 SNIPPET = round(25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps)
-"""Frames of a video of 25 a second."""
+"""Times of frames at 25 fps."""
 FASTSTART = {"movflags": "faststart"}
 
 
@@ -30,7 +30,7 @@ def steady(frames: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the server's data and the videos that may be named are."""
+    """Folder with the server's data and the videos that may be referenced."""
     path = tmp_path_factory.mktemp("place")
     (path / "videos").mkdir()
     return path
@@ -38,7 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def process(launch_for_module, motion_repository: Path, place: Path):
-    """A service that keeps no features, so that every video is read."""
+    """A service without a feature cache, so that every video is decoded."""
     return launch_for_module(
         "serve",
         repository=motion_repository,
@@ -57,7 +57,7 @@ def process(launch_for_module, motion_repository: Path, place: Path):
 
 @pytest.fixture(scope="module")
 def server(process) -> str:
-    """Its address."""
+    """URL of the service."""
     url: str = process.url
     return url
 
@@ -70,7 +70,7 @@ def good(film, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 def sound(server: str, place: Path, good: bytes) -> Iterator[None]:
-    """After the test the next video is answered, and nothing is left of this one."""
+    """After each test the next video is answered, and nothing is left of this one."""
     yield
     answer = localize(server, good)
     assert (answer.status_code, answer.json()["snippets"]) == (200, 2)
@@ -88,7 +88,7 @@ def localize(url: str, content: object, **params: object) -> httpx.Response:
 
 
 def left(data: Path) -> list[Path]:
-    """What uploads and jobs left on the disk."""
+    """Returns the files that uploads and jobs left on disk."""
     return [*(data / "jobs").rglob("*"), *(data / "incoming").iterdir()]
 
 
@@ -100,7 +100,7 @@ def eventually(condition: Callable[[], object], within_s: float = 30.0) -> None:
 
 
 def assert_problem(answer: httpx.Response, status: int, *words: str) -> None:
-    """An RFC 9457 problem whose detail holds some words and no trace of the inside."""
+    """Checks for an RFC 9457 problem whose detail has some words and no internals."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == status
@@ -171,16 +171,16 @@ REFUSED: dict[str, tuple[str, Make]] = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_cannot_be_worked_on_is_told_why(server: str, film, tmp_path: Path, kind: str) -> None:
-    """Whatever it claims to be."""
+def test_unusable_videos_get_a_reason(server: str, film, tmp_path: Path, kind: str) -> None:
+    """Whatever its content type and header claim."""
     words, make = REFUSED[kind]
     path = tmp_path / "video.mp4"
     make(path, film)
     assert_problem(localize(server, path.read_bytes()), 422, words)
 
 
-def test_a_job_tells_why_it_failed(server: str) -> None:
-    """In the words of an answer, and so does the end of its events."""
+def test_a_failed_job_has_a_reason(server: str) -> None:
+    """With the problem of a direct answer, and so do its events."""
     answer = httpx.post(f"{server}/jobs", files={"file": b"Dear diary,\n" * 50})
     assert answer.status_code == 202
     job = finished(server, answer.json()["id"])
@@ -204,8 +204,8 @@ def finished(url: str, job_id: str) -> dict:
     return job
 
 
-def test_a_damaged_tail_gives_what_comes_before(server: str, film, tmp_path: Path) -> None:
-    """An answer, for as many snippets as can be decoded."""
+def test_a_damaged_tail_leaves_the_snippets_before_it(server: str, film, tmp_path: Path) -> None:
+    """The answer covers the snippets that can be decoded."""
     path = film(tmp_path / "video.mp4", steady(20 * SNIPPET), options={"g": "10"},
                 container_options=FASTSTART)  # fmt: skip
     content = path.read_bytes()
@@ -219,7 +219,7 @@ def test_a_damaged_tail_gives_what_comes_before(server: str, film, tmp_path: Pat
 def test_the_least_that_is_a_video_is_answered(
     server: str, film, tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    """Two frames, of one pixel if need be, are one snippet."""
+    """Two frames, even of one pixel, are one snippet."""
     path = film(tmp_path / "video.mkv", steady(2), size=size, codec="ffv1")
     answer = localize(server, path.read_bytes())
     assert (answer.status_code, answer.json()["snippets"]) == (200, 1)
@@ -229,7 +229,7 @@ def test_the_least_that_is_a_video_is_answered(
 def test_a_header_that_lies_costs_no_more_than_an_estimate(
     server: str, film, tmp_path: Path, claim_s: float
 ) -> None:
-    """The result is what is decoded, and in the end so is the progress."""
+    """The result, and in the end the progress, cover what is decoded."""
     path = film(tmp_path / "video.mkv", steady(7 * SNIPPET))
     content = bytearray(path.read_bytes())
     start = content.index(b"\x44\x89\x88") + 3  # the element Duration, eight bytes long
@@ -242,7 +242,7 @@ def test_a_header_that_lies_costs_no_more_than_an_estimate(
 
 
 def test_references_lead_nowhere_else(server: str, good: bytes, place: Path, film) -> None:
-    """Not outside the folders and hosts that were named, by a link neither; playlists neither."""
+    """Never outside the allowed folders and hosts, nor by links or playlists."""
     outside, videos = place / "outside.mp4", place / "videos"
     outside.write_bytes(good)
     (videos / "link.mp4").symlink_to(outside)
@@ -277,7 +277,7 @@ def chunks(content: bytes) -> Iterator[bytes]:
 
 
 def test_uploads_beyond_the_limit_are_refused(server: str) -> None:
-    """By their declared length, and by counting where none is declared."""
+    """By their declared length, or by counting if none is declared."""
     content = bytes(MAX_VIDEO_BYTES + 1)
     form = {"Content-Type": "multipart/form-data; boundary=x"}
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
@@ -296,7 +296,7 @@ def npy(array: np.ndarray) -> bytes:
 
 
 def test_features_in_a_form_are_features_still(server: str, motion_repository: Path) -> None:
-    """Also where videos are taken, and as long as features may be, not videos."""
+    """Also in a service that accepts videos; the limit is that of features."""
     detail = httpx.get(f"{server}/models/moves/versions/1").json()
     features_TD = np.zeros((20, detail["feature_dim"]), np.float32)
     answer = httpx.post(f"{server}/localize", files={"file": ("a.npy", npy(features_TD))})
@@ -310,7 +310,7 @@ def test_features_in_a_form_are_features_still(server: str, motion_repository: P
 
 
 def test_requests_that_make_no_sense_are_refused(server: str, good: bytes) -> None:
-    """Each with its status and what was expected."""
+    """Each with its status and the expectation."""
     for path in ("localize", "jobs"):
         url = f"{server}/{path}"
 
@@ -337,7 +337,7 @@ def test_requests_that_make_no_sense_are_refused(server: str, good: bytes) -> No
 
 
 def test_an_empty_key_is_none(server: str, good: bytes) -> None:
-    """It makes no two requests one."""
+    """An empty key does not merge requests."""
     headers = MP4 | {"Idempotency-Key": ""}
     jobs = [httpx.post(f"{server}/jobs", content=good, headers=headers).json() for _ in range(2)]
     assert jobs[0]["id"] != jobs[1]["id"]
@@ -345,7 +345,7 @@ def test_an_empty_key_is_none(server: str, good: bytes) -> None:
 
 
 def test_jobs_that_are_none_are_not_found(server: str) -> None:
-    """To ask for, to follow and to cancel."""
+    """To find, to follow and to cancel."""
     for id_ in ("other", "%00", "%2e%2e", "%ff", "a" * 5000, "1' OR '1'='1"):
         url = f"{server}/jobs/{id_}"
         for answer in (httpx.get(url), httpx.get(f"{url}/events"), httpx.delete(url)):
@@ -370,7 +370,7 @@ LENGTH, CHUNKED = "Content-Length: 900000\r\n", "Transfer-Encoding: chunked\r\n"
 def test_an_upload_that_breaks_off_leaves_nothing(
     process, place: Path, good: bytes, path: str, headers: str, start: bytes
 ) -> None:
-    """Neither on the disk nor, since it is no failure of ours, a traceback in the log."""
+    """No file on disk, and no traceback in the log, because the service did not fail."""
     known = process.log.read_text()
     with closing(socket.create_connection(("127.0.0.1", process.port))) as client:
         client.sendall(f"POST /{path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n".encode() + start)

@@ -1,4 +1,4 @@
-"""Chunks of features: whatever their size and order, they are those of one pass."""
+"""Chunks of features equal those of one pass, whatever their size and order."""
 
 from itertools import count
 from pathlib import Path
@@ -15,7 +15,7 @@ from service.videos.chunks import ChunkReader, ChunkTask
 
 EXTRACTOR = open_extractor(MOTION)
 SNIPPET = round(25 * EXTRACTOR.snippet_frames / EXTRACTOR.rate_fps)
-"""Frames of a video of 25 a second."""
+"""Times of frames at 25 fps."""
 
 
 def one_pass(video: Path) -> np.ndarray:
@@ -50,7 +50,7 @@ def other(film, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(video: Path) -> np.ndarray:
-    """Its features from one pass."""
+    """Features of the video from one pass."""
     return one_pass(video)
 
 
@@ -59,7 +59,7 @@ def whole(video: Path) -> np.ndarray:
 def test_chunks_of_any_size_make_up_one_pass(
     video: Path, whole: np.ndarray, sizes: list[int]
 ) -> None:
-    """Also where the size changes on the way: a service may start again with other settings."""
+    """Also if the size changes midway, because a restart may change the setting."""
     read, first, parts = reader(), 0, []
     for number in count():
         size = sizes[min(number, len(sizes) - 1)]
@@ -75,7 +75,7 @@ def test_chunks_of_any_size_make_up_one_pass(
 def test_a_last_chunk_that_is_full_is_followed_by_an_empty_one(
     video: Path, whole: np.ndarray
 ) -> None:
-    """Which has the extractor's channels still; so it is for a process that begins there."""
+    """It keeps the extractor's channels; also in a process that starts there."""
     read = reader()
     rows = [len(read(task(video, first, 4)).features_TD) for first in (0, 4, 8, 12)]
     assert rows == [4, 4, 4, 0]
@@ -92,8 +92,8 @@ def test_a_process_that_begins_later_gives_the_same(
     np.testing.assert_array_equal(got_TD, whole[first : first + 4])
 
 
-def test_the_same_chunk_asked_for_again_is_the_same(video: Path, whole: np.ndarray) -> None:
-    """As after an answer that was lost."""
+def test_a_repeated_chunk_is_the_same(video: Path, whole: np.ndarray) -> None:
+    """As after a lost answer."""
     read = reader()
     for first in (4, 4, 0, 4):
         got_TD = read(task(video, first, 4)).features_TD
@@ -103,7 +103,7 @@ def test_the_same_chunk_asked_for_again_is_the_same(video: Path, whole: np.ndarr
 def test_another_video_in_between_changes_nothing(
     video: Path, other: Path, whole: np.ndarray
 ) -> None:
-    """Two jobs may take turns in one process."""
+    """Two jobs may alternate in one process."""
     read, parts, others = reader(), [], []
     for first in (0, 4, 8):
         parts.append(read(task(video, first, 4)).features_TD)
@@ -115,7 +115,7 @@ def test_another_video_in_between_changes_nothing(
 def test_errors_leave_the_reader_able_to_go_on(
     video: Path, whole: np.ndarray, tmp_path: Path
 ) -> None:
-    """Another extractor than the model's, one that is not there, and a bad video."""
+    """Another extractor than the model's, an absent one, and a bad video."""
     read, bad = reader(), tmp_path / "bad.mp4"
     bad.write_text("text")
     with pytest.raises(ModelError, match=f"another-1.*{EXTRACTOR.id}"):
@@ -129,8 +129,8 @@ def test_errors_leave_the_reader_able_to_go_on(
     np.testing.assert_array_equal(read(task(video, 0, 99)).features_TD, whole)
 
 
-def test_what_the_header_claims_is_told_in_snippets(film, tmp_path: Path) -> None:
-    """At least one; nothing where it does not say."""
+def test_the_length_in_the_header_is_converted_to_snippets(film, tmp_path: Path) -> None:
+    """At least one; None if the header has no length."""
     short = film(tmp_path / "short.mp4", [0.0, 0.04])
     assert reader()(task(short, 0, 4)).claimed_snippets == 1
     silent = film(tmp_path / "silent.h264", np.arange(3 * SNIPPET) / 25)

@@ -1,4 +1,4 @@
-"""Features are kept by what they were made of, within bounds, whatever happens to their files."""
+"""Features are cached by video and extractor, within bounds, whatever happens to the files."""
 
 import logging
 import multiprocessing
@@ -17,31 +17,31 @@ from service.videos.feature_cache import FeatureCache
 MOTION = ExtractorIdentity("motion-1")
 FEATURES_TD = np.arange(800, dtype=np.float32).reshape(100, 8)
 FILE_BYTES = FEATURES_TD.nbytes + 128
-"""With the header of an .npy file."""
+"""Size of the file, with the header of the .npy format."""
 
 
 def used_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def kept(cache: FeatureCache, videos: Iterable[str]) -> list[str]:
-    """Those of the videos that the cache knows; asking does not count as use here."""
+def cached(cache: FeatureCache, videos: Iterable[str]) -> list[str]:
+    """Returns the videos in the cache, without counting as a use."""
     stamps = {path: path.stat() for path in cache._folder.glob("*.npy")}
-    found = [video for video in videos if cache.get(video, MOTION) is not None]
+    hits = [video for video in videos if cache.get(video, MOTION) is not None]
     for path, about in stamps.items():
         os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
-    return found
+    return hits
 
 
 def age(folder: Path) -> None:
-    """Makes every file ten seconds older: stamps are coarse on some disks."""
+    """Makes every file ten seconds older, because time stamps are coarse on some disks."""
     for path in folder.iterdir():
         about = path.stat()
         os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns - 10_000_000_000))
 
 
 def test_features_are_kept_by_video_and_extractor(tmp_path: Path) -> None:
-    """Name and hash of the extractor both count: neither alone says what it computes."""
+    """The key has the extractor's name and hash, because both determine the features."""
     cache = FeatureCache(tmp_path, 10**6)
     extractors = [
         MOTION,
@@ -57,8 +57,8 @@ def test_features_are_kept_by_video_and_extractor(tmp_path: Path) -> None:
         np.testing.assert_array_equal(cache.get(video, extractor), FEATURES_TD + number)
 
 
-def test_what_was_used_least_lately_goes_first(tmp_path: Path) -> None:
-    """Reading is a use, and so is writing anew."""
+def test_the_least_recently_used_features_are_evicted_first(tmp_path: Path) -> None:
+    """Reading is a use, and so is writing again."""
     cache = FeatureCache(tmp_path, 3 * FILE_BYTES)
     for video in "abc":
         cache.put(video, MOTION, FEATURES_TD)
@@ -68,15 +68,15 @@ def test_what_was_used_least_lately_goes_first(tmp_path: Path) -> None:
     cache.put("b", MOTION, FEATURES_TD)
     age(tmp_path)
     cache.put("d", MOTION, FEATURES_TD)
-    assert kept(cache, "abcd") == ["a", "b", "d"]
+    assert cached(cache, "abcd") == ["a", "b", "d"]
     age(tmp_path)
     cache.put("e", MOTION, FEATURES_TD)
-    assert kept(cache, "abde") == ["b", "d", "e"]
+    assert cached(cache, "abde") == ["b", "d", "e"]
 
 
 @pytest.mark.parametrize("max_bytes", [0, 1, FEATURES_TD.nbytes, FILE_BYTES, 3 * FILE_BYTES + 100])
 def test_the_folder_never_outgrows_its_bound(tmp_path: Path, max_bytes: int) -> None:
-    """Files count with their headers; what would never fit pushes nothing out."""
+    """Files count with their headers; features that can never fit evict nothing."""
     cache = FeatureCache(tmp_path, max_bytes)
     for number in range(10):
         cache.put(str(number), MOTION, FEATURES_TD[: random.Random(number).randint(1, 100)])
@@ -88,7 +88,7 @@ def test_the_folder_never_outgrows_its_bound(tmp_path: Path, max_bytes: int) -> 
 
 
 def damaged(content: bytes) -> list[bytes]:
-    """A file cut short anywhere that matters, and with each byte of its header changed."""
+    """Yields a file truncated at each relevant place, and with each header byte changed."""
     cuts = [content[:length] for length in (0, 1, 6, 10, 60, 128, 129, len(content) - 1)]
     flips = [
         content[:place] + bytes([content[place] ^ flip]) + content[place + 1 :]
@@ -101,7 +101,7 @@ def damaged(content: bytes) -> list[bytes]:
 def test_a_damaged_file_is_as_good_as_none(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told of and removed, so that the features are kept again."""
+    """It is logged and removed, so that the features can be cached again."""
     cache = FeatureCache(tmp_path, 10**6)
     cache.put("v", MOTION, FEATURES_TD)
     [path] = tmp_path.glob("*.npy")
@@ -119,19 +119,19 @@ def test_a_damaged_file_is_as_good_as_none(
 def test_a_folder_that_cannot_be_used_costs_only_features(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where a file has its place, nothing is kept and nothing fails."""
+    """If the folder is a file, nothing is cached and nothing fails."""
     caplog.set_level(logging.WARNING)
     folder = tmp_path / "features"
     folder.write_text("no folder")
     cache = FeatureCache(folder, 10**6)
     assert cache.get("v", MOTION) is None
     cache.put("v", MOTION, FEATURES_TD)
-    assert "not kept" in caplog.text
+    assert "not cached" in caplog.text
     assert cache.get("v", MOTION) is None
 
 
 def test_a_folder_in_the_place_of_features_costs_only_these(tmp_path: Path) -> None:
-    """It is not removed, since nobody knows what is in it; nothing fails."""
+    """A folder is not removed, because its content is unknown; nothing fails."""
     cache = FeatureCache(tmp_path, 10**6)
     cache.put("v", MOTION, FEATURES_TD)
     [path] = tmp_path.glob("*.npy")
@@ -140,13 +140,13 @@ def test_a_folder_in_the_place_of_features_costs_only_these(tmp_path: Path) -> N
     assert cache.get("v", MOTION) is None
     cache.put("v", MOTION, FEATURES_TD)
     cache.put("w", MOTION, FEATURES_TD)
-    assert kept(cache, "vw") == ["w"]
+    assert cached(cache, "vw") == ["w"]
     FeatureCache(tmp_path, FILE_BYTES).put("x", MOTION, FEATURES_TD)
     assert (path / "inside").exists()
 
 
 def use(folder: Path, seed: int) -> int:
-    """Writes and reads what others write and read; returns how often it read something."""
+    """Writes and reads the same entries as other processes; returns the number of hits."""
     cache = FeatureCache(folder, 4 * FILE_BYTES)
     chance = random.Random(seed)
     hits = 0
@@ -165,7 +165,7 @@ def use(folder: Path, seed: int) -> int:
 def test_users_at_the_same_time_see_whole_features_only(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of the same videos; no file is seen half written, and none is left over."""
+    """No file is seen half-written, and none is left over."""
     pool = (
         ThreadPoolExecutor(4)
         if kind == "threads"
@@ -175,7 +175,7 @@ def test_users_at_the_same_time_see_whole_features_only(
         hits = list(pool.map(use, [tmp_path] * 4, range(4)))
     assert all(hits)
     assert "damaged" not in caplog.text
-    assert "not kept" not in caplog.text
+    assert "not cached" not in caplog.text
     assert {path.suffix for path in tmp_path.iterdir()} == {".npy"}
     FeatureCache(tmp_path, 4 * FILE_BYTES).put("one more", MOTION, FEATURES_TD)
     assert used_bytes(tmp_path) <= 4 * FILE_BYTES

@@ -1,4 +1,4 @@
-"""Processes are killed and started again; no job is lost, and none is done twice."""
+"""Processes are killed and restarted; no job is lost, and none is done twice."""
 
 import random
 import re
@@ -25,20 +25,20 @@ def films(film, tmp_path: Path) -> list[Path]:
 
 
 def stored_chunks(log: Path) -> Counter:
-    """How often each chunk of each job was computed and stored."""
+    """Counts how often each chunk of each job was computed and stored."""
     return Counter(re.findall(r'chunk stored job="(\S+)" chunk=(\d+)', log.read_text()))
 
 
 def processes_of(session: int) -> list[str]:
-    found = subprocess.run(["pgrep", "-s", str(session)], capture_output=True, text=True)
-    return found.stdout.split()
+    result = subprocess.run(["pgrep", "-s", str(session)], capture_output=True, text=True)
+    return result.stdout.split()
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_every_job_is_finished_once_however_often_the_service_is_killed(
     launch, motion_repository: Path, films: list[Path], tmp_path: Path, kills: int
 ) -> None:
-    """At random moments; each kill costs one chunk at most, and nothing is left on the disk."""
+    """At random moments; each kill costs at most one chunk, and nothing is left on disk."""
     chance = random.Random(kills)
     service = launch(
         "serve",
@@ -70,17 +70,17 @@ def test_every_job_is_finished_once_however_often_the_service_is_killed(
 
 
 def assert_ends(session: int) -> None:
-    """The killed process's own processes find out by themselves."""
+    """The children of a killed process end themselves."""
     end_s = time.monotonic() + 10
     while alive := processes_of(session):
         assert time.monotonic() < end_s, alive
         time.sleep(0.05)
 
 
-def test_a_worker_takes_over_from_one_that_is_gone(
+def test_a_worker_takes_over_from_a_dead_one(
     launch, motion_repository: Path, films: list[Path], tmp_path: Path
 ) -> None:
-    """Without the killed worker ever coming back, and from where it stood."""
+    """Without a restart of the killed worker, and from its last chunk."""
     flags = {"repository": motion_repository, "data": tmp_path / "data",
              "chunk_snippets": SNIPPETS_A_CHUNK, "log_level": "debug"}  # fmt: skip
     service = launch("serve", **flags, jobs=0)
@@ -99,10 +99,10 @@ def test_a_worker_takes_over_from_one_that_is_gone(
     assert sum(stored.values()) <= len(stored) + 1
 
 
-def test_a_service_told_to_end_lays_its_work_down(
+def test_a_service_that_shuts_down_keeps_its_jobs_unfinished(
     launch, motion_repository: Path, films: list[Path], tmp_path: Path
 ) -> None:
-    """It ends at once, by that signal, and goes on when it starts again."""
+    """It ends at once, by that signal, and resumes its jobs when it starts again."""
     service = launch("serve", repository=motion_repository, data=tmp_path / "data",
                      chunk_snippets=2)  # fmt: skip
     with Client(service.url) as client:

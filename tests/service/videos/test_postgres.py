@@ -1,4 +1,4 @@
-"""Jobs on PostgreSQL: shared by workers, and kept while the database is away."""
+"""Jobs on PostgreSQL: shared by workers, and kept while the database is unreachable."""
 
 import os
 import re
@@ -20,13 +20,13 @@ from features.motion import MotionExtractor
 
 MP4 = {"Content-Type": "video/mp4"}
 SNIPPET = round(25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps)
-"""Frames of a video of 25 a second."""
+"""Times of frames at 25 fps."""
 PROGRAMS = Path("/usr/lib/postgresql")
-"""Where Debian's packages have them, a folder for each version."""
+"""Folders of Debian's packages, one for each version."""
 
 
 class Cluster:
-    """A private PostgreSQL, which refuses to run as root."""
+    """A private PostgreSQL server. PostgreSQL refuses to run as root."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs, self._folder = programs, folder
@@ -41,13 +41,13 @@ class Cluster:
         self.url = f"postgresql://postgres@127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Starts it and waits until it answers."""
+        """Starts the server and waits until it answers."""
         options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         log = self._folder / "log"
         self._run("pg_ctl", "start", "-w", "-o", options, "-l", str(log))
 
     def stop(self) -> None:
-        """Ends it as a crash does."""
+        """Ends the server as a crash does."""
         self._run("pg_ctl", "stop", "-w", "-m", "immediate")
 
     def _run(self, program: str, *words: str) -> None:
@@ -62,19 +62,19 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A running PostgreSQL, or the test is skipped."""
-    found = sorted(PROGRAMS.glob("*/bin"))
-    if not (found and (found[-1] / "initdb").exists()):
+    """A running PostgreSQL; without one the test is skipped."""
+    folders = sorted(PROGRAMS.glob("*/bin"))
+    if not (folders and (folders[-1] / "initdb").exists()):
         pytest.skip(f"no PostgreSQL in {PROGRAMS}; Debian has it in its package postgresql")
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:  # its user cannot enter others
-        cluster = Cluster(found[-1], Path(folder))
+        cluster = Cluster(folders[-1], Path(folder))
         yield cluster
         cluster.stop()
 
 
 @pytest.fixture
 def flags(cluster: Cluster, motion_repository: Path, tmp_path: Path) -> dict[str, object]:
-    """Settings of processes that share a database of this test alone."""
+    """Settings of processes that share a database of this test only."""
     return {
         "repository": motion_repository,
         "data": tmp_path / "data",
@@ -99,7 +99,7 @@ def finished(client: Client, job_id: str):
 
 
 def stored_chunks(*logs: Path) -> Counter:
-    """How often each chunk of each job was computed and stored."""
+    """Counts how often each chunk of each job was computed and stored."""
     text = "".join(log.read_text() for log in logs)
     return Counter(re.findall(r'chunk stored job="(\S+)" chunk=(\d+)', text))
 
@@ -107,7 +107,7 @@ def stored_chunks(*logs: Path) -> Counter:
 def test_a_job_survives_a_crash_of_the_database(
     launch, cluster: Cluster, flags: dict, film, tmp_path: Path
 ) -> None:
-    """It is done once; meanwhile the service says at once that it has to be asked again."""
+    """It is done once. Meanwhile the service answers at once that the client must retry."""
     service = launch("serve", **flags, jobs=0)
     worker = launch("work", **flags)
     video = film(tmp_path / "film.mp4", np.arange(100 * SNIPPET) / 25)
@@ -138,7 +138,7 @@ def test_a_job_survives_a_crash_of_the_database(
 
 
 def test_two_workers_share_the_queue(launch, flags: dict, film, tmp_path: Path) -> None:
-    """Each job is done by one of them."""
+    """Exactly one worker does each job."""
     service = launch("serve", **flags)
     worker = launch("work", **flags)
     videos = [film(tmp_path / f"{n}.mp4", np.arange((40 + n) * SNIPPET) / 25) for n in range(4)]
@@ -157,7 +157,7 @@ def test_two_workers_share_the_queue(launch, flags: dict, film, tmp_path: Path) 
 def test_a_worker_can_be_stopped_while_the_database_is_away(
     launch, cluster: Cluster, flags: dict, film, tmp_path: Path
 ) -> None:
-    """It does not wait for it; when it starts again it goes on with its job."""
+    """It does not wait for the database; after a restart it resumes its job."""
     service = launch("serve", **flags, jobs=0)
     worker = launch("work", **flags)
     with Client(service.url, retries=0) as client:
@@ -175,7 +175,7 @@ def test_a_worker_can_be_stopped_while_the_database_is_away(
 
 @pytest.mark.slow
 def test_without_its_database_nothing_starts(launch, cluster: Cluster, flags: dict) -> None:
-    """It says so and ends."""
+    """It reports the error and ends."""
     cluster.stop()
     try:
         for command in ("serve", "work"):
@@ -186,7 +186,7 @@ def test_without_its_database_nothing_starts(launch, cluster: Cluster, flags: di
 
 
 def test_jobs_that_are_none_are_not_found(launch, flags: dict) -> None:
-    """Also of names that PostgreSQL cannot hold."""
+    """Including names that PostgreSQL cannot store."""
     service = launch("serve", **flags, jobs=0)
     for id_ in ("other", "%00", "a" * 5000):
         url = f"{service.url}/jobs/{id_}"

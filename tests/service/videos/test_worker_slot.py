@@ -1,4 +1,4 @@
-"""Slots tell processes apart, and are free as soon as their process is gone."""
+"""Slots identify processes, and are free as soon as their process has ended."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ class Holder:
         self.name = self.process.stdout.readline().decode().strip()
 
     def end(self, *, kill: bool) -> None:
-        """Ends it, by its own will or not."""
+        """Ends the process, by itself or by a kill."""
         if kill:
             self.process.kill()
         self.process.communicate()
@@ -45,7 +45,7 @@ def holders(tmp_path: Path):
 
 
 def test_every_process_has_its_own_slot(holders: list[Holder], tmp_path: Path) -> None:
-    """The lowest that was free; this process holds one as well."""
+    """The lowest free slot; this process holds one as well."""
     assert [holder.name for holder in holders] == ["worker-0", "worker-1", "worker-2"]
     slot = WorkerSlot(tmp_path)
     assert slot.name == "worker-3"
@@ -53,20 +53,20 @@ def test_every_process_has_its_own_slot(holders: list[Holder], tmp_path: Path) -
 
 
 @pytest.mark.parametrize("kill", [True, False])
-def test_the_slot_of_a_process_that_is_gone_is_free(
+def test_the_slot_of_an_ended_process_is_free(
     holders: list[Holder], tmp_path: Path, kill: bool
 ) -> None:
-    """However it ended: the others see it, and the next process takes it."""
+    """However the process ended, others see it, and the next process takes the slot."""
     slot = WorkerSlot(tmp_path)
-    with slot.others_without_process() as gone:
-        assert gone == []
+    with slot.others_without_process() as dead:
+        assert dead == []
     holders[1].end(kill=kill)
-    with slot.others_without_process() as gone:
-        assert gone == ["worker-1"]
+    with slot.others_without_process() as dead:
+        assert dead == ["worker-1"]
     next_one = Holder(tmp_path)
     assert next_one.name == "worker-1"
-    with slot.others_without_process() as gone:
-        assert gone == []
+    with slot.others_without_process() as dead:
+        assert dead == []
     next_one.end(kill=True)
     slot.release()
 
@@ -74,18 +74,18 @@ def test_the_slot_of_a_process_that_is_gone_is_free(
 def test_slots_are_held_while_their_jobs_are_taken_over(
     holders: list[Holder], tmp_path: Path
 ) -> None:
-    """So nobody starts in one meanwhile, nor takes over as well; afterwards they are free."""
+    """Meanwhile no process starts in one or adopts its jobs; afterwards they are free."""
     first, second = WorkerSlot(tmp_path), WorkerSlot(tmp_path)
     for holder in holders[:2]:
         holder.end(kill=True)
-    with first.others_without_process() as gone:
-        assert gone == ["worker-0", "worker-1"]
-        with second.others_without_process() as gone_too:
-            assert gone_too == []
+    with first.others_without_process() as dead:
+        assert dead == ["worker-0", "worker-1"]
+        with second.others_without_process() as dead_too:
+            assert dead_too == []
         newcomer = WorkerSlot(tmp_path)
         assert newcomer.name == "worker-5"
-    with second.others_without_process() as gone:
-        assert gone == ["worker-0", "worker-1"]
+    with second.others_without_process() as dead:
+        assert dead == ["worker-0", "worker-1"]
     for slot in (newcomer, first, second):
         slot.release()
     with pytest.raises(RuntimeError), second.others_without_process():

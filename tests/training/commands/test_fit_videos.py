@@ -106,7 +106,7 @@ def test_features_of_another_extractor_are_refused(
         ([], "expected --data DIR"),
         (["--videos", "v"], "expected --data DIR"),
         (["--tags", "t.csv", "--features", "f"], "expected --data DIR"),
-        (["--videos", "v", "--tags", "absent.csv"], "no file of tags absent.csv"),
+        (["--videos", "v", "--tags", "absent.csv"], "no tag file absent.csv"),
     ],
 )
 def test_incomplete_arguments_say_what_is_expected(

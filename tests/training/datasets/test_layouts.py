@@ -1,4 +1,4 @@
-"""Every layout, written as its community has it, is read into the same records."""
+"""The same data set in every layout is read into the same records."""
 
 import json
 import pickle
@@ -35,7 +35,7 @@ def joint(video: str) -> np.ndarray:
 
 
 def database(*, duration: bool, train: str, test: str) -> str:
-    """Ground truth: `a` and `b` to learn from, `c` to test on; numbers quoted as in THUMOS14."""
+    """Annotations of training videos `a` and `b` and test video `c`, with quoted numbers."""
     mark = {"label": "Jump", "segment": ["1.0", "2.5"]}
     entries = {
         "a": {"subset": train, "annotations": [mark]},
@@ -147,8 +147,8 @@ def assert_is_the_data_set(videos: VideoSet) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_layout_is_found_and_gives_the_same_records(name: str, tmp_path: Path) -> None:
-    """By looking at the folder; and again after its conversion to the native layout."""
+def test_every_layout_is_detected_and_gives_the_same_records(name: str, tmp_path: Path) -> None:
+    """Before and after conversion to the native layout."""
     (tmp_path / "data").mkdir()
     WRITERS[name](tmp_path / "data")
     assert layout_of(tmp_path / "data") == name.partition(",")[0]
@@ -163,7 +163,7 @@ def test_every_layout_is_found_and_gives_the_same_records(name: str, tmp_path: P
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_layout_trains(name: str, tmp_path: Path) -> None:
-    """`fit --data` on a folder as it came."""
+    """`fit --data` and `evaluate --data` accept the folder."""
     (tmp_path / "data").mkdir()
     WRITERS[name](tmp_path / "data")
     small = ["--epochs", "1", "--hidden-width", "8", "--snippets", "8", "--device", "cpu"]
@@ -172,13 +172,13 @@ def test_every_layout_trains(name: str, tmp_path: Path) -> None:
     assert main(["evaluate", out, "--data", str(tmp_path / "data"), "--subset", "test"]) == 0
 
 
-def test_unknown_folders_are_told_what_was_expected(tmp_path: Path) -> None:
-    """Every layout's files, and what is there instead."""
+def test_error_for_an_unknown_layout_lists_the_known_ones(tmp_path: Path) -> None:
+    """The message has the files of every layout and those of the folder."""
     (tmp_path / "holiday.jpg").touch()
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as caught:
         open_data(tmp_path)
     for word in (*LAYOUTS, "JOINTFeatures", "feat_spa", "split_train.txt", "holiday.jpg"):
-        assert word in str(told.value)
+        assert word in str(caught.value)
     with pytest.raises(DataError, match="no data folder"):
         open_data(tmp_path / "absent")
 
@@ -186,7 +186,7 @@ def test_unknown_folders_are_told_what_was_expected(tmp_path: Path) -> None:
 def test_the_real_thumos14_annotations_are_read(
     shared: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """Its quoted numbers, splits and frame rates; with features of two videos made up."""
+    """Quoted numbers, splits and frame rates; the features of two videos are made up."""
     for path in shared("data/thumos14").iterdir():
         shutil.copy(path, tmp_path)
     ids = {"train": "video_validation_0000051", "test": "video_test_0000004"}
@@ -203,7 +203,7 @@ def test_the_real_thumos14_annotations_are_read(
 
 
 class Harmful:
-    """A pickle that would create a file where it is loaded."""
+    """A pickle that creates a file when it is loaded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -213,7 +213,7 @@ class Harmful:
 
 
 def test_wtalc_files_run_no_code(tmp_path: Path) -> None:
-    """Objects other than arrays and containers are refused, damaged pickles too."""
+    """Objects other than arrays and containers are refused, and so are damaged pickles."""
     write_wtalc(tmp_path)
     features = tmp_path / "Thumos14-I3D-JOINTFeatures.npy"
     whole = features.read_bytes()
@@ -232,7 +232,7 @@ def test_wtalc_files_run_no_code(tmp_path: Path) -> None:
 
 
 def test_damaged_files_are_named(tmp_path: Path) -> None:
-    """Streams of different length, a broken archive, a broken HDF5 file, classes that differ."""
+    """Streams of different lengths, a damaged archive, a damaged HDF5 file, differing classes."""
     for name in ("basnet", "released", "hdf5"):
         (tmp_path / name).mkdir()
     write_basnet(tmp_path / "basnet")
@@ -252,8 +252,8 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         open_data(tmp_path / "hdf5")
 
 
-def test_check_lists_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """NaN, a broken file, another width, segments outside or reversed, an unseen class."""
+def test_check_lists_all_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """NaN, a damaged file, another width, segments outside or reversed, an unseen class."""
     (tmp_path / "features").mkdir()
     marks = {
         "good": [{"label": "Jump", "segment": [0, 2]}],
@@ -286,8 +286,8 @@ def test_check_lists_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture
     assert f"{len(report.problems)} problems" in capsys.readouterr().err
 
 
-def test_interrupted_conversion_goes_on(tmp_path: Path) -> None:
-    """What was written stays; a broken video ends it with its name and no half-written file."""
+def test_interrupted_conversion_is_resumed(tmp_path: Path) -> None:
+    """Written files stay; the error names the damaged video, and no partial file is left."""
     (tmp_path / "data").mkdir()
     write_native_layout(tmp_path / "data")
     (tmp_path / "data/features/b.npy").write_bytes(b"")
@@ -305,7 +305,9 @@ def test_interrupted_conversion_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [[], ["--annotations", "a"], ["--data", "d", "--features", "f"]]
 )
-def test_data_is_named_in_one_way(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """A folder, or annotations and features."""
+def test_data_set_is_named_in_exactly_one_way(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Either a folder, or annotations and features."""
     assert main(["check", *arguments]) == 1
     assert "expected --data DIR, or" in capsys.readouterr().err

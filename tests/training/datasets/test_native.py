@@ -26,7 +26,7 @@ def entry(**changes: object) -> dict:
 
 
 def test_reads_labels_with_and_without_times_and_quoted_numbers(tmp_path: Path) -> None:
-    """Weak labels need no segment; THUMOS14's files quote their numbers."""
+    """Labels need no segment, and numbers may be quoted as in THUMOS14's files."""
     annotations = [
         {"label": "b", "segment": ["1.5", "2"]},
         {"label": "a"},
@@ -43,7 +43,7 @@ def test_reads_labels_with_and_without_times_and_quoted_numbers(tmp_path: Path) 
 def test_videos_without_features_are_left_out_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Their labels still make classes, so the model's output does not depend on the disk."""
+    """Their labels remain classes, so the model's output does not depend on the files."""
     database = {"v": entry(), "gone": entry(annotations=[{"label": "z"}])}
     with caplog.at_level(logging.WARNING):
         videos = read_native(*write(tmp_path, database))
@@ -61,7 +61,7 @@ def test_videos_without_features_are_left_out_and_named(
         ({"v": {"subset": "training", "annotations": []}}, "duration"),
         ({"v": entry(annotations=[{"segment": [0, 1]}])}, "label"),
         ({"v": entry(annotations=[{"label": "a", "segment": ["x", 1]}])}, "'v'"),
-        ({"v": entry(annotations=[])}, "no label"),
+        ({"v": entry(annotations=[])}, "no video has a label"),
         ({"../v": entry()}, "file name"),
         ({"other": entry()}, "'other'"),
         ({}, "none of 0 videos"),
@@ -74,7 +74,7 @@ def test_unusable_annotations_are_named(tmp_path: Path, database: object, messag
 
 
 def test_absent_paths_and_subsets_are_named(tmp_path: Path) -> None:
-    """An absent file, an absent folder, no JSON, and a subset that is not there."""
+    """A missing file, a missing folder, no JSON, and an unknown subset."""
     annotations, features = write(tmp_path, {"v": entry()})
     with pytest.raises(DataError, match="no annotation file"):
         read_native(tmp_path / "absent.json", features)

@@ -11,7 +11,7 @@ SMALL = SimulationConfig(training_videos=6, validation_videos=3, classes=3, feat
 
 
 def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
-    """Byte for byte; another seed gives others."""
+    """Files are identical; another seed gives others."""
     contents = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         _, features = write_simulated(tmp_path / name, SimulationConfig(seed=seed))
@@ -21,7 +21,7 @@ def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
 
 
 def test_every_video_has_instances_inside_it(tmp_path: Path) -> None:
-    """Segments lie in the video, and each class occurs in each subset."""
+    """Segments are inside their video, and each subset shows each class."""
     videos = read_native(*write_simulated(tmp_path, SMALL))
     assert videos.classes == ("action_0", "action_1", "action_2")
     for video in videos.videos:
@@ -36,7 +36,7 @@ def test_every_video_has_instances_inside_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "values", [{"difficulty": 2}, {"classes": 0}, {"min_snippets": 10}, {"max_snippets": 50}]
 )
-def test_impossible_worlds_are_refused(values: dict) -> None:
-    """Out of range is an error at once."""
+def test_impossible_settings_are_refused(values: dict) -> None:
+    """A value out of range is an error."""
     with pytest.raises(OptionError):
         SimulationConfig(**values)

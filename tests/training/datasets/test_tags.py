@@ -15,7 +15,7 @@ def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_rows_of_a_video_are_its_labels(tmp_path: Path, encoding: str, line_end: str) -> None:
-    """In any spreadsheet's dialect; an empty label is none, an ending of a video does not count."""
+    """In any spreadsheet's dialect; an empty label is no label; suffixes of videos are dropped."""
     lines = [
         "video,label",
         "b.mp4,Run",
@@ -33,8 +33,8 @@ def test_rows_of_a_video_are_its_labels(tmp_path: Path, encoding: str, line_end:
     ]
 
 
-def test_subset_may_be_said(tmp_path: Path) -> None:
-    """With the names that other data sets use; further columns are not looked at."""
+def test_subset_can_be_given(tmp_path: Path) -> None:
+    """Under the names of other data sets, too; further columns are ignored."""
     videos = read_tags(
         write(tmp_path, "who,subset,label,video\nI,val,Run,a\nI,,Run,b\nI,test,,c\n")
     )
@@ -45,7 +45,7 @@ def test_subset_may_be_said(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "found nothing"),
-        ("video,label\n", "expected rows"),
+        ("video,label\n", "expected the columns"),
         ("clip,action\na,Run\n", "found clip, action"),
         ("video,label\n,Run\n", "line 2.*name of a video"),
         ("video,label\n../a.mp4,Run\n", "line 2.*name of a video"),
@@ -54,13 +54,13 @@ def test_subset_may_be_said(tmp_path: Path) -> None:
     ],
 )
 def test_unusable_rows_are_named(tmp_path: Path, text: str, message: str) -> None:
-    """By their line."""
+    """The message has the line number."""
     with pytest.raises(DataError, match=message):
         read_tags(write(tmp_path, text))
 
 
-def test_file_that_is_no_table_is_named(tmp_path: Path) -> None:
-    """Absent, a folder, or no text."""
+def test_unreadable_file_is_named(tmp_path: Path) -> None:
+    """A missing file, a folder, and a file that is no text."""
     for path in (tmp_path / "none.csv", tmp_path, write(tmp_path, "vidéo", "latin-1")):
         with pytest.raises(DataError, match=str(path)):
             read_tags(path)

@@ -1,4 +1,4 @@
-"""Every table and figure on a small simulated set, by the command that users type."""
+"""Every table and figure, reproduced on a small simulated set through the command line."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all experiments, which share their runs."""
+    """Returns one folder for all experiments, which share their runs."""
     return tmp_path_factory.mktemp("reproduction")
 
 
@@ -45,7 +45,7 @@ def reproduce(data: Path, out: Path) -> Callable[..., int]:
 def test_experiment_writes_a_page_and_its_numbers(
     experiment: str, reproduce: Callable[..., int], out: Path
 ) -> None:
-    """The paper's numbers beside ours, and what ours were computed on."""
+    """The page has the number of videos and of seeds; tables have a deviation, figures a plot."""
     assert reproduce(experiment) == 0
     page = (out / f"{experiment}.md").read_text()
     assert "22 training videos, 2 to choose an epoch on, 6 test videos" in page
@@ -58,20 +58,20 @@ def test_experiment_writes_a_page_and_its_numbers(
         assert "last epoch" in page
 
 
-def test_what_stands_is_not_trained_again(reproduce: Callable[..., int], out: Path) -> None:
-    """A second call gives the same page from the same checkpoints."""
+def test_finished_runs_are_not_trained_again(reproduce: Callable[..., int], out: Path) -> None:
+    """A second call writes the same page from the same checkpoints."""
     reproduce("table6")
-    kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")}
+    modified_ns = {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")}
     page = (out / "table6.md").read_text()
     reproduce("table6")
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == kept
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == modified_ns
     assert (out / "table6.md").read_text() == page
 
 
-def test_figures_measured_on_another_network_do_not_count(
+def test_figures_of_another_network_are_measured_again(
     reproduce: Callable[..., int], out: Path
 ) -> None:
-    """Training on for longer measures again."""
+    """This is so after training for more epochs."""
     reproduce("table6")
     before = json.loads((out / "table6.json").read_text())["ours"]
     assert reproduce("table6", "--epochs", "6") == 0
@@ -81,7 +81,7 @@ def test_figures_measured_on_another_network_do_not_count(
 def test_released_protocol_chooses_the_epoch_on_the_test_videos(
     reproduce: Callable[..., int], data: Path, tmp_path: Path
 ) -> None:
-    """And says so; all training videos are learned from."""
+    """The page says so; all training videos are trained on."""
     arguments = ["--protocol", "released", "--out", str(tmp_path)]
     assert reproduce("table3", *arguments) == 0
     page = (tmp_path / "table3.md").read_text()
@@ -91,12 +91,24 @@ def test_released_protocol_chooses_the_epoch_on_the_test_videos(
     assert best.recipe.judge == "mAP"
 
 
-def test_without_videos_to_choose_on_the_last_epoch_counts_alone(
+def test_without_videos_to_choose_an_epoch_on_only_the_last_is_reported(
     reproduce: Callable[..., int], tmp_path: Path
 ) -> None:
-    """Never is an epoch chosen on the test videos by accident."""
+    """No epoch is chosen on the test videos by accident."""
     assert reproduce("table6", "--hold-out", "0", "--out", str(tmp_path)) == 0
     assert "best" not in (tmp_path / "table6.md").read_text()
+
+
+@pytest.mark.parametrize("experiment", ["table5", "table6"])
+def test_page_names_networks_without_segments(
+    experiment: str, reproduce: Callable[..., int], tmp_path: Path
+) -> None:
+    """The page has the reason, also if it is written again from stored figures."""
+    arguments = ["--class-threshold", "1", "--seeds", "1", "--out", str(tmp_path)]
+    for _ in range(2):
+        assert reproduce(experiment, *arguments) == 0
+        page = (tmp_path / f"{experiment}.md").read_text()
+        assert "full ECM, seed 0, last epoch: no segment, because no class reached" in page
 
 
 def test_other_settings_need_another_folder(
@@ -107,7 +119,7 @@ def test_other_settings_need_another_folder(
     assert "another recipe" in capsys.readouterr().err
 
 
-def test_asked_for_video_must_exist(
+def test_a_video_to_plot_must_be_a_test_video(
     reproduce: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The message names it."""
@@ -116,7 +128,7 @@ def test_asked_for_video_must_exist(
 
 
 def test_published_rows_are_whole() -> None:
-    """As many numbers as columns; an average that lies among a full row's values."""
+    """A row has a number for each column, falling with tIoU; a full row has the right average."""
     for rows, columns in (
         (published.TABLE_1, len(published.ACTIVITYNET_TIOU) + 1),
         (published.TABLE_2, len(published.ACTIVITYNET13_TIOU) + 1),
@@ -133,6 +145,6 @@ def test_published_rows_are_whole() -> None:
 
 
 def test_variants_have_titles_and_published_numbers() -> None:
-    """Each one of the tables."""
+    """Tables 4 and 6 have numbers of known variants only."""
     assert set(VARIANTS) == set(TITLES) == set(published.TABLE_4)
     assert set(published.TABLE_6) <= set(VARIANTS)

@@ -96,7 +96,7 @@ class FeaturesAreActivations:
 
 
 def video(id_: str, labels: tuple[str, ...], shown: list[tuple[float, float, int]]) -> VideoRecord:
-    """Returns a video of 40 s with a snippet a second and activations of 8 where classes are shown."""
+    """Returns a video of 40 snippets of 1 s; the activation of a class that is shown is 8."""
     cas_TC = np.random.default_rng(len(shown)).normal(-2, 0.5, (40, len(labels)))
     for start, end, class_ in shown:
         cas_TC[int(start) : int(end), class_] = 8
@@ -200,7 +200,7 @@ def test_page_without_predictions_says_why(tmp_path: Path) -> None:
 
 
 def test_labels_that_the_model_does_not_know_give_a_page(tmp_path: Path) -> None:
-    """Their instances count as never found; the page names the model's classes without instances."""
+    """Their instances count as never found; the model's classes are listed as unscored."""
     strange = video("v", AB, [(3, 9, 0)])
     instances = (Segment(3, 9, "strange"),)
     page = report(

@@ -1,4 +1,4 @@
-"""Right requests of every form, for a model that takes features."""
+"""Valid requests in every form, for a model that takes features."""
 
 import base64
 import gzip
@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from reliability.wire import Request, request
+from reliability.messages.wire import Request, make_request
 
 JSON, NPY, RAW = "application/json", "application/x-npy", "application/octet-stream"
 HEADER_LENGTH = b"Inference-Header-Content-Length"
@@ -17,7 +17,7 @@ BOUNDARY = b"------------------------3c7e1f0a"
 
 
 def features(snippets: int, channels: int, *, seed: int = 0) -> NDArray[np.float32]:
-    """Returns random features, (snippets, channels)."""
+    """Returns random features of shape (snippets, channels)."""
     return np.random.default_rng(seed).standard_normal((snippets, channels), dtype=np.float32)
 
 
@@ -29,7 +29,7 @@ def npy(array: NDArray[np.generic]) -> bytes:
 
 
 def localize_requests(features_TD: NDArray[np.float32]) -> dict[str, Request]:
-    """Returns POST /localize in every form that features come in; all mean the same."""
+    """Returns POST /localize with the same features in every form."""
     shape = f"{features_TD.shape[0]},{features_TD.shape[1]}"
     values = features_TD.astype("<f4").tobytes()
     half = features_TD.astype("<f2").tobytes()
@@ -39,9 +39,9 @@ def localize_requests(features_TD: NDArray[np.float32]) -> dict[str, Request]:
         "dtype": "float32",
     }
     return {
-        "npy": request("POST", "/localize", npy(features_TD), Content_Type=NPY),
-        "raw": request("POST", "/localize", values, Content_Type=RAW, X_Shape=shape),
-        "raw float16": request(
+        "npy": make_request("POST", "/localize", npy(features_TD), Content_Type=NPY),
+        "raw": make_request("POST", "/localize", values, Content_Type=RAW, X_Shape=shape),
+        "raw float16": make_request(
             "POST", "/localize", half, Content_Type=RAW, X_Shape=shape, X_Dtype="float16"
         ),
         "JSON": _json("/localize", {"features": features_TD.tolist()}),
@@ -51,10 +51,10 @@ def localize_requests(features_TD: NDArray[np.float32]) -> dict[str, Request]:
 
 
 def inference_requests(features_TD: NDArray[np.float32], model: str) -> dict[str, Request]:
-    """Returns an inference in every form of the Open Inference Protocol; all mean the same."""
+    """Returns the same inference in every form of the Open Inference Protocol."""
     path = f"/v2/models/{model}/infer"
     values = features_TD.astype("<f4").tobytes()
-    told: dict[str, object] = {
+    tensor: dict[str, object] = {
         "name": "features",
         "datatype": "FP32",
         "shape": [1, *features_TD.shape],
@@ -65,19 +65,19 @@ def inference_requests(features_TD: NDArray[np.float32], model: str) -> dict[str
         "shape": [1],
         "parameters": {"binary_data_size": 8},
     }
-    sized = told | {"parameters": {"binary_data_size": len(values)}}
+    sized = tensor | {"parameters": {"binary_data_size": len(values)}}
     header = json.dumps(
         {"id": "a", "inputs": [sized, length], "parameters": {"binary_data_output": True}}
     ).encode()
     body = header + values + np.array([len(features_TD)], "<i8").tobytes()
-    binary = request("POST", path, body, Content_Type=RAW).with_header(
+    binary = make_request("POST", path, body, Content_Type=RAW).with_header(
         HEADER_LENGTH, b"%d" % len(header)
     )
     packed = {"gzip": gzip.compress(body, 1, mtime=0), "deflate": zlib.compress(body, 1)}
     return {
-        "v2 JSON": _json(path, {"inputs": [told | {"data": features_TD.ravel().tolist()}]}),
+        "v2 JSON": _json(path, {"inputs": [tensor | {"data": features_TD.ravel().tolist()}]}),
         "v2 binary": binary,
-        "v2 bare": request("POST", path, values).with_header(HEADER_LENGTH, b"0"),
+        "v2 bare": make_request("POST", path, values).with_header(HEADER_LENGTH, b"0"),
         **{
             f"v2 {encoding}": binary.with_body(content).with_header(
                 b"Content-Encoding", encoding.encode()
@@ -87,8 +87,8 @@ def inference_requests(features_TD: NDArray[np.float32], model: str) -> dict[str
     }
 
 
-def questions(model: str) -> dict[str, Request]:
-    """Returns requests that have no body and change nothing."""
+def get_requests(model: str) -> dict[str, Request]:
+    """Returns requests without a body that change nothing."""
     paths = {
         "health": "/health",
         "models": "/models",
@@ -101,21 +101,21 @@ def questions(model: str) -> dict[str, Request]:
         "v2 ready": f"/v2/models/{model}/ready",
         "v2 config": f"/v2/models/{model}/config",
     }
-    return {name: request("GET", path) for name, path in paths.items()}
+    return {name: make_request("GET", path) for name, path in paths.items()}
 
 
 def form(path: str, files: list[tuple[str, str, bytes]]) -> Request:
-    """Returns a form with files: names of fields, names of files, contents."""
+    """Returns a form with files; each file is (field name, file name, content)."""
     parts = [
         b"--%s\r\nContent-Disposition: form-data; name=%s; filename=%s\r\n\r\n%s\r\n"
         % (BOUNDARY, name.encode(), file.encode(), content)
         for name, file, content in files
     ]
     body = b"".join(parts) + b"--" + BOUNDARY + b"--\r\n"
-    return request(
+    return make_request(
         "POST", path, body, Content_Type=f"multipart/form-data; boundary={BOUNDARY.decode()}"
     )
 
 
 def _json(path: str, content: object) -> Request:
-    return request("POST", path, json.dumps(content).encode(), Content_Type=JSON)
+    return make_request("POST", path, json.dumps(content).encode(), Content_Type=JSON)

@@ -1,8 +1,8 @@
-"""Sends requests at the times that it is told, whatever comes back, from a process of its own.
+"""Sends requests at fixed times, whatever the responses, from a process of its own.
 
-`python -m reliability.generator` reads an `Order` as JSON and writes an `Account` as JSON. A
-request counts from the moment when it should have been sent: a server that is slow to accept, or a
-generator that is late, cannot hide it (no coordinated omission).
+`python -m reliability.load.generator` reads an `Order` as JSON and writes an `Account` as JSON. The
+latency of a request counts from its scheduled time. A slow server or a late generator therefore
+cannot hide latency (no coordinated omission).
 """
 
 import asyncio
@@ -18,59 +18,59 @@ from typing import Literal, TypeAlias, cast
 import uvloop
 
 Sending: TypeAlias = Literal["expect", "at-once"]
-"""`expect`: Expect: 100-continue, and the body when that comes; `at-once`: all of it together."""
+"""`expect` sends the body after 100 Continue; `at-once` sends headers and body together."""
 
 _CONTINUE, _HEAD_END = b"HTTP/1.1 100", b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be sent."""
+    """Requests to send."""
 
     port: int
-    """Where the server listens on the loopback."""
+    """Port of the server on the loopback."""
     bodies: str
-    """Folder with bodies, one a file; their names are their shapes, as 750,2048."""
+    """Folder with one file for each body; its name is the shape, such as 750,2048."""
     begin_s: float
     """Monotonic time of the first request."""
     seconds: float
-    """How long requests are sent."""
+    """Time for which requests are sent."""
     rate: float | None
-    """Requests a second; None for as many as `clients` get answered."""
+    """Requests per second; None for `clients` that each wait for their response."""
     clients: int
-    """Clients that wait for each other's end, without a rate."""
+    """Number of clients if there is no rate."""
     sendings: tuple[Sending, ...]
-    """How bodies are sent, in turn."""
+    """Ways to send bodies, used in turn."""
     patience_s: float
-    """After so long a client goes."""
+    """Time after which a client disconnects."""
     most_open: int
-    """Connections at a time; what would need more is not sent."""
+    """Most open connections; a request that would need another one is not sent."""
     seed: int
-    """Of the order of bodies."""
+    """Seed of the order of bodies."""
 
 
 @dataclass(slots=True)
 class Account:
-    """What came of the requests; the lists belong together."""
+    """Results of the requests; entry n of each list belongs to request n."""
 
     at_s: list[float] = field(default_factory=list)
-    """When each was to be sent, from the beginning."""
+    """Scheduled time of each request, from the start."""
     latency_s: list[float] = field(default_factory=list)
-    """From then to the last byte of its answer, or to its end without one."""
+    """Time from then to the last byte of the response, or to the end without a response."""
     status: list[int] = field(default_factory=list)
-    """Of the answer; one of the codes below where there was none."""
+    """Status of the response, or one of the codes below."""
     sending: list[Sending] = field(default_factory=list)
-    """How its body was sent."""
+    """Way in which the body was sent."""
     has_retry_after: list[bool] = field(default_factory=list)
-    """Whether the answer told when to try again."""
+    """Whether the response has the header Retry-After."""
     late_s: float = 0.0
-    """The longest that a request was begun too late, by the generator's own fault."""
+    """Longest delay between a scheduled time and the start, caused by the generator."""
     cpu_s: float = 0.0
-    """CPU that the generator took."""
+    """CPU time of the generator."""
 
 
-NO_ANSWER, NO_PATIENCE, NOT_SENT = 0, -1, -2
-"""The connection ended without an answer; the client left; too many connections were open."""
+NO_RESPONSE, NO_PATIENCE, NOT_SENT = 0, -1, -2
+"""Codes: the connection ended early; the client disconnected; too many connections were open."""
 
 
 class _Exchange(asyncio.Protocol):
@@ -85,18 +85,18 @@ class _Exchange(asyncio.Protocol):
         self.done = done
         self._received = bytearray()
         self.transport: asyncio.Transport | None = None
-        self.status = NO_ANSWER
+        self.status = NO_RESPONSE
         self.has_retry_after = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begins."""
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        """Sends the request."""
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's transport is no subclass
         self.transport.write(self._head)
         if self._sending == "at-once":
             self.transport.write(self._body)
 
     def data_received(self, data: bytes) -> None:
-        """Looks for the status, and for leave to send the body."""
+        """Parses the status, and sends the body after 100 Continue."""
         self._received += data
         if self._received.startswith(_CONTINUE):
             if _HEAD_END not in self._received:
@@ -111,10 +111,10 @@ class _Exchange(asyncio.Protocol):
         self.status = int(head.split(b" ", 2)[1])
         self.has_retry_after = b"\r\nretry-after:" in head
         if self.status >= 400 and self.transport:
-            self.transport.abort()  # what was not sent yet, need not be
+            self.transport.abort()  # the rest of the body need not be sent
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Ends."""
+        """Completes the exchange."""
         if not self.done.done():
             self.done.set_result(None)
 
@@ -128,16 +128,16 @@ class _Generator:
         self._random = Random(order.seed)
 
     async def run(self) -> Account:
-        """Returns what came of the order."""
+        """Sends all requests and returns the results."""
         order = self._order
         if order.rate is None:
-            await asyncio.gather(*(self._ask_on() for _ in range(order.clients)))
+            await asyncio.gather(*(self._send_in_turn() for _ in range(order.clients)))
         else:
             await self._at_rate(order.rate)
         self._account.cpu_s = time.process_time()
         return self._account
 
-    async def _ask_on(self) -> None:
+    async def _send_in_turn(self) -> None:
         order = self._order
         await _sleep_until(order.begin_s)
         while (now_s := time.monotonic()) < order.begin_s + order.seconds:
@@ -146,20 +146,20 @@ class _Generator:
     async def _at_rate(self, rate: float) -> None:
         order, tasks = self._order, set()
         for number in range(round(rate * order.seconds)):
-            meant_s = order.begin_s + number / rate
-            await _sleep_until(meant_s)
-            self._account.late_s = max(self._account.late_s, time.monotonic() - meant_s)
-            task = asyncio.create_task(self._exchange(meant_s))
+            due_s = order.begin_s + number / rate
+            await _sleep_until(due_s)
+            self._account.late_s = max(self._account.late_s, time.monotonic() - due_s)
+            task = asyncio.create_task(self._exchange(due_s))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _exchange(self, meant_s: float) -> None:
+    async def _exchange(self, due_s: float) -> None:
         sending = self._order.sendings[self._begun % len(self._order.sendings)]
         self._begun += 1
         if self._open >= self._order.most_open:
-            self._note(meant_s, NOT_SENT, sending)
+            self._note(due_s, NOT_SENT, sending)
             return
         head, body = self._random.choice(self._requests)
         if sending == "expect":
@@ -171,27 +171,27 @@ class _Generator:
             async with asyncio.timeout_at(loop.time() + self._order.patience_s):
                 await loop.create_connection(lambda: exchange, "127.0.0.1", self._order.port)
                 await exchange.done
-            self._note(meant_s, exchange.status, sending, exchange.has_retry_after)
+            self._note(due_s, exchange.status, sending, exchange.has_retry_after)
         except TimeoutError:
-            self._note(meant_s, NO_PATIENCE, sending)
+            self._note(due_s, NO_PATIENCE, sending)
         except OSError:
-            self._note(meant_s, NO_ANSWER, sending)
+            self._note(due_s, NO_RESPONSE, sending)
         finally:
             self._open -= 1
             if exchange.transport:
                 exchange.transport.abort()
 
-    def _note(self, meant_s: float, status: int, sending: Sending, told: bool = False) -> None:
+    def _note(self, due_s: float, status: int, sending: Sending, retry: bool = False) -> None:
         account = self._account
-        account.at_s.append(meant_s - self._order.begin_s)
-        account.latency_s.append(time.monotonic() - meant_s)
+        account.at_s.append(due_s - self._order.begin_s)
+        account.latency_s.append(time.monotonic() - due_s)
         account.status.append(status)
         account.sending.append(sending)
-        account.has_retry_after.append(told)
+        account.has_retry_after.append(retry)
 
 
 def _prepared(order: Order) -> Iterator[tuple[bytes, bytes]]:
-    """Yields heads and bodies."""
+    """Yields the headers and the body of each request."""
     for path in sorted(Path(order.bodies).iterdir()):
         body = path.read_bytes()
         yield (
@@ -208,7 +208,7 @@ async def _sleep_until(moment_s: float) -> None:
 
 
 def main() -> None:
-    """Carries out an order."""
+    """Reads an order, sends its requests, and writes the account."""
     order = Order(**json.load(sys.stdin))
     account = uvloop.run(_Generator(order).run())
     json.dump(asdict(account), sys.stdout)

@@ -1,4 +1,4 @@
-"""Small videos of random pictures, each another file."""
+"""Small videos of random images, each of them different."""
 
 import io
 
@@ -11,16 +11,16 @@ _RATE_FPS = 25
 
 
 def tiny_video(seed: int, *, seconds: float = 2.0) -> bytes:
-    """Returns an mp4 file in which a random picture moves."""
+    """Returns an mp4 file in which a random image moves."""
     rng = np.random.default_rng(seed)
-    picture_HWC = rng.integers(0, 256, (*_SIZE, 3), dtype=np.uint8)
+    image_HWC = rng.integers(0, 256, (*_SIZE, 3), dtype=np.uint8)
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=_RATE_FPS)
         video.height, video.width = _SIZE
         video.pix_fmt = "yuv420p"
         for number in range(round(_RATE_FPS * seconds)):
-            moved_HWC = np.roll(picture_HWC, number, axis=1)
+            moved_HWC = np.roll(image_HWC, number, axis=1)
             container.mux(video.encode(av.VideoFrame.from_ndarray(moved_HWC, format="rgb24")))
         container.mux(video.encode())
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: requests that may be wrong on purpose, and their answers."""
+"""HTTP/1.1 as bytes: requests that may be malformed on purpose, and their responses."""
 
 import socket
 import struct
@@ -7,28 +7,28 @@ from http.client import HTTPResponse, IncompleteRead
 from typing import IO, Any, Self
 
 _AT_ONCE = struct.pack("ii", 1, 0)
-"""SO_LINGER for a close that resets the connection."""
+"""Value of SO_LINGER for a close that resets the connection."""
 
 
-class NoAnswerError(ConnectionError):
-    """The connection ended, or was reset, before a whole answer came."""
+class NoResponseError(ConnectionError):
+    """The connection ended, or was reset, before a complete response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, of which every part may be wrong."""
+    """A request of which every part may be malformed."""
 
     method: bytes
-    """Its method."""
+    """Request method."""
     path: bytes
-    """Its target, the query included."""
+    """Request target, including the query."""
     headers: tuple[tuple[bytes, bytes], ...]
-    """Its headers, Content-Length included."""
+    """Request headers, including Content-Length."""
     body: bytes = b""
-    """Its body."""
+    """Request body."""
 
     def encode(self) -> bytes:
-        """Returns the bytes that go over the wire."""
+        """Returns the request as bytes."""
         lines = [self.method + b" " + self.path + b" HTTP/1.1"]
         lines += [name + b": " + value for name, value in self.headers]
         return b"\r\n".join(lines) + b"\r\n\r\n" + self.body
@@ -38,48 +38,48 @@ class Request:
         return next((v for n, v in self.headers if n.lower() == name.lower()), None)
 
     def with_header(self, name: bytes, value: bytes | None) -> "Request":
-        """Returns the request with a header in place of those of its name; None for without."""
+        """Returns the request with one header replaced; a value of None removes the header."""
         others = tuple((n, v) for n, v in self.headers if n.lower() != name.lower())
         return replace(self, headers=others if value is None else (*others, (name, value)))
 
     def with_body(self, body: bytes) -> "Request":
-        """Returns the request with another body and its right length."""
+        """Returns the request with another body and the correct Content-Length."""
         return replace(self, body=body).with_header(b"Content-Length", b"%d" % len(body))
 
 
-def request(method: str, path: str, body: bytes | None = None, **headers: str) -> Request:
-    """Returns a right request; `Content_Type="..."` is the header Content-Type."""
-    given = tuple(
+def make_request(method: str, path: str, body: bytes | None = None, **headers: str) -> Request:
+    """Returns a valid request; the argument `Content_Type="..."` is the header Content-Type."""
+    encoded = tuple(
         (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
     )
-    made = Request(method.encode(), path.encode(), ((b"Host", b"127.0.0.1"), *given))
-    return made if body is None else made.with_body(body)
+    request = Request(method.encode(), path.encode(), ((b"Host", b"127.0.0.1"), *encoded))
+    return request if body is None else request.with_body(body)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer that came whole."""
+class Response:
+    """A complete response."""
 
     status: int
-    """Its status."""
+    """Status code."""
     headers: dict[str, str]
-    """Its headers, with small names."""
+    """Response headers; names are in lower case."""
     body: bytes
-    """Its body."""
+    """Response body."""
 
     @property
     def media_type(self) -> str:
-        """Content type without parameters."""
+        """Content-Type without parameters."""
         return self.headers.get("content-type", "").partition(";")[0]
 
     @property
     def ends_connection(self) -> bool:
-        """Whether no other answer will follow on its connection."""
+        """Whether this is the last response on its connection."""
         return "close" in self.headers.get("connection", "").lower()
 
 
 class Connection:
-    """One connection to a server on the loopback, for requests byte by byte."""
+    """One connection to a server on the loopback, with control over every byte."""
 
     def __init__(
         self, port: int, *, timeout_s: float = 10.0, receive_bytes: int | None = None
@@ -87,12 +87,12 @@ class Connection:
         """Connects.
 
         Args:
-            port: of the server.
-            timeout_s: longest wait for bytes to be taken or to come.
-            receive_bytes: how much the kernel keeps of what is not read; its choice, if None.
+            port: port of the server.
+            timeout_s: longest wait for one send or receive.
+            receive_bytes: size of the kernel's receive buffer; None for its default.
         """
         self._socket = socket.socket()
-        if receive_bytes is not None:  # has to be set before the window is agreed on
+        if receive_bytes is not None:  # must be set before the TCP window is negotiated
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self._socket.settimeout(timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -106,68 +106,68 @@ class Connection:
         self.close()
 
     def send(self, data: bytes) -> None:
-        """Sends bytes as they are.
+        """Sends bytes unchanged.
 
         Raises:
-            OSError: the server takes no more.
+            OSError: the server accepts no more.
         """
         self._socket.sendall(data)
 
     def finish(self) -> None:
-        """Tells the server that nothing more will be sent; answers can still be read."""
+        """Closes the sending side; responses can still be read."""
         self._socket.shutdown(socket.SHUT_WR)
 
-    def answer(self, method: bytes = b"GET") -> Answer:
-        """Returns the next answer; `method` is that of its request.
+    def response(self, method: bytes = b"GET") -> Response:
+        """Returns the next response; `method` is the method of its request.
 
         Raises:
-            NoAnswerError: the connection ended before it was whole.
-            TimeoutError: it did not come in time.
-            http.client.HTTPException: it is no HTTP.
+            NoResponseError: the connection ended before the response was complete.
+            TimeoutError: the response did not arrive in time.
+            http.client.HTTPException: the bytes are not HTTP.
         """
         response = HTTPResponse(self._stream, method=method.decode("latin-1"))  # type: ignore[arg-type]
         try:
             response.begin()
             body = response.read()
         except (ConnectionError, IncompleteRead) as error:
-            raise NoAnswerError(f"no whole answer: {error!r}") from None
-        return Answer(response.status, {n.lower(): v for n, v in response.getheaders()}, body)
+            raise NoResponseError(f"no complete response: {error!r}") from None
+        return Response(response.status, {n.lower(): v for n, v in response.getheaders()}, body)
 
-    def ask(self, asked: Request) -> Answer:
-        """Sends a request and returns its answer; raises what `send` and `answer` do."""
-        self.send(asked.encode())
-        return self.answer(asked.method)
+    def exchange(self, request: Request) -> Response:
+        """Sends a request and returns its response; raises what `send` and `response` raise."""
+        self.send(request.encode())
+        return self.response(request.method)
 
     def is_ended(self) -> bool:
-        """Waits for the server to end the connection; returns whether nothing came before."""
+        """Waits for the end of the connection; returns False if more bytes came first."""
         try:
             return self._stream.read(1) == b""
         except ConnectionError:
             return True
 
     def reset(self) -> None:
-        """Ends the connection as a crash does: what was not sent or read is lost."""
+        """Resets the connection, as a crash of the client would."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self.close()
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         self._stream.really_close()
         self._socket.close()
 
 
 class _Stream:
-    """Lets answer after answer be read from one stream: http.client closes what it read from."""
+    """Stream of several responses, which http.client cannot close after the first one."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
     def makefile(self, _mode: str) -> Self:
-        """Stands in for a socket's method."""
+        """Returns the stream itself, where http.client expects a socket."""
         return self
 
     def close(self) -> None:
-        """Does nothing."""
+        """Keeps the stream open for the next response."""
 
     def really_close(self) -> None:
         """Closes the stream."""

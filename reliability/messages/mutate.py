@@ -1,4 +1,4 @@
-"""Requests made wrong, each in one of many ways; the same random numbers give the same bytes."""
+"""Mutations of valid requests; equal random numbers give equal bytes."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, TypeAlias
 
-from reliability.odd_values import (
+from reliability.messages.odd_values import (
     HEADERS,
     JSON_VALUES,
     NO_HTTP,
@@ -17,18 +17,18 @@ from reliability.odd_values import (
     ODD_TEXTS,
     QUERIES,
 )
-from reliability.valid_requests import BOUNDARY, HEADER_LENGTH
-from reliability.wire import Request
+from reliability.messages.valid_requests import BOUNDARY, HEADER_LENGTH
+from reliability.messages.wire import Request
 
 Change: TypeAlias = Callable[[Random, Request], Request]
-"""Returns a request with one thing wrong."""
+"""Returns a request with one defect."""
 BytesChange: TypeAlias = Callable[[Random, bytes], bytes]
 
 _CHUNK_BYTES = 64
 
 
 def mutated(random: Random, valid: Mapping[str, Request]) -> tuple[str, bytes]:
-    """Returns what was done to one of some valid requests, and the bytes that came of it."""
+    """Mutates one of the valid requests; returns the name of the mutation and the bytes."""
     name = random.choice(_NAMES)
     if name == "no HTTP":
         return name, _no_http(random)
@@ -38,13 +38,13 @@ def mutated(random: Random, valid: Mapping[str, Request]) -> tuple[str, bytes]:
     if name == "spliced":
         return name, _spliced(random, base.encode(), random.choice(list(valid.values())).encode())
     changed = _REQUEST[name](random, _base_of(name, random, valid) or base)
-    if random.random() < 0.2:  # two things wrong at once
+    if random.random() < 0.2:  # two defects at once
         changed = _flipped_body(random, changed)
     return name, changed.encode()
 
 
 def _base_of(name: str, random: Random, valid: Mapping[str, Request]) -> Request | None:
-    """Returns a request of the form that a change is about, if it is about one."""
+    """Returns a request in the form that a mutation needs; None if any form will do."""
     form = {"JSON value": b"json", ".npy header": b"npy", "form": b"multipart"}.get(name, b"-")
     fitting = [
         r
@@ -95,88 +95,90 @@ def _no_http(random: Random) -> bytes:
 
 
 def _in_body(change: BytesChange) -> Change:
-    """Makes a change of bytes one of a body, whose length is told right."""
-    return lambda random, asked: asked.with_body(change(random, asked.body))
+    """Applies a change of bytes to a body; Content-Length stays correct."""
+    return lambda random, request: request.with_body(change(random, request.body))
 
 
 _flipped_body = _in_body(_flipped)
 
 
-def _length_lie(random: Random, asked: Request) -> Request:
+def _length_lie(random: Random, request: Request) -> Request:
     name = random.choice((b"Content-Length", b"X-Shape", HEADER_LENGTH))
     if name == b"X-Shape":
         number = random.choice(ODD_NUMBERS) + b"," + random.choice(ODD_NUMBERS)
     elif random.random() < 0.5:
-        number = b"%d" % (len(asked.body) + random.randrange(-20, 20))
+        number = b"%d" % (len(request.body) + random.randrange(-20, 20))
     else:
         number = random.choice(ODD_NUMBERS)
-    return asked.with_header(name, number)
+    return request.with_header(name, number)
 
 
-def _odd_header(random: Random, asked: Request) -> Request:
+def _odd_header(random: Random, request: Request) -> Request:
     name = random.choice(HEADERS)
     value = random.choice(ODD_TEXTS + ODD_NUMBERS)
-    return asked.with_header(name, random.choice((value, value, _line(random))))
+    return request.with_header(name, random.choice((value, value, _line(random))))
 
 
 def _line(random: Random) -> bytes:
     return re.sub(rb"[\r\n\x00]", b"", random.randbytes(random.randrange(40)))
 
 
-def _more_headers(random: Random, asked: Request) -> Request:
-    again = random.choice(asked.headers)
+def _more_headers(random: Random, request: Request) -> Request:
+    again = random.choice(request.headers)
     many = ((b"X-Many", b"y" * random.randrange(20)),) * random.choice((1, 100, 2000))
     long = ((b"X-Long", b"z" * random.choice((10, 9_000, 70_000))),)
     more = random.choice(((again,), ((again[0], random.choice(ODD_TEXTS)),), many, long))
-    return Request(asked.method, asked.path, (*asked.headers, *more), asked.body)
+    return Request(request.method, request.path, (*request.headers, *more), request.body)
 
 
-def _less_headers(random: Random, asked: Request) -> Request:
-    return asked.with_header(random.choice(asked.headers)[0], None)
+def _less_headers(random: Random, request: Request) -> Request:
+    return request.with_header(random.choice(request.headers)[0], None)
 
 
-def _odd_target(random: Random, asked: Request) -> Request:
-    method = random.choice((asked.method,) * 4 + (b"GET", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
+def _odd_target(random: Random, request: Request) -> Request:
+    method = random.choice(
+        (request.method,) * 4 + (b"GET", b"PUT", b"DELETE", b"OPTIONS", b"PATCH")
+    )
     path = random.choice(
         (
-            asked.path + b"?" + random.choice(QUERIES),
-            asked.path + b"?" + random.choice(QUERIES) + b"&" + random.choice(QUERIES),
-            asked.path + b"/",
-            asked.path.replace(b"/", b"//"),
-            asked.path + b"/%2e%2e/" + random.choice((b"%00", b"%ff", b"..", b"%2f")),
-            asked.path[: random.randrange(1, len(asked.path) + 1)],
+            request.path + b"?" + random.choice(QUERIES),
+            request.path + b"?" + random.choice(QUERIES) + b"&" + random.choice(QUERIES),
+            request.path + b"/",
+            request.path.replace(b"/", b"//"),
+            request.path + b"/%2e%2e/" + random.choice((b"%00", b"%ff", b"..", b"%2f")),
+            request.path[: random.randrange(1, len(request.path) + 1)],
             b"/models/" + random.choice(ODD_NUMBERS).strip() + b"/versions/1",
             b"/v2/models/small/versions/" + random.choice(ODD_NUMBERS).strip() + b"/infer",
             b"/" + b"a" * 5000,
         )
     )
-    return Request(method, path, asked.headers, asked.body)
+    return Request(method, path, request.headers, request.body)
 
 
-def _chunked(random: Random, asked: Request) -> Request:
-    """Sends the body in chunks, whose lengths may lie."""
-    parts, rest = [], asked.body
+def _chunked(random: Random, request: Request) -> Request:
+    """Sends the body in chunks, some with a wrong length."""
+    parts, rest = [], request.body
     while rest:
         part = rest[: random.randrange(1, 200)]
-        told = len(part) if random.random() < 0.97 else random.randrange(300)
-        parts.append(b"%x\r\n%s\r\n" % (told, part))
+        length = len(part) if random.random() < 0.97 else random.randrange(300)
+        parts.append(b"%x\r\n%s\r\n" % (length, part))
         rest = rest[len(part) :]
     body = b"".join(parts) + random.choice((b"0\r\n\r\n",) * 5 + (b"", b"0\r\nX-A: b\r\n\r\n"))
-    changed = asked.with_header(b"Content-Length", None).with_header(
+    changed = request.with_header(b"Content-Length", None).with_header(
         b"Transfer-Encoding", b"chunked"
     )
     return Request(changed.method, changed.path, changed.headers, body)
 
 
-def _json_value(random: Random, asked: Request) -> Request:
-    """Puts an odd value in place of one of the document's, or of all of it."""
+def _json_value(random: Random, request: Request) -> Request:
+    """Replaces one value of the JSON document, or the whole document, by an unusual value."""
     try:
-        document = json.loads(asked.body)
+        document = json.loads(request.body)
     except ValueError:
-        return _flipped_body(random, asked)
+        return _flipped_body(random, request)
     mark, value = "\x01mark\x01", random.choice(JSON_VALUES)
     marked = json.dumps(_marked(random, document, mark)).encode()
-    return asked.with_body(marked.replace(json.dumps(mark).encode(), value))
+    return request.with_body(marked.replace(json.dumps(mark).encode(), value))
 
 
 def _marked(random: Random, node: Any, mark: str) -> Any:
@@ -189,38 +191,40 @@ def _marked(random: Random, node: Any, mark: str) -> Any:
     return node | {key: _marked(random, node.get(key), mark)}
 
 
-def _npy_header(random: Random, asked: Request) -> Request:
-    """Gives an .npy file another header, of right length or not."""
-    values = random.choice((asked.body[128:],) * 3 + (b"",))
+def _npy_header(random: Random, request: Request) -> Request:
+    """Replaces the header of an .npy file; its length may be wrong."""
+    values = random.choice((request.body[128:],) * 3 + (b"",))
     dtype, shape = random.choice(NPY_DTYPES), random.choice(NPY_SHAPES)
     order = random.choice(("True", "False", "1", "None"))
     text = f"{{'descr': {dtype!r}, 'fortran_order': {order}, 'shape': {shape}, }}".encode()
     if random.random() < 0.3:
         text = _flipped(random, text)
     version = random.choice((b"\x01\x00",) * 4 + (b"\x02\x00", b"\x03\x00", b"\xff\xff"))
-    told = len(text) + 1 + random.choice((0,) * 6 + (-5, 5, 60_000))
+    stated = len(text) + 1 + random.choice((0,) * 6 + (-5, 5, 60_000))
     most = 65535 if version == b"\x01\x00" else 2**32 - 1
-    length = min(max(told, 0), most).to_bytes(2 if most == 65535 else 4, "little")
-    return asked.with_body(b"\x93NUMPY" + version + length + text + b"\n" + values)
+    length = min(max(stated, 0), most).to_bytes(2 if most == 65535 else 4, "little")
+    return request.with_body(b"\x93NUMPY" + version + length + text + b"\n" + values)
 
 
-def _compression(random: Random, asked: Request) -> Request:
-    """Sends something that unpacks to too much, to nothing, or not at all."""
-    encoding = asked.header(b"Content-Encoding") or b"gzip"
+def _compression(random: Random, request: Request) -> Request:
+    """Sends data that decompresses to too much, to nothing, or not at all."""
+    encoding = request.header(b"Content-Encoding") or b"gzip"
     bits = zlib.MAX_WBITS | (16 if encoding == b"gzip" else 0)
     bomb = zlib.compress(bytes(random.choice((0, 1, 2_000_000))), 9, bits)
-    body = random.choice((bomb, bomb + bomb, bomb[:-4], asked.body + b"x", asked.body[:-3], b""))
+    body = random.choice(
+        (bomb, bomb + bomb, bomb[:-4], request.body + b"x", request.body[:-3], b"")
+    )
     encodings = (encoding,) * 4 + (b"GZIP", b"deflate", b"br", b"gzip, gzip", b"\xff")
-    changed = asked.with_body(body)
+    changed = request.with_body(body)
     return changed.with_header(b"Content-Encoding", random.choice(encodings))
 
 
-def _form(random: Random, asked: Request) -> Request:
-    """Breaks a form's boundaries, its parts' headers or their number."""
+def _form(random: Random, request: Request) -> Request:
+    """Breaks the boundaries of a form, the headers of its parts, or their number."""
     part = b"--" + BOUNDARY + b"\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n"
-    body = asked.body
+    body = request.body
     end = b"--" + BOUNDARY + b"--\r\n"
-    return asked.with_body(
+    return request.with_body(
         random.choice(
             (
                 body.removesuffix(end),

@@ -1,4 +1,4 @@
-"""The setting `versions`: which versions of each model are served."""
+"""Setting `versions`: which versions of each model are served."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from service.configuration import read_configuration
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper
 from service.models.served_engine import ServingConfig
-from service.version_policy import served_versions
+from service.models.version_policy import served_versions
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def crowded(tmp_path: Path) -> Path:
 def test_each_model_is_served_as_its_policy_says(
     crowded: Path, policies: dict[str, str | tuple[int, ...]], expected: str
 ) -> None:
-    """All, the newest, listed ones, there or not; * for models without a policy of their own."""
+    """All, the newest, listed ones, present or not; * for models without their own policy."""
     served = list(served_versions(crowded, policies))
     assert expected == " ".join(f"{model.name}/{model.version}" for model in served)
     assert all(
@@ -54,46 +54,46 @@ def test_flag_environment_and_file_take_the_same(
     file = tmp_path / "ecm.toml"
     file.write_text('[versions]\nsmall = [3, 1, 3]\n"*" = "newest:2"\n')
     expected = {"small": (1, 3), "*": "newest:2"}
-    found = read_configuration({"config": file})
-    assert expected == found.settings.versions
-    assert 'versions = {"small": [1, 3], "*": "newest:2"}' in found.lines()
+    configuration = read_configuration({"config": file})
+    assert expected == configuration.settings.versions
+    assert 'versions = {"small": [1, 3], "*": "newest:2"}' in configuration.lines()
     monkeypatch.setenv("ECM_VERSIONS", '{"small": [1, 3], "*": "newest:2"}')
     assert expected == read_configuration({}).settings.versions
     flags = {"versions": ("small=newest", "*=all")}
-    found = read_configuration(flags)
-    assert found.settings.versions == {"small": "newest", "*": "all"}
-    assert found.origins["versions"] == "flag"
-    found = read_configuration({"versions": ('{"small": [2]}',)})
-    assert found.settings.versions == {"small": (2,)}
+    configuration = read_configuration(flags)
+    assert configuration.settings.versions == {"small": "newest", "*": "all"}
+    assert configuration.origins["versions"] == "flag"
+    configuration = read_configuration({"versions": ('{"small": [2]}',)})
+    assert configuration.settings.versions == {"small": (2,)}
 
 
 @pytest.mark.parametrize(
     "wrong", ['"latest"', '"newest:0"', '"newest:x"', "2", "[0]", "[1.5]", '["1"]', "[true]", "{}"]
 )
 def test_wrong_policies_are_errors(wrong: str) -> None:
-    """They name the model, the value, and what was expected."""
-    given = f'{{"fine": "all", "small": {wrong}}}'
+    """The error names the model, the value and the expectation."""
+    text = f'{{"fine": "all", "small": {wrong}}}'
     expected = r"setting versions.small \(flag\): .*expected all, newest, newest:N, or a list"
     with pytest.raises(OptionError, match=expected):
-        read_configuration({"versions": (given,)})
+        read_configuration({"versions": (text,)})
 
 
-def test_what_is_no_table_is_an_error() -> None:
-    """It says how a table is written."""
+def test_a_value_that_is_no_table_is_an_error() -> None:
+    """The error shows the syntax of a table."""
     with pytest.raises(OptionError, match=re.escape('{"a": "b"}')):
         read_configuration({"versions": ("newest",)})
 
 
-def test_listed_versions_that_are_absent_are_told_and_stop_no_other(
+def test_listed_but_absent_versions_are_reported_and_stop_no_other(
     repository: Path, exported: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Until they come; a model that is nowhere is told at the start."""
+    """Until they appear; a missing model is logged at the start."""
     policies = {"small": (1, 2), "other": (7,), "typo": "newest", "unwanted": ()}
     keeper = ModelKeeper(Catalog(), repository, ServingConfig(), policies)
     assert "no model 'typo'" in caplog.text
     assert "unwanted" not in caplog.text
-    told = {entry.name: entry.state for entry in keeper.catalog.entries}
-    assert told == {"other/7": "failed", "small/1": "ready", "small/2": "failed"}
+    states = {entry.name: entry.state for entry in keeper.catalog.entries}
+    assert states == {"other/7": "failed", "small/1": "ready", "small/2": "failed"}
     assert keeper.catalog.find("small", None).published.version == 1
     (absent,) = keeper.catalog.versions("other")
     assert absent.reason == "other/7/model.onnx cannot be read: No such file or directory"

@@ -1,4 +1,4 @@
-"""Requests at fixed rates, by generators in processes of their own, and what came of them."""
+"""Requests at fixed rates from generator processes, and their results."""
 
 import json
 import subprocess
@@ -10,47 +10,47 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
-from reliability.generator import Account, Order, Sending
+from reliability.load.generator import Account, Order, Sending
 from reliability.server import ServerDiedError, Target
 
 MOST_BYTES = 4 * 2**30
-"""A server that takes more is given up."""
+"""Memory limit of the server; above it the run is aborted."""
 _GENERATORS = 2
 _SLACK_S = 3.0
-"""Until the first request, for the generators to start."""
+"""Time for the generators to start before the first request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rate to be kept for a while."""
+    """A fixed rate for some time."""
 
     name: str
-    """What it is."""
+    """Name of the step."""
     seconds: float
-    """How long."""
+    """Duration of the step."""
     rate: float
-    """Requests a second."""
+    """Requests per second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What came of one kind of load."""
+    """Results of one kind of load."""
 
     name: str
-    """What it was."""
+    """Name of the load."""
     seconds: float
-    """How long."""
+    """Duration of the load."""
     account: Account
-    """What came back."""
+    """Results of the requests."""
 
     def latencies_s(self, sending: Sending | None = None, status: int = 200) -> list[float]:
-        """Returns the latencies of the answers with a status, sorted."""
+        """Returns the sorted latencies of the responses with a status."""
         account = self.account
         rows = zip(account.latency_s, account.status, account.sending, strict=True)
-        return sorted(s for s, came, how in rows if came == status and sending in (None, how))
+        return sorted(s for s, code, how in rows if code == status and sending in (None, how))
 
     def goodput(self, sending: Sending | None = None) -> float:
-        """Returns how many requests a second were done; what is done later does not count."""
+        """Returns the requests per second that were completed within the duration."""
         account = self.account
         rows = zip(account.at_s, account.latency_s, account.status, account.sending, strict=True)
         done = sum(
@@ -62,29 +62,28 @@ class Phase:
     def percentile_s(
         self, share: float, sending: Sending | None = None, status: int = 200
     ) -> float:
-        """Returns a percentile of the latencies of such answers; NaN without any."""
+        """Returns a percentile of `latencies_s`; NaN if there are none."""
         latencies_s = self.latencies_s(sending, status)
         return latencies_s[int(share * (len(latencies_s) - 1))] if latencies_s else float("nan")
 
 
 class Bench:
-    """A server under load, watched."""
+    """A server under load, whose memory is watched."""
 
     def __init__(self, target: Target, bodies: Path, patience_s: float, most_open: int) -> None:
         self.target = target
-        """The server."""
         self._bodies = bodies
         self._patience_s = patience_s
         self._most_open = most_open
         self.peak_bytes = 0
 
     def clients(self, name: str, seconds: float, clients: int) -> Phase:
-        """Returns what comes of some clients that send one request after the other."""
+        """Runs clients that each send one request after the other."""
         order = self._order(time.monotonic() + _SLACK_S, seconds, clients=clients)
         return Phase(name, seconds, self._run([order])[0])
 
     def in_a_row(self, steps: Sequence[Step], sendings: tuple[Sending, ...]) -> list[Phase]:
-        """Returns what comes of requests at fixed rates, one rate after the other."""
+        """Runs one fixed rate after the other."""
         begin_s, orders = time.monotonic() + _SLACK_S, []
         for step in steps:
             for number in range(_GENERATORS):
@@ -124,14 +123,14 @@ class Bench:
         )
 
     def _run(self, orders: Sequence[Order]) -> list[Account]:
-        command = [sys.executable, "-m", "reliability.generator"]
+        command = [sys.executable, "-m", "reliability.load.generator"]
         processes = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in orders
         ]
-        told: list[bytes] = [b""] * len(orders)
+        outputs: list[bytes] = [b""] * len(orders)
 
         def read(place: int) -> None:
-            told[place], _ = processes[place].communicate(
+            outputs[place], _ = processes[place].communicate(
                 json.dumps(asdict(orders[place])).encode()
             )
 
@@ -145,13 +144,13 @@ class Bench:
         finally:
             for process in processes:
                 process.kill()
-        return [Account(**json.loads(one)) for one in told]
+        return [Account(**json.loads(output)) for output in outputs]
 
     def _watch(self) -> None:
         self.peak_bytes = max(self.peak_bytes, self.target.state().rss_bytes)
         if self.peak_bytes > MOST_BYTES:
             raise ServerDiedError(
-                f"the server took {self.peak_bytes / 2**30:.1f} GiB and was ended"
+                f"the server took {self.peak_bytes / 2**30:.1f} GiB; the run is aborted"
             )
 
 

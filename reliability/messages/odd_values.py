@@ -1,6 +1,6 @@
-"""Values that nobody expects, for each place in a request."""
+"""Unusual values for every place in a request."""
 
-from reliability.valid_requests import HEADER_LENGTH
+from reliability.messages.valid_requests import HEADER_LENGTH
 
 ODD_NUMBERS = (
     b"-1", b"0", b"1", b"7", b"+8", b"0x10", b"1e3", b"1.5", b" 12", b"12 ", b"1_0", b"nan", b"",
@@ -61,4 +61,4 @@ NO_HTTP = (
     _CHUNKED + b"\r\n\r\nffffffffffffffff\r\n", _CHUNKED + b"\r\n\r\n-1\r\nx\r\n0\r\n\r\n",
     _CHUNKED + b", gzip\r\n\r\n0\r\n\r\n", _CHUNKED + b"\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
 )  # fmt: skip
-"""What comes to a port that is open to the world, or close to HTTP."""
+"""Bytes of other protocols, which reach every public port, and near misses of HTTP."""

@@ -1,0 +1,1 @@
+"""Scenarios of slow, rude and vanished clients."""

@@ -1,0 +1,1 @@
+"""HTTP messages as bytes: valid requests, mutated requests, and checks of the responses."""

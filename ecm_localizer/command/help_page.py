@@ -1,13 +1,13 @@
 """The page that `--help` prints.
 
-`--help` fits a screen: it has the first sentence about each option and leaves out groups of options
+`--help` fits a screen: it has the first clause about each option and leaves out groups of options
 whose names end in `RARE`. `--help-all` has everything. Defaults that depend on other arguments,
 such as `--preset`, replace those of the command's signature.
 """
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cyclopts.help import HelpEntry, HelpPanel
@@ -17,26 +17,31 @@ if TYPE_CHECKING:
 
 RARE = ", rare"
 """End of the name of a group of options that `--help` leaves out."""
-_TEXT_COLUMN = 32
+_TEXT_COLUMN = 28
 """Column in which the text of an option starts; longer names get a line of their own."""
 _NARROW_COLUMNS = 60
 """Width of a terminal below which the text of an option goes below its name."""
-_SENTENCE_END = re.compile(r"(?<=\.)\s")
+_CLAUSE_END = re.compile(r"(?<!\.)[.;]\s|(?<=\.\.\.);\s")
 
 
 class HelpPage:
     """Writes a help page as plain columns, at the width of the terminal."""
 
-    def __init__(self, *, complete: bool, defaults: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, complete: bool, defaults: Mapping[str, str], examples: Sequence[str]
+    ) -> None:
         """Prepares a page.
 
         Args:
             complete: whether rare options and all sentences are written.
             defaults: defaults by option (`--epochs`), in place of those of the signature.
+            examples: command lines at the end of the page.
         """
         self._complete = complete
         self._defaults = defaults
+        self._examples = examples
         self._last_heading = ""
+        self._left_out = 0
 
     def render_usage(self, console: "Console", options: "ConsoleOptions", usage: Any) -> None:
         """Writes the command with its arguments."""
@@ -53,17 +58,19 @@ class HelpPage:
         """Writes a group of options, arguments or commands."""
         title = str(panel.title)
         heading = title.removesuffix(RARE)
-        if not panel.entries:
-            return
         if heading != title and not self._complete:
-            place = "  and" if heading == self._last_heading else f"\n{heading}:"
-            _write(console, f"{place} {len(panel.entries)} more with --help-all")
+            self._left_out += len(panel.entries)
             return
-        if heading != self._last_heading:
+        if panel.entries and heading != self._last_heading:
             console.print(f"\n{heading}:", style="bold", markup=False, highlight=False)
-        self._last_heading = heading
+            self._last_heading = heading
         for entry in panel.entries:
             _write(console, _row(_label(entry), self._text(entry), options.max_width))
+
+    def ending(self) -> str:
+        """Returns the end of a page that is written: the number of rare options, and examples."""
+        rare = f"\n{self._left_out} more options with --help-all\n" if self._left_out else ""
+        return "\n".join([rare, "Examples:", *(f"  {example}" for example in self._examples)])
 
     def _text(self, entry: HelpEntry) -> str:
         default = next((self._defaults[n] for n in entry.names if n in self._defaults), None)
@@ -71,9 +78,11 @@ class HelpPage:
         notes = [", ".join(entry.choices)] if entry.choices else []
         notes += ["required"] if entry.required and entry.names else []
         is_flag = entry.type is bool and not entry.negative_names
-        notes += [f"default {default}"] if default is not None and not is_flag else []
+        notes += [f"default {default}"] if default not in (None, "none") and not is_flag else []
         text = _plain(entry.description)
-        text = text if self._complete else _SENTENCE_END.split(text, maxsplit=1)[0]
+        if not self._complete:
+            text = _CLAUSE_END.split(text, maxsplit=1)[0]
+        text = text if text.endswith("...") else text.removesuffix(".")
         return text + (f" ({'; '.join(notes)})" if notes else "")
 
 

@@ -13,7 +13,8 @@ def new_key(
     /,
     *,
     scopes: Annotated[
-        tuple[Literal["infer", "admin"], ...], Parameter(consume_multiple=True, negative="")
+        tuple[Literal["infer", "admin"], ...],
+        Parameter(consume_multiple=True, negative="", show_default=" ".join),
     ] = ("infer",),
 ) -> None:
     """Prints a new API key and the line that makes the service accept it.

@@ -46,7 +46,7 @@ def fit(
     Args:
         data: where the videos and their labels are.
         out: Folder of the run.
-        preset: Recipe to start from; `ecm presets` describes each one.
+        preset: Recipe to start from, one of `ecm presets`.
         train_subset: Subset to learn from.
         validation_subset: Subset whose tags choose best.pt. It may be absent.
         **options: what differs from the preset.

@@ -15,7 +15,7 @@ def import_released(released: Path, /, *, preset: PresetName, labels: Path, out:
 
     Args:
         released: Checkpoint of the released code (.pth).
-        preset: Recipe with which the checkpoint was trained.
+        preset: Recipe with which the checkpoint was trained, one of `ecm presets`.
         labels: Text file with one class a line, in the order of the network's output.
         out: Folder of the run.
 

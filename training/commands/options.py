@@ -11,25 +11,26 @@ from typing import Annotated, Any, Literal, TypeAlias, TypedDict, TypeVar, Unpac
 from cyclopts import Group, Parameter
 from docstring_parser import parse_from_object
 
-_FREQUENT = {
-    "Training": (
-        "epochs", "batch_size", "learning_rate", "snippets", "hidden_width", "standardize", "seed",
+_PARTS = {
+    "Recipe": (
+        "Training",
+        (
+            "epochs", "batch_size", "learning_rate", "snippets", "hidden_width", "standardize",
+            "seed",
+        ),
     ),
-    "Losses": ("activation",),
-    "Segments": (
-        "class_threshold", "nms_iou", "min_score", "max_segments", "snippet_s", "duration_s",
+    "Objective": ("Training", ("activation",)),
+    "LocalizationConfig": ("Segments", ("class_threshold", "min_score")),
+    "Options": (
+        "Segments",
+        (
+            "class_threshold", "nms_iou", "min_score", "max_segments", "snippet_s", "duration_s",
+        ),
     ),
-    "Machine": ("device",),
+    "Execution": ("Machine", ("device",)),
 }  # fmt: skip
-"""Options that many users need, by the heading of their group."""
-_HEADINGS = {
-    "Recipe": "Training",
-    "Objective": "Losses",
-    "LocalizationConfig": "Segments",
-    "Options": "Segments",
-    "Execution": "Machine",
-}
-"""Headings of the options of a dataclass. All options of other dataclasses are frequent."""
+"""Heading of a dataclass's options, and those that many users need; `--help-all` alone shows the
+others. All options of other dataclasses are shown under `Data`."""
 
 
 def _ordered(heading: str) -> tuple[Group, Group]:
@@ -38,7 +39,7 @@ def _ordered(heading: str) -> tuple[Group, Group]:
 
 RUN, _ = _ordered("Run")
 DATA, RARE_DATA = _ordered("Data")
-_GROUPS = {heading: _ordered(heading) for heading in _FREQUENT}
+_GROUPS = {heading: _ordered(heading) for heading in ("Training", "Segments", "Machine")}
 MACHINE, _ = _GROUPS["Machine"]
 _, RARE_SEGMENTS = _GROUPS["Segments"]
 
@@ -79,22 +80,22 @@ def _options(part: type) -> dict[str, Any]:
     """Returns the annotation of each field of a dataclass, as cyclopts reads it."""
     texts = {text.arg_name: text.description for text in parse_from_object(part).params}
     types = get_type_hints(part, include_extras=True)
-    heading = _HEADINGS.get(part.__name__)
     return {
         name: Annotated[
             kind,
-            Parameter(help=" ".join((texts.get(name) or "").split()), group=_group(heading, name)),
+            Parameter(help=" ".join((texts.get(name) or "").split()), group=_group(part, name)),
         ]
         for name, kind in types.items()
         if not is_dataclass(kind)
     }
 
 
-def _group(heading: str | None, name: str) -> Group:
-    if heading is None:
+def _group(part: type, name: str) -> Group:
+    if part.__name__ not in _PARTS:
         return DATA
-    frequent, rare = _GROUPS[heading]
-    return frequent if name in _FREQUENT[heading] else rare
+    heading, frequent = _PARTS[part.__name__]
+    group, rare_group = _GROUPS[heading]
+    return group if name in frequent else rare_group
 
 
 def split(options: Mapping[str, Any], part: type[Part]) -> tuple[Part, dict[str, Any]]:

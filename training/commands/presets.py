@@ -10,7 +10,7 @@ from training.commands.options import field_values
 from training.presets import PRESETS
 from training.presets import preset as named_recipe
 
-PresetName: TypeAlias = Annotated[str, Parameter(choices=tuple(PRESETS))]
+PresetName: TypeAlias = Annotated[str, Parameter(choices=tuple(PRESETS), show_choices=False)]
 """Name of a preset."""
 
 
@@ -18,7 +18,7 @@ def presets(name: PresetName | None = None, /) -> None:
     """Prints each preset with a sentence, or every field of one preset.
 
     Args:
-        name: Preset whose fields are printed.
+        name: Preset whose fields are printed; without it, all presets are listed.
     """
     if name is not None:
         for field, value in field_values(named_recipe(name)).items():

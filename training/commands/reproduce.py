@@ -48,7 +48,8 @@ def reproduce(
     train_subset: Annotated[str, Parameter(group=RARE_DATA)] = "training",
     test_subset: Annotated[str | None, Parameter(group=RARE_DATA)] = None,
     video: Annotated[
-        tuple[str, ...], Parameter(group=RUN, negative="", consume_multiple=True)
+        tuple[str, ...],
+        Parameter(group=RUN, negative="", consume_multiple=True, show_default=False),
     ] = (),
     **options: Any,
 ) -> None:
@@ -59,7 +60,7 @@ def reproduce(
         data: where the data set is.
         seeds: Networks of each kind to train.
         out: Folder of the runs, which experiments share, and of the findings.
-        preset: Recipe; the experiment's own if not given.
+        preset: Recipe, one of `ecm presets`; the experiment's own if not given.
         protocol: With released, settings of the released code and the best epoch on test videos.
         hold_out: Share of the training videos that chooses the best epoch where the data has no
             third subset. With 0, all training videos are learned from and the last epoch counts.

@@ -19,7 +19,7 @@ import torch
 from timing import medians_s
 
 from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, open_session
-from model.export import OnPictures, save_onnx
+from model.export import AsImages, save_onnx
 from model.network import Ecm, EcmConfig
 
 CHANNELS, CLASSES = 2048, 20
@@ -33,7 +33,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     network = Ecm(EcmConfig(CHANNELS, CLASSES, arguments.hidden_width)).eval()
-    sessions = {"sequences": opened(network), "images": opened(OnPictures(network).eval())}
+    sessions = {"sequences": opened(network), "images": opened(AsImages(network).eval())}
     print(f"{'snippets':>8} {'sequences ms':>12} {'images ms':>12} {'times as fast':>13}")
     for snippets in (100, 750, 4000):
         features_BTD = np.random.default_rng(0).standard_normal((1, snippets, CHANNELS), np.float32)

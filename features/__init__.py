@@ -1,1 +1,1 @@
-"""From a video to its snippet features: extractors, and what runs them."""
+"""Feature extraction: from videos to snippet features."""

@@ -1,8 +1,8 @@
-"""A folder of videos in, a folder of features out: in parallel, and going on where it stopped.
+"""Extraction of a folder of videos to a folder of features, in parallel and resumable.
 
-Beside each ID.npy stands an ID.json that says what it was made from; where that is still so, the
-video is not done again. Worker processes compute and this one alone writes, so that a worker that
-outlives it writes nothing.
+Beside each ID.npy, an ID.json records its origin. A video whose origin is unchanged is not
+extracted again. Workers compute and this process alone writes, so a worker that outlives it writes
+nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,47 +17,47 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from features.extraction_worker import (
-    Answer,
     Extracted,
     ExtractorChoice,
     Origin,
-    Task,
     VideoExtraction,
+    VideoResult,
+    VideoTask,
 )
-from features.extractors import Extractor, open_extractor, sees_tvl1
+from features.extractors import Extractor, open_extractor, uses_tvl1
 from features.worker_pool import WorkerPool
 from model.cores import cores
 from model.errors import DataError, DeviceError, LocalizerError, OptionError
 from model.whole_file import whole_file
 
 FlowDevice: TypeAlias = Literal["auto", "cpu", "cuda"]
-"""Where TV-L1 flow is computed: by OpenCV on the CPU or by torch on a CUDA GPU; `auto` takes a GPU
-where there is one."""
+"""Device of TV-L1 flow: OpenCV on the CPU, or torch on a CUDA GPU. `auto` uses a GPU if there is
+one."""
 
 SUFFIXES = (
     ".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
     ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 )  # fmt: skip
-"""Files with other endings are not taken for videos."""
+"""Suffixes of video files; other files are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one video."""
+    """The result of one video."""
 
     id: str
-    """Its path below the folder of videos, without its ending; its features have the same."""
+    """Id of the video: its path below the folder of videos, without the suffix."""
     failure: str | None = None
-    """Why there are no features; None if there are."""
+    """Reason why the video has no features; None if it has."""
     snippets: int = 0
-    """Rows of its features, if they were computed now; 0 if they were there already."""
+    """Number of rows that were computed; 0 if the features were up to date."""
 
 
 def find_videos(folder: Path) -> dict[str, Path]:
-    """Returns the videos below a folder by their ids, sorted.
+    """Returns the videos below a folder by id, sorted by path.
 
     Raises:
-        DataError: there are none, or two that differ in their ending only.
+        DataError: there are no videos, or two videos differ only in their suffix.
     """
     videos: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
@@ -67,7 +67,9 @@ def find_videos(folder: Path) -> dict[str, Path]:
                 raise DataError(f"{videos[name]} and {path} would have the same features {name}")
             videos[name] = path
     if not videos:
-        raise DataError(f"no videos below {folder}; known endings: {' '.join(SUFFIXES)}")
+        raise DataError(
+            f"no videos below {folder}; expected files with a suffix of {' '.join(SUFFIXES)}"
+        )
     return videos
 
 
@@ -79,32 +81,33 @@ def extract(
     workers: int | None = None,
     flow_device: FlowDevice = "auto",
 ) -> Iterator[Outcome]:
-    """Writes ID.npy, float32 (T, D), of every video, and yields what became of each.
+    """Writes ID.npy, float32 (T, D), of each video, and yields the outcomes as they come.
 
-    float32, as it is computed, so that a model is served the very features that it learned from.
-    Videos whose features are there already, of the same bytes and by the same extractor, are left
-    as they are. A video that cannot be read, or that takes its worker down, disturbs no other.
+    The features are float32, as a service computes them, so training and service see the same
+    values. Features of the same bytes by the same extractor are not computed again. A video that
+    cannot be read, or that crashes its worker, does not affect the others.
 
     Args:
-        videos: files by their ids.
-        features: the folder.
-        extractor: as `open_extractor` takes it.
-        workers: processes; as many as cores if not given, but one where flow is computed on a GPU.
-        flow_device: where TV-L1 flow is computed.
+        videos: video files by id.
+        features: the folder for the features.
+        extractor: the name of an extractor; see `open_extractor`.
+        workers: number of processes. If not given: one on each core, or a single one if a GPU
+            computes flow.
+        flow_device: device of TV-L1 flow.
 
     Raises:
-        OptionError: there is no such extractor, or it has no use for `cuda`.
-        DeviceError: `cuda` was asked for and there is none.
-        OSError: features could not be written.
+        OptionError: there is no such extractor, or it does not use TV-L1 flow and `cuda` is given.
+        DeviceError: `cuda` is given and there is no GPU.
+        OSError: features cannot be written.
     """
     on_gpu = flow_on_gpu(flow_device, open_extractor(extractor))
     available = cores()
     count = min(workers or (1 if on_gpu else available), len(videos))
     choice = ExtractorChoice(extractor, on_gpu, threads=max(1, available // count) if on_gpu else 1)
-    pool = WorkerPool[Task, Answer](partial(VideoExtraction, choice), count)
+    pool = WorkerPool[VideoTask, VideoResult](partial(VideoExtraction, choice), count)
     threads = ThreadPoolExecutor(count)
     try:
-        jobs = [threads.submit(_do, pool, *video, features) for video in videos.items()]
+        jobs = [threads.submit(_extract_one, pool, *video, features) for video in videos.items()]
         for job in as_completed(jobs):
             yield job.result()
     finally:
@@ -114,16 +117,16 @@ def extract(
 
 
 def flow_on_gpu(device: FlowDevice, extractor: Extractor) -> bool:
-    """Returns whether a GPU computes an extractor's TV-L1 flow.
+    """Returns whether a GPU computes the TV-L1 flow of an extractor.
 
     Raises:
-        OptionError: `cuda` was asked for, and the extractor sees no such flow.
-        DeviceError: `cuda` was asked for and there is none.
+        OptionError: the device is `cuda`, and the extractor does not use TV-L1 flow.
+        DeviceError: the device is `cuda`, and there is no GPU.
     """
-    if device == "cpu" or (device == "auto" and not sees_tvl1(extractor)):
+    if device == "cpu" or (device == "auto" and not uses_tvl1(extractor)):
         return False
-    if not sees_tvl1(extractor):
-        raise OptionError(f"a GPU computes TV-L1 flow only, and {extractor.id} sees none")
+    if not uses_tvl1(extractor):
+        raise OptionError(f"a GPU computes only TV-L1 flow, which {extractor.id} does not use")
     present = _has_cuda()
     if device == "cuda" and not present:
         raise DeviceError.no_cuda("torch", "a GPU for TV-L1 flow, or the flow device `cpu`")
@@ -133,25 +136,27 @@ def flow_on_gpu(device: FlowDevice, extractor: Extractor) -> bool:
 def _has_cuda() -> bool:
     if find_spec("torch") is None:
         return False
-    import torch  # takes seconds
+    import torch  # here, because the import takes seconds
 
     return torch.cuda.is_available()
 
 
-def _do(pool: WorkerPool[Task, Answer], name: str, video: Path, features: Path) -> Outcome:
-    """Has a worker do one video, and writes what it found."""
+def _extract_one(
+    pool: WorkerPool[VideoTask, VideoResult], name: str, video: Path, features: Path
+) -> Outcome:
+    """Extracts one video in a worker and writes its features."""
     try:
-        answer = pool.ask(Task(video, known_origin(features, name)))
+        result = pool.ask(VideoTask(video, known_origin(features, name)))
     except (LocalizerError, OSError) as error:
         return Outcome(name, failure=str(error))
-    if not isinstance(answer, Extracted):
+    if not isinstance(result, Extracted):
         return Outcome(name)
-    _write(features, name, answer)
-    return Outcome(name, snippets=len(answer.features_TD))
+    _write(features, name, result)
+    return Outcome(name, snippets=len(result.features_TD))
 
 
 def known_origin(features: Path, name: str) -> Origin | None:
-    """Returns what the features were made from that are there; None if that cannot be told."""
+    """Returns the origin of existing features; None without features or a readable origin."""
     if not (features / f"{name}.npy").is_file():
         return None
     try:
@@ -160,14 +165,14 @@ def known_origin(features: Path, name: str) -> Origin | None:
         return None
 
 
-def _write(features: Path, name: str, answer: Extracted) -> None:
-    """Writes features and their origin; at no moment does an origin stand beside other features."""
+def _write(features: Path, name: str, result: Extracted) -> None:
+    """Writes features and their origin; at no time does an origin accompany other features."""
     origin = features / f"{name}.json"
     origin.unlink(missing_ok=True)
     with whole_file(features / f"{name}.npy") as file:
-        np.save(file, answer.features_TD)
+        np.save(file, result.features_TD)
     with whole_file(origin) as file:
-        file.write(_ORIGIN.dump_json(answer.origin, indent=1))
+        file.write(_ORIGIN.dump_json(result.origin, indent=1))
 
 
 _ORIGIN = TypeAdapter(Origin)

@@ -1,4 +1,4 @@
-"""What a worker process does with one video after the other; features/worker_pool.py runs it."""
+"""Extraction of one video at a time in a worker process of features/worker_pool.py."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,43 +7,44 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from features.extractors import Extractor, open_extractor, sees_tvl1, snippet_clock, video_rows
+from features.extractors import Extractor, open_extractor, snippet_clock, uses_tvl1, video_rows
 from model.whole_file import sha256_of
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a file of features was made from."""
+    """The video and the extractor of a file of features."""
 
     video_sha256: str
-    """Hash of the video file."""
+    """SHA-256 of the video file."""
     extractor: str
     """Id of the extractor: its name, version and options."""
     extractor_sha256: str | None
-    """Hash of the extractor's weights; None where it has none."""
+    """SHA-256 of the weights of the extractor; None if it has none."""
     snippet_s: float
-    """Seconds a row."""
+    """Seconds from one row to the next."""
     tvl1: str | None = field(default=None, compare=False)
-    """What computed TV-L1 flow, `opencv` or `torch`; None where none was. For the record only: they
-    differ about as much as OpenCV's flow before and after an invisible change of the frames."""
+    """Library that computed TV-L1 flow, `opencv` or `torch`; None without such flow. It is only a
+    record: the two differ about as much as flow of OpenCV before and after an invisible change of
+    the frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractorChoice:
-    """An extractor, and how a process computes it."""
+    """An extractor and the resources of its process."""
 
     name: str
-    """As `open_extractor` takes it."""
+    """Name of the extractor; see `open_extractor`."""
     flow_on_gpu: bool = False
-    """Whether a CUDA GPU computes its TV-L1 flow."""
+    """Whether a CUDA GPU computes TV-L1 flow."""
     threads: int = 1
-    """That it may compute in."""
+    """Threads of the computation."""
 
     def open(self) -> Extractor:
         """Returns the extractor.
 
         Raises:
-            OptionError, ModelError, DeviceError: as `open_extractor` and `Tvl1Flow` do.
+            OptionError, ModelError, DeviceError: see `open_extractor` and `Tvl1Flow`.
         """
         if not self.flow_on_gpu:
             return open_extractor(self.name, threads=self.threads)
@@ -53,63 +54,63 @@ class ExtractorChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A video to do."""
+class VideoTask:
+    """A video to extract."""
 
     video: Path
-    """Its file."""
+    """The video file."""
     known: Origin | None
-    """What its features were made from that are there already; None where there are none."""
+    """Origin of the existing features; None if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """Features were computed."""
+    """Features that were computed."""
 
     features_TD: NDArray[np.float32]
-    """They themselves."""
+    """The features."""
     origin: Origin
-    """What they were made from."""
+    """Origin of the features."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpToDate:
-    """The features that are there were made from the same file by the same extractor."""
+    """The existing features are of the same file and by the same extractor."""
 
 
-Answer: TypeAlias = Extracted | UpToDate
+VideoResult: TypeAlias = Extracted | UpToDate
 
 
 class VideoExtraction:
-    """Does videos, in a worker process."""
+    """Extraction of one video after the other with one extractor."""
 
     def __init__(self, choice: ExtractorChoice) -> None:
         """Opens the extractor.
 
         Raises:
-            OptionError, ModelError, DeviceError: as `ExtractorChoice.open` does.
+            OptionError, ModelError, DeviceError: see `ExtractorChoice.open`.
         """
         self._extractor = choice.open()
         tvl1 = "torch" if choice.flow_on_gpu else "opencv"
-        self._tvl1 = tvl1 if sees_tvl1(self._extractor) else None
+        self._tvl1 = tvl1 if uses_tvl1(self._extractor) else None
 
-    def __call__(self, task: Task) -> Answer:
-        """Returns what there is to say of a video.
+    def __call__(self, task: VideoTask) -> VideoResult:
+        """Returns the features of a video, unless the existing ones are up to date.
 
         Raises:
-            VideoError, ModelError: as `video_rows` does.
+            VideoError, ModelError: see `video_rows`.
             OSError: the file cannot be read.
         """
         extractor = self._extractor
-        snippet_s = snippet_clock(extractor).snippet_s
         origin = Origin(
-            sha256_of(task.video), extractor.id, extractor.sha256, snippet_s, self._tvl1
+            sha256_of(task.video),
+            extractor.id,
+            extractor.sha256,
+            snippet_clock(extractor).snippet_s,
+            self._tvl1,
         )
         if origin == task.known:
             return UpToDate()
-        return Extracted(self._features(task.video), origin)
-
-    def _features(self, video: Path) -> NDArray[np.float32]:
-        """Returns a video's features (T, D)."""
         # One thread decodes, because there are as many workers as cores.
-        return np.stack(list(video_rows(self._extractor, video, threads=1)))
+        rows = video_rows(extractor, task.video, threads=1)
+        return Extracted(np.stack(list(rows)), origin)

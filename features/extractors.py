@@ -1,4 +1,4 @@
-"""What turns the frames of a video into its snippets' features.
+"""Extractors: they compute the snippet features of a video from its frames.
 
 Axes: F frames, H height, W width, C the channels red, green and blue, D feature channels.
 """
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from features.video.decoding import VideoLimits
 
 MOTION = "motion"
-"""The extractor that works at once: OpenCV alone, no weights."""
+"""Name of the extractor that needs OpenCV only, and no weights."""
 
 
 class Extractor(Protocol):
-    """Computes one row of features from every snippet, whatever snippets stand around it."""
+    """Computes one row of features for each snippet, independent of the other snippets."""
 
     @property
     def id(self) -> str:
-        """What it computes, with its version and options; a different output has another id."""
+        """Name, version and options of the computation; a different output has a different id."""
 
     @property
     def sha256(self) -> str | None:
-        """Hash of the file that holds its weights; None where it has none."""
+        """SHA-256 of the file with the weights; None if there are no weights."""
 
     @property
     def rate_fps(self) -> float:
-        """Frames a second that it wants to see."""
+        """Frame rate of the snippets, in frames a second."""
 
     @property
     def snippet_frames(self) -> int:
@@ -42,37 +42,37 @@ class Extractor(Protocol):
 
     @property
     def short_side(self) -> int:
-        """Pixels of a frame's shorter side; the longer one follows the video's shape."""
+        """Pixels of the shorter side of a frame; the longer side follows the aspect ratio."""
 
     @property
     def feature_dim(self) -> int:
-        """Channels of a row (D)."""
+        """Channels of the features (D)."""
 
     def features(self, snippets: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
-        """Gives the row (D,), float32 and finite, of each snippet, in order.
+        """Yields the row (D,) of each snippet, float32 and finite, in order.
 
-        Each snippet is (snippet_frames + 1, H, W, 3), RGB: its frames and the first frame of the
-        next, so that it has as many pairs of frames as frames. `read_snippets` gives them. An
-        extractor that computes several snippets at once reads ahead no further than that batch.
+        A snippet is RGB, (snippet_frames + 1, H, W, 3), as `read_snippets` yields it. It contains
+        the first frame of the next snippet, so it has as many pairs of frames as frames. An
+        extractor that computes several snippets at once reads no further ahead than one batch.
         """
 
 
 @runtime_checkable
-class SeesFlow(Protocol):
-    """What an extractor has, too, if it sees optical flow of a kind that its user chooses."""
+class UsesFlow(Protocol):
+    """An extractor that also computes optical flow, of a kind that the user chooses."""
 
     @property
     def flow_methods(self) -> Collection[str]:
-        """The kinds of flow that it sees."""
+        """Kinds of optical flow, such as `tvl1`."""
 
 
-def sees_tvl1(extractor: Extractor) -> bool:
-    """Returns whether an extractor computes TV-L1 flow, most of its time if so."""
-    return isinstance(extractor, SeesFlow) and "tvl1" in extractor.flow_methods
+def uses_tvl1(extractor: Extractor) -> bool:
+    """Returns whether an extractor computes TV-L1 flow, which takes most of its time."""
+    return isinstance(extractor, UsesFlow) and "tvl1" in extractor.flow_methods
 
 
 def snippet_clock(extractor: Extractor) -> SnippetClock:
-    """Returns the clock of the rows that an extractor computes."""
+    """Returns the clock of the snippets of an extractor."""
     return SnippetClock.from_rate(fps=extractor.rate_fps, stride_frames=extractor.snippet_frames)
 
 
@@ -84,19 +84,19 @@ def video_rows(
     limits: "VideoLimits | None" = None,
     threads: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
-    """Yields the features of a video, one row (D,) a snippet.
+    """Yields the features of a video, one row (D,) for each snippet.
 
     Args:
-        extractor: computes the rows.
+        extractor: the extractor.
         video: a local file.
-        first_snippet: the snippet to start at.
-        limits: on what is decoded; the defaults of `VideoLimits` if not given.
-        threads: threads that decode; 0 for one a core.
+        first_snippet: index of the snippet to start at.
+        limits: limits on decoding; the defaults of `VideoLimits` if not given.
+        threads: decoder threads; 0 for one on each core.
 
     Raises:
         VideoError, ModelError: as `read_snippets` and `Extractor.features` do.
     """
-    from features.video.decoding import VideoLimits  # FFmpeg is loaded here, where it is used
+    from features.video.decoding import VideoLimits  # loads FFmpeg, which is slow
     from features.video.reading import read_snippets
 
     snippets = read_snippets(
@@ -127,18 +127,18 @@ def claimed_snippets(
 
 
 def open_extractor(name: str, *, threads: int = 1, tvl1: "FlowEngine | None" = None) -> Extractor:
-    """Returns the extractor of this name, or of the id that a model's spec holds.
+    """Returns the extractor with a name, or with the id in the spec of a model.
 
     Args:
-        name: `motion`, its id, or the path of a backbone's ONNX file.
-        threads: that it may compute in.
-        tvl1: what computes TV-L1 flow for an extractor that sees it; OpenCV if not given.
+        name: `motion`, its id, or the path of the ONNX file of a backbone.
+        threads: threads of the computation.
+        tvl1: computes TV-L1 flow for an extractor that uses it; OpenCV if not given.
 
     Raises:
-        OptionError: there is none of this name.
-        ModelError: the ONNX file is not a backbone, or not as its spec says.
+        OptionError: there is no such extractor.
+        ModelError: the ONNX file is not a backbone, or contradicts its spec.
     """
-    # OpenCV and onnxruntime are loaded where they are used.
+    # OpenCV and onnxruntime are imported here, because importing them is slow.
     if name.endswith(".onnx"):
         from features.backbone.extractor import open_onnx
         from model.engine import EngineConfig

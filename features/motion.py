@@ -1,23 +1,27 @@
-"""The `motion` extractor: how the picture moves where most moves; OpenCV and numpy, no weights.
+"""The `motion` extractor: motion of the image, and of its busiest part, by OpenCV without weights.
 
-For each pair of frames, and in each cell of a grid over the picture: histograms of the directions
-of the edges of the flow's two components (MBH) and of its change from pair to pair, and how much it
-expands, contracts, turns and shears. A camera that moves steadily leaves all of that alone. Two
-places are described: the window of cells in which most moves over the snippet, wherever that is,
-and the whole picture. Cells by their position would say how one camera's scene is arranged.
+For each pair of frames and each cell of a grid over the image, these quantities are computed:
 
-Frames are taken three times as far apart as most videos have them: many surveillance cameras repeat
-each picture several times, and from one to the next all that walks would seem to jump.
+- motion boundary histograms (MBH): directions of the edges of both components of the flow;
+- a histogram of the directions of the change of the flow from pair to pair;
+- expansion, contraction, rotation and shear of the flow.
 
-A snippet's row is the mean and the deviation over its pairs, of square roots, so that fast motion
-does not outweigh all else. Pairs that a cut separates do not count: what lies between two shots is
-no motion.
+Steady motion of the camera has no influence on them. Two regions are described: the window of cells
+with the most motion in the snippet, wherever it is, and the whole image. Features of cells at fixed
+positions would describe the arrangement of one camera's scene.
 
-MBH: Dalal, Triggs and Schmid, 2006; square root: Wang et al., 2013.
+Frames are three times as far apart as in most videos. Many surveillance cameras repeat each image
+several times, so people would seem to jump from one frame to the next.
 
-Axes: F frames, P pairs of neighbours, A neighbours among these pairs, H height, W width, C the
-channels red, green and blue, X the components along x and y, R and S rows and columns of cells,
-N numbers that describe a cell, D feature channels.
+The row of a snippet has the mean and the standard deviation over its pairs, of square roots, so
+that fast motion does not outweigh everything else. Pairs across a cut do not count, because the
+difference between two shots is not motion.
+
+Sources: Dalal, Triggs and Schmid, 2006, for MBH; Wang et al., 2013, for the square root.
+
+Axes: F frames, P pairs of neighbouring frames, A pairs of neighbouring pairs, H height, W width, C
+the channels red, green and blue, X the components along x and y, R and S rows and columns of cells,
+N values that describe a cell, D feature channels.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,15 +37,15 @@ from features.flow.opencv import DenseFlow, to_grey
 Floats: TypeAlias = NDArray[np.float32]
 
 GRID = 8
-"""Rows and columns of cells."""
+"""Rows, and columns, of cells."""
 WINDOW = 3
-"""Rows and columns of cells in the window where most moves."""
+"""Rows, and columns, of cells in the busiest window."""
 ORIENTATIONS = 8
-"""Directions that a histogram tells apart."""
+"""Directions in a histogram."""
 
 
 class MotionExtractor:
-    """Describes each snippet of 5 frames, 0.6 s, by how it moves; see the module."""
+    """Describes the motion of each snippet of 5 frames, 0.6 s; see the module."""
 
     id = "motion-2"
     sha256 = None
@@ -51,16 +55,16 @@ class MotionExtractor:
     feature_dim = 2 * 2 * (3 * ORIENTATIONS + 1 + 4)
 
     def __init__(self, *, threads: int = 1) -> None:
-        """Prepares the flow, several pairs of which may be computed at the same time."""
+        """Prepares the optical flow, of which `threads` pairs are computed in parallel."""
         self._flow = DenseFlow("dis", threads=threads)
 
     def features(self, snippets: Iterable[NDArray[np.uint8]]) -> Iterator[Floats]:
-        """Gives the row (D,) of each snippet, (6, H, W, 3)."""
+        """Yields the row (D,) of each snippet (6, H, W, 3)."""
         return map(self._row, snippets)
 
     def _row(self, frames_FHWC: NDArray[np.uint8]) -> Floats:
         grey_FHW = to_grey(frames_FHWC)
-        flow_PHWX = self._flow(grey_FHW)[:, ::2, ::2]  # DIS itself computes at a quarter's size
+        flow_PHWX = self._flow(grey_FHW)[:, ::2, ::2]  # DIS computes a quarter of the size
         counts_P = ~cuts(grey_FHW)
         counts_A = counts_P[1:] & counts_P[:-1]
         edges_x_PHWX, edges_y_PHWX = (gradients(flow_PHWX[..., axis]) for axis in (0, 1))
@@ -70,30 +74,35 @@ class MotionExtractor:
             "deformation": deformations(edges_x_PHWX, edges_y_PHWX)[counts_P],
             "acceleration": accelerations(flow_PHWX)[counts_A],
         }
-        places = (
+        regions = (
             busiest_window(speeds(flow_PHWX)[counts_P].mean(axis=0)),
             (slice(None), slice(None)),
         )
         return np.concatenate(
             [
-                _statistics(name, numbers_PRSN[:, *place])
-                for place in places
-                for name, numbers_PRSN in described_PRSN.items()
+                _statistics(name, values_PRSN[:, *region])
+                for region in regions
+                for name, values_PRSN in described_PRSN.items()
             ]
         )
 
 
 def cuts(grey_FHW: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Tells which pairs of frames belong to different shots, (F - 1,); half of them at most.
+    """Returns which pairs of frames are separated by a cut, (F - 1,); at most half of them.
 
-    There the picture changes much, and several times as much as between most other frames.
+    At a cut, the mean change of the image is large, and several times the median change. Changes
+    0.01, 0.02, 0.30, 0.02 have the median 0.02, so only the third one is a cut.
     """
     change_P = np.array([cv2.absdiff(*pair).mean() / 255 for pair in pairwise(grey_FHW)])
     return (change_P > _CUT_CHANGE) & (change_P > _CUT_RATIO * np.median(change_P))
 
 
 def busiest_window(speed_RS: Floats) -> tuple[slice, slice]:
-    """Returns the rows and columns of the window with the most motion; the first of equals."""
+    """Returns the rows and columns of the window with the most motion, the first one if equal.
+
+    The sums of all windows are differences of the integral of the speeds. In one dimension, speeds
+    0, 1, 5, 2 have the integral 0, 0, 1, 6, 8, and windows of 3 the sums 6 and 8.
+    """
     integral_RS = np.pad(speed_RS.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     right_RS = integral_RS[:, WINDOW:] - integral_RS[:, :-WINDOW]
     sums_RS = right_RS[WINDOW:] - right_RS[:-WINDOW]
@@ -102,7 +111,10 @@ def busiest_window(speed_RS: Floats) -> tuple[slice, slice]:
 
 
 def gradients(field_FHW: Floats) -> Floats:
-    """Returns the central differences of a field along x and y, (F, H, W, 2); 0 at the border."""
+    """Returns the central differences of a field along x and y, (F, H, W, 2); 0 at the border.
+
+    The row 1, 2, 4, 8 has the differences 0, 1.5, 3, 0.
+    """
     gradients_FHWX = np.zeros((*field_FHW.shape, 2), np.float32)
     gradients_FHWX[:, :, 1:-1, 0] = (field_FHW[:, :, 2:] - field_FHW[:, :, :-2]) / 2
     gradients_FHWX[:, 1:-1, :, 1] = (field_FHW[:, 2:] - field_FHW[:, :-2]) / 2
@@ -110,10 +122,12 @@ def gradients(field_FHW: Floats) -> Floats:
 
 
 def direction_histograms(vectors_FHWX: Floats) -> Floats:
-    """Returns how much of each cell points in which direction, (F, R, S, ORIENTATIONS).
+    """Returns the histogram of the directions in each cell, (F, R, S, ORIENTATIONS).
 
-    A vector counts with its length, divided between the two directions that are next to it;
-    direction 0 is to the right, and they go on downwards. The mean over the cell's pixels.
+    A vector counts with its length, which is divided between the two nearest directions. Direction
+    0 points to the right, and 2 of 8 points down. The result is the mean over the pixels of a cell.
+    A vector of length 4 at an angle of 11.25 degrees, a quarter of the way from direction 0 to 1,
+    adds 3 to direction 0 and 1 to direction 1.
     """
     frames, height, width, _ = vectors_FHWX.shape
     x, y = (np.ascontiguousarray(vectors_FHWX[..., axis]).reshape(-1, width) for axis in (0, 1))
@@ -130,14 +144,14 @@ def direction_histograms(vectors_FHWX: Floats) -> Floats:
 
 
 def speeds(flow_PHWX: Floats) -> Floats:
-    """Returns how fast each cell is, pixels a frame, (P, R, S)."""
+    """Returns the mean speed in each cell, in pixels a frame, (P, R, S)."""
     return cell_means(np.hypot(flow_PHWX[..., 0], flow_PHWX[..., 1]))[..., 0]
 
 
 def accelerations(flow_PHWX: Floats) -> Floats:
-    """Returns how the flow of each cell changes, (P - 1, R, S, ORIENTATIONS + 1).
+    """Returns the change of the flow in each cell, (P - 1, R, S, ORIENTATIONS + 1).
 
-    A histogram of the change's directions, and its mean length.
+    The values are the histogram of the directions of the change, and its mean length.
     """
     change_AHWX = np.diff(flow_PHWX, axis=0)
     length_AHW = np.hypot(change_AHWX[..., 0], change_AHWX[..., 1])
@@ -145,11 +159,11 @@ def accelerations(flow_PHWX: Floats) -> Floats:
 
 
 def deformations(edges_x_PHWX: Floats, edges_y_PHWX: Floats) -> Floats:
-    """Returns how the flow deforms each cell: it expands, contracts, turns, shears; (P, R, S, 4).
+    """Returns expansion, contraction, rotation and shear of the flow in each cell, (P, R, S, 4).
 
     Args:
-        edges_x_PHWX: gradients of the flow's x component.
-        edges_y_PHWX: gradients of its y component.
+        edges_x_PHWX: gradients of the x component of the flow.
+        edges_y_PHWX: gradients of the y component of the flow.
     """
     x_by_x_PHW, x_by_y_PHW = edges_x_PHWX[..., 0], edges_x_PHWX[..., 1]
     y_by_x_PHW, y_by_y_PHW = edges_y_PHWX[..., 0], edges_y_PHWX[..., 1]
@@ -163,7 +177,7 @@ def deformations(edges_x_PHWX: Floats, edges_y_PHWX: Floats) -> Floats:
 
 
 def cell_means(*fields_FHW: NDArray[np.generic]) -> Floats:
-    """Returns the mean of each field in each cell, (F, R, S, the number of fields)."""
+    """Returns the mean of each field in each cell, (F, R, S, number of fields)."""
     frames, height, width = fields_FHW[0].shape
     cell = cells(frames, height, width).ravel()
     sums = [np.bincount(cell, field.ravel(), frames * GRID * GRID) for field in fields_FHW]
@@ -172,19 +186,21 @@ def cell_means(*fields_FHW: NDArray[np.generic]) -> Floats:
 
 
 def cells(frames: int, height: int, width: int) -> NDArray[np.intp]:
-    """Returns the number of the cell in which each pixel lies, (F, H, W); frames do not share."""
+    """Returns the index of the cell of each pixel, (F, H, W); each frame has cells of its own."""
     row_H, column_W = (np.arange(size) * GRID // size for size in (height, width))
     cell_HW = row_H[:, None] * GRID + column_W
     return np.arange(frames)[:, None, None] * GRID * GRID + cell_HW
 
 
 def _statistics(name: str, described_PRSN: Floats) -> Floats:
-    """Returns the mean and deviation over pairs of a place's square roots, of about unit size.
+    """Returns mean and standard deviation over the pairs of a region, scaled to about unit size.
 
-    As of a still picture where no pair counts.
+    Both are of square roots. If no pair counts, they are those of a still image.
     """
-    place_PN = described_PRSN.mean(axis=(1, 2))
-    roots_PN = np.sqrt(place_PN) if len(place_PN) else np.zeros((1, place_PN.shape[1]), np.float32)
+    region_PN = described_PRSN.mean(axis=(1, 2))
+    roots_PN = (
+        np.sqrt(region_PN) if len(region_PN) else np.zeros((1, region_PN.shape[1]), np.float32)
+    )
     (mean, mean_spread), (deviation, deviation_spread) = _USUAL[name]
     return np.concatenate(
         [
@@ -195,11 +211,12 @@ def _statistics(name: str, described_PRSN: Floats) -> Floats:
 
 
 _CUT_CHANGE, _CUT_RATIO = 0.08, 4.0
+"""A cut changes pixels by more than this share of the range, and this many times the median."""
 _USUAL = {
     "boundary x": ((0.055, 0.040), (0.019, 0.021)),
     "boundary y": ((0.051, 0.040), (0.019, 0.021)),
     "deformation": ((0.144, 0.108), (0.039, 0.041)),
     "acceleration": ((0.199, 0.257), (0.112, 0.138)),
 }
-"""Mean and spread of each kind's mean, then of its deviation, over half an hour of surveillance
-video, so that no kind of channel outweighs the others because of its unit."""
+"""Location and scale of the mean, then of the standard deviation, of each quantity, over half an
+hour of surveillance video. They keep the unit of a quantity from deciding its weight."""

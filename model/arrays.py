@@ -1,4 +1,7 @@
-"""Snippet features: reading and checking what comes from outside."""
+"""Snippet features from outside: reading and checking them.
+
+Axes: T snippets, D feature channels.
+"""
 
 import io
 import math
@@ -58,9 +61,9 @@ def _check_shape(
 
 def _finite(features: NDArray[np.generic]) -> NDArray[np.float32]:
     with np.errstate(over="ignore", invalid="ignore"):
-        # float64 beyond float32 becomes Inf.
+        # A float64 outside the range of float32 becomes Inf.
         features_TD = np.ascontiguousarray(features, dtype=np.float32)
-        # A sum costs half of looking at each value, and is finite only if all of them are.
+        # A sum takes half the time of a test of each value. It is finite only if all values are.
         is_finite = np.isfinite(features_TD.sum()) or np.isfinite(features_TD).all()
     if not is_finite:
         bad = int(np.argmin(np.isfinite(features_TD).all(axis=1)))
@@ -69,10 +72,11 @@ def _finite(features: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def parse_npy(body: bytes | memoryview) -> NDArray[np.generic]:
-    """Returns the array in the bytes of an .npy file, without a copy of its data.
+    """Returns the array in the bytes of an .npy file, without copying its data.
 
     Raises:
-        FeatureError: not the .npy format, a wrong number of bytes, or pickled objects.
+        FeatureError: the bytes are not in .npy format, are too few or too many, or contain pickled
+            objects.
     """
     stream = io.BytesIO(body[:_NPY_HEADER_LIMIT_BYTES])
     try:
@@ -86,20 +90,20 @@ def parse_npy(body: bytes | memoryview) -> NDArray[np.generic]:
         shape, fortran_order, dtype = readers[version](stream)
     except FeatureError:
         raise
-    except Exception as error:  # numpy's header parser raises whatever ast and tokenize raise
+    except Exception as error:  # the parser of numpy raises any error of ast and tokenize
         raise FeatureError(f"the body is not in .npy format: {error}") from None
     if dtype.hasobject:
-        raise FeatureError("the .npy body holds pickled objects, which are refused")
+        raise FeatureError("the .npy body contains pickled objects, which are refused")
     return parse_raw(body[stream.tell() :], shape=shape, dtype=dtype, fortran_order=fortran_order)
 
 
-def _told(shape: tuple[int, ...]) -> str:
-    """Returns a shape that cannot be as far as it can be written."""
+def _shape_text(shape: tuple[int, ...]) -> str:
+    """Returns an invalid shape as text, at most 200 characters."""
     sizes = shape[: _MOST_AXES + 1]
     try:
         return str(sizes)[:200]
-    except ValueError:  # a number of too many digits
-        return f"{len(shape)} of them, not all so small"
+    except ValueError:  # a number has too many digits to print
+        return f"{len(shape)} sizes, at least one of them too large to print"
 
 
 def parse_raw(
@@ -109,29 +113,29 @@ def parse_raw(
     dtype: np.dtype[np.generic],
     fortran_order: bool = False,
 ) -> NDArray[np.generic]:
-    """Returns the array whose values the bytes are, without a copy.
+    """Returns the array that consists of the bytes, without copying them.
 
     Raises:
-        FeatureError: the number of bytes is not what shape and dtype take, or no array has them.
+        FeatureError: shape and dtype need another number of bytes, or no array can have them.
     """
     is_whole = all(type(size) is int and 0 <= size <= _LARGEST_SIZE for size in shape)
     if not is_whole or len(shape) > _MOST_AXES:
         raise FeatureError(
             f"expected a shape of at most {_MOST_AXES} whole numbers from 0 to {_LARGEST_SIZE}, "
-            f"got {_told(shape)}"
+            f"got {_shape_text(shape)}"
         )
     expected = math.prod(shape, start=dtype.itemsize)
     if len(body) != expected:
-        raise FeatureError(f"shape {shape} of {dtype} takes {expected} bytes, got {len(body)}")
+        raise FeatureError(f"shape {shape} of {dtype} needs {expected} bytes, got {len(body)}")
     try:
         flat = np.frombuffer(body, dtype=dtype)
         return flat.reshape(shape, order="F" if fortran_order else "C")
-    except ValueError as error:  # a type without a size, or with axes of its own
-        raise FeatureError(f"no array has shape {shape} of {dtype}: {error}") from None
+    except ValueError as error:  # a dtype without a size, or with axes of its own
+        raise FeatureError(f"no array can have shape {shape} of {dtype}: {error}") from None
 
 
 _NPY_HEADER_LIMIT_BYTES = 64 * 1024
-"""More than any header of a plain array takes."""
+"""No header of a plain array is longer."""
 _LARGEST_SIZE = 2**63 - 1
 _MOST_AXES = 64
-"""As many as numpy takes."""
+"""The limit of numpy."""

@@ -1,35 +1,37 @@
-"""How many processors this process may use; onnxruntime by itself takes all that there are."""
+"""The number of CPU cores for this process; onnxruntime alone would use all of the machine."""
 
 import math
 import os
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-_GROUPS = Path("/sys/fs/cgroup")
-_OWN_GROUP = Path("/proc/self/cgroup")
+_CGROUP_MOUNT = Path("/sys/fs/cgroup")
+_OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 def cores() -> int:
-    """Returns how many: those it is bound to (`taskset`), within its quota (`docker --cpus`)."""
+    """Returns the cores that the affinity (`taskset`) and the quota (`docker --cpus`) allow."""
     bound = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
-    most = quota(_own_group(), _GROUPS)
+    most = quota(_own_cgroup(), _CGROUP_MOUNT)
     return math.ceil(min(len(bound) or os.cpu_count() or 1, most))
 
 
-def quota(group: str, groups: Path) -> float:
-    """Returns how many processors' time a control group (version 2) may take; inf for no limit.
+def quota(cgroup: str, mount: Path) -> float:
+    """Returns the CPU quota of a control group (version 2) in cores; inf for no limit.
+
+    A group has at most the quota of the groups above it, so the smallest quota counts.
 
     Args:
-        group: its path, as /proc/self/cgroup tells it.
-        groups: where the file system of the control groups is mounted.
+        cgroup: path of the group, as in /proc/self/cgroup.
+        mount: where the file system of the control groups is mounted.
     """
-    place = PurePosixPath(group.lstrip("/"))
-    return min(_limit(groups / one / "cpu.max") for one in (place, *place.parents))
+    group = PurePosixPath(cgroup.lstrip("/"))
+    return min(_limit(mount / one / "cpu.max") for one in (group, *group.parents))
 
 
-def _own_group() -> str:
+def _own_cgroup() -> str:
     with suppress(OSError):
-        for line in _OWN_GROUP.read_text().splitlines():
+        for line in _OWN_CGROUP.read_text().splitlines():
             if line.startswith("0::"):
                 return line.removeprefix("0::")
     return ""

@@ -1,7 +1,9 @@
-"""Dropout that follows from keys instead of from the state of a random generator.
+"""Dropout derived from keys instead of from the state of a random generator.
 
-What is dropped in a video then depends on the video's key alone: not on the batch it stands in, on
-the process that computes it, or on the device. One process and several give the same gradient.
+The key of a video alone decides what is dropped in it. Its batch, process and device have no
+influence, so one process and several compute the same gradient.
+
+Axes: N keys (videos), X the other axes of the values.
 """
 
 import math
@@ -10,16 +12,18 @@ import torch
 from torch import Tensor
 
 LEVELS = 256
-"""A mask compares one random byte for each number, so the share is rounded to 1/256."""
+"""A mask compares one random byte for each value, so the share is rounded to 1/256."""
 
 
 def drop(values_NX: Tensor, keys_N: Tensor, share: float) -> Tensor:
     """Returns the values with about a share of each row set to 0 and the others scaled up.
 
+    With share 0.5, a row [1, 2, 3, 4] may become [0, 4, 6, 0].
+
     Args:
-        values_NX: any numbers, one row for each key; a row may have several axes.
-        keys_N: int32; equal keys drop equal places.
-        share: between 0 and 1.
+        values_NX: one row for each key; a row may have several axes.
+        keys_N: int32; equal keys drop values at equal positions.
+        share: in [0, 1].
     """
     level = min(round(share * LEVELS), LEVELS - 1)
     if level == 0:
@@ -29,29 +33,32 @@ def drop(values_NX: Tensor, keys_N: Tensor, share: float) -> Tensor:
 
 
 def random_bytes(keys_N: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Returns uniformly distributed uint8 numbers, (N, *shape), that follow from the keys."""
+    """Returns uniformly distributed uint8 values, (N, *shape), derived from the keys."""
     size = math.prod(shape)
     words = -(-size // 4)
-    place_X = _mix(torch.arange(words, dtype=torch.int32, device=keys_N.device))
-    bytes_NX = _mix(place_X ^ keys_N[:, None]).view(torch.uint8)
+    position_X = _mix(torch.arange(words, dtype=torch.int32, device=keys_N.device))
+    bytes_NX = _mix(position_X ^ keys_N[:, None]).view(torch.uint8)
     return bytes_NX[:, :size].reshape(-1, *shape)
 
 
 def derive_keys(keys: Tensor, number: int | Tensor) -> Tensor:
-    """Returns other int32 keys, of the broadcast shape, for a numbered use of the same keys."""
+    """Returns new int32 keys, of the broadcast shape, one set for each numbered use of the keys."""
     return _mix(keys ^ (torch.as_tensor(number, device=keys.device).to(torch.int32) + 1) * _ODD)
 
 
-_ODD = -1640531527  # 2 ** 32 over the golden ratio, as int32
+_ODD = -1640531527  # 2 ** 32 divided by the golden ratio, as int32
 
 
 def _mix(words: Tensor) -> Tensor:
-    """Returns int32 words whose every bit depends on all bits given: `lowbias32` by C. Wellons."""
+    """Returns the hash of each int32 word, in which every bit depends on all bits of the word.
+
+    The hash is `lowbias32` by C. Wellons.
+    """
     words = (words ^ _shift(words, 16)) * 0x7FEB352D
     words = (words ^ _shift(words, 15)) * (0x846CA68B - 2**32)
     return words ^ _shift(words, 16)
 
 
 def _shift(words: Tensor, bits: int) -> Tensor:
-    """Returns the words shifted right with zeros moving in; on int32 `>>` repeats the sign."""
+    """Returns the words shifted right and filled with zeros; `>>` on int32 repeats the sign."""
     return (words >> bits) & ((1 << (32 - bits)) - 1)

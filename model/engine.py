@@ -1,4 +1,4 @@
-"""The network in onnxruntime, on the CPU or a CUDA GPU; needs no torch.
+"""The network in onnxruntime, on the CPU or a CUDA GPU, without torch.
 
 Axes: B videos, T snippets, D feature channels, C classes.
 """
@@ -18,12 +18,12 @@ from model.spec import METADATA_KEY, ModelSpec
 
 _log = logging.getLogger(__name__)
 
-onnxruntime.disable_telemetry_events()  # some of its builds would report to their maker
+onnxruntime.disable_telemetry_events()  # some builds would report to Microsoft
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 FEATURES, LENGTHS, CAS = "features", "lengths", "cas"
-"""Names of the network's inputs and output."""
+"""Names of the inputs and the output of the network."""
 
 _CUDA_REMEDY = (
     "an NVIDIA GPU with its driver, and `pip install -c constraints.txt '.[gpu]'` without the "
@@ -33,28 +33,28 @@ _CUDA_REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """How onnxruntime runs."""
+    """Options of onnxruntime."""
 
     device: Device = "auto"
-    """`cuda`, `cpu`, or `auto`: CUDA when present, the CPU otherwise."""
+    """`cuda`, `cpu`, or `auto`: CUDA if available, otherwise the CPU."""
     require_cuda: bool = False
-    """Whether to fail instead of falling back to the CPU."""
+    """Whether the absence of CUDA is an error; otherwise the CPU is used with a warning."""
     threads: int = 0
-    """Threads of one run on the CPU; 0 gives all cores to a run that is alone, one to each of
-    several."""
+    """Threads of one run on the CPU. 0 uses all cores for a single run, and one core for each of
+    several concurrent runs."""
     instances: int = 1
-    """Runs at the same time where a run has several threads, or the GPU; each has its own."""
+    """Concurrent runs on a GPU or with several threads each; every one has a session of its own."""
 
 
 class OnnxEngine:
-    """A network loaded from the bytes of its ONNX file, with the spec that lies inside."""
+    """A network loaded from the bytes of its ONNX file, with the spec in its metadata."""
 
     def __init__(self, content: bytes, config: EngineConfig | None = None) -> None:
         """Loads the network.
 
         Raises:
-            ModelError: the bytes are no ONNX network of this kind.
-            SpecError: it carries no spec, or one that contradicts it.
+            ModelError: the bytes are not an ONNX network.
+            SpecError: the file has no spec, or the spec contradicts the network.
             DeviceError: CUDA is required and not available.
         """
         config = config or EngineConfig()
@@ -77,44 +77,43 @@ class OnnxEngine:
     ) -> NDArray[np.float32]:
         """Returns the class activation sequences, logits (B, T, C), of videos padded to one length.
 
-        What lies beyond a video's length changes nothing and comes out as 0. Several threads may
-        call it at once.
+        Padding has no influence, and the output there is 0. The method is thread-safe.
 
         Args:
-            features_BTD: the videos' features.
-            lengths_B: how many snippets each has.
-            run_options: whoever sets their `terminate` ends the run, which fails then.
+            features_BTD: features, padded with any finite values.
+            lengths_B: number of snippets of each video.
+            run_options: setting `terminate` on them aborts the run, which then fails.
 
         Raises:
-            EngineError: the network failed; the cause may name places on this machine.
+            EngineError: the network failed. The cause may contain paths of this machine.
         """
         inputs = {FEATURES: features_BTD, LENGTHS: lengths_B}
         try:
-            with self._sessions.taken() as session:
+            with self._sessions.lend() as session:
                 (cas_BTC,) = session.run([CAS], inputs, run_options)
-        except Exception as error:  # onnxruntime raises its own family, without a common root
+        except Exception as error:  # the errors of onnxruntime have no base class of their own
             raise EngineError(
-                f"the network failed on features of shape {features_BTD.shape}; the log says why"
+                f"the network failed on features of shape {features_BTD.shape}; see the log"
             ) from error
         return np.asarray(cas_BTC)
 
 
 def open_session(content: bytes, config: EngineConfig) -> onnxruntime.InferenceSession:
-    """Returns any network, loaded from the bytes of its ONNX file.
+    """Returns a session of any network, loaded from the bytes of its ONNX file.
 
     Raises:
-        ModelError: the bytes are no ONNX network.
+        ModelError: the bytes are not an ONNX network.
         DeviceError: CUDA is required and not available.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = config.threads or cores()
-    # Spinning threads of one session take the cores from the others and from the event loop.
+    # Spinning threads of one session would take cores from other sessions and the event loop.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    options.log_severity_level = 3  # errors only
     providers = _providers(config)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=providers)
-    except Exception as error:  # onnxruntime raises its own family, without a common root
+    except Exception as error:  # the errors of onnxruntime have no base class of their own
         raise ModelError(f"not a readable ONNX network: {str(error).splitlines()[0]}") from error
     if _device(session) == "cpu":
         wanted = config.require_cuda or config.device == "cuda"
@@ -129,7 +128,7 @@ def open_session(content: bytes, config: EngineConfig) -> onnxruntime.InferenceS
 def _sessions(
     first: onnxruntime.InferenceSession, content: bytes, config: EngineConfig
 ) -> Sessions:
-    """Returns the sessions of a network, the first of which is open."""
+    """Returns the sessions of a network, including the first one, which is already open."""
     if _device(first) == "cpu":
         if config.threads == 1 or cores() == 1:
             return Shared(first)
@@ -144,20 +143,22 @@ def _providers(config: EngineConfig) -> list[str | tuple[str, dict[str, str]]]:
     if not wants_cuda or "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return ["CPUExecutionProvider"]
     onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed
-    # An exhaustive search would run again for every new length of video.
+    # An exhaustive search would be repeated for every new video length.
     cuda = {"cudnn_conv_algo_search": "HEURISTIC"}
     return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
 
 
 def _device(session: onnxruntime.InferenceSession) -> Literal["cpu", "cuda"]:
-    # What the session runs on, not what the wheel could: that lists CUDA without any GPU.
+    # The providers of the session count. Those of the wheel include CUDA even without a GPU.
     return "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
 
 
 def _spec(session: onnxruntime.InferenceSession) -> ModelSpec:
     metadata = session.get_modelmeta().custom_metadata_map
     if METADATA_KEY not in metadata:
-        raise SpecError(f"the ONNX file has no metadata {METADATA_KEY!r}: it was not exported here")
+        raise SpecError(
+            f"the ONNX file has no metadata {METADATA_KEY!r}; expected a file from `ecm export`"
+        )
     spec = ModelSpec.from_json(metadata[METADATA_KEY])
     inputs = {node.name: node.shape for node in session.get_inputs()}
     outputs = {node.name: node.shape for node in session.get_outputs()}
@@ -169,7 +170,7 @@ def _spec(session: onnxruntime.InferenceSession) -> ModelSpec:
     channels, classes = inputs[FEATURES][-1], outputs[CAS][-1]
     if (channels, classes) != (spec.feature_dim, len(spec.labels)):
         raise SpecError(
-            f"the network takes {channels} channels and gives {classes} classes, "
-            f"its spec says {spec.feature_dim} and {len(spec.labels)}"
+            f"the network has {channels} channels and {classes} classes, but its spec has "
+            f"{spec.feature_dim} and {len(spec.labels)}"
         )
     return spec

@@ -1,20 +1,20 @@
-"""What can go wrong with a model, its file or its input.
+"""Errors of models, of their files and of their inputs.
 
 LocalizerError
-├── InputError (ValueError)          what the caller handed in cannot be used
-│   ├── FeatureError                 features: shape, dtype, values
-│   ├── VideoError                   a video file: what it is, what is in it, its size
-│   ├── OptionError                  an option: name or range
-│   └── DataError                    a data set's files or annotations
-├── ModelError (ValueError)          a model's file cannot be used
-│   ├── SpecError                    its spec is absent or unreadable
-│   └── IntegrityError               its bytes are not the ones that were published
+├── InputError (ValueError)          the input of the caller cannot be used
+│   ├── FeatureError                 features: wrong shape, dtype or values
+│   ├── VideoError                   a video file: unreadable or too large
+│   ├── OptionError                  an option: unknown or out of range
+│   └── DataError                    a data set: its files or annotations
+├── ModelError (ValueError)          a model file cannot be used
+│   ├── SpecError                    the spec is absent, unreadable or contradicts the network
+│   └── IntegrityError               the bytes are not those that were published
 ├── ModelNotFoundError (LookupError) no such model or checkpoint
-├── DeviceError (RuntimeError)       the device that was asked for is not there
-├── EngineError (RuntimeError)       a network that was loaded failed while it ran
-└── WorkerError (RuntimeError)       a process died over its task, or took too long
+├── DeviceError (RuntimeError)       the requested device is not available
+├── EngineError (RuntimeError)       a loaded network failed on a checked input
+└── WorkerError (RuntimeError)       a worker process died during a task, or timed out
 
-Every message names the value that came, what was expected, and where it helps, what to do.
+Each message names the value, what was expected, and the remedy where there is one.
 """
 
 from typing import Self
@@ -25,31 +25,31 @@ from ecm_client.errors import LocalizerError as LocalizerError
 
 
 class VideoError(InputError):
-    """A video file cannot be decoded, or is larger than what is allowed."""
+    """A video file cannot be decoded, or exceeds a limit."""
 
 
 class OptionError(InputError):
-    """An option is unknown or out of its range."""
+    """An option is unknown or out of range."""
 
 
 class DataError(InputError):
-    """A data set's files or annotations cannot be used."""
+    """The files or annotations of a data set cannot be used."""
 
 
 class ModelError(LocalizerError, ValueError):
-    """A model's file cannot be used."""
+    """A model file cannot be used."""
 
 
 class SpecError(ModelError):
-    """A model's spec is absent, unreadable or contradicts its network."""
+    """The spec of a model is absent, unreadable or contradicts the network."""
 
 
 class IntegrityError(ModelError):
-    """A model's file is not the one that was published."""
+    """A model file is not the one that was published."""
 
 
 class ModelNotFoundError(LocalizerError, LookupError):
-    """No such model or checkpoint."""
+    """There is no such model or checkpoint."""
 
 
 class DeviceError(LocalizerError, RuntimeError):
@@ -67,8 +67,8 @@ class DeviceError(LocalizerError, RuntimeError):
 
 
 class EngineError(LocalizerError, RuntimeError):
-    """A network that was loaded failed while it ran, on an input that was checked."""
+    """A loaded network failed on a checked input."""
 
 
 class WorkerError(LocalizerError, RuntimeError):
-    """A process died over its task, or took longer than allowed."""
+    """A worker process died during a task, or exceeded its time limit."""

@@ -1,4 +1,7 @@
-"""From a network in torch to one ONNX file with its spec inside."""
+"""Export of a torch network to one ONNX file that contains its spec.
+
+Axes: B videos, T snippets, D feature channels, C classes.
+"""
 
 import copy
 import logging
@@ -18,21 +21,20 @@ from model.spec import METADATA_KEY, ModelSpec
 
 OPSET = 18
 TOLERANCE = 1e-4
-"""Largest difference between torch and onnxruntime that an export may show, relative to the
-largest value."""
+"""Largest allowed difference between torch and onnxruntime, relative to the largest value."""
 HALF_TOLERANCE = 4 * 2**-11
-"""The same of a network in float16, which rounds by 2^-11, against torch in float32. Networks of 16
-to 2,048 channels, trained ones too, were off by 1.6 times 2^-11 at most."""
+"""Largest allowed difference of a network in float16, which rounds by 2^-11, from torch in float32.
+Networks of 16 to 2,048 channels, including trained ones, differed by at most 1.6 times 2^-11."""
 
 _SCALES = (1, 100)
-"""Factors on the features that an export is tried with: a float16 ends at 65,504."""
+"""Factors on the features of the test after an export; the largest float16 is 65,504."""
 
 
-class OnPictures(nn.Module):
-    """A network's forward on features that lie as pictures one pixel high.
+class AsImages(nn.Module):
+    """A network that treats features as images one pixel high, with the same result.
 
-    It computes the same. onnxruntime lays the channels of pictures out for the vectors of a CPU,
-    those of sequences it does not, which takes it a quarter longer.
+    onnxruntime blocks the channels of 2-D convolutions for the vector units of a CPU. It does not
+    do so for 1-D convolutions, which take a quarter longer.
     """
 
     def __init__(self, network: Ecm) -> None:
@@ -40,32 +42,32 @@ class OnPictures(nn.Module):
         network = copy.deepcopy(network)
         self.standardize, self.classifier = network.standardize, network.classifier
         for name in ("conv_1", "conv_2", "conv_3"):
-            setattr(self.classifier, name, _on_pictures(getattr(self.classifier, name)))
+            setattr(self.classifier, name, _as_conv2d(getattr(self.classifier, name)))
 
     def forward(self, features_BTD: Tensor, lengths_B: Tensor) -> Tensor:
-        """Returns what the network does."""
+        """Returns the class activation sequence, logits (B, T, C); 0 beyond the lengths."""
         features_BD1T = self.standardize(features_BTD).transpose(1, 2)[:, :, None]
         valid_B11T = valid_snippets(features_BTD, lengths_B)[:, :, None]
         cas_BC1T: Tensor = self.classifier(features_BD1T, valid_B11T) * valid_B11T
         return cas_BC1T[:, :, 0].transpose(1, 2)
 
 
-def _on_pictures(conv: nn.Conv1d) -> nn.Conv2d:
+def _as_conv2d(conv: nn.Conv1d) -> nn.Conv2d:
     (width,), has_bias = conv.kernel_size, conv.bias is not None
-    picture = nn.Conv2d(
+    conv2d = nn.Conv2d(
         conv.in_channels, conv.out_channels, (1, width), padding="same", bias=has_bias
     )
-    picture.load_state_dict({**conv.state_dict(), "weight": conv.weight.data[:, :, None]})
-    return picture
+    conv2d.load_state_dict({**conv.state_dict(), "weight": conv.weight.data[:, :, None]})
+    return conv2d
 
 
 class InHalf(nn.Module):
-    """A network that computes in float16 between borders of float32.
+    """A network that computes in float16, with float32 inputs and outputs.
 
-    Standardization stays outside: it is there because raw features may have any scale.
+    Standardization stays in float32, because raw features may have any scale.
     """
 
-    def __init__(self, network: OnPictures) -> None:
+    def __init__(self, network: AsImages) -> None:
         super().__init__()
         network = copy.deepcopy(network)
         self.standardize = network.standardize
@@ -73,23 +75,23 @@ class InHalf(nn.Module):
         self.network = network.half()
 
     def forward(self, features_BTD: Tensor, lengths_B: Tensor) -> Tensor:
-        """Returns what the network does."""
+        """Returns the class activation sequence, logits (B, T, C); 0 beyond the lengths."""
         cas_BTC: Tensor = self.network(self.standardize(features_BTD).half(), lengths_B)
         return cas_BTC.float()
 
 
 def write_onnx(network: Ecm, spec: ModelSpec, path: Path) -> None:
-    """Writes the network's forward, features and lengths to CAS, and checks it in onnxruntime.
+    """Writes an ONNX file that computes the CAS from features and lengths, and checks it.
 
-    Batch and snippets stay free. The precision is the one that the spec tells.
+    The numbers of videos and of snippets are free. The spec chooses the precision.
 
     Raises:
-        ModelError: onnxruntime computes something else than torch, or overflows.
+        ModelError: onnxruntime and torch differ, or onnxruntime overflows.
     """
     network = network.cpu().eval()
-    pictures = OnPictures(network)
+    images = AsImages(network)
     save_onnx(
-        InHalf(pictures) if spec.precision == "float16" else pictures,
+        InHalf(images) if spec.precision == "float16" else images,
         (torch.zeros(2, 8, spec.feature_dim), torch.tensor([8, 5])),
         path,
         names=([FEATURES, LENGTHS], [CAS]),
@@ -108,19 +110,19 @@ def save_onnx(
     free: tuple[dict[int, str], ...],
     metadata: Mapping[str, str],
 ) -> None:
-    """Writes any network's forward as one ONNX file.
+    """Writes any network as one ONNX file.
 
     Args:
         network: in evaluation mode, on the CPU.
-        example: its inputs.
-        path: of the file.
-        names: of its inputs and outputs.
-        free: the axes of each input that may have any length, with a name each.
-        metadata: what the file is to hold beside the network.
+        example: example inputs.
+        path: path of the ONNX file.
+        names: names of the inputs and of the outputs.
+        free: for each input, the axes of any length, with a name for each.
+        metadata: metadata of the ONNX file.
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        warnings.simplefilter("ignore")  # deprecations inside the exporter
         program = torch.onnx.export(
             network,
             example,
@@ -137,7 +139,7 @@ def save_onnx(
 
 
 def _compare(network: Ecm, path: Path) -> None:
-    """Runs a padded batch of random videos through both, and the same on a larger scale."""
+    """Compares both on a padded batch of random videos, at each of the scales."""
     engine = OnnxEngine(path.read_bytes(), EngineConfig(device="cpu"))
     rng = np.random.default_rng(0)
     features_BTD = rng.standard_normal((2, 37, engine.spec.feature_dim), dtype=np.float32)
@@ -157,10 +159,10 @@ def check_equal(
     path: Path,
     tolerance: float = TOLERANCE,
 ) -> None:
-    """Holds what onnxruntime gives against what torch does.
+    """Checks an output of onnxruntime against that of torch.
 
     Raises:
-        ModelError: they differ by more than the tolerance, or what onnxruntime gives is not finite.
+        ModelError: they differ by more than the tolerance, or the output is not finite.
     """
     if not np.isfinite(got).all():
         raise ModelError(f"{path}: the network overflows; export it in float32")

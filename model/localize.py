@@ -1,18 +1,26 @@
-"""From the class activation sequence (CAS) of a video to its action segments.
+"""Localization: from the class activation sequence (CAS) of a video to its action segments.
 
-    CAS logits (T, C) -> class scores (C,) -> reject absent classes -> scale each class, over its
-    time or to probabilities -> threshold at many levels -> runs above a level are proposals ->
-    score each by its outer-inner contrast -> suppress what overlaps a better one -> segments
+    CAS logits (T, C) -> class scores (C,) -> reject absent classes -> scale the CAS -> threshold
+    it at many levels -> each run above a level is a proposal -> score it by its outer-inner
+    contrast -> suppress proposals that overlap a better one -> segments
 
-Paper, section 3.5; BaS-Net; AutoLoc for the outer-inner contrast. Two protocols:
+Sources: section 3.5 of the paper, BaS-Net, and AutoLoc for the outer-inner contrast.
 
-- `corrected`, the default: a run starts and ends exactly where the line between two snippets
-  crosses the threshold, the outer window is symmetric, the tIoU is a true one.
-- `released`: what the published ECM numbers were made with. The CAS is interpolated to the
-  frames and runs end at frames; outside a run, what lies below its own threshold counts as 0;
-  the right outer window is one frame short; overlaps and lengths in NMS are taken "+ 1", a habit
-  from pixels, although they are seconds. With thresholds below 0.2, as it has them, counting 0
-  changes little; with high ones every narrow peak would have an empty outside and win.
+There are two protocols. `corrected` is the default:
+
+- A run starts and ends exactly where the line between two snippets crosses the threshold.
+- The outer windows on both sides have the same length.
+- NMS uses the true tIoU.
+
+`released` is the protocol of the published ECM numbers:
+
+- The CAS is interpolated to frames, and runs start and end at frames.
+- Outside a run, values below the threshold of the run count as 0.
+- The right outer window is one frame short.
+- NMS adds 1 to lengths and overlaps, as if seconds were pixels.
+
+Counting values as 0 changes little with the thresholds of that protocol, which are below 0.2. With
+high thresholds, every narrow peak would have an empty outside and win.
 
 Axes: T snippets, C classes, P classes present, N points in time, K thresholds, R runs.
 """
@@ -38,45 +46,47 @@ Floats: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class LocalizationConfig:
-    """How segments are read off a class activation sequence."""
+    """Options of localization."""
 
     protocol: LocalizationProtocol = "corrected"
-    """`corrected` or `released`; see the module."""
+    """`corrected`, or `released` for the published numbers; see model/localize.py."""
     cas_scale: CasScale = "video"
-    """What is compared with the thresholds: logits stretched to 0 to 1 over each `video`, or their
-    sigmoid, a `probability` that means the same in every video, for networks that learned it."""
+    """Scale of the CAS for the thresholds. `video` scales the logits of each class to 0 to 1 over
+    the video. `probability` is their sigmoid, which is comparable between videos, for networks that
+    were trained for it."""
     class_threshold: float = 0.25
-    """tau: classes whose score is lower are absent."""
+    """Threshold tau on class scores; classes below it are rejected."""
     cas_threshold_min: float = 0.05
-    """Lowest threshold on the normalised CAS."""
+    """Lowest threshold on the scaled CAS."""
     cas_threshold_max: float = 0.95
-    """The thresholds end before this one."""
+    """Upper end of the thresholds on the scaled CAS, exclusive."""
     cas_threshold_step: float = 0.05
-    """From one threshold to the next."""
+    """Distance between two thresholds on the scaled CAS."""
     outer_ratio: float = 0.4
-    """lambda: length of each outer window over the segment's."""
+    """Ratio lambda of the length of each outer window to the length of the segment."""
     class_score_weight: float = 0.15
-    """gamma: weight of the class score in a segment's score."""
+    """Weight gamma of the class score in the score of a segment."""
     nms: Nms = "fast-soft"
-    """`greedy`, `soft`, `fast-soft` or `none`; see model/suppression.py."""
+    """Kind of NMS: `greedy`, `soft`, `fast-soft` or `none`; see model/suppression.py."""
     nms_iou: float = 0.6
-    """`greedy` drops a segment whose tIoU with a better one reaches this."""
+    """tIoU with a better segment from which `greedy` drops a segment."""
     soft_nms_sigma: float = 0.5
-    """`soft` and `fast-soft` multiply a score by exp(-tIoU^2 / sigma) for each better segment."""
+    """Sigma of `soft` and `fast-soft`; each better segment multiplies a score by
+    exp(-tIoU^2 / sigma)."""
     min_score: float | None = None
-    """Segments below it are left out; None keeps all."""
+    """Lowest score of a segment; None keeps all segments."""
     max_segments: int | None = None
-    """Only so many of the best are kept; None keeps all."""
+    """Largest number of segments, the best ones; None keeps all segments."""
 
     def __post_init__(self) -> None:
         for name in ("class_threshold", "nms_iou"):
             if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
+                raise OptionError(f"{name} must be in [0, 1], not {getattr(self, name)}")
         if not self.cas_threshold_step > 0:
             raise OptionError(f"cas_threshold_step must be above 0, not {self.cas_threshold_step}")
         if not 0 <= self.cas_threshold_min < self.cas_threshold_max:
             raise OptionError(
-                "cas_threshold_min must lie in [0, cas_threshold_max), not "
+                "cas_threshold_min must be in [0, cas_threshold_max), not "
                 f"{self.cas_threshold_min} with cas_threshold_max {self.cas_threshold_max}"
             )
         if not (self.outer_ratio >= 0 and self.soft_nms_sigma > 0):
@@ -89,7 +99,7 @@ class LocalizationConfig:
 
     @property
     def cas_thresholds_K(self) -> NDArray[np.float32]:
-        """The thresholds, ascending; 0 stands for "more than 0"."""
+        """The thresholds, ascending; the threshold 0 selects values above 0."""
         thresholds_K = np.arange(
             self.cas_threshold_min, self.cas_threshold_max, self.cas_threshold_step
         )
@@ -102,16 +112,19 @@ def class_scores(
     scale: float = 1.0,
     activation: Activation = "softmax",
 ) -> Floats:
-    """Returns the video's probability of each class, (C,).
+    """Returns the probability that the video shows each class, (C,).
 
-    The activation of `scale` times the top-k means; paper, section 3.1. `softmax` shares one
-    among the classes; `sigmoid` judges each class by itself, so a video may show none.
+    This is the activation of `scale` times the top-k means (paper, section 3.1). With `softmax`
+    the probabilities sum to 1. With `sigmoid` they are independent, so a video may show no class.
     """
     return activate(scale * topk_mean(cas_TC, topk_ratio), activation)
 
 
 def topk_mean(cas_TC: NDArray[np.float32], ratio: float) -> Floats:
-    """Returns the mean of each class's k = int(T * ratio) largest logits (at least one), (C,)."""
+    """Returns the mean of the k = int(T * ratio), at least 1, largest logits of each class, (C,).
+
+    With ratio 0.5, logits 1, 4, 2, 3 have the mean 3.5 of the 2 largest.
+    """
     k = max(1, int(len(cas_TC) * ratio))
     cas_CT = np.array(cas_TC.T, order="C")  # a partition along contiguous rows is twice as fast
     cas_CT.partition(len(cas_TC) - k, axis=1)
@@ -119,7 +132,7 @@ def topk_mean(cas_TC: NDArray[np.float32], ratio: float) -> Floats:
 
 
 def activate(logits_C: Floats, activation: Activation) -> Floats:
-    """Returns probabilities, `softmax` over the last axis or `sigmoid` of each logit."""
+    """Returns probabilities: `softmax` over the last axis, or `sigmoid` of each logit."""
     if activation == "sigmoid":
         return 0.5 * (1 + np.tanh(0.5 * logits_C))
     exponents_C = np.exp(logits_C - logits_C.max(axis=-1, keepdims=True))
@@ -135,16 +148,16 @@ def localize(
     config: LocalizationConfig,
     frames: int | None = None,
 ) -> list[Segment]:
-    """Returns the segments of one video, best first; empty where no class passes tau.
+    """Returns the segments of one video, best first; none if all classes are rejected.
 
     Args:
         cas_TC: logits, not normalised.
-        class_scores_C: the video's probability of each class, as `class_scores` gives it.
+        class_scores_C: the probability of each class in the video; see `class_scores`.
         labels: the name of each class.
-        duration_s: how long the T snippets last together.
-        config: the protocol and its settings.
-        frames: the video's number of frames, which protocol `released` interpolates to;
-            16 a snippet if not given.
+        duration_s: duration of the T snippets together.
+        config: options.
+        frames: number of frames to which protocol `released` interpolates; 16 for each snippet
+            if not given.
     """
     released = config.protocol == "released"
     present_P = np.flatnonzero(np.asarray(class_scores_C) >= config.class_threshold)
@@ -156,7 +169,7 @@ def localize(
     score_R = contrast_R + config.class_score_weight * class_scores_C[present_P[runs.row_R]]
     point_s = duration_s / len(cas_NP)
     start_R, end_R = runs.start_R * point_s, runs.end_R * point_s
-    kept, score = suppress(
+    survivors, score = suppress(
         start_R,
         end_R,
         score_R,
@@ -167,25 +180,27 @@ def localize(
         pixel_s=1.0 if released else 0.0,
     )
     if config.min_score is not None:
-        kept, score = kept[score >= config.min_score], score[score >= config.min_score]
-    kept, score = kept[: config.max_segments], score[: config.max_segments]
-    names = [labels[class_] for class_ in present_P[runs.row_R[kept]].tolist()]
-    rows = zip(start_R[kept].tolist(), end_R[kept].tolist(), names, score.tolist(), strict=True)
-    return list(map(Segment._make, rows))
+        survivors, score = survivors[score >= config.min_score], score[score >= config.min_score]
+    survivors, score = survivors[: config.max_segments], score[: config.max_segments]
+    names = [labels[class_] for class_ in present_P[runs.row_R[survivors]].tolist()]
+    start, end = start_R[survivors].tolist(), end_R[survivors].tolist()
+    return list(map(Segment._make, zip(start, end, names, score.tolist(), strict=True)))
 
 
 def scale_cas(cas_TC: NDArray[np.float32], scale: CasScale) -> NDArray[np.float32]:
-    """Returns what is compared with the thresholds: `normalise`d over the video, or the sigmoid."""
+    """Returns the CAS on the scale of the thresholds: normalised over the video, or its sigmoid."""
     if scale == "probability":
         return activate(cas_TC.astype(np.float64), "sigmoid").astype(np.float32)
     return normalise(cas_TC)
 
 
 def normalise(cas_TC: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Returns the CAS with each class's largest logit at 1 and its smallest, or 0, at 0.
+    """Returns the CAS of each class, scaled so that its largest logit becomes 1.
 
-    Logits below 0 count as background: where the smallest is negative it stays below 0. A class
-    without any logit above 0 has nothing to show and comes out without a value above 0.
+    The smallest logit becomes 0 if it is not negative. Otherwise the logit 0 stays 0, and negative
+    logits, which are background, stay negative. A class without a positive logit has no positive
+    value in the result. Logits 1, 3, 2, 5 become 0, 0.5, 0.25, 1; logits -2, 0, 1, 4 become -0.5,
+    0, 0.25, 1.
     """
     low_C = np.maximum(cas_TC.min(axis=0), 0)
     extent_C = np.maximum(cas_TC.max(axis=0), 0) - low_C

@@ -1,11 +1,12 @@
-"""The ECM network: one classifier that serves two streams (paper, section 3).
+"""The ECM network: one classifier for two pipelines (paper, section 3).
 
     features (B, T, D) --classifier--> class activation sequence (B, T, C)       pre-classification
                                               | weight transition, W_a = sigmoid
     features (B, T, D) --weighted sums--> class features (B, D, 3, C) --classifier--> (B, C)   post
 
-Axes: B videos, T snippets, D feature channels, H hidden channels, C classes, K = 3 folds,
-P pairs of a video and one of its classes. Inside, convolutions want the time last.
+Axes: B videos, T snippets, D feature channels, H hidden channels, C classes, K = 3 folds, J = 3
+taps of a convolution, X weighted sums (one for each class, or several), P pairs of a video and one
+of its classes. For convolutions, time is the last axis.
 """
 
 from dataclasses import dataclass
@@ -21,33 +22,33 @@ AbsenceTerm: TypeAlias = Literal["paper", "own", "released"]
 Attention: TypeAlias = Literal["class", "agnostic"]
 
 FOLDS = 3
-"""Aggregated features per class: as many as the first convolution is wide (paper, Figure 3)."""
+"""Aggregated features of each class, one for each tap of the first convolution (Figure 3)."""
 
-_ACTION, _ABSENCE = range(2)  # uses of a video's dropout key besides the first stream's
+_ACTION, _ABSENCE = range(2)  # numbers that derive further dropout keys from the key of a video
 
 
 @dataclass(frozen=True, slots=True)
 class EcmConfig:
-    """The shape of the network."""
+    """Sizes and variants of the network."""
 
     feature_dim: int
-    """Channels of the snippet features (D)."""
+    """Channels of the features (D)."""
     classes: int
-    """Action classes (C); there is no background class."""
+    """Number of action classes (C); there is no background class."""
     hidden_width: int = 2048
     """Channels of the two hidden convolutions (H)."""
     dropout: float = 0.5
     """Share of hidden channels dropped before the last convolution in training."""
     shared_classifier: bool = True
-    """Whether both streams have one classifier, which is what ECM is about (Table 4)."""
+    """Whether both pipelines share one classifier, as in ECM (Table 4 of the paper)."""
     attention: Attention = "class"
-    """Whether each `class` has aggregation weights of its own, or all share `agnostic` ones."""
+    """Aggregation weights: separate ones for each `class`, or `agnostic` ones for all classes."""
     standardized: bool = False
-    """Whether features are brought to the mean and deviation that they had in training."""
+    """Whether features are standardized by their mean and standard deviation in training."""
 
 
 class Standardization(nn.Module):
-    """Brings every channel to mean 0 and deviation 1 over the snippets that were learned from."""
+    """Scaling of each channel to mean 0 and standard deviation 1 over the training snippets."""
 
     mean_D: Tensor
     deviation_D: Tensor
@@ -58,15 +59,15 @@ class Standardization(nn.Module):
         self.register_buffer("deviation_D", torch.ones(feature_dim))
 
     def forward(self, features_BTD: Tensor) -> Tensor:
-        """Returns the features on that scale, (B, T, D)."""
+        """Returns the standardized features, (B, T, D)."""
         return (features_BTD - self.mean_D) / self.deviation_D
 
 
 class SnippetClassifier(nn.Module):
     """Phi: three temporal convolutions of widths 3, 3 and 1, the last one without bias.
 
-    `keys` choose what dropout drops in training (model/dropout.py); without them it is left to
-    torch's random generator.
+    Dropout in training follows the keys (model/dropout.py), or the random generator of torch if
+    there are none.
     """
 
     def __init__(self, config: EcmConfig) -> None:
@@ -81,10 +82,10 @@ class SnippetClassifier(nn.Module):
     def forward(
         self, features_BDT: Tensor, valid_B1T: Tensor | None = None, keys_B: Tensor | None = None
     ) -> Tensor:
-        """Returns the logits of every class at every snippet, (B, C, T).
+        """Returns the logits of each class at each snippet, (B, C, T).
 
-        Where `valid_B1T` is False the input of each convolution is zero, as it is beyond a
-        video's ends, so a padded video gives what it gives alone.
+        The input of each convolution is 0 where `valid_B1T` is 0, as it is beyond the ends of a
+        video. A padded video therefore has the same logits as the video alone.
         """
         for conv in (self.conv_1, self.conv_2):
             if valid_B1T is not None:
@@ -95,14 +96,14 @@ class SnippetClassifier(nn.Module):
     def classify_own(
         self, features_BTD: Tensor, weights_BTX: Tensor, keys_B: Tensor | None = None
     ) -> Tensor:
-        """Returns (B, X): weighted sums, that of class c classified by Phi_c, mean over the folds.
+        """Returns the logit of each weighted sum for its own class, (B, X), the mean of the folds.
 
-        Beside each other may stand the weights of all C classes several times. The sums are the
-        width of a picture, in which nothing is mixed: one large convolution is several times
-        faster than one of length 3 for each sum.
+        X is a multiple of C: sum x belongs to class x mod C. All sums go through one 2-D
+        convolution, one column for each sum; this is several times faster than one short
+        convolution a sum.
         """
-        hidden_BHKX = self.activation(self.first_of_sums(features_BTD, weights_BTX))
-        if hidden_BHKX.element_size() == 2:  # half precision likes its channels last
+        hidden_BHKX = self.activation(self.convolve_sums(features_BTD, weights_BTX))
+        if hidden_BHKX.element_size() == 2:  # in half precision, channels last is faster
             hidden_BHKX = hidden_BHKX.contiguous(memory_format=torch.channels_last)
         weight = self.conv_2.weight[..., None]
         hidden_BHKX = functional.conv2d(hidden_BHKX, weight, self.conv_2.bias, padding=(1, 0))
@@ -110,11 +111,16 @@ class SnippetClassifier(nn.Module):
         hidden_BHSC = hidden_BHX.reshape(*hidden_BHX.shape[:2], -1, self.conv_3.out_channels)
         return torch.einsum("bhsc,ch->bsc", hidden_BHSC, self.conv_3.weight[:, :, 0]).flatten(1)
 
-    def first_of_sums(self, features_BTD: Tensor, weights_BTX: Tensor) -> Tensor:
+    def convolve_sums(self, features_BTD: Tensor, weights_BTX: Tensor) -> Tensor:
         """Returns the first convolution of the weighted sums, (B, H, 3, X).
 
-        It is linear, so what its taps give may as well be summed as its input: the snippets are
-        convolved or the sums, whichever are fewer.
+        The convolution is linear, so either the snippets are summed and then convolved, or the
+        taps are applied to the snippets and then summed. The cheaper order is chosen: the 3 X sums
+        are convolved if they are no more than the T snippets.
+
+        For 4 snippets s0 to s3 with weights w0 to w3, one sum has the folds
+        f0 = w0 s0 + w3 s3, f1 = w1 s1, f2 = w2 s2. With the taps a, b, c of the convolution, its
+        3 positions, zero-padded, are b f0 + c f1, a f0 + b f1 + c f2, a f1 + b f2.
         """
         videos, snippets, channels = features_BTD.shape
         weight_HDJ, bias_H = self.conv_1.weight, self.conv_1.bias
@@ -128,7 +134,7 @@ class SnippetClassifier(nn.Module):
         return sums_BHY.view(videos, len(weight_HDJ), FOLDS, -1)
 
     def dropout(self, hidden_BX: Tensor, keys_B: Tensor | None) -> Tensor:
-        """Returns hidden values, in training with a share of them dropped."""
+        """Returns the hidden values; in training a share of them is dropped."""
         if not self.training:
             return hidden_BX
         if keys_B is None:
@@ -137,7 +143,7 @@ class SnippetClassifier(nn.Module):
 
 
 class Ecm(nn.Module):
-    """Equivalent classification mapping: the shared classifier and the weight transition."""
+    """Equivalent classification mapping (ECM): the shared classifier and the weight transition."""
 
     def __init__(self, config: EcmConfig) -> None:
         super().__init__()
@@ -166,14 +172,17 @@ class Ecm(nn.Module):
         return cas_BCT.transpose(1, 2)
 
     def action_weights(self, cas_BTC: Tensor) -> Tensor:
-        """Returns W_a, (B, T, C) in (0, 1), from the raw logits (section 3.2); W_b = 1 - W_a."""
+        """Returns the weights W_a, (B, T, C) in (0, 1), of the raw logits (section 3.2).
+
+        The weights of the background are W_b = 1 - W_a.
+        """
         weights_BXT = torch.sigmoid(self.transition(cas_BTC.transpose(1, 2)))
         return weights_BXT.transpose(1, 2).expand(-1, -1, self.config.classes)
 
     def classify_aggregated(
         self, features_BTD: Tensor, weights_BTC: Tensor, keys_B: Tensor | None = None
     ) -> Tensor:
-        """Returns the post-classification logits (B, C) of class-wise weighted sums (Eq. 1, 2)."""
+        """Returns the post-classification logits, (B, C), of the weighted sums (Eq. 1 and 2)."""
         classifier = self.post_classifier or self.classifier
         keys_B = None if keys_B is None else derive_keys(keys_B, _ACTION)
         return classifier.classify_own(self.standardize(features_BTD), weights_BTC, keys_B)
@@ -186,10 +195,9 @@ class Ecm(nn.Module):
         term: AbsenceTerm,
         keys_B: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Returns the post-classification and the action absence logits, (B, C) each.
+        """Returns the logits of `classify_aggregated` and of `absence_logits`, (B, C) each.
 
-        They are those of `classify_aggregated` and `absence_logits`, whose arguments these are, but
-        in one convolution where the absence term has as many sums as there are classes.
+        Except for the term `released`, both are computed in one convolution.
         """
         if term == "released":
             post_BC = self.classify_aggregated(features_BTD, weights_BTC, keys_B)
@@ -206,22 +214,22 @@ class Ecm(nn.Module):
         term: AbsenceTerm,
         keys_B: Tensor | None = None,
     ) -> Tensor:
-        """Returns the action absence logits (B, C): how much action the background still shows.
+        """Returns the action absence logits, (B, C): how much action the background still shows.
 
-        `term` chooses the weight with which class c sums the snippets:
+        `term` chooses the weights of the sum for class c:
 
-        - `paper`: W_b[c] alone, as Eq. 2 says.
-        - `own`: W_a[c] W_b[c], the snippets about which class c is undecided.
+        - `paper`: W_b[c] alone, as in Eq. 2.
+        - `own`: W_a[c] W_b[c], largest at the snippets about which class c is undecided.
         - `released`: W_a[c] W_b[g] in one pass for each present class g, as in the released
-          code. A present class takes the logit of its own pass, which is that of `own`; an
-          absent one the mean over all passes.
+          code. The logit of a present class is that of its own pass, which equals `own`. The logit
+          of an absent class is the mean over all passes.
 
         Args:
             features_BTD: snippet features.
             weights_BTC: W_a.
             labels_BC: 1 where a class is present, 0 elsewhere.
-            term: one of the above.
-            keys_B: choose what dropout drops.
+            term: `paper`, `own` or `released`.
+            keys_B: dropout keys of the videos.
         """
         keys_B = None if keys_B is None else derive_keys(keys_B, _ABSENCE)
         if term != "released":
@@ -239,13 +247,13 @@ class Ecm(nn.Module):
 
 
 def valid_snippets(features_BTD: Tensor, lengths_B: Tensor) -> Tensor:
-    """Returns 1 where a video has snippets and 0 beyond its length, (B, 1, T)."""
+    """Returns 1 within the length of each video and 0 beyond it, (B, 1, T)."""
     steps_T = torch.arange(features_BTD.shape[1], device=features_BTD.device)
     return (steps_T < lengths_B[:, None])[:, None].to(features_BTD.dtype)
 
 
 def absence_weights(weights_BTC: Tensor, term: Literal["paper", "own"]) -> Tensor:
-    """Returns the weights of the sums for the absence logits, (B, T, C)."""
+    """Returns the weights of the sums for the action absence logits, (B, T, C)."""
     background_BTC = 1 - weights_BTC
     return background_BTC if term == "paper" else weights_BTC * background_BTC
 
@@ -253,8 +261,9 @@ def absence_weights(weights_BTC: Tensor, term: Literal["paper", "own"]) -> Tenso
 def aggregate(features_BTD: Tensor, weights_BTC: Tensor) -> Tensor:
     """Returns the weighted sums of each class, (B, D, 3, C).
 
-    Fold i sums snippets i, i + 3, i + 6, ... (Figure 3). The sums are not divided by the
-    weights' sum, as in Eq. 1.
+    Fold k sums snippets k, k + 3, k + 6, ... (Figure 3). As in Eq. 1, the sums are not divided by
+    the sum of the weights. Features 1, 2, 3, 4 with weights 0.1, 0.2, 0.3, 0.4 have the folds
+    0.1 * 1 + 0.4 * 4 = 1.7, 0.2 * 2 = 0.4 and 0.3 * 3 = 0.9.
     """
     fold_T = torch.arange(weights_BTC.shape[1], device=weights_BTC.device) % FOLDS
     in_fold_TK = fold_T[:, None] == torch.arange(FOLDS, device=weights_BTC.device)
@@ -264,9 +273,18 @@ def aggregate(features_BTD: Tensor, weights_BTC: Tensor) -> Tensor:
 
 
 def tap_weights(weights_BTC: Tensor) -> Tensor:
-    """Returns what each tap of a convolution over snippets adds to that of the sums, (B, 3T, 3C).
+    """Returns the weight of each tap of each snippet in each convolved sum, (B, 3T, 3C).
 
-    A snippet in fold i meets tap j where the padded convolution stands at position i - j + 1.
+    Rows are taps j and snippets t, columns are positions p and classes. In the padded convolution
+    over the folds, tap j at position p reads fold p + j - 1, so a snippet in fold k has the weight
+    w_t where p = k - j + 1, and 0 elsewhere.
+
+    For 4 snippets with weights w0 to w3, whose folds are 0, 1, 2, 0, and one class, the positions
+    p = 0, 1, 2 of each row are:
+
+        j = 0:  t0: 0 w0 0    t1: 0 0 w1    t2: 0 0 0     t3: 0 w3 0
+        j = 1:  t0: w0 0 0    t1: 0 w1 0    t2: 0 0 w2    t3: w3 0 0
+        j = 2:  t0: 0 0 0     t1: w1 0 0    t2: 0 w2 0    t3: 0 0 0
     """
     fold_T = torch.arange(weights_BTC.shape[1], device=weights_BTC.device) % FOLDS
     tap_J = position_K = torch.arange(FOLDS, device=weights_BTC.device)
@@ -276,6 +294,6 @@ def tap_weights(weights_BTC: Tensor) -> Tensor:
 
 
 def topk_mean(cas_BTC: Tensor, ratio: float) -> Tensor:
-    """Returns the pre-classification logits (B, C): mean of the k = int(T * ratio) largest."""
+    """Returns the pre-classification logits, (B, C): the mean of the k = int(T * ratio) largest."""
     k = max(1, int(cas_BTC.shape[1] * ratio))
     return cas_BTC.topk(k, dim=1).values.mean(dim=1)

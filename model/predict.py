@@ -1,6 +1,8 @@
-"""From a video's features to its segments, with any engine that runs the network.
+"""Prediction: from the features of a video to its segments, with any engine for the network.
 
-The one way through for training's evaluation, the command line and the service.
+Evaluation in training, the command line and the service all use `predict_video`.
+
+Axes: T snippets, D feature channels, C classes.
 """
 
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from model.spec import ModelSpec
 
 
 class CasEngine(Protocol):
-    """Runs the network on one video."""
+    """Runs a network on one video at a time."""
 
     def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
         """Returns the class activation sequence, logits (T, C)."""
@@ -26,18 +28,18 @@ class CasEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VideoPrediction:
-    """What was found in one video."""
+    """The output of the network and the segments of one video."""
 
     duration_s: float
-    """Length of the time that the class activation sequence covers."""
+    """Duration of the class activation sequence."""
     cas_TC: NDArray[np.float32]
     """The class activation sequence, logits."""
     class_scores_C: NDArray[np.float64]
-    """The video's probability of each class."""
+    """The probability of each class in the video."""
     segments: list[Segment]
     """Action segments, best first."""
     cas_scale: CasScale
-    """On what scale the sequence was compared with thresholds; see `scale_cas`."""
+    """Scale of the class activation sequence for the thresholds; see `scale_cas`."""
 
 
 def predict_video(
@@ -48,14 +50,14 @@ def predict_video(
     duration_s: float,
     config: LocalizationConfig | None = None,
 ) -> VideoPrediction:
-    """Returns the segments of a video, with all that led to them.
+    """Returns the segments of a video, together with the output of the network.
 
     Args:
-        engine: runs the network that `spec` belongs to.
+        engine: runs the network.
         features_TD: checked features (model/arrays.py).
-        spec: the model's spec.
-        duration_s: how long the features last.
-        config: localization other than the spec's.
+        spec: the spec of that network.
+        duration_s: duration of the features.
+        config: options of localization; those of the spec if not given.
 
     Raises:
         FeatureError: the features are so large that the network overflows.
@@ -69,7 +71,7 @@ def predict_video(
 
 
 def check_finite(cas: NDArray[np.float32], features: NDArray[np.float32]) -> None:
-    """Checks the output of a network, of one video or of a batch.
+    """Checks the output of the network for one video or for a batch.
 
     Raises:
         FeatureError: a logit is NaN or infinite, because the features are so large that the
@@ -83,5 +85,5 @@ def check_finite(cas: NDArray[np.float32], features: NDArray[np.float32]) -> Non
 
 
 def at_inference_length(features_TD: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
-    """Returns features at the length at which the network is to see them."""
+    """Returns features at the length that the network needs: resampled, or unchanged."""
     return resample(features_TD, spec.snippets) if spec.sampling == "resampled" else features_TD

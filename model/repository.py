@@ -1,9 +1,9 @@
-"""The model repository: a folder that holds models/NAME/VERSION/model.onnx.
+"""The model repository: a folder of models in versions.
 
     models/thumos14/1/model.onnx          the network with its spec inside
-    models/thumos14/1/model.onnx.sha256   its hash, as `sha256sum` writes it
+    models/thumos14/1/model.onnx.sha256   its SHA-256, in the format of `sha256sum`
 
-Versions are whole numbers. This is the layout that Triton reads, too.
+Versions are whole numbers from 1. Triton reads the same layout.
 """
 
 import re
@@ -23,22 +23,23 @@ _VERSION = re.compile(r"[1-9][0-9]*")
 
 @dataclass(frozen=True, slots=True)
 class PublishedModel:
-    """One version of one model in a repository."""
+    """One version of a model in a repository."""
 
     name: str
-    """Name of the model."""
+    """Name of the model: letters, digits, dot, dash and underscore."""
     version: int
-    """Its version; larger is newer."""
+    """Version of the model; a larger number is newer."""
     path: Path
-    """Its ONNX file, which may be absent or damaged."""
+    """The ONNX file, which may be absent or damaged."""
 
     def read(self) -> tuple[bytes, str]:
-        """Returns the file's bytes and their SHA-256, so that what was checked is what is used.
+        """Returns the bytes of the file and their SHA-256.
 
-        A model without a recorded hash is taken as it is.
+        The bytes are read once, so the caller uses exactly those that were checked. A model without
+        a recorded hash is not checked.
 
         Raises:
-            IntegrityError: the file is absent or unreadable, or its hash is not the recorded one.
+            IntegrityError: the file cannot be read, or its hash is not the recorded one.
         """
         try:
             content = self.path.read_bytes()
@@ -48,7 +49,7 @@ class PublishedModel:
         recorded = self._recorded_sha256()
         if recorded not in (None, sha256):
             raise IntegrityError(
-                f"{self.path} has SHA-256 {sha256}, published was {recorded}; export it again"
+                f"{self.path} has SHA-256 {sha256}, expected {recorded}; export the model again"
             )
         return content, sha256
 
@@ -58,11 +59,11 @@ class PublishedModel:
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError, IndexError) as error:
-            raise IntegrityError(f"{_hash_file(self.path)} holds no hash: {error}") from error
+            raise IntegrityError(f"{_hash_file(self.path)} contains no hash: {error}") from error
 
 
 def list_models(repository: Path) -> list[PublishedModel]:
-    """Returns every version of every model, by name, then by version."""
+    """Returns all versions of all models, sorted by name and version; none without a folder."""
     if not repository.is_dir():
         return []
     names = sorted(folder for folder in repository.iterdir() if _NAME.fullmatch(folder.name))
@@ -84,32 +85,34 @@ def list_versions(folder: Path) -> list[PublishedModel]:
 def publish(
     repository: Path, name: str, write: Callable[[Path], None], *, version: int | None = None
 ) -> PublishedModel:
-    """Returns the model that `write` writes to a path, put in place as a whole or not at all.
+    """Publishes the model that `write` writes, completely or not at all, and returns it.
 
     Args:
-        repository: created if need be.
+        repository: the folder; created if absent.
         name: letters, digits, dot, dash and underscore.
-        write: called with the path that the ONNX file is to have.
-        version: the next free one if not given.
+        write: writes the ONNX file to the path that it is called with.
+        version: the version; the next free number if not given.
 
     Raises:
-        OptionError: the name or version cannot be used, or the version is there already.
+        OptionError: the name or version is invalid, or the version exists already.
     """
     if not _NAME.fullmatch(name):
-        raise OptionError(f"a model's name has letters, digits, '.', '-' and '_', not {name!r}")
+        raise OptionError(
+            f"expected a model name of letters, digits, '.', '-' and '_', got {name!r}"
+        )
     if version is not None and version < 1:
-        raise OptionError(f"a model's version is a whole number from 1, not {version}")
+        raise OptionError(f"expected a whole number from 1 as version, got {version}")
     folder = repository / name
     folder.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     try:
         write(partial / MODEL_FILE)
         _record_hash(partial / MODEL_FILE)
-        partial.chmod(0o755)  # mkdtemp makes it private; the service may run as another user
+        partial.chmod(0o755)  # private after mkdtemp; the service may run as another user
         versions = [model.version for model in list_versions(folder)]
         number = version or max(versions, default=0) + 1
         if number in versions:
-            raise OptionError(f"{folder / str(number)} is there already; versions never change")
+            raise OptionError(f"{folder / str(number)} exists already, and versions never change")
         partial.rename(folder / str(number))
     finally:
         shutil.rmtree(partial, ignore_errors=True)

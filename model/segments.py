@@ -1,4 +1,4 @@
-"""Action segments and how much they overlap."""
+"""Action segments and their overlap."""
 
 from typing import TypeAlias
 
@@ -13,9 +13,9 @@ Floats: TypeAlias = NDArray[np.float64]
 def temporal_iou(first: Floats, second: Floats) -> Floats:
     """Returns the temporal intersection over union (tIoU) of segments, in [0, 1].
 
-    The last axis is (start, end) in any one unit; the others broadcast, so every pair of (N, 2)
-    and (M, 2) is `temporal_iou(first[:, None], second)`. Two empty segments, and those that are
-    NaN, have a tIoU of 0.
+    The last axis is (start, end) in any unit, and the others broadcast. All pairs of (N, 2) and
+    (M, 2) are therefore `temporal_iou(first[:, None], second)`. Segments [0, 4] and [2, 6] overlap
+    by 2 of 6, so their tIoU is 1/3. Two empty segments, or a NaN, give 0.
     """
     latest_start = np.maximum(first[..., 0], second[..., 0])
     earliest_end = np.minimum(first[..., 1], second[..., 1])

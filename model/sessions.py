@@ -1,4 +1,4 @@
-"""Which of a network's onnxruntime sessions a run takes where several are under way at once."""
+"""The onnxruntime sessions of one network, and the choice among them for concurrent runs."""
 
 import math
 import queue
@@ -10,82 +10,82 @@ from typing import Protocol
 
 from onnxruntime import InferenceSession
 
-_MOMENT_S = 0.1
-"""So long after several were under way a run does not yet count as alone."""
+_QUIET_S = 0.1
+"""A run counts as single only if there were no concurrent runs for this long."""
 
 
 class Sessions(Protocol):
-    """The sessions of one network, all of the same file."""
+    """Sessions of one network, all loaded from the same file."""
 
-    def taken(self) -> AbstractContextManager[InferenceSession]:
-        """Gives a session for the length of one run."""
+    def lend(self) -> AbstractContextManager[InferenceSession]:
+        """Lends a session for one run."""
         ...
 
 
 class Shared:
-    """One session of one thread: every run is computed by the thread that asks for it."""
+    """One session with one thread: each run is computed in the thread of its caller."""
 
     def __init__(self, session: InferenceSession) -> None:
         self._session = session
 
     @contextmanager
-    def taken(self) -> Iterator[InferenceSession]:
-        """Gives the session, to any number of runs at once."""
+    def lend(self) -> Iterator[InferenceSession]:
+        """Lends the session to any number of concurrent runs."""
         yield self._session
 
 
 class Instances:
-    """Several sessions with threads or a stream of its own each; a run waits for a free one."""
+    """Several sessions, each with its own threads or CUDA stream; a run waits for an idle one."""
 
     def __init__(self, sessions: Sequence[InferenceSession]) -> None:
-        self._free: queue.SimpleQueue[InferenceSession] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[InferenceSession] = queue.SimpleQueue()
         for session in sessions:
-            self._free.put(session)
+            self._idle.put(session)
 
     @contextmanager
-    def taken(self) -> Iterator[InferenceSession]:
-        """Gives a session that no other run has."""
-        session = self._free.get()
+    def lend(self) -> Iterator[InferenceSession]:
+        """Lends a session that no other run uses, once there is one."""
+        session = self._idle.get()
         try:
             yield session
         finally:
-            self._free.put(session)
+            self._idle.put(session)
 
 
 class WideOrNarrow:
-    """A run that is alone gets all cores, several at once get one each.
+    """Two sessions: one with all cores for a single run, one with one core for concurrent runs.
 
-    Threads of one run wait for each other at every layer, so where there are runs enough to keep
-    the cores busy, one thread each gets more of them done; a run alone would take as many times
-    longer as there are cores. Among several clients a run often begins alone and soon is not, so
-    none counts as alone shortly after several.
+    The threads of one run wait for each other at every layer. With enough runs to keep all cores
+    busy, one thread per run therefore has the higher throughput. A single run on one thread would
+    take longer by a factor of the number of cores. With several clients a run often starts alone
+    and soon has company, so none counts as single shortly after concurrent runs.
     """
 
     def __init__(self, wide: InferenceSession, narrow: InferenceSession) -> None:
-        """Takes both.
+        """Takes both sessions.
 
         Args:
-            wide: a session with a thread for each core.
-            narrow: one of a single thread.
+            wide: a session with one thread for each core.
+            narrow: a session with one thread.
         """
         self._wide = wide
         self._narrow = narrow
         self._running = 0
-        self._several_s = -math.inf
-        """Monotonic time at which several were under way last."""
+        self._concurrent_s = -math.inf
+        """Monotonic time of the last concurrent runs."""
         self._lock = threading.Lock()
 
     @contextmanager
-    def taken(self) -> Iterator[InferenceSession]:
-        """Gives the wide session to a run that is alone, else the narrow one."""
+    def lend(self) -> Iterator[InferenceSession]:
+        """Lends the wide session to a single run, and the narrow one to concurrent runs."""
         with self._lock:
-            was_quiet = monotonic() - self._several_s > _MOMENT_S
-            is_alone = self._running == 0 and was_quiet
+            was_quiet = monotonic() - self._concurrent_s > _QUIET_S
+            is_single = self._running == 0 and was_quiet
             self._running += 1
         try:
-            yield self._wide if is_alone else self._narrow
+            yield self._wide if is_single else self._narrow
         finally:
             with self._lock:
                 self._running -= 1
                 if self._running:
-                    self._several_s = monotonic()
+                    self._concurrent_s = monotonic()

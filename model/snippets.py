@@ -1,7 +1,7 @@
-"""Snippets and time: the only place where one is computed from the other.
+"""Snippets and time: the only module that converts between them.
 
-A video of T snippets is a row of T boxes of equal length; snippet t covers the time from
-t to t + 1 boxes and its value stands at the middle, t + 0.5.
+The T snippets of a video divide its time into T intervals of equal length. Snippet t covers the
+positions t to t + 1, counted in snippets, and its value belongs to the centre, t + 0.5.
 
 Axes: T snippets, D feature channels (or any other trailing axis).
 """
@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from model.errors import InputError
 
 SNIPPET_FRAMES = 16
-"""Frames of one snippet, as I3D takes them (paper, section 4.1)."""
+"""Frames of one snippet for I3D (paper, section 4.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SnippetClock:
-    """Turns positions counted in snippets into seconds."""
+    """Conversion of positions, counted in snippets, to seconds."""
 
     snippet_s: float
     """Seconds from the start of one snippet to the start of the next."""
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.snippet_s) and self.snippet_s > 0):
-            raise InputError(f"a snippet must last more than 0 seconds, not {self.snippet_s}")
+            raise InputError(f"expected a snippet of more than 0 seconds, got {self.snippet_s}")
 
     @classmethod
     def from_rate(cls, *, fps: float, stride_frames: int = SNIPPET_FRAMES) -> "SnippetClock":
@@ -35,7 +35,7 @@ class SnippetClock:
 
     @classmethod
     def from_duration(cls, *, duration_s: float, snippets: int) -> "SnippetClock":
-        """Returns the clock of a video that was divided evenly into `snippets`."""
+        """Returns the clock of a video that is divided evenly into `snippets`."""
         return cls(duration_s / snippets)
 
     def seconds(self, position: float) -> float:
@@ -52,11 +52,11 @@ def snippet_centres(*, snippets: int, duration_s: float) -> NDArray[np.float64]:
 
 
 def resample(values_TD: NDArray[np.floating], length: int) -> NDArray[np.float32]:
-    """Returns `length` values that lie evenly over the same time, float32 (length, D).
+    """Returns the values resampled to `length` points over the same time, float32 (length, D).
 
-    Linear interpolation between the middles of the boxes, held constant before the first and
-    after the last: point j reads position (j + 0.5) * T / length - 0.5. This is OpenCV's
-    INTER_LINEAR, which the released ECM code uses.
+    Linear interpolation between the centres of the snippets, constant before the first and after
+    the last centre. Point j reads index (j + 0.5) * T / length - 0.5. This is INTER_LINEAR of
+    OpenCV, which the released ECM code uses. The values 0, 4 at length 4 become 0, 1, 3, 4.
     """
     snippets = len(values_TD)
     values_TD = np.asarray(values_TD, dtype=np.float32)
@@ -73,8 +73,8 @@ def resample(values_TD: NDArray[np.floating], length: int) -> NDArray[np.float32
 def sample_one_per_bin(snippets: int, length: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Returns `length` ascending snippet indices, a random one from each of `length` equal bins.
 
-    The augmentation of the weakly supervised field (STPN, BaS-Net): every epoch sees other
-    snippets of a long video. A short video repeats snippets.
+    This is the augmentation of STPN and BaS-Net: each epoch uses other snippets of a long video. A
+    short video repeats snippets.
     """
     position = (np.arange(length) + rng.random(length)) * (snippets / length)
     return np.minimum(position.astype(np.intp), snippets - 1)

@@ -1,4 +1,4 @@
-"""What a model file says of itself: the JSON under `ecm.spec` in the ONNX metadata."""
+"""The spec of a model: JSON in the metadata `ecm.spec` of its ONNX file."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -10,7 +10,7 @@ from model.localize import Activation, LocalizationConfig
 from model.validation import parse_json
 
 METADATA_KEY = "ecm.spec"
-"""Where the ONNX metadata holds the spec."""
+"""Key of the spec in the ONNX metadata."""
 
 InferenceSampling: TypeAlias = Literal["native", "resampled"]
 Precision: TypeAlias = Literal["float32", "float16"]
@@ -19,88 +19,88 @@ Precision: TypeAlias = Literal["float32", "float16"]
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class ExtractorIdentity:
-    """What made the features that the model was trained on."""
+    """Identity of the extractor of the training features."""
 
     name: str = "unknown"
-    """Name of the extractor; `unknown` where features came ready-made."""
+    """Id of the extractor; `unknown` if the features came without a record of it."""
     sha256: str | None = None
-    """Hash of the extractor's weights; None where it has none or they are not known."""
+    """SHA-256 of the weights of the extractor; None if it has no weights or is unknown."""
 
 
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the model comes from."""
+    """Origin of a model."""
 
     created: str = ""
-    """UTC time of the training's end, ISO 8601."""
+    """UTC time of the end of training, ISO 8601."""
     software: str = ""
-    """Name and version of what trained it."""
+    """Name and version of the training software."""
     recipe: str = ""
-    """The training recipe as JSON."""
+    """Training recipe as JSON."""
     data: str = ""
-    """The annotations that it learned from."""
+    """Annotations of the training videos."""
     epoch: int = 0
-    """Epochs trained."""
+    """Number of epochs of training."""
     training_videos: int = 0
-    """Videos that it learned from."""
+    """Number of training videos."""
 
 
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """All that turns the network's numbers into named segments in seconds."""
+    """All facts that turn the output of a network into named segments in seconds."""
 
     labels: tuple[str, ...]
-    """The classes, in the order of the network's output."""
+    """Classes, in the order of the output of the network."""
     feature_dim: int
-    """Channels of a snippet's features (D)."""
+    """Channels of the features (D)."""
     snippets: int
-    """Length in snippets to which training resampled every video."""
+    """Length in snippets to which training resampled each video."""
     topk_ratio: float
-    """Share of snippets whose mean logit is a class's video score."""
+    """Share of the snippets whose largest logits are averaged to the logit of the video."""
     logit_scale: float = 1.0
-    """Factor on these means before the activation that makes them class scores."""
+    """Factor on the logits of the video before the activation."""
     activation: Activation = "softmax"
-    """What makes them class scores: one `softmax` over the classes, or a `sigmoid` for each."""
+    """Activation of the class scores: one `softmax` over the classes, or a `sigmoid` for each."""
     sampling: InferenceSampling = "native"
-    """Whether inference takes features at their own length or resampled to `snippets`."""
+    """Length of the features at inference: `native`, or `resampled` to `snippets`."""
     snippet_s: float | None = None
-    """Seconds a snippet, where all training videos agree on it; else each video's duration is
-    needed."""
+    """Seconds from one snippet to the next, if all training videos agree. Otherwise None, and the
+    duration of each video is needed."""
     extractor: ExtractorIdentity = field(default_factory=ExtractorIdentity)
-    """What made the features."""
+    """Extractor of the training features."""
     precision: Precision = "float32"
-    """Of the network's weights and arithmetic; its inputs and outputs are float32 in any case."""
+    """Precision of the weights and the arithmetic; inputs and outputs are always float32."""
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
-    """Defaults for reading segments off the class activation sequence."""
+    """Default options of localization."""
     display_min_score: float | None = None
     """Segment score below which segments are not worth listing, chosen on the training videos;
     None in an older file. No evaluation and no answer of the service depends on it."""
     evaluation: dict[str, float] = field(default_factory=dict)
-    """Figures measured on held-out videos, by name; empty where none were."""
+    """Metrics on held-out videos by name; empty without held-out videos."""
     provenance: Provenance = field(default_factory=Provenance)
-    """Where the model comes from."""
+    """Origin of the model."""
     format: Literal[1] = 1
-    """Version of this structure."""
+    """Version of this format."""
 
     def __post_init__(self) -> None:
         if not self.labels or len(set(self.labels)) != len(self.labels):
-            raise SpecError(f"labels must be distinct and at least one, not {self.labels}")
+            raise SpecError(f"labels must be at least one and distinct, not {self.labels}")
         if self.feature_dim < 1 or self.snippets < 1:
             raise SpecError(
                 f"feature_dim and snippets must be at least 1, not {self.feature_dim} and "
                 f"{self.snippets}"
             )
         if not 0 < self.topk_ratio <= 1:
-            raise SpecError(f"topk_ratio must lie in (0, 1], not {self.topk_ratio}")
+            raise SpecError(f"topk_ratio must be in (0, 1], not {self.topk_ratio}")
         if not self.logit_scale > 0:
             raise SpecError(f"logit_scale must be above 0, not {self.logit_scale}")
         if self.snippet_s is not None and not self.snippet_s > 0:
             raise SpecError(f"snippet_s must be above 0, not {self.snippet_s}")
 
     def to_json(self) -> str:
-        """Returns the JSON that `from_json` reads."""
+        """Returns the spec as JSON."""
         return _ADAPTER.dump_json(self).decode()
 
     @classmethod
@@ -108,7 +108,7 @@ class ModelSpec:
         """Returns the spec in a JSON text.
 
         Raises:
-            SpecError: not JSON, a field that is absent, unknown or of the wrong type.
+            SpecError: the text is not JSON, or a field is missing, unknown or invalid.
         """
         return parse_json(_ADAPTER, text, name="the model's spec", error_class=SpecError)
 

@@ -1,17 +1,26 @@
-"""Non-maximum suppression (NMS): of segments that overlap, the best one stays or weighs most.
+"""Non-maximum suppression (NMS) of segments that overlap a better one.
 
-- `greedy`: best first; what overlaps a kept one too much is dropped.
-- `soft`: Gaussian soft-NMS (Bodla et al., 2017). Best first; every segment that is left loses
-  score by its overlap with the one just taken.
-- `fast-soft`: the same decay in one step: every segment loses score by its overlap with all that
-  had a better score to begin with, whether or not they lost some themselves (the shortcut that
-  YOLACT's Fast NMS takes). As good as `soft` where it was measured, without its loop.
-- `none`: all stay.
+- `greedy`: takes segments best first, and drops those that overlap a taken one too much.
+- `soft`: Gaussian soft-NMS (Bodla et al., 2017). It takes segments best first, and each remaining
+  segment loses score by its overlap with the segment just taken.
+- `fast-soft`: the same decay in one step. Each segment loses score by its overlap with all segments
+  of a better original score, whether or not these lose score themselves. Fast NMS of YOLACT takes
+  the same shortcut. In measurements it was as good as `soft`, and it needs no loop.
+- `none`: keeps all segments.
 
-Proposals at several thresholds lie within each other, so a tIoU threshold as high as images need
-keeps many of one instance. Soft-NMS needs no such threshold.
+Proposals at several thresholds are nested, so with the tIoU thresholds that are usual for images,
+greedy NMS keeps many proposals of one instance. Soft-NMS needs no such threshold.
 
-Axes: R segments. Groups (classes) never touch each other.
+Example, with tIoU threshold 0.5 and sigma 0.5. The tIoU is 0.6 between the first and the second
+segment and between the second and the third, and 0.33 between the first and the third.
+
+    segment     [0, 4]  [1, 5]  [2, 6]  [6, 8]
+    score       0.9     0.8     0.7     0.6
+    greedy      0.9     -       0.7     0.6       the second is dropped, so the third is kept
+    soft        0.9     0.19    0.56    0.6       the second is decayed by the first and the third
+    fast-soft   0.9     0.39    0.27    0.6       the third is decayed by the first and the second
+
+Axes: R segments. Segments of different groups (classes) do not influence each other.
 """
 
 from typing import Literal, TypeAlias
@@ -24,7 +33,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 
 SOFT_NMS_FLOOR = 1e-3
-"""Soft-NMS drops segments whose score has decayed below this (Bodla et al., 2017)."""
+"""Soft-NMS drops segments with a decayed score below this (Bodla et al., 2017)."""
 
 
 def suppress(
@@ -38,18 +47,18 @@ def suppress(
     sigma: float,
     pixel_s: float = 0.0,
 ) -> tuple[Indices, Floats]:
-    """Returns the indices that stay, best first, and their scores.
+    """Returns the indices of the remaining segments, best first, and their scores.
 
     Args:
         start_R: starts in seconds.
         end_R: ends in seconds.
         score_R: scores.
-        group_R: segments of different groups do not suppress each other.
-        nms: which kind; see the module.
-        iou: tIoU from which `greedy` drops the worse of two.
-        sigma: the smaller, the faster `soft` and `fast-soft` decay.
-        pixel_s: added to every length and overlap before the tIoU is taken; 0 is right, 1 is
-            what the released ECM code does.
+        group_R: group of each segment; only segments of the same group suppress each other.
+        nms: kind of NMS; see the module.
+        iou: tIoU from which `greedy` drops the worse of two segments.
+        sigma: width of the decay of `soft` and `fast-soft`; a smaller one decays faster.
+        pixel_s: seconds added to each length and overlap before the tIoU is computed. 0 is
+            correct; the released ECM code adds 1.
     """
     order = np.argsort(-score_R, kind="stable")
     score = score_R[order]
@@ -58,8 +67,8 @@ def suppress(
     better, worse, tiou = _overlaps(start_R[order], end_R[order], group_R[order], pixel_s)
     if nms == "greedy":
         conflict = tiou >= iou
-        kept = _greedy(len(order), better[conflict], worse[conflict])
-        return order[kept], score[kept]
+        survivors = _greedy(len(order), better[conflict], worse[conflict])
+        return order[survivors], score[survivors]
     if nms == "soft":
         score = _soft(score, better, worse, np.exp(-(tiou**2) / sigma))
     else:
@@ -72,7 +81,12 @@ def suppress(
 def _overlaps(
     start_R: Floats, end_R: Floats, group_R: Indices, pixel_s: float
 ) -> tuple[Indices, Indices, Floats]:
-    """Returns every pair that overlaps, the lower index first, and its tIoU."""
+    """Returns all overlapping pairs, the lower index first, and their tIoU.
+
+    All groups are laid out on one line without overlap. There, the partners of a segment are the
+    next ones by start, up to its end. In the example of the module, the pairs are (0, 1), (0, 2)
+    and (1, 2), with tIoU 0.6, 0.33 and 0.6.
+    """
     low = start_R.min()
     stride = end_R.max() - low + 2 * pixel_s + 1
     line_R = group_R * stride + start_R - low
@@ -91,27 +105,28 @@ def _overlaps(
 
 
 def _greedy(segments: int, better: Indices, worse: Indices) -> Indices:
-    """Returns what greedy NMS keeps of segments sorted best first, given the pairs in conflict.
+    """Returns the segments that greedy NMS keeps, given the pairs in conflict, best first.
 
-    Works in rounds instead of one segment at a time: whoever conflicts with no better survivor
-    is kept, and all that conflict with the kept are dropped. The result is that of the greedy
-    loop; the rounds are few.
+    The result is that of the loop over single segments, but in a few rounds. Each round keeps all
+    segments without conflict with a better survivor, and drops all segments in conflict with them.
+    With the conflicts (0, 1) and (1, 2), the first round keeps 0 and drops 1; after that nothing is
+    in conflict with 2.
     """
-    kept = np.ones(segments, dtype=bool)
+    survives = np.ones(segments, dtype=bool)
     while len(worse):
         blocked = np.zeros(segments, dtype=bool)
         blocked[worse] = True
         dropped = worse[~blocked[better]]
-        kept[dropped] = False
-        alive = kept[better] & kept[worse] & blocked[better]
+        survives[dropped] = False
+        alive = survives[better] & survives[worse] & blocked[better]
         better, worse = better[alive], worse[alive]
-    return np.flatnonzero(kept)
+    return np.flatnonzero(survives)
 
 
 def _soft(score_R: Floats, better: Indices, worse: Indices, decay: Floats) -> Floats:
-    """Returns the decayed scores of Gaussian soft-NMS; those not reached before the floor are 0.
+    """Returns the decayed scores of Gaussian soft-NMS; scores below the floor are 0.
 
-    Each segment is multiplied by the decay of every pair with one that was taken before it.
+    The score of a segment is multiplied by the decay of each pair with a segment taken before it.
     """
     one, other = np.concatenate([better, worse]), np.concatenate([worse, better])
     by_one = np.argsort(one, kind="stable")

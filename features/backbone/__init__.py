@@ -1,1 +1,1 @@
-"""Feature extractors that are neural networks in ONNX, the two-stream I3D among them."""
+"""Backbones: image and video networks in ONNX files as extractors."""

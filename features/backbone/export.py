@@ -1,4 +1,4 @@
-"""From a backbone in torch to one ONNX file with its preprocessing inside."""
+"""Export of a torch backbone to one ONNX file that contains its spec."""
 
 from pathlib import Path
 
@@ -12,16 +12,21 @@ from model.engine import EngineConfig, open_session
 from model.export import check_equal, save_onnx
 
 _CLIPS = 2
-"""In an example; the exporter would take a batch of one for a constant."""
+"""Clips of the example inputs; the exporter would treat a batch of one as a constant."""
 
 
 def write_backbone(network: nn.Module, spec: BackboneSpec, path: Path) -> None:
-    """Writes a network that takes the spec's inputs, in order, and gives features (N, D).
+    """Writes a network as an ONNX file with a spec, and checks the file in onnxruntime.
 
-    The batch stays free. What was written is checked in onnxruntime.
+    The number of clips is free.
+
+    Args:
+        network: maps the inputs of the spec, in its order, to features (N, D).
+        spec: the preprocessing.
+        path: path of the ONNX file.
 
     Raises:
-        ModelError: onnxruntime computes something else than torch.
+        ModelError: onnxruntime and torch differ.
     """
     network = network.cpu().eval()
     examples = tuple(torch.zeros(spec.shape(wanted, batch=_CLIPS)) for wanted in spec.inputs)
@@ -37,7 +42,7 @@ def write_backbone(network: nn.Module, spec: BackboneSpec, path: Path) -> None:
 
 
 def _compare(network: nn.Module, spec: BackboneSpec, path: Path) -> None:
-    """Runs two random clips through both."""
+    """Compares torch and onnxruntime on two random clips."""
     session = open_session(path.read_bytes(), EngineConfig(device="cpu"))
     rng = np.random.default_rng(0)
     clips: dict[str, NDArray[np.float32]] = {

@@ -1,9 +1,9 @@
 """Features from a backbone in ONNX: the two-stream I3D, or any other image or video network.
 
-What it wants to see is written in a `BackboneSpec`.
+A `BackboneSpec` describes its preprocessing.
 
-Axes: S snippets, F frames, T the frames that the network sees, H height, W width, C channels: red,
-green and blue, or the displacements along x and y; D feature channels.
+Axes: S snippets, F frames, T input frames of the network, H height, W width, C channels: red, green
+and blue, or the displacements along x and y; D feature channels.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,17 +23,17 @@ from model.errors import ModelError, ModelNotFoundError, SpecError, VideoError
 from model.whole_file import sha256_of
 
 Clip: TypeAlias = dict[Stream, NDArray[np.generic]]
-"""What is seen of one snippet, (T, H, W, C) in each stream."""
+"""The input frames of one snippet, (T, H, W, C) in each stream."""
 
 Shape: TypeAlias = list[int | str | None]
-"""As onnxruntime tells it: a free axis has a name or nothing."""
+"""A shape in onnxruntime: a free axis has a name or None."""
 
 BATCH_SNIPPETS = 4
-"""Snippets computed at once; I3D takes some 200 MB for each. On a CPU one at a time is as fast."""
+"""Snippets in a batch. I3D needs about 200 MB for each. On a CPU, single snippets are as fast."""
 
 
 class OnnxExtractor:
-    """Runs snippets through a backbone; each row depends on its own snippet only."""
+    """An extractor that runs a backbone; each row depends on its own snippet only."""
 
     def __init__(
         self,
@@ -45,15 +45,15 @@ class OnnxExtractor:
         flow_threads: int = 1,
         tvl1: FlowEngine | None = None,
     ) -> None:
-        """Holds the spec against the network; `open_onnx` takes both from files.
+        """Checks the spec against the network; `open_onnx` reads both from files.
 
         Args:
             session: the network.
-            spec: what it wants to see.
-            sha256: hash of the network's file.
-            batch_snippets: snippets computed at once.
-            flow_threads: that compute optical flow in OpenCV.
-            tvl1: computes TV-L1 flow, where the spec wants it; OpenCV if not given.
+            spec: the preprocessing.
+            sha256: SHA-256 of the ONNX file.
+            batch_snippets: snippets in a batch.
+            flow_threads: threads of optical flow in OpenCV.
+            tvl1: computes TV-L1 flow, if the spec has it; OpenCV if not given.
 
         Raises:
             SpecError: the spec contradicts the network.
@@ -74,12 +74,12 @@ class OnnxExtractor:
 
     @property
     def id(self) -> str:
-        """Name and hash of the preprocessing."""
+        """Name of the backbone and a hash of its spec."""
         return self.spec.id
 
     @property
     def rate_fps(self) -> float:
-        """Frames a second that it wants to see."""
+        """Frame rate of the snippets, in frames a second."""
         return self.spec.rate_fps
 
     @property
@@ -89,58 +89,58 @@ class OnnxExtractor:
 
     @property
     def short_side(self) -> int:
-        """Pixels of a frame's shorter side."""
+        """Pixels of the shorter side of a frame."""
         return self.spec.short_side
 
     @property
     def flow_methods(self) -> tuple[Stream, ...]:
-        """The kinds of optical flow that it sees."""
+        """Kinds of optical flow in the inputs."""
         return tuple(self._flows)
 
     def features(self, snippets: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Yields the row (D,) of each snippet (snippet_frames + 1, H, W, 3), in order.
 
         Raises:
-            VideoError: the frames are smaller than what is cut out of them, or too few.
-            ModelError: the network gives something that is not finite.
+            VideoError: the frames are smaller than the crop, or too few.
+            ModelError: the network fails, or a feature is not finite.
         """
         source = iter(snippets)
         while batch := list(islice(source, self._batch_snippets)):
             yield from self._rows(batch)
 
     def _rows(self, snippets: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Returns the features (S, D): the mean over the views of a frame, one view at a time."""
-        streams = [self._seen(snippet_FHWC) for snippet_FHWC in snippets]
+        """Returns the features, (S, D): the mean over all views, computed one view at a time."""
+        clips = [self._clip(snippet_FHWC) for snippet_FHWC in snippets]
         views = VIEWS[self.spec.crop]
         rows_SD = np.zeros((len(snippets), self.feature_dim), np.float32)
         for view in views:
-            rows_SD += self._run([self._cut(seen, view) for seen in streams])
+            rows_SD += self._run([self._crop(clip, view) for clip in clips])
         if not np.isfinite(rows_SD).all():
-            raise ModelError(f"the backbone {self.id} gives features that are not finite")
+            raise ModelError(f"the features of the backbone {self.id} are not finite")
         return rows_SD / np.float32(len(views))
 
-    def _seen(self, snippet_FHWC: NDArray[np.uint8]) -> Clip:
-        """Returns the frames (T, H, W, C) of each stream."""
+    def _clip(self, snippet_FHWC: NDArray[np.uint8]) -> Clip:
+        """Returns the input frames (T, H, W, C) of each stream."""
         frames, height, width, _ = snippet_FHWC.shape
         if frames != self.snippet_frames + 1 or min(height, width) < self.spec.size:
             raise VideoError(
                 f"expected snippets of {self.snippet_frames + 1} frames, at least "
                 f"{self.spec.size} pixels a side; got {frames} of {width} x {height}"
             )
-        seen: Clip = {"rgb": snippet_FHWC[self.spec.picks]}
+        clip: Clip = {"rgb": snippet_FHWC[self.spec.picks]}
         for name, flow in self._flows.items():
-            seen[name] = as_i3d_expects(flow(to_grey(snippet_FHWC)))[self.spec.picks]
-        return seen
+            clip[name] = as_i3d_expects(flow(to_grey(snippet_FHWC)))[self.spec.picks]
+        return clip
 
-    def _cut(self, seen: Clip, view: View) -> Clip:
-        """Returns a view (T, size, size, C) of each stream."""
+    def _crop(self, clip: Clip, view: View) -> Clip:
+        """Returns a view of each stream, (T, size, size, C)."""
         return {
-            stream: cut_view(seen[stream], view, self.spec.size, moves=stream != "rgb")
+            stream: cut_view(clip[stream], view, self.spec.size, moves=stream != "rgb")
             for stream in self._streams
         }
 
     def _run(self, clips: Sequence[Clip]) -> NDArray[np.float32]:
-        """Returns the rows (S, D) of single views."""
+        """Returns the rows, (S, D), of one view of each snippet."""
         feeds = {
             wanted.name: as_input(np.stack([clip[wanted.stream] for clip in clips]), wanted)
             for wanted in self.spec.inputs
@@ -156,7 +156,7 @@ class OnnxExtractor:
         return rows_STD.mean(axis=1) if self.spec.pooling == "mean" else rows_STD.max(axis=1)
 
     def _infer(self, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Runs the network, once for every clip if it takes single ones only."""
+        """Returns the output of the network; runs it once for each clip if its batch size is 1."""
         clips = len(next(iter(feeds.values())))
         step = 1 if self._single else clips
         parts = [
@@ -165,14 +165,14 @@ class OnnxExtractor:
         ]
         try:
             outputs = [self._session.run([self.spec.output], part)[0] for part in parts]
-        except Exception as error:  # onnxruntime raises its own family, without a common root
+        except Exception as error:  # the errors of onnxruntime have no base class of their own
             shapes = {name: values.shape for name, values in parts[0].items()}
             reason = str(error).splitlines()[0]
-            raise ModelError(f"the backbone cannot take {shapes}: {reason}") from error
+            raise ModelError(f"the backbone failed on inputs {shapes}: {reason}") from error
         return np.concatenate(outputs).astype(np.float32, copy=False)
 
     def _feature_dim(self) -> int:
-        """Returns D as the file declares it; where it does not, as a black snippet shows."""
+        """Returns D as declared in the file; if it is free, as measured on a black snippet."""
         shapes = {node.name: node.shape for node in self._session.get_outputs()}
         if self.spec.output not in shapes:
             raise SpecError(f"no output {self.spec.output!r}; the network has {sorted(shapes)}")
@@ -195,19 +195,19 @@ def open_onnx(
     flow_threads: int = 1,
     tvl1: FlowEngine | None = None,
 ) -> OnnxExtractor:
-    """Returns the extractor in an ONNX file: I3D as exported here, or any other backbone.
+    """Returns the extractor of an ONNX file: I3D of `ecm export-extractor`, or any other backbone.
 
     Args:
         path: the ONNX file.
-        spec_path: JSON that says what it wants to see. If not given, the file's own metadata say
-            it, and where they do not, the file of the same name with the suffix .json.
-        engine: how onnxruntime runs.
-        flow_threads: that compute optical flow in OpenCV.
-        tvl1: computes TV-L1 flow, where the spec wants it; OpenCV if not given.
+        spec_path: a JSON file with the spec. If not given, the spec is in the metadata of the ONNX
+            file, or else in the file of the same name with the suffix .json.
+        engine: options of onnxruntime.
+        flow_threads: threads of optical flow in OpenCV.
+        tvl1: computes TV-L1 flow, if the spec has it; OpenCV if not given.
 
     Raises:
-        ModelNotFoundError: the file or its spec is not there.
-        ModelError: it is no ONNX network.
+        ModelNotFoundError: the file or its spec does not exist.
+        ModelError: the file is not an ONNX network.
         SpecError: the spec cannot be read, or contradicts the network.
         DeviceError: CUDA is required and not available.
     """
@@ -223,31 +223,35 @@ def open_onnx(
 def _read(path: Path) -> bytes:
     if not path.is_file():
         raise ModelNotFoundError(
-            f"no file {path}; expected an ONNX file that `python -m training export-extractor` "
-            "wrote, or any other with a JSON beside it: see docs/extractors.md"
+            f"there is no file {path}; expected an ONNX file from `ecm export-extractor`, or any "
+            "other with a JSON file beside it (docs/extractors.md)"
         )
     return path.read_bytes()
 
 
 def _check_inputs(spec: BackboneSpec, declared: Mapping[str, tuple[Shape, str]]) -> None:
-    """Raises SpecError unless the network's inputs have the names, type and sizes in the spec."""
+    """Checks the names, types and shapes of the inputs of the network.
+
+    Raises:
+        SpecError: they differ from those in the spec.
+    """
     if set(declared) != {wanted.name for wanted in spec.inputs}:
         names = sorted(wanted.name for wanted in spec.inputs)
-        raise SpecError(f"the spec has inputs {names}, the network {sorted(declared)}")
+        raise SpecError(f"the spec has the inputs {names}, but the network {sorted(declared)}")
     for wanted in spec.inputs:
         shape, kind = declared[wanted.name]
         expected = spec.shape(wanted)
         if kind != "tensor(float)":
-            raise SpecError(f"input {wanted.name!r}: expected float32, the network takes {kind}")
+            raise SpecError(f"input {wanted.name!r}: expected float32, but the network has {kind}")
         if len(shape) != len(expected) or not all(map(_agree, shape[1:], expected[1:])):
             raise SpecError(
-                f"input {wanted.name!r}: the spec says {wanted.layout}, {expected} for one; the "
-                f"network takes {shape}"
+                f"input {wanted.name!r}: the spec has {wanted.layout}, {expected} for one; the "
+                f"network has {shape}"
             )
         if isinstance(shape[0], int) and shape[0] != 1:
             raise SpecError(f"input {wanted.name!r}: expected a free batch or 1, got {shape[0]}")
 
 
 def _agree(size: int | str | None, expected: int) -> bool:
-    """Returns whether a declared length is free or the expected one."""
+    """Returns whether a declared size is free or the expected one."""
     return not isinstance(size, int) or size == expected

@@ -1,7 +1,7 @@
 """The two-stream I3D backbone: Inception-v1 inflated to three dimensions.
 
-Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017. Layers and parameters bear the
-names of the public PyTorch checkpoints `rgb_imagenet.pt` and `flow_imagenet.pt`.
+Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017. Layers and parameters have the
+names in the public PyTorch checkpoints `rgb_imagenet.pt` and `flow_imagenet.pt`.
 
 Axes: N clips, C channels, F frames, H rows, W columns, D feature channels, T positions in time.
 """
@@ -17,10 +17,10 @@ from model.errors import ModelError
 
 RGB_CHANNELS, FLOW_CHANNELS = 3, 2
 FEATURE_DIM = 1024
-"""Channels of one stream's features."""
+"""Channels of the features of one stream."""
 
 Window: TypeAlias = tuple[int, int, int]
-"""Frames, rows, columns."""
+"""Size in frames, rows and columns."""
 
 _FIRST_LAYER = "Conv3d_1a_7x7.conv3d.weight"
 _LAST_LAYER = "logits.conv3d.weight"
@@ -30,7 +30,12 @@ class I3d(nn.Module):
     """One stream of I3D."""
 
     def __init__(self, channels: int, *, classes: int = 400) -> None:
-        """Builds the layers in the order in which they follow each other."""
+        """Builds the layers in the order of their execution.
+
+        Args:
+            channels: 3 for RGB, 2 for optical flow.
+            classes: classes of the checkpoint; the features do not depend on them.
+        """
         super().__init__()
         self.Conv3d_1a_7x7 = Convolution(channels, 64, size=7, stride=2)
         self.MaxPool3d_2a_3x3 = MaxPool((1, 3, 3), stride=(1, 2, 2))
@@ -51,10 +56,10 @@ class I3d(nn.Module):
         self.logits = Classifier(FEATURE_DIM, classes)
 
     def forward(self, clips_NCFHW: Tensor) -> Tensor:
-        """Returns the features (N, D, T) before the classifier; T is 1 for 16 frames.
+        """Returns the features before the classifier, (N, D, T); T is 1 for 16 frames.
 
-        Values lie in [-1, 1]. The average pool spans all of the space, which at 224 x 224 is its
-        published 7 x 7; clips of other sizes have features too, from 9 frames on.
+        Input values are in [-1, 1]. Average pooling covers the whole image, which is the published
+        7 x 7 for 224 x 224 pixels. Clips of other sizes work too, from 9 frames on.
         """
         values_NCFHW = clips_NCFHW
         for name, layer in self.named_children():
@@ -64,12 +69,12 @@ class I3d(nn.Module):
 
 
 class Mixed(nn.Module):
-    """An Inception block: four branches side by side, joined by channel."""
+    """An Inception block: four parallel branches whose channels are concatenated."""
 
     def __init__(
         self, channels: int, b0: int, b1: tuple[int, int], b2: tuple[int, int], b3: int
     ) -> None:
-        """Takes the widths of the branches."""
+        """Builds branches with the given numbers of channels."""
         super().__init__()
         self.b0 = Convolution(channels, b0)
         self.b1a = Convolution(channels, b1[0])
@@ -80,7 +85,7 @@ class Mixed(nn.Module):
         self.b3b = Convolution(channels, b3)
 
     def forward(self, values_NCFHW: Tensor) -> Tensor:
-        """Returns the branches' outputs, one after the other."""
+        """Returns the concatenated outputs of the branches."""
         branches = (
             self.b0(values_NCFHW),
             self.b1b(self.b1a(values_NCFHW)),
@@ -91,10 +96,10 @@ class Mixed(nn.Module):
 
 
 class Convolution(nn.Module):
-    """Convolution with "same" padding, batch normalisation, ReLU."""
+    """Convolution with "same" padding, batch normalization and ReLU."""
 
     def __init__(self, channels: int, width: int, *, size: int = 1, stride: int = 1) -> None:
-        """Takes sizes that are equal in time and space."""
+        """Builds a convolution with equal size and stride in time and space."""
         super().__init__()
         self.conv3d = nn.Conv3d(channels, width, size, stride=stride, bias=False)
         self.bn = nn.BatchNorm3d(width, eps=1e-3, momentum=0.01)
@@ -108,10 +113,10 @@ class Convolution(nn.Module):
 
 
 class MaxPool(nn.Module):
-    """Maximum with "same" padding; zeros at the border, as values come from a ReLU."""
+    """Max pooling with "same" padding by zeros, which is exact because values come from a ReLU."""
 
     def __init__(self, window: Window, *, stride: Window) -> None:
-        """Takes window and stride over frames, rows and columns."""
+        """Builds the pooling from window and stride, each in frames, rows and columns."""
         super().__init__()
         self.window, self.stride = window, stride
 
@@ -122,10 +127,10 @@ class MaxPool(nn.Module):
 
 
 class Classifier(nn.Module):
-    """The checkpoints' last layer, for their own classes."""
+    """The last layer of the checkpoints, for the classes of Kinetics."""
 
     def __init__(self, channels: int, classes: int) -> None:
-        """Takes the number of features and of classes."""
+        """Builds the layer for a number of feature channels and of classes."""
         super().__init__()
         self.conv3d = nn.Conv3d(channels, classes, 1)
 
@@ -135,28 +140,28 @@ class Classifier(nn.Module):
 
 
 def pad_same(values_NCFHW: Tensor, window: Window, stride: Window) -> Tensor:
-    """Returns the values padded with zeros as TensorFlow's "SAME" does.
+    """Returns the values padded with zeros like "SAME" in TensorFlow.
 
-    An axis of `size` gets `max((ceil(size / stride) - 1) * stride + window - size, 0)` zeros, the
-    odd one at its end.
+    An axis of `size` gets `max((ceil(size / stride) - 1) * stride + window - size, 0)` zeros, an
+    odd one at its end. Size 4 with window 3 and stride 2 gets 1 zero, at its end.
     """
     pads: list[int] = []
     for size, reach, step in zip(values_NCFHW.shape[2:], window, stride, strict=True):
         total = max((-(-size // step) - 1) * step + reach - size, 0)
-        pads = [total // 2, total - total // 2, *pads]  # torch takes the last axis first
+        pads = [total // 2, total - total // 2, *pads]  # torch expects the last axis first
     return functional.pad(values_NCFHW, pads) if any(pads) else values_NCFHW
 
 
 class TwoStreamI3d(nn.Module):
-    """Both streams side by side: what is exported."""
+    """Both streams in one network, for export."""
 
     def __init__(self, rgb: I3d, flow: I3d) -> None:
-        """Takes both streams."""
+        """Combines both streams."""
         super().__init__()
         self.rgb, self.flow = rgb, flow
 
     def forward(self, rgb_NFHWC: Tensor, flow_NFHWC: Tensor) -> Tensor:
-        """Returns the features (N, 2 D) of clips, RGB first, the mean over positions in time."""
+        """Returns the features of clips, (N, 2 D), RGB first, averaged over time."""
         features = (
             self.rgb(rgb_NFHWC.permute(0, 4, 1, 2, 3)),
             self.flow(flow_NFHWC.permute(0, 4, 1, 2, 3)),
@@ -167,17 +172,19 @@ class TwoStreamI3d(nn.Module):
 def i3d_from_state(state: Mapping[str, object], *, channels: int) -> I3d:
     """Returns the stream with the weights of a checkpoint, in evaluation mode.
 
-    Any number of classes is taken; `channels` is 3 for RGB, 2 for flow.
+    Args:
+        state: tensors by name; the number of classes is free.
+        channels: 3 for RGB, 2 for optical flow.
 
     Raises:
-        ModelError: names or shapes are not those of the public checkpoints, or a value is NaN or
+        ModelError: names or shapes differ from the public checkpoints, or a value is NaN or
             infinite.
     """
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    found = _size(tensors, _FIRST_LAYER, axis=1)
-    if found != channels:
+    stored = _size(tensors, _FIRST_LAYER, axis=1)
+    if stored != channels:
         raise ModelError(
-            f"expected {_FIRST_LAYER} for {channels} channels, got {found}; RGB weights have "
+            f"expected {_FIRST_LAYER} for {channels} channels, got {stored}; RGB weights have "
             f"{RGB_CHANNELS}, flow weights {FLOW_CHANNELS}"
         )
     network = I3d(channels, classes=_size(tensors, _LAST_LAYER, axis=0))
@@ -187,12 +194,12 @@ def i3d_from_state(state: Mapping[str, object], *, channels: int) -> I3d:
         raise ModelError(f"not the weights of I3D: {_first_lines(error)}") from error
     for name, value in tensors.items():
         if not torch.isfinite(value).all():
-            raise ModelError(f"{name} holds NaN or infinity")
+            raise ModelError(f"{name} contains NaN or infinity")
     return network.eval()
 
 
 def _size(tensors: Mapping[str, Tensor], name: str, *, axis: int) -> int:
-    """Returns the length of an axis of a five-dimensional weight."""
+    """Returns the size of an axis of a five-dimensional weight."""
     if name not in tensors:
         raise ModelError(
             f"no weights {name!r}; expected the names of rgb_imagenet.pt or flow_imagenet.pt, got "
@@ -204,6 +211,6 @@ def _size(tensors: Mapping[str, Tensor], name: str, *, axis: int) -> int:
 
 
 def _first_lines(error: RuntimeError) -> str:
-    """Returns what torch says, short: a wrong file lacks hundreds of names."""
+    """Returns the message of torch, shortened: a wrong file lacks hundreds of names."""
     text = " ".join(str(error).split())
     return text if len(text) <= 300 else text[:300] + " ..."

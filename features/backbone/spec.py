@@ -1,4 +1,4 @@
-"""What a backbone in ONNX wants to see: the JSON that lies in its metadata, or in a file beside it.
+"""The preprocessing of a backbone: JSON in the metadata of its ONNX file, or in a file beside it.
 
 Axes of a layout: N clips or images, C channels, T frames, H rows, W columns.
 """
@@ -15,7 +15,7 @@ from model.validation import parse_json
 from model.whole_file import sha256_of
 
 METADATA_KEY = "ecm.backbone"
-"""Where the ONNX metadata holds the spec."""
+"""Key of the spec in the ONNX metadata."""
 
 Flow: TypeAlias = Literal["tvl1", "dis"]
 Stream: TypeAlias = Literal["rgb"] | Flow
@@ -30,112 +30,116 @@ _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """One input of the network; it gets `(value * scale - mean) / std`."""
+    """One input of the network. Its values are `(value * scale - mean) / std`."""
 
     name: str
-    """Its name in the ONNX file."""
+    """Name of the input in the ONNX file."""
     layout: Layout
-    """Order of its axes; without T, every frame is an image of its own."""
+    """Order of the axes; without T, each frame is a separate image."""
     scale: float
-    """Factor on the values: RGB comes as 0 to 255, flow in [-1, 1] for +-20 pixels."""
+    """Factor on the values: 0 to 255 in RGB, and -1 to 1 in flow, for -20 to 20 pixels."""
     stream: Stream = "rgb"
-    """Frames in RGB, or their optical flow: by TV-L1, or by DIS, which is fast."""
+    """Frames in RGB, or their optical flow by TV-L1 or by DIS, which is faster."""
     mean: tuple[float, ...] = (0.0,)
-    """Subtracted then: one number, or one a channel."""
+    """Mean that is subtracted after scaling: one number, or one for each channel."""
     std: tuple[float, ...] = (1.0,)
-    """What is divided by: one number, or one a channel."""
+    """Standard deviation that the result is divided by: one number, or one for each channel."""
 
     def __post_init__(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, self.channels):
-                raise SpecError(f"{name} takes 1 or {self.channels} numbers, not {len(values)}")
+                raise SpecError(f"{name} must have 1 or {self.channels} numbers, not {len(values)}")
         if 0 in self.std:
             raise SpecError(f"std must not be 0, got {self.std}")
 
     @property
     def channels(self) -> int:
-        """Red, green and blue; or the displacements along x and y."""
+        """Number of channels: red, green and blue, or the displacements along x and y."""
         return 3 if self.stream == "rgb" else 2
 
 
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
-    """All that turns a snippet's frames into a backbone's inputs, and its output into a row."""
+    """All facts that turn the frames of a snippet into inputs, and the output into a row."""
 
     inputs: tuple[InputSpec, ...]
-    """What it sees."""
+    """Inputs of the network."""
     output: str
-    """Name of the output that holds the features: (N, D), or with more axes of length 1."""
+    """Name of the output with the features, (N, D), possibly with more axes of length 1."""
     name: str = "onnx"
-    """What it is called; its id starts with it."""
+    """Name of the backbone, with which its id starts."""
     rate_fps: float = 25.0
-    """Frames a second."""
+    """Frame rate, in frames a second."""
     snippet_frames: int = 16
     """Frames from the start of a snippet to the start of the next."""
     frames: int | None = None
-    """How many of them it sees; all if not given."""
+    """Number of frames of a snippet that are inputs; all if not given."""
     sampling: FrameSampling = "middles"
-    """Which ones: of that many equal parts, the frame in the middle or at the start of each."""
+    """Choice of these frames: the snippet is divided into as many equal parts, and the frame in the
+    middle or at the start of each part is used."""
     short_side: int = 256
-    """Pixels of a frame's shorter side."""
+    """Pixels of the shorter side of a frame."""
     size: int = 224
-    """Pixels of both sides of what is cut out of it."""
+    """Pixels of both sides of the crop."""
     crop: Crop = "centre"
-    """The centre, or the mean of ten: centre and corners, as they are and mirrored."""
+    """Crops of a frame: the centre, or `ten`: centre and corners, plain and mirrored, averaged."""
     pooling: Pooling = "mean"
-    """How the rows of single frames become one, where the layout has no T."""
+    """Pooling of the rows of single frames, if the layout has no T."""
     weights: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of the files that its weights came from, by any name."""
+    """SHA-256 of the source files of the weights, by any name."""
     format: Literal[1] = 1
-    """Version of this structure and of what it makes of a frame."""
+    """Version of this format and of the preprocessing."""
 
     def __post_init__(self) -> None:
         if not self.inputs or len({wanted.name for wanted in self.inputs}) != len(self.inputs):
-            raise SpecError("inputs must have distinct names and be at least one")
+            raise SpecError("inputs must be at least one and have distinct names")
         if len({"T" in wanted.layout for wanted in self.inputs}) > 1:
-            raise SpecError("the layouts of all inputs must have T, or none of them")
+            raise SpecError("expected T in the layouts of all inputs, or of none")
         if not (0 < self.rate_fps < math.inf and self.snippet_frames >= 1):
             raise SpecError(
                 "rate_fps must be above 0 and snippet_frames at least 1, not "
                 f"{self.rate_fps} and {self.snippet_frames}"
             )
         if not 1 <= self.seen_frames <= self.snippet_frames:
-            raise SpecError(f"frames must lie in 1 to {self.snippet_frames}, not {self.frames}")
+            raise SpecError(f"frames must be from 1 to {self.snippet_frames}, not {self.frames}")
         if not 1 <= self.size <= self.short_side:
             raise SpecError(
-                f"size must lie in 1 to {self.short_side} (short_side), not {self.size}"
+                f"size must be from 1 to {self.short_side} (short_side), not {self.size}"
             )
 
     @property
     def seen_frames(self) -> int:
-        """Frames of a snippet that the backbone sees."""
+        """Number of frames of a snippet that are inputs."""
         return self.snippet_frames if self.frames is None else self.frames
 
     @property
     def picks(self) -> list[int]:
-        """Which frames of a snippet these are."""
+        """Indices of these frames in the snippet.
+
+        Of 16 frames, 4 are 2, 6, 10, 14 with `middles`, and 0, 4, 8, 12 with `starts`.
+        """
         halves = 1 if self.sampling == "middles" else 0
         parts, frames = self.seen_frames, self.snippet_frames
         return [(2 * index + halves) * frames // (2 * parts) for index in range(parts)]
 
     def shape(self, wanted: InputSpec, *, batch: int = 1) -> list[int]:
-        """Returns the shape of an input for a batch of clips, or of images."""
+        """Returns the shape of an input for a batch of clips or of images."""
         sizes = {"C": wanted.channels, "T": self.seen_frames, "H": self.size, "W": self.size}
         return [batch, *(sizes[axis] for axis in wanted.layout[1:])]
 
     @property
     def takes_images(self) -> bool:
-        """Whether every frame goes through the network on its own."""
+        """Whether each frame is a separate input image."""
         return "T" not in self.inputs[0].layout
 
     @property
     def id(self) -> str:
-        """Its name and a hash of all that is said here."""
+        """Name of the backbone and a hash of the whole spec."""
         return f"{self.name}-{sha256_of(self.to_json().encode())[:12]}"
 
     def to_json(self) -> str:
-        """Returns the JSON that `from_json` reads."""
+        """Returns the spec as JSON."""
         return _ADAPTER.dump_json(self).decode()
 
     @classmethod
@@ -143,7 +147,7 @@ class BackboneSpec:
         """Returns the spec in a JSON text.
 
         Raises:
-            SpecError: not JSON, a field that is absent, unknown, of the wrong type or out of range.
+            SpecError: the text is not JSON, or a field is missing, unknown or invalid.
         """
         return parse_json(_ADAPTER, text, name="the backbone's spec", error_class=SpecError)
 
@@ -154,14 +158,14 @@ _ADAPTER = TypeAdapter(BackboneSpec)
 def i3d_spec(
     *, crop: Crop = "centre", flow: Flow = "tvl1", weights: Mapping[str, str] | None = None
 ) -> BackboneSpec:
-    """Returns what the two-stream I3D was trained on: 16 frames at 25 a second, 224 x 224 of them.
+    """Returns the preprocessing of the two-stream I3D: 16 frames at 25 a second, 224 x 224 pixels.
 
     Args:
-        crop: the centre or ten.
-        flow: how it is computed; TV-L1 in training.
-        weights: hashes of its checkpoints.
+        crop: `centre`, or `ten` crops.
+        flow: method of optical flow; I3D was trained on TV-L1.
+        weights: SHA-256 of the checkpoints.
     """
-    rgb = InputSpec("rgb", "NTHWC", scale=2 / 255, mean=(1.0,))  # so in [-1, 1]
+    rgb = InputSpec("rgb", "NTHWC", scale=2 / 255, mean=(1.0,))  # values in [-1, 1]
     moves = InputSpec("flow", "NTHWC", scale=1.0, stream=flow)
     sources = dict(weights or {})
     return BackboneSpec((rgb, moves), "features", name="i3d", crop=crop, weights=sources)

@@ -1,7 +1,7 @@
-"""From the frames of a snippet to a network's input: cut out, scaled, its axes in order.
+"""Conversion of frames to network inputs: crop, scaling, order of axes.
 
 Axes: S snippets, T frames, H height, W width, C channels: red, green and blue, or the displacements
-along x and y.
+along x and y; N images (S times T).
 """
 
 from typing import NamedTuple
@@ -13,27 +13,32 @@ from features.backbone.spec import Crop, InputSpec
 
 
 class View(NamedTuple):
-    """A part of a frame."""
+    """A square crop of a frame."""
 
     down: float
-    """Where it lies: 0 at the top, 1 at the bottom."""
+    """Vertical position: 0 at the top, 1 at the bottom."""
     right: float
-    """0 at the left, 1 at the right."""
+    """Horizontal position: 0 at the left, 1 at the right."""
     mirrored: bool
-    """Whether left and right change places."""
+    """Whether left and right are exchanged."""
 
 
-_PLACES = ((0.5, 0.5), (0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
+_POSITIONS = ((0.5, 0.5), (0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
 VIEWS: dict[Crop, tuple[View, ...]] = {
     "centre": (View(0.5, 0.5, mirrored=False),),
-    "ten": tuple(View(*place, mirrored) for mirrored in (False, True) for place in _PLACES),
+    "ten": tuple(
+        View(*position, mirrored) for mirrored in (False, True) for position in _POSITIONS
+    ),
 }
 
 
 def cut_view(
     frames_THWC: NDArray[np.generic], view: View, size: int, *, moves: bool
 ) -> NDArray[np.generic]:
-    """Returns a square of the frames, (T, size, size, C); a mirrored flow moves the other way."""
+    """Returns a crop of the frames, (T, size, size, C).
+
+    If the frames are optical flow (`moves`), mirroring also negates the displacements along x.
+    """
     _, height, width, _ = frames_THWC.shape
     top, left = int(view.down * (height - size)), int(view.right * (width - size))
     cut_THWC = frames_THWC[:, top : top + size, left : left + size]
@@ -44,7 +49,7 @@ def cut_view(
 
 
 def as_input(clips_STHWC: NDArray[np.generic], wanted: InputSpec) -> NDArray[np.float32]:
-    """Returns clips as an input takes them: scaled, normalised, in its layout."""
+    """Returns clips in the form of an input: scaled, normalised, and with its layout."""
     values = clips_STHWC.astype(np.float32) * np.float32(wanted.scale)
     values -= np.array(wanted.mean, np.float32)
     values /= np.array(wanted.std, np.float32)

@@ -1,1 +1,1 @@
-"""Dense optical flow: OpenCV on the CPU, TV-L1 in torch on a GPU."""
+"""Optical flow between frames: OpenCV on the CPU, TV-L1 in torch on a GPU."""

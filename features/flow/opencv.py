@@ -1,4 +1,4 @@
-"""Dense optical flow between the frames of a video.
+"""Dense optical flow between the frames of a video, computed by OpenCV.
 
 Axes: F frames, P = F - 1 pairs of neighbours, H height, W width, X the displacement along x and y.
 """
@@ -16,11 +16,11 @@ from model.errors import OptionError
 FlowMethod: TypeAlias = Literal["tvl1", "dis"]
 
 I3D_BOUND_PX = 20.0
-"""I3D clips displacements to this and takes it as 1 (its authors' preprocessing)."""
+"""Displacement that becomes 1 in the input of I3D; larger ones are clipped (its preprocessing)."""
 
 
 class FlowEngine(Protocol):
-    """Computes where each pixel goes from one frame to the next, each pair on its own."""
+    """Computes the optical flow of each pair of neighbouring frames, independent of other pairs."""
 
     def __call__(self, grey_FHW: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns displacements in pixels, (F - 1, H, W, 2)."""
@@ -29,16 +29,16 @@ class FlowEngine(Protocol):
 class DenseFlow:
     """A `FlowEngine` in OpenCV.
 
-    Pairs are spread over threads; OpenCV leaves Python's lock while it computes. Its own threads,
-    which would split single pairs, are turned off in the whole process.
+    Pairs are distributed over threads, because OpenCV releases the GIL. The threads of OpenCV
+    itself, which would split single pairs, are turned off in the whole process.
     """
 
     def __init__(self, method: FlowMethod, *, threads: int = 1) -> None:
-        """Prepares one method.
+        """Selects a method.
 
         Args:
-            method: `tvl1`, precise, as I3D was trained on; or `dis`, hundreds of times as fast.
-            threads: that compute pairs at the same time.
+            method: `tvl1`, on which I3D was trained, or `dis`, which is hundreds of times faster.
+            threads: number of pairs that are computed in parallel.
         """
         cv2.setNumThreads(1)
         self._method = method
@@ -48,7 +48,7 @@ class DenseFlow:
         """Returns displacements in pixels, (F - 1, H, W, 2).
 
         Raises:
-            OptionError: `dis` was asked for, and the frames are too small for it.
+            OptionError: the method is `dis`, and the frames are too small for it.
         """
         if self._method == "dis" and min(grey_FHW.shape[1:]) < _DIS_SMALLEST_PX:
             raise OptionError(
@@ -60,15 +60,15 @@ class DenseFlow:
         return np.stack(flows) if flows else np.empty((0, *grey_FHW.shape[1:], 2), np.float32)
 
     def _pair(self, first_HW: NDArray[np.uint8], next_HW: NDArray[np.uint8]) -> NDArray[np.float32]:
-        # A new object each time, which costs microseconds: they serve one thread each, and after
-        # small frames TV-L1's goes on with fewer scales.
+        # A new object for each pair takes microseconds. An object serves one thread only, and that
+        # of TV-L1 continues with fewer scales after small frames.
         method = _METHODS[self._method]()
         flow = method.calc(first_HW, next_HW, None)  # type: ignore[call-overload] # None is allowed
         return np.asarray(flow, np.float32)
 
 
 def to_grey(frames_FHWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns the brightness of RGB frames, (F, H, W)."""
+    """Returns RGB frames as greyscale images, (F, H, W)."""
     frames, height, width, _ = frames_FHWC.shape
     grey = cv2.cvtColor(frames_FHWC.reshape(frames * height, width, 3), cv2.COLOR_RGB2GRAY)
     return np.asarray(grey, np.uint8).reshape(frames, height, width)
@@ -84,4 +84,4 @@ _METHODS: dict[FlowMethod, Callable[[], cv2.DenseOpticalFlow]] = {
     "dis": lambda: cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_FAST),
 }
 _DIS_SMALLEST_PX = 32
-"""OpenCV refuses frames below 12 pixels, and crashes on some that are hardly larger."""
+"""OpenCV refuses frames below 12 pixels, and crashes on some that are slightly larger."""

@@ -1,19 +1,20 @@
-"""TV-L1 optical flow in torch: many pairs of frames at once, on a CUDA GPU or the CPU.
+"""TV-L1 optical flow in torch, for many pairs of frames at once, on a CUDA GPU or the CPU.
 
-The method of C. Zach, T. Pock and H. Bischof, "A Duality Based Approach for Realtime TV-L1 Optical
-Flow" (DAGM 2007), in the form of J. Sánchez, E. Meinhardt-Llopis and G. Facciolo, "TV-L1 Optical
-Flow Estimation" (IPOL 2013), with what OpenCV's `DualTVL1OpticalFlow` changes and adds: its
-parameters, linear pyramids, cubic warps, a median filter. Up to rounding it gives OpenCV's flow.
+The method is that of C. Zach, T. Pock and H. Bischof, "A Duality Based Approach for Realtime TV-L1
+Optical Flow" (DAGM 2007), in the form of J. Sánchez, E. Meinhardt-Llopis and G. Facciolo, "TV-L1
+Optical Flow Estimation" (IPOL 2013). Parameters, linear pyramids, cubic warps and a median filter
+are those of `DualTVL1OpticalFlow` in OpenCV. Up to rounding, the flow equals that of OpenCV.
 
-It minimizes, over flows u,
+The method minimizes, over flows u,
 
     sum over pixels of  |grad u_1| + |grad u_2| + LAMBDA |rho(u)|,
     rho(u) = I_1(x + u_0) + grad I_1(x + u_0) . (u - u_0) - I_0(x),
 
-from coarse to fine; u_0 is the flow that the second frame is warped with.
+from coarse to fine. The second frame is warped with the flow u_0. For four pixels in a row,
+I_0 = 0 1 2 3 and I_1 = 0 0 1 2, the flow is 1 pixel along x: I_1(x + 1) = I_0(x) inside the image.
 
 Axes: F frames, P pairs, H height, W width, X the displacement along x and y, S the second frame and
-its two derivatives. Where a letter is missing in the comments, it is the paper's.
+its two derivatives. Other letters in the comments are those of the paper.
 """
 
 from collections.abc import Iterator
@@ -28,30 +29,30 @@ from torch.nn import functional
 from model.errors import DeviceError
 
 TAU, LAMBDA, THETA = 0.25, 0.15, 0.3
-"""Step of the dual variables, weight of the data, tightness of the coupling of u and v."""
+"""Step size of the dual variables, weight of the data term, tightness of the coupling of u, v."""
 SCALES, SCALE_STEP, SMALLEST_PX = 5, 0.8, 16
-"""Levels of the pyramid at most, the size of each as a part of the one below, and the shortest side
-down to which there are further ones."""
+"""Largest number of levels of the pyramid, ratio of the sizes of two levels, and smallest allowed
+side of a level."""
 WARPS, OUTER_ITERATIONS, INNER_ITERATIONS = 5, 10, 30
-"""On each level; the median filter runs before the inner iterations."""
+"""Iterations on each level. The median filter runs before the inner iterations."""
 EPSILON_PX = 0.01
-"""A pair has converged when an iteration moves its flow by no more than this (root mean square)."""
+"""A pair has converged if an iteration changes its flow by at most this (root mean square)."""
 PAIRS = 16
-"""Pairs computed at once; at 340 x 256 pixels they take about 0.7 GB."""
+"""Pairs in a batch; at 340 x 256 pixels they need about 0.7 GB."""
 
 
 class Tvl1Flow:
-    """Computes where each pixel goes from one frame to the next; no pair depends on another."""
+    """A `FlowEngine` in torch; the flow of a pair does not depend on other pairs."""
 
     def __init__(self, device: str = "cpu", *, pairs: int = PAIRS) -> None:
-        """Chooses where to compute.
+        """Chooses the device.
 
         Args:
-            device: torch's name of it, `cpu`, `cuda` or `cuda:1`.
-            pairs: computed at once.
+            device: name of the device in torch: `cpu`, `cuda` or `cuda:1`.
+            pairs: pairs in a batch.
 
         Raises:
-            DeviceError: CUDA is asked for and absent.
+            DeviceError: the device is a CUDA GPU, and there is none.
         """
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise DeviceError.no_cuda("torch", "a GPU with its driver, or the device `cpu`")
@@ -64,41 +65,41 @@ class Tvl1Flow:
     def between(
         self, first_PHW: NDArray[np.uint8], second_PHW: NDArray[np.uint8]
     ) -> NDArray[np.float32]:
-        """Returns the displacements (P, H, W, 2) from first frames to second ones."""
+        """Returns the displacements in pixels from the first to the second frames, (P, H, W, 2)."""
         flow_PHWX = np.empty((*first_PHW.shape, 2), np.float32)
         for at in range(0, len(first_PHW), self._pairs):
-            some = slice(at, at + self._pairs)
-            flow_PXHW = _flow(self._picture(first_PHW[some]), self._picture(second_PHW[some]))
-            flow_PHWX[some] = flow_PXHW.movedim(1, -1).cpu().numpy()
+            batch = slice(at, at + self._pairs)
+            flow_PXHW = _flow(self._image(first_PHW[batch]), self._image(second_PHW[batch]))
+            flow_PHWX[batch] = flow_PXHW.movedim(1, -1).cpu().numpy()
         return flow_PHWX
 
-    def _picture(self, grey_PHW: NDArray[np.uint8]) -> Tensor:
+    def _image(self, grey_PHW: NDArray[np.uint8]) -> Tensor:
         return torch.from_numpy(grey_PHW.copy()).to(self._device, torch.float32)
 
 
 @dataclass(slots=True)
 class _State:
-    """The unknowns of some pairs."""
+    """The unknowns of a batch of pairs."""
 
     flow_PXHW: Tensor
-    """u."""
+    """Flow u."""
     dual_x_PXHW: Tensor
-    """p_1: W is one less, since nothing lies beyond the last column."""
+    """Dual variables p_1, with W - 1 columns, because there is no difference after the last one."""
     dual_y_PXHW: Tensor
-    """p_2: H is one less."""
+    """Dual variables p_2, with H - 1 rows."""
 
     @classmethod
     def start(cls, flow_PXHW: Tensor) -> "_State":
-        """Returns the state in which the dual variables are 0."""
+        """Returns the initial state, in which the dual variables are 0."""
         dual_PXHW = torch.zeros_like(flow_PXHW)
         return cls(flow_PXHW, dual_PXHW[..., 1:].clone(), dual_PXHW[..., 1:, :].clone())
 
     def of(self, pairs: Tensor) -> "_State":
-        """Returns a copy of some pairs' state."""
+        """Returns a copy of the state of some pairs."""
         return _State(self.flow_PXHW[pairs], self.dual_x_PXHW[pairs], self.dual_y_PXHW[pairs])
 
     def put(self, pairs: Tensor, state: "_State") -> None:
-        """Replaces some pairs' state."""
+        """Replaces the state of some pairs."""
         self.flow_PXHW[pairs] = state.flow_PXHW
         self.dual_x_PXHW[pairs] = state.dual_x_PXHW
         self.dual_y_PXHW[pairs] = state.dual_y_PXHW
@@ -106,23 +107,23 @@ class _State:
 
 @dataclass(slots=True)
 class _Data:
-    """What the warped frames of some pairs say of their flow."""
+    """The data term of a batch of pairs, from their warped frames."""
 
     gradient_PXHW: Tensor
-    """grad I_1(x + u_0)."""
+    """Gradient of the warped frame, grad I_1(x + u_0)."""
     rest_PHW: Tensor
-    """rho(0)."""
+    """Residual of flow 0, rho(0)."""
     newton_PHW: Tensor
-    """-1 / |grad I_1|^2: this times rho(u) times the gradient is the way to where rho is 0."""
+    """Factor -1 / |grad I_1|^2. Times rho(u) and the gradient, it is the step to rho = 0."""
 
     def of(self, pairs: Tensor) -> "_Data":
-        """Returns a copy of some pairs' data."""
+        """Returns a copy of the data term of some pairs."""
         return _Data(self.gradient_PXHW[pairs], self.rest_PHW[pairs], self.newton_PHW[pairs])
 
 
 @torch.inference_mode()
 def _flow(first_PHW: Tensor, second_PHW: Tensor) -> Tensor:
-    """Returns the flow (P, 2, H, W), each level of the pyramid starting from the coarser one's."""
+    """Returns the flow, (P, 2, H, W). Each level of the pyramid starts from the coarser flow."""
     levels = list(zip(_pyramid(first_PHW), _pyramid(second_PHW), strict=True))
     flow_PXHW = torch.zeros_like(levels[-1][0])[:, None].repeat(1, 2, 1, 1)
     for first, second in reversed(levels):
@@ -132,19 +133,19 @@ def _flow(first_PHW: Tensor, second_PHW: Tensor) -> Tensor:
     return flow_PXHW
 
 
-def _pyramid(picture_PHW: Tensor) -> Iterator[Tensor]:
-    """Yields a picture and its smaller versions."""
-    yield picture_PHW
+def _pyramid(image_PHW: Tensor) -> Iterator[Tensor]:
+    """Yields an image and its smaller versions."""
+    yield image_PHW
     for _ in range(SCALES - 1):
-        height, width = (round(size * SCALE_STEP) for size in picture_PHW.shape[1:])
+        height, width = (round(size * SCALE_STEP) for size in image_PHW.shape[1:])
         if min(height, width) < SMALLEST_PX:
             return
-        picture_PHW = _resize(picture_PHW, height, width, step=1 / SCALE_STEP)
-        yield picture_PHW
+        image_PHW = _resize(image_PHW, height, width, step=1 / SCALE_STEP)
+        yield image_PHW
 
 
 def _refine(first_PHW: Tensor, second_PHW: Tensor, flow_PXHW: Tensor) -> Tensor:
-    """Returns the flow on one level, from the one that it has so far."""
+    """Returns the flow on one level, refined from an initial flow."""
     second_PSHW = torch.stack([second_PHW, *_central_differences(second_PHW)], dim=1)
     state = _State.start(flow_PXHW)
     for _ in range(WARPS):
@@ -153,17 +154,21 @@ def _refine(first_PHW: Tensor, second_PHW: Tensor, flow_PXHW: Tensor) -> Tensor:
 
 
 def _linearized(first_PHW: Tensor, second_PSHW: Tensor, flow_PXHW: Tensor) -> _Data:
-    """Returns the data term, linear in the flow around the given one."""
+    """Returns the data term, linearized around a flow.
+
+    For one pixel with gradient 2 along x and 0 along y, warped value 7, first frame 5 and flow 0,
+    rho(0) is 7 - 0 - 5 = 2, and the step to rho = 0 is 2 * (-1 / 4) * 2 = -1 pixel along x.
+    """
     warped_PSHW = _warp(second_PSHW, flow_PXHW)
     gradient_PXHW = warped_PSHW[:, 1:].contiguous()
     rest_PHW = warped_PSHW[:, 0] - _dot(gradient_PXHW, flow_PXHW) - first_PHW
-    smallest = torch.finfo(torch.float32).eps  # a pixel without gradient says nothing
+    smallest = torch.finfo(torch.float32).eps  # a pixel without gradient has no influence
     squared_PHW = _dot(gradient_PXHW, gradient_PXHW).clamp_(min=smallest)
     return _Data(gradient_PXHW, rest_PHW, -1 / squared_PHW)
 
 
 def _minimize(state: _State, data: _Data) -> None:
-    """Iterates each pair until it has converged; those that have are left alone from then on."""
+    """Iterates each pair until it has converged; converged pairs leave the batch."""
     left_P = torch.arange(len(state.flow_PXHW), device=state.flow_PXHW.device)
     part = state.of(left_P)
     for _ in range(OUTER_ITERATIONS):
@@ -180,20 +185,20 @@ def _minimize(state: _State, data: _Data) -> None:
 
 
 def _iterate(state: _State, data: _Data) -> Tensor:
-    """Moves flow and dual variables by one step; returns the flow's mean squared move, (P,)."""
+    """Updates flow and dual variables once; returns the mean squared change of the flow, (P,)."""
     rho_PHW = _dot(data.gradient_PXHW, state.flow_PXHW).add_(data.rest_PHW)
-    # v - u of Eq. 15 (Zach et al.), its three cases in one: towards rho = 0, but no further than
+    # v - u of Eq. 15 (Zach et al.), the three cases in one: towards rho = 0, but at most by
     # LAMBDA THETA times the gradient.
     reach_PHW = rho_PHW.mul_(data.newton_PHW).clamp_(-LAMBDA * THETA, LAMBDA * THETA)
     # u = v + THETA div p
-    move_PXHW = _divergence(state).mul_(THETA).add_(reach_PHW[:, None] * data.gradient_PXHW)
-    state.flow_PXHW = state.flow_PXHW + move_PXHW
+    change_PXHW = _divergence(state).mul_(THETA).add_(reach_PHW[:, None] * data.gradient_PXHW)
+    state.flow_PXHW = state.flow_PXHW + change_PXHW
     _ascend(state)
-    return _mean_square(move_PXHW)
+    return _mean_square(change_PXHW)
 
 
 def _ascend(state: _State) -> None:
-    """Moves the dual variables: p = (p + TAU / THETA grad u) / (1 + TAU / THETA |grad u|)."""
+    """Updates the dual variables: p = (p + TAU / THETA grad u) / (1 + TAU / THETA |grad u|)."""
     flow_PXHW = state.flow_PXHW
     along_x = (flow_PXHW[..., 1:] - flow_PXHW[..., :-1]).mul_(TAU / THETA)
     along_y = (flow_PXHW[..., 1:, :] - flow_PXHW[..., :-1, :]).mul_(TAU / THETA)
@@ -206,7 +211,10 @@ def _ascend(state: _State) -> None:
 
 
 def _divergence(state: _State) -> Tensor:
-    """Returns div p, (P, X, H, W); p is 0 outside."""
+    """Returns div p, (P, X, H, W), where p is 0 outside the image.
+
+    In a row of four pixels with p_1 = 1, 3, 2 between them, the divergence is 1, 2, -1, -2.
+    """
     divergence_PXHW = torch.zeros_like(state.flow_PXHW)
     divergence_PXHW[..., :-1] += state.dual_x_PXHW
     divergence_PXHW[..., 1:] -= state.dual_x_PXHW
@@ -215,82 +223,88 @@ def _divergence(state: _State) -> Tensor:
     return divergence_PXHW
 
 
-def _mean_square(move_PXHW: Tensor) -> Tensor:
-    """Returns the mean over pixels of the squared length, (P,), the same to the bit in any batch.
+def _mean_square(change_PXHW: Tensor) -> Tensor:
+    """Returns the mean squared length over all pixels, (P,), with equal bits in any batch.
 
-    Torch adds in an order that depends on the batch. Multiples of 2^-32 add up in float64 without
-    rounding, so the order does not matter.
+    Torch sums in an order that depends on the batch. Multiples of 2^-32 are summed in float64
+    without rounding, so the order has no influence.
     """
-    steps = (move_PXHW * move_PXHW).mul_(2.0**32).round_()
-    pixels = move_PXHW.shape[2] * move_PXHW.shape[3]
+    steps = (change_PXHW * change_PXHW).mul_(2.0**32).round_()
+    pixels = change_PXHW.shape[2] * change_PXHW.shape[3]
     return steps.sum(dim=(1, 2, 3), dtype=torch.float64) / (2.0**32 * pixels)
 
 
 def _dot(one_PXHW: Tensor, other_PXHW: Tensor) -> Tensor:
-    """Returns the product of two fields of vectors, (P, H, W)."""
+    """Returns the scalar product of two vector fields, (P, H, W)."""
     product_PXHW = one_PXHW * other_PXHW
     return product_PXHW[:, 0] + product_PXHW[:, 1]
 
 
-def _central_differences(picture_PHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the derivatives along x and y; the outermost pixels are repeated beyond the edge."""
-    padded = functional.pad(picture_PHW[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+def _central_differences(image_PHW: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the derivatives along x and y; edge pixels are repeated outside the image.
+
+    The row 1, 2, 4, 8 has the derivatives 0.5, 1.5, 3, 2.
+    """
+    padded = functional.pad(image_PHW[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
     along_x = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) * 0.5
     along_y = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) * 0.5
     return along_x, along_y
 
 
 def _warp(second_PSHW: Tensor, flow_PXHW: Tensor) -> Tensor:
-    """Returns what lies where the flow points to, by cubic interpolation; 0 lies outside.
+    """Returns the values at the targets of the flow by cubic interpolation; 0 outside the image.
 
-    In float64, since torch wants places between -1 and 1, the pictures' edges, and float32 would
-    lose so much of them that pictures that stand still had a flow.
+    Positions in torch run from -1 to 1 between the edges of the image. In float32 they are so
+    imprecise that equal images would have a flow, therefore float64 is used.
     """
     height, width = flow_PXHW.shape[2:]
     xs_W = torch.arange(width, device=flow_PXHW.device)
     ys_H1 = torch.arange(height, device=flow_PXHW.device)[:, None]
     x_PHW = (2 * (flow_PXHW[:, 0].double() + xs_W) + 1) / width - 1
     y_PHW = (2 * (flow_PXHW[:, 1].double() + ys_H1) + 1) / height - 1
-    places_PHWX = torch.stack([x_PHW, y_PHW], dim=-1)
+    positions_PHWX = torch.stack([x_PHW, y_PHW], dim=-1)
     warped_PSHW = functional.grid_sample(
-        second_PSHW.double(), places_PHWX, mode="bicubic", align_corners=False
+        second_PSHW.double(), positions_PHWX, mode="bicubic", align_corners=False
     )
     return warped_PSHW.float()
 
 
-def _resize(picture_HW: Tensor, height: int, width: int, *, step: float | None = None) -> Tensor:
-    """Returns a picture (..., H, W) in another size, by linear interpolation without smoothing.
+def _resize(image_HW: Tensor, height: int, width: int, *, step: float | None = None) -> Tensor:
+    """Returns an image (..., H, W) in another size, by linear interpolation without smoothing.
 
     Args:
-        picture_HW: the picture.
-        height: of the result.
-        width: of the result.
-        step: pixels from one sample to the next; what the sizes give if not given.
+        image_HW: the image.
+        height: height of the result.
+        width: width of the result.
+        step: pixels between two samples; the ratio of the sizes if not given.
     """
     for dim, size in ((-1, width), (-2, height)):
-        picture_HW = _resample(picture_HW, size, step or picture_HW.shape[dim] / size, dim)
-    return picture_HW
+        image_HW = _resample(image_HW, size, step or image_HW.shape[dim] / size, dim)
+    return image_HW
 
 
 def _resample(values: Tensor, size: int, step: float, dim: int) -> Tensor:
-    """Returns so many samples along an axis, the first one half a step from the edge."""
+    """Returns `size` samples along an axis, the first one half a step from the edge.
+
+    Two samples of 1, 2, 4, 8 with step 2 are between the pixels: 1.5 and 6.
+    """
     last = values.shape[dim] - 1
-    places = (torch.arange(size, dtype=torch.float64, device=values.device) + 0.5) * step - 0.5
-    before = places.floor()
-    weight = (places - before).to(values.dtype).reshape(-1, *[1] * (-1 - dim))
+    positions = (torch.arange(size, dtype=torch.float64, device=values.device) + 0.5) * step - 0.5
+    before = positions.floor()
+    weight = (positions - before).to(values.dtype).reshape(-1, *[1] * (-1 - dim))
     left = values.index_select(dim, before.long().clamp(0, last))
     right = values.index_select(dim, (before.long() + 1).clamp(0, last))
     return left * (1 - weight) + right * weight
 
 
 def _median_of_5_by_5(flow_PXHW: Tensor) -> Tensor:
-    """Returns the median of the 25 pixels around each; the outermost ones go on beyond the edge."""
+    """Returns the median of the 5 x 5 pixels around each; edge pixels are repeated outside."""
     height, width = flow_PXHW.shape[2:]
     padded = functional.pad(flow_PXHW, (2, 2, 2, 2), mode="replicate")
     rows = _sorted([padded[..., y : y + height, :] for y in range(5)])
     ranks = [_sorted([row[..., x : x + width] for x in range(5)]) for row in rows]
-    # Every row and column of this table is sorted. An entry that is at least, or at most, as large
-    # as 13 others is not needed for the median; 13 are left, and their median is that of all.
+    # All rows and columns of this table are sorted. An entry that is known to be at least, or at
+    # most, as large as 13 others is not needed. Of 25 entries 13 remain, with the same median.
     return _median(
         [
             ranks[row][column]
@@ -302,7 +316,10 @@ def _median_of_5_by_5(flow_PXHW: Tensor) -> Tensor:
 
 
 def _sorted(values: list[Tensor]) -> list[Tensor]:
-    """Returns values in ascending order, elementwise (odd-even transposition sort)."""
+    """Returns the values sorted elementwise in ascending order (odd-even transposition sort).
+
+    4, 2, 3, 1 becomes 2, 4, 1, 3, then 2, 1, 4, 3, then 1, 2, 3, 4.
+    """
     values = list(values)
     for turn in range(len(values)):
         for at in range(turn % 2, len(values) - 1, 2):
@@ -311,13 +328,14 @@ def _sorted(values: list[Tensor]) -> list[Tensor]:
 
 
 def _median(values: list[Tensor]) -> Tensor:
-    """Returns the median of an odd number of values, elementwise.
+    """Returns the elementwise median of an odd number of values.
 
-    Of any (n + 3) / 2 out of n values neither the largest nor the smallest is the median: they go,
-    and one more comes in.
+    Of any (n + 3) / 2 of n values, neither the largest nor the smallest is the median. Both are
+    dropped, one further value is added, and so on. Of 5, 1, 4, 2, 3, the first four lose 1 and 5;
+    4, 2, 3 remain, which lose 2 and 4. The median is 3.
     """
-    kept = (len(values) + 3) // 2
-    values, waiting = values[:kept], values[kept:]
+    count = (len(values) + 3) // 2
+    values, waiting = values[:count], values[count:]
     while len(values) > 1:
         values = _without_extremes(values) + waiting[:1]
         waiting = waiting[1:]
@@ -325,7 +343,7 @@ def _median(values: list[Tensor]) -> Tensor:
 
 
 def _without_extremes(values: list[Tensor]) -> list[Tensor]:
-    """Returns what is left of values without their smallest and largest, elementwise."""
+    """Returns the values without their elementwise smallest and largest ones."""
     values = list(values)
     for at in range(1, len(values)):
         values[0], values[at] = _in_order(values[0], values[at])

@@ -1,1 +1,1 @@
-"""From a video file to snippets of RGB frames, by presentation time."""
+"""Video decoding: from a video file to snippets of RGB frames."""

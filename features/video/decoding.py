@@ -1,7 +1,7 @@
-"""A video file's frames, as they were coded.
+"""Decoding of the coded frames of a video file.
 
-FFmpeg is given one local file and may open nothing else: no other protocol, and no format that
-names further files (playlists, concatenations, image sequences, session descriptions).
+FFmpeg may open one local file and nothing else. Other protocols are forbidden, and so are formats
+that name further files: playlists, concatenations, image sequences, session descriptions.
 """
 
 import logging
@@ -24,33 +24,33 @@ FORMATS = (
     "asf,avi,dv,flv,gif,h264,hevc,ivf,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,"
     "rm,wtv,yuv4mpegpipe"
 )
-"""FFmpeg's names of the formats that are read; each keeps to the one file that it is given."""
+"""Allowed formats by their names in FFmpeg; none of them opens a second file."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoLimits:
-    """How large a video may be. What is decoded counts, not what a header claims."""
+    """Limits on the size of a video. They apply to decoded frames, not to the header."""
 
     max_frame_pixels: int = 4096 * 4096
-    """Pixels of one frame, as it was coded; 8K has twice as many."""
+    """Largest number of pixels of a coded frame; 8K has twice as many."""
     max_duration_s: float = 12 * 3600.0
-    """Seconds from the file's start to its last frame."""
+    """Largest number of seconds from the start of the file to the last frame."""
     max_frames: int = 3_000_000
-    """Frames, as they were coded: 12 hours of 60 a second, and some more."""
+    """Largest number of coded frames: a little more than 12 hours of 60 frames a second."""
 
 
 @contextmanager
 def open_video(path: Path, *, limits: VideoLimits, threads: int) -> Iterator[VideoStream]:
-    """Gives the video stream of a local file, ready to decode; closes the file in the end.
+    """Opens the video stream of a local file, ready to decode, and closes the file at the end.
 
     Args:
-        path: any file; it is taken as a file even if it is named like an address.
-        limits: frames with more pixels than they allow are refused before they take memory.
-        threads: that decode; 0 for as many as there are cores.
+        path: a file; a path that looks like a URL is also a file.
+        limits: limits; frames with too many pixels are refused before memory is allocated.
+        threads: decoder threads; 0 for one on each core.
 
     Raises:
-        VideoError: not a file, a format that is not read, no video stream, no decoder for it, or
-            frames beyond the limit.
+        VideoError: there is no such file, the format is not allowed, there is no video stream or
+            no decoder for it, or the frames exceed the limit.
     """
     with _open_container(path, limits) as container:
         stream = _video_stream(container, path.name)
@@ -60,16 +60,16 @@ def open_video(path: Path, *, limits: VideoLimits, threads: int) -> Iterator[Vid
                 f"{path.name} has frames of {codec.width} x {codec.height} pixels; expected at "
                 f"most {limits.max_frame_pixels} pixels"
             )
-        codec.options = _pixel_limit(limits)  # a later frame may be larger than the header says
+        codec.options = _pixel_limit(limits)  # later frames may be larger than the header claims
         codec.thread_type = "AUTO" if codec.name in _FRAME_THREADED else "SLICE"
         codec.thread_count = threads
         yield stream
 
 
 def decode(stream: VideoStream) -> Iterator[VideoFrame]:
-    """Yields the frames from where the file stands, in the order in which they are shown.
+    """Yields the frames from the current position of the file, in presentation order.
 
-    What is damaged is left out with a warning: single frames, or all from where the file breaks.
+    Damaged packets are skipped with a warning. If the file is broken, decoding ends there.
     """
     damaged = 0
     for packet in _packets(stream):
@@ -79,48 +79,48 @@ def decode(stream: VideoStream) -> Iterator[VideoFrame]:
             damaged += 1
     if damaged:
         name = Path(stream.container.name).name
-        _log.warning("%s: %d damaged packets were left out", name, damaged)
+        _log.warning("%s: skipped %d damaged packets", name, damaged)
 
 
 def _packets(stream: VideoStream) -> Iterator["av.Packet[VideoStream] | None"]:
-    """Yields the stream's packets, and None to have the last frames out."""
+    """Yields the packets of the stream, then None to flush the last frames."""
     assert isinstance(stream.container, InputContainer)
     try:
         for packet in stream.container.demux(stream):
             if packet.size:
                 yield packet
-    except (av.FFmpegError, IndexError) as error:  # PyAV's flush may meet a stream that came late
+    except (av.FFmpegError, IndexError) as error:  # IndexError: a stream that appeared late
         name = Path(stream.container.name).name
-        _log.warning("%s: broken, read up to there: %s", name, error)
+        _log.warning("%s: the file is broken and was read up to that point: %s", name, error)
     yield None
 
 
 def _open_container(path: Path, limits: VideoLimits) -> InputContainer:
     if not path.is_file():
-        raise VideoError(f"no video file {path.name}")
+        raise VideoError(f"there is no video file {path.name}")
     rules = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
         return av.open(
             f"file:{path.absolute()}",
             options={**rules, **_pixel_limit(limits)},
-            metadata_errors="ignore",  # titles in whatever encoding are of no interest
+            metadata_errors="ignore",  # titles are not used and may have any encoding
         )
     except av.FFmpegError as error:
         reason = error.strerror
     except UnicodeError:
-        reason = "its path is not valid text"
+        reason = "the path is not valid text"
     raise VideoError(f"{path.name} is not a video that can be read: {reason}")
 
 
 def _video_stream(container: InputContainer, name: str) -> VideoStream:
-    """Returns the first stream of moving pictures; a cover picture is none."""
+    """Returns the first video stream; a cover image does not count."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             if stream.codec_context is None:
-                raise VideoError(f"{name} is coded in a way for which there is no decoder")
+                raise VideoError(f"{name} has a video stream without a decoder")
             return stream
     kinds = ", ".join(stream.type for stream in container.streams) or "nothing"
-    raise VideoError(f"{name} has no video stream; it holds {kinds}")
+    raise VideoError(f"{name} has no video stream; it contains {kinds}")
 
 
 def _pixel_limit(limits: VideoLimits) -> dict[str, str]:
@@ -128,5 +128,5 @@ def _pixel_limit(limits: VideoLimits) -> dict[str, str]:
 
 
 _FRAME_THREADED = {"h264", "mpeg4", "vp9"}
-"""Decoders that may take several frames at once; others split single frames at most. That of HEVC
-waits for ever on some damaged files otherwise."""
+"""Decoders that may decode several frames in parallel; others split single frames at most. The
+decoder of HEVC hangs on some damaged files if it decodes frames in parallel."""

@@ -1,4 +1,4 @@
-"""From a frame as it was coded to the RGB picture that a player shows, scaled.
+"""Conversion of coded frames to scaled RGB images, as a player shows them.
 
 Axes: H height, W width, C the channels red, green and blue.
 """
@@ -14,39 +14,39 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 MAX_ASPECT = 4
-"""Frames longer than this many times their shorter side are squeezed to it."""
+"""Largest ratio of the longer to the shorter side; longer frames are squeezed to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a video's frames are to be shown."""
+    """Size, pixel aspect and orientation of the frames of a video."""
 
     width: int
-    """Pixels across as they are coded."""
+    """Width of the coded frame in pixels."""
     height: int
-    """Pixels down as they are coded."""
+    """Height of the coded frame in pixels."""
     pixel_aspect: Fraction
-    """Width of a coded pixel over its height."""
+    """Width of a coded pixel divided by its height."""
     transposed: bool = False
-    """Whether rows are shown as columns, before the flips."""
+    """Whether rows become columns, before the flips."""
     mirrored: bool = False
-    """Whether left and right change places."""
+    """Whether left and right are exchanged."""
     upside_down: bool = False
-    """Whether top and bottom change places."""
+    """Whether top and bottom are exchanged."""
 
     @property
     def flips(self) -> tuple[bool, bool]:
-        """Whether rows and columns run backwards."""
+        """Whether the rows and the columns are reversed."""
         return self.upside_down, self.mirrored
 
     @property
     def shown(self) -> tuple[int, int]:
-        """Width and height of the picture that is shown, in square pixels."""
+        """Width and height of the displayed image in square pixels."""
         width = max(1, round(self.width * self.pixel_aspect))
         return (self.height, width) if self.transposed else (width, self.height)
 
     def scaled(self, short_side: int) -> tuple[int, int]:
-        """Returns the width and height of the picture with this many pixels on its shorter side."""
+        """Returns width and height of the image with `short_side` pixels on its shorter side."""
         width, height = self.shown
         shorter, longer = sorted((width, height))
         long_side = round(short_side * min(longer / shorter, MAX_ASPECT))
@@ -54,14 +54,17 @@ class Shape:
 
 
 def shape_of(frame: VideoFrame, pixel_aspect: Fraction | None) -> Shape:
-    """Returns how a video is shown, from its first frame and what its header says of pixels."""
-    sane = pixel_aspect is not None and 1 / MAX_ASPECT <= pixel_aspect <= MAX_ASPECT
-    aspect = pixel_aspect if pixel_aspect is not None and sane else Fraction(1)
+    """Returns the shape of a video from its first frame and the pixel aspect of its header.
+
+    An implausible pixel aspect counts as 1.
+    """
+    is_plausible = pixel_aspect is not None and 1 / MAX_ASPECT <= pixel_aspect <= MAX_ASPECT
+    aspect = pixel_aspect if pixel_aspect is not None and is_plausible else Fraction(1)
     return Shape(frame.width, frame.height, aspect, *_orientation(frame))
 
 
 class FrameScaler:
-    """Makes pictures of one size of all frames of a video."""
+    """Converts all frames of a video to RGB images of one size."""
 
     def __init__(self, shape: Shape, short_side: int) -> None:
         width, height = shape.scaled(short_side)
@@ -71,10 +74,11 @@ class FrameScaler:
         self._fields: dict[tuple[int, int, str], Graph] = {}
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """Returns the picture, RGB (H, W, 3).
+        """Returns the image of a frame, RGB (H, W, 3).
 
-        Scaling and colours are one pass of FFmpeg's scaler, which looks at all pixels that it
-        merges. Of interlaced frames one field is taken: two moments do not mix.
+        The scaler of FFmpeg scales and converts colours in one pass, and averages all pixels that
+        it merges. Only one field of an interlaced frame is used, because its two fields are from
+        different times.
         """
         width, height = self._coded_size
         if frame.interlaced_frame:
@@ -82,7 +86,7 @@ class FrameScaler:
         scaled = self._reformatter.reformat(
             frame, width, height, "rgb24", interpolation="BILINEAR", threads=1
         )
-        return _turned(scaled.to_ndarray().astype(np.uint8, copy=False), self._shape)
+        return _oriented(scaled.to_ndarray().astype(np.uint8, copy=False), self._shape)
 
     def _top_field(self, frame: VideoFrame) -> VideoFrame:
         kind = (frame.width, frame.height, frame.format.name)
@@ -97,23 +101,24 @@ class FrameScaler:
         return self._fields[kind].vpull()
 
 
-def _turned(picture_HWC: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
-    """Returns a view of a picture, turned as it is to be shown."""
+def _oriented(image_HWC: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
+    """Returns a view of an image in the orientation of the shape."""
     if shape.transposed:
-        picture_HWC = picture_HWC.swapaxes(0, 1)
+        image_HWC = image_HWC.swapaxes(0, 1)
     rows, columns = (slice(None, None, -1 if flip else 1) for flip in shape.flips)
-    return picture_HWC[rows, columns]
+    return image_HWC[rows, columns]
 
 
 def _orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
-    """Returns transposed, mirrored and upside_down of a frame's display matrix.
+    """Returns `transposed`, `mirrored` and `upside_down` from the display matrix of a frame.
 
-    The matrix takes coded (x, y) to shown (a x + c y, b x + d y); multiples of 90 degrees and
-    mirror images are told apart, nothing else.
+    The matrix maps coded (x, y) to displayed (a x + c y, b x + d y). Rotations are rounded to
+    multiples of 90 degrees. For a = d = 0, b = 1, c = -1, the image is turned by 90 degrees:
+    transposed, then mirrored.
     """
     try:
-        matrix = frame.side_data["DISPLAYMATRIX"]  # type: ignore[typeddict-item] # a wrong stub
-    except (KeyError, ValueError):  # none, or beside it something that PyAV has no name for
+        matrix = frame.side_data["DISPLAYMATRIX"]  # type: ignore[typeddict-item] # the stub is wrong
+    except (KeyError, ValueError):  # no matrix, or other side data that PyAV does not know
         return False, False, False
     a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
     if abs(b) > abs(a):

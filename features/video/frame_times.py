@@ -1,6 +1,7 @@
-"""When the frames of a video are shown, and which one is on the screen at a given time.
+"""Presentation times of frames, and the frame that is shown at a given time.
 
-A stamp is a time as the file has it; a time counts from the start of the file, as in a player.
+A time stamp is a time as written in the file. A time counts from the start of the file, as in a
+player.
 """
 
 import heapq
@@ -23,28 +24,28 @@ from model.errors import VideoError
 _log = logging.getLogger(__name__)
 
 ROUNDING_S = 0.002
-"""Times closer than this are the same: Matroska, for one, rounds to milliseconds."""
+"""Times closer than this are equal, because Matroska, for example, rounds to milliseconds."""
 
 _Stamped: TypeAlias = tuple[float, VideoFrame]
 
 
 @dataclass(frozen=True, slots=True)
 class TimedFrame:
-    """A frame and when it is shown."""
+    """A frame and its presentation time."""
 
     start_s: float
-    """From when on; never before an earlier frame's."""
+    """Start of presentation, never before that of an earlier frame."""
     end_s: float
-    """Until when, if no other frame comes; at most a second on, whatever the file says."""
+    """End of presentation if no other frame follows, at most one second after the start."""
     frame: VideoFrame
-    """As it was coded."""
+    """The coded frame."""
 
 
 def origin_s(stream: VideoStream, first_frame: VideoFrame) -> float:
-    """Returns the stamp at which a player's clock starts.
+    """Returns the time stamp at which the clock of a player starts.
 
-    That is where the file starts, with its sound perhaps; until the first frame comes there is
-    nothing to see. A moment's wait is no pause but the delay of a codec, and does not count.
+    This is the start of the file, which may be before the first frame if sound starts earlier. A
+    short gap, however, is the delay of a codec and does not count.
     """
     first_s = _stamp_s(stream, first_frame) or 0.0
     start = _container(stream).start_time
@@ -53,7 +54,7 @@ def origin_s(stream: VideoStream, first_frame: VideoFrame) -> float:
 
 
 def claimed_s(stream: VideoStream) -> float | None:
-    """Returns the seconds that the header claims; None where it does not say."""
+    """Returns the duration in seconds according to the header; None if it has none."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     duration = _container(stream).duration
@@ -61,17 +62,17 @@ def claimed_s(stream: VideoStream) -> float | None:
 
 
 def frames_from(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame] | None:
-    """Returns frames from a key frame on that is shown at a stamp or before it.
+    """Returns the frames from a key frame at or before a time stamp.
 
-    Formats without an index are read from their start.
+    Formats without a reliable index are read from their start.
 
     Args:
-        stream: of a file from which nothing has been read yet.
-        stamp_s: the frame that is on the screen then, and all after it, are among the frames.
+        stream: a stream of a file from which nothing has been read yet.
+        stamp_s: the time stamp. The frame shown at it and all later frames are returned.
 
     Returns:
-        The frames; None where the index leads to no such key frame. The stream is then to be
-        opened again: it stands anywhere.
+        The frames; None if the index leads to no such key frame. The position of the stream is
+        then undefined, and the file must be opened again.
     """
     if _container(stream).format.name not in _INDEXED:
         return decode(stream)
@@ -90,13 +91,13 @@ def timed_frames(
     """Yields frames with their times.
 
     Args:
-        stream: that the frames are of.
-        frames: in the order in which they are shown.
-        origin_s: the stamp that is time 0.
-        limits: on the number of frames and on their times.
+        stream: the stream of the frames.
+        frames: frames in presentation order.
+        origin_s: the time stamp of time 0.
+        limits: limits on the number of frames and on their times.
 
     Raises:
-        VideoError: the video goes beyond the limits.
+        VideoError: the video exceeds the limits.
     """
     name = Path(_container(stream).name).name
     time_s = 0.0
@@ -109,17 +110,18 @@ def timed_frames(
         yield TimedFrame(time_s, time_s + _duration_s(stream, frame), frame)
     if (stated_s := claimed_s(stream) or 0.0) > time_s + _CUT_SHORT_S:
         _log.warning(
-            "%s: its last frame is at %.1f s, its header claims %.1f s", name, time_s, stated_s
+            "%s: the last frame is at %.1f s, but the header claims %.1f s", name, time_s, stated_s
         )
 
 
 def at_rate(
     frames: Iterable[TimedFrame], rate_fps: float, *, first: int = 0
 ) -> Iterator[VideoFrame]:
-    """Yields the frame that is on the screen at each time k / rate_fps, for k = `first` and on.
+    """Yields the frame that is shown at each time k / rate_fps, for k = `first` and on.
 
-    A frame stays until the next one comes; before the first one, that one stands in. A video with
-    a frame gives at least one, however short it is.
+    A frame is shown until the next one starts. Before the first frame, the first frame is used. A
+    video with a frame yields at least one. At 2 frames a second, frames a from 0 s, b from 0.6 s
+    and c from 0.9 s to 1.9 s give a at 0 s, a at 0.5 s, c at 1 s and c at 1.5 s.
     """
     position, shown, end_s = first, None, 0.0
     for timed in frames:
@@ -133,9 +135,9 @@ def at_rate(
 
 
 def _after_seek(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame]:
-    """Yields frames from the key frame to which the file's index leads.
+    """Yields frames from the key frame to which the index of the file leads.
 
-    Frames that come out before it lean on what precedes it, and may be damaged.
+    Frames before that key frame are skipped: they depend on earlier ones and may be damaged.
     """
     assert stream.time_base is not None
     try:
@@ -146,10 +148,10 @@ def _after_seek(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame]:
 
 
 def _ascending(stream: VideoStream, frames: Iterable[VideoFrame]) -> Iterator[_Stamped]:
-    """Yields frames with stamps that never descend.
+    """Yields frames with time stamps that never decrease.
 
-    Frames come in the order in which they are shown, but some files (AVI with packed B-frames)
-    have their neighbours' stamps in another order: stamps are sorted over a few frames.
+    Frames are in presentation order, but some files (AVI with packed B-frames) exchange the time
+    stamps of neighbours. Time stamps are therefore sorted over a few frames.
     """
     waiting: deque[VideoFrame] = deque()
     stamps_s: list[float] = []
@@ -163,10 +165,10 @@ def _ascending(stream: VideoStream, frames: Iterable[VideoFrame]) -> Iterator[_S
 
 
 def _without_jumps(stream: VideoStream, frames: Iterable[VideoFrame]) -> Iterator[_Stamped]:
-    """Yields frames with stamps.
+    """Yields frames with time stamps.
 
-    A clock that jumps back (joined transport streams) goes on from where it was; a frame without
-    a stamp comes one tick after the frame before it.
+    If the clock jumps back (joined transport streams), it continues from the previous frame. A
+    frame without a time stamp is one tick after the previous frame.
     """
     offset_s, next_s, tick_s = 0.0, 0.0, _tick_s(stream)
     for frame in frames:
@@ -185,7 +187,7 @@ def _duration_s(stream: VideoStream, frame: VideoFrame) -> float:
 
 
 def _stamp_s(stream: VideoStream, frame: VideoFrame) -> float | None:
-    """Returns a frame's stamp; PyAV leaves its time base out of the last frames of a stream."""
+    """Returns the time stamp of a frame; PyAV omits the time base of the last frames."""
     if frame.pts is None or stream.time_base is None:
         return None
     return float(frame.pts * stream.time_base)
@@ -202,10 +204,14 @@ def _container(stream: VideoStream) -> InputContainer:
 
 
 _INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
-"""Formats whose stamps are right wherever reading starts; the others are read from the start."""
+"""Formats whose time stamps are right after a seek; the others are read from the start."""
 _MARGINS_S = (0.0, 2.0, 20.0)
-"""How much further back a second and third attempt look for a key frame."""
+"""Seconds before the time stamp at which three attempts look for a key frame."""
 _CODEC_DELAY_S = 0.2
+"""A longer gap between the start of the file and the first frame is not the delay of a codec."""
 _SORTED_FRAMES = 4
+"""Number of frames over which time stamps are sorted."""
 _CUT_SHORT_S = 2.0
+"""A video that ends this much before its header claims gets a warning."""
 _JUMP_S = 1.0
+"""A clock that goes back by more than this has jumped."""

@@ -1,7 +1,7 @@
-"""Video files in, snippets of frames at the model's rate out.
+"""Reading of snippets: from a video file to groups of frames at a fixed rate.
 
-Any container and codec that FFmpeg reads, one local file at a time; few frames are in memory at
-once, however long the video is.
+Any container and codec of FFmpeg is read, from one local file at a time. Few frames are in memory
+at once, whatever the length of the video.
 
 Axes: F frames, H height, W width, C the channels red, green and blue.
 """
@@ -26,25 +26,25 @@ DEFAULT_LIMITS = VideoLimits()
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a file claims of its video, and what its first frame shows of it."""
+    """Properties of a video from its header and its first frame."""
 
     duration_s: float | None
-    """Seconds, as the header claims them; None where it does not say."""
+    """Duration in seconds according to the header; None if it has none."""
     width: int
-    """Pixels across as a player shows it: turned, with square pixels."""
+    """Width of the displayed image in square pixels, after rotation."""
     height: int
-    """Pixels down, likewise."""
+    """Height of the displayed image in square pixels, after rotation."""
     fps: float | None
-    """Frames a second on average, as the header claims them."""
+    """Average frames a second according to the header; None if it has none."""
     codec: str
-    """FFmpeg's name of the codec."""
+    """Name of the codec in FFmpeg."""
 
 
 def probe(path: Path, *, limits: VideoLimits = DEFAULT_LIMITS) -> VideoInfo:
-    """Returns what a video is, having decoded its first frame.
+    """Returns the properties of a video; decodes its first frame.
 
     Raises:
-        VideoError: not a video that can be read, or its frames are larger than the limits allow.
+        VideoError: the video is not readable, or its frames exceed the limits.
     """
     with open_video(path, limits=limits, threads=1) as stream:
         width, height = shape_of(_first_frame(stream), stream.sample_aspect_ratio).shown
@@ -65,23 +65,23 @@ def read_snippets(
 ) -> Iterator[NDArray[np.uint8]]:
     """Yields the snippets of a video, RGB (snippet_frames + 1, H, W, 3).
 
-    Each holds its frames and the first one of the next snippet; the last frame is repeated where
-    the video ends. A rest of less than half a snippet is dropped, unless it is all there is. So a
-    video has max(1, round(seconds * rate_fps / snippet_frames)) snippets, and snippet t starts at
-    t * snippet_frames / rate_fps seconds.
+    Each snippet contains its frames and the first frame of the next snippet. At the end of the
+    video, the last frame is repeated. A remainder of less than half a snippet is dropped, unless it
+    is the whole video. A video therefore has max(1, round(seconds * rate_fps / snippet_frames))
+    snippets, and snippet t starts at t * snippet_frames / rate_fps seconds.
 
     Args:
         path: a local file.
-        rate_fps: frames a second; the frame that is on the screen at each time is taken.
+        rate_fps: frames a second. Each is the frame that a player shows at its time.
         snippet_frames: frames from the start of a snippet to the start of the next.
-        short_side: pixels of the shorter side to which frames are scaled.
-        first_snippet: where to start; what comes is the same as when starting from 0.
-        limits: on what is decoded.
-        threads: that decode; 0 for as many as there are cores.
+        short_side: pixels of the shorter side of the scaled frames.
+        first_snippet: index of the first snippet; the snippets are the same as when read from 0.
+        limits: limits on decoding.
+        threads: decoder threads; 0 for one on each core.
 
     Raises:
-        VideoError: not a video that can be read, or it is larger than the limits allow. The latter
-            may come after some snippets.
+        VideoError: the video is not readable, or exceeds the limits. The latter may be raised
+            after some snippets.
     """
     with open_video(path, limits=limits, threads=1) as stream:
         first_frame = _first_frame(stream)
@@ -95,39 +95,41 @@ def read_snippets(
             stream = files.enter_context(open_video(path, limits=limits, threads=threads))
             coded = decode(stream)
         timed = timed_frames(stream, coded, origin_s=start_s, limits=limits)
-        pictures = _pictures(at_rate(timed, rate_fps, first=first), scaler)
-        yield from _snippets(pictures, snippet_frames, whole=first == 0)
+        images = _images(at_rate(timed, rate_fps, first=first), scaler)
+        yield from _snippets(images, snippet_frames, whole=first == 0)
 
 
 def _first_frame(stream: VideoStream) -> VideoFrame:
     for frame in decode(stream):
         return frame
     name = Path(stream.container.name).name
-    raise VideoError(f"{name} has a video stream, but no frame in it that can be decoded")
+    raise VideoError(f"{name} has a video stream without a frame that can be decoded")
 
 
-def _pictures(frames: Iterable[VideoFrame], scaler: FrameScaler) -> Iterator[NDArray[np.uint8]]:
-    """Yields the pictures of frames; one that is shown for long is scaled once."""
-    last, picture_HWC = None, None
+def _images(frames: Iterable[VideoFrame], scaler: FrameScaler) -> Iterator[NDArray[np.uint8]]:
+    """Yields the images of frames; a frame that is repeated is scaled once."""
+    last, image_HWC = None, None
     for frame in frames:
-        if picture_HWC is None or frame is not last:
-            last, picture_HWC = frame, scaler(frame)
-        yield picture_HWC
+        if image_HWC is None or frame is not last:
+            last, image_HWC = frame, scaler(frame)
+        yield image_HWC
 
 
 def _snippets(
-    pictures: Iterable[NDArray[np.uint8]], snippet_frames: int, *, whole: bool
+    images: Iterable[NDArray[np.uint8]], snippet_frames: int, *, whole: bool
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yields pictures in groups that share their border; see `read_snippets`.
+    """Yields groups of images, in which the last one is also the first one of the next group.
+
+    For snippets of 2 frames, the images 0 to 4 are grouped to 0 1 2, 2 3 4 and 4 4 4.
 
     Args:
-        pictures: (H, W, 3) each.
-        snippet_frames: pictures a group, without the border.
-        whole: whether these are all pictures of the video, of which something has to come.
+        images: images (H, W, 3).
+        snippet_frames: images of a group, without the last one.
+        whole: whether these are all images of the video, so that at least one group is needed.
     """
     group: list[NDArray[np.uint8]] = []
-    for picture_HWC in pictures:
-        group.append(picture_HWC)
+    for image_HWC in images:
+        group.append(image_HWC)
         if len(group) > snippet_frames:
             yield np.stack(group)
             group, whole = group[-1:], False

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.extractors import Extractor, open_extractor, sees_tvl1
+from features.extractors import Extractor, open_extractor, uses_tvl1
 from features.video.reading import read_snippets
 from model.errors import OptionError
 
@@ -71,7 +71,7 @@ def test_extractor_opens_by_its_name_and_by_its_id(extractor: Extractor) -> None
 
 def test_motion_has_no_use_for_tv_l1_flow(extractor: Extractor) -> None:
     """So no GPU is looked for on its behalf."""
-    assert not sees_tvl1(extractor)
+    assert not uses_tvl1(extractor)
 
 
 def test_module_is_light() -> None:

@@ -52,7 +52,7 @@ def test_a_failed_export_leaves_nothing(tmp_path: Path) -> None:
 def test_versions_never_change(tmp_path: Path) -> None:
     """Publishing over one is refused, and it stands as it was."""
     model = publish(tmp_path, "a", write(b"first"))
-    with pytest.raises(OptionError, match="there already"):
+    with pytest.raises(OptionError, match="exists already"):
         publish(tmp_path, "a", write(b"second"), version=1)
     assert model.read()[0] == b"first"
 

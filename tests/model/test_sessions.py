@@ -22,13 +22,13 @@ def either() -> WideOrNarrow:
 def taken(sessions: WideOrNarrow, count: int) -> Iterator[list[InferenceSession]]:
     """So many at once, in the order in which they were taken."""
     with ExitStack() as stack:
-        yield [stack.enter_context(sessions.taken()) for _ in range(count)]
+        yield [stack.enter_context(sessions.lend()) for _ in range(count)]
 
 
 def test_runs_one_after_the_other_get_all_cores(either: WideOrNarrow) -> None:
     """As long as there is one at a time."""
     for _ in range(3):
-        with either.taken() as session:
+        with either.lend() as session:
             assert session is FIRST
 
 
@@ -49,27 +49,27 @@ def test_one_of_several_is_not_taken_for_one_that_is_alone(
     with taken(either, 2) as sessions:
         assert sessions == [SECOND, SECOND]
     now_s += 0.09
-    with either.taken() as session:
+    with either.lend() as session:
         assert session is SECOND
     now_s += 0.02
     for _ in range(2):
-        with either.taken() as session:
+        with either.lend() as session:
             assert session is FIRST
 
 
 def test_a_run_that_fails_is_over(either: WideOrNarrow) -> None:
     """Or no later one would ever be alone."""
-    with pytest.raises(ZeroDivisionError), either.taken():
+    with pytest.raises(ZeroDivisionError), either.lend():
         raise ZeroDivisionError
-    with either.taken() as session:
+    with either.lend() as session:
         assert session is FIRST
 
 
 def test_instances_are_taken_in_turn() -> None:
     """No two runs have the same; a shared session is for all."""
     instances = Instances([FIRST, SECOND])
-    with instances.taken() as one, instances.taken() as other:
+    with instances.lend() as one, instances.lend() as other:
         assert {one, other} == {FIRST, SECOND}
     shared = Shared(FIRST)
-    with shared.taken() as one, shared.taken() as other:
+    with shared.lend() as one, shared.lend() as other:
         assert one is other is FIRST

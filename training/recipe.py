@@ -9,10 +9,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from model.errors import OptionError
 from model.localize import LocalizationConfig
-from model.network import Attention
-from model.spec import InferenceSampling
+from model.spec import Attention, InferenceSampling
 from model.validation import first_problem, parse_json
-from training.losses import Objective
+from training.objective import Objective
 
 TrainingSampling: TypeAlias = Literal["linear", "random"]
 Schedule: TypeAlias = Literal["step", "cosine"]

@@ -21,8 +21,8 @@ from training.commands.run import evaluation_text, flush_denormals, software, to
 from training.evaluation import evaluate
 from training.execution import Execution
 from training.loop import fit as train
-from training.losses import Objective
 from training.metrics import tiou_range
+from training.objective import Objective
 from training.parallel import join_process_group
 from training.presets import preset as named_recipe
 from training.recipe import Recipe

@@ -22,7 +22,7 @@ from training.commands.run import flush_denormals, software
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.experiments.study import Study
-from training.losses import Objective
+from training.objective import Objective
 from training.presets import preset as named_recipe
 from training.recipe import Recipe
 

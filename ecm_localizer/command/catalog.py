@@ -149,7 +149,7 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             "training.commands.export_extractor:export_extractor",
             (
                 "--rgb rgb_imagenet.pt --flow flow_imagenet.pt --out extractors/i3d.onnx",
-                "--rgb rgb_imagenet.pt --flow flow_imagenet.pt --out i3d.onnx --flow-method dis",
+                "--rgb rgb_imagenet.pt --flow flow_imagenet.pt --out i3d.onnx --crop ten",
             ),
         ),
         Command(

@@ -34,10 +34,9 @@ def main(arguments: Sequence[str] | None = None, *, side: Side | None = None) ->
         status = _run(words, side)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _STATUS_CLOSED_PIPE
+        os._exit(_STATUS_CLOSED_PIPE)
     except KeyboardInterrupt:
-        return _STATUS_INTERRUPTED
+        os._exit(_STATUS_INTERRUPTED)  # without waiting for threads, which may wait for a network
     return status
 
 

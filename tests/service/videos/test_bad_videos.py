@@ -250,9 +250,9 @@ def test_references_lead_nowhere_else(server: str, good: bytes, place: Path, fil
     playlist(videos / "list.mp4", film)
     os.mkfifo(videos / "pipe.mp4")
     refused = {
-        outside.as_uri(): "outside the folders",
-        (videos / "link.mp4").as_uri(): "outside the folders",
-        (videos / "folder" / "outside.mp4").as_uri(): "outside the folders",
+        outside.as_uri(): "outside the allowed folders",
+        (videos / "link.mp4").as_uri(): "outside the allowed folders",
+        (videos / "folder" / "outside.mp4").as_uri(): "outside the allowed folders",
         f"{videos.as_uri()}/../outside.mp4": "plain names",
         f"{videos.as_uri()}/%2e%2e/outside.mp4": "plain names",
         f"{videos.as_uri()}/a%00.mp4": "plain names",

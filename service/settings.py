@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="ECM_", use_attribute_docstrings=True, cli_kebab_case=True, extra="ignore"
+        env_prefix="ECM_", use_attribute_docstrings=True, extra="ignore"
     )
 
     secrets: ClassVar[frozenset[str]] = frozenset({"database_url", "api_keys"})

@@ -26,8 +26,10 @@ from timing import medians_s
 from torch import Tensor
 from torch.nn import functional
 
-from model.network import AbsenceTerm, Ecm, EcmConfig, SnippetClassifier, topk_mean
-from training.losses import Objective
+from model.network import Ecm, EcmConfig, SnippetClassifier, topk_mean
+from model.spec import AbsenceTerm
+from training.losses import stream_scores, weighted_terms
+from training.objective import Objective
 from training.presets import preset
 
 FEATURE_DIM = 2048
@@ -172,8 +174,8 @@ def our_losses(
 ) -> dict[str, Tensor]:
     """Returns our losses as `fit` computes them: only the network uses bfloat16."""
     with torch.autocast(features_BTD.device.type, torch.bfloat16, enabled=bf16):
-        scores = objective.scores(network, features_BTD, labels_BC)
-    return objective.terms(scores.in_fp32(), labels_BC)
+        scores = stream_scores(objective, network, features_BTD, labels_BC)
+    return weighted_terms(objective, scores.in_fp32(), labels_BC)
 
 
 def released_by_loops(

@@ -7,7 +7,7 @@ import csv
 import html
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ecm_client.segments import Segment
 
@@ -57,15 +57,16 @@ def vtt_text(segments: Iterable[Segment]) -> str:
     return "\n".join(cues)
 
 
-def activitynet_text(video_id: str, segments: Iterable[Segment]) -> str:
-    """Returns an ActivityNet result file of one video."""
-    detections = [
-        {"label": label, "score": score, "segment": [start_s, end_s]}
-        for start_s, end_s, label, score in map(rounded, segments)
-    ]
-    return json.dumps(
-        {"version": "ecm-localizer", "results": {video_id: detections}, "external_data": {}}
-    )
+def activitynet_text(videos: Mapping[str, Iterable[Segment]]) -> str:
+    """Returns an ActivityNet result file with the segments of videos by id."""
+    results = {
+        video_id: [
+            {"label": label, "score": score, "segment": [start_s, end_s]}
+            for start_s, end_s, label, score in map(rounded, segments)
+        ]
+        for video_id, segments in videos.items()
+    }
+    return json.dumps({"version": "ecm-localizer", "results": results, "external_data": {}})
 
 
 def _vtt_time(milliseconds: int) -> str:

@@ -110,7 +110,7 @@ class Localization(Sequence[Segment]):
 
     def to_activitynet(self, video_id: str) -> str:
         """Returns an ActivityNet result file, JSON, that holds this video alone."""
-        return activitynet_text(video_id, self.segments)
+        return activitynet_text({video_id: self.segments})
 
     def __repr__(self) -> str:
         count = f"{len(self)} segment{'' if len(self) == 1 else 's'}"

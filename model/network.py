@@ -10,16 +10,14 @@ of its classes. For convolutions, time is the last axis.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from model.dropout import derive_keys, drop
-
-AbsenceTerm: TypeAlias = Literal["paper", "own", "released"]
-Attention: TypeAlias = Literal["class", "agnostic"]
+from model.spec import AbsenceTerm, Attention
 
 FOLDS = 3
 """Aggregated features of each class, one for each tap of the first convolution (Figure 3)."""

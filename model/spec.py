@@ -14,6 +14,10 @@ METADATA_KEY = "ecm.spec"
 
 InferenceSampling: TypeAlias = Literal["native", "resampled"]
 Precision: TypeAlias = Literal["float32", "float16"]
+Attention: TypeAlias = Literal["class", "agnostic"]
+"""Aggregation weights of the network: for each class, or the same for all classes."""
+AbsenceTerm: TypeAlias = Literal["paper", "own", "released"]
+"""Weights of the absence feature (model/README.md)."""
 
 
 @with_config(ConfigDict(extra="forbid"))

@@ -3,13 +3,13 @@
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import CliSettingsSource, EnvSettingsSource, SettingsError
+from pydantic_settings import EnvSettingsSource, SettingsError
 
 from model.errors import OptionError
 from service.settings import Settings
@@ -53,22 +53,24 @@ class Configuration:
         return json.dumps(table, indent=2)
 
 
-def read_configuration(flags: Sequence[str], *, command: str) -> Configuration:
+def read_configuration(flags: Mapping[str, Any]) -> Configuration:
     """Returns the settings that a command was started with.
+
+    Args:
+        flags: settings that the command line gives, by name.
 
     Raises:
         OptionError: one cannot be used, or the file cannot be read.
     """
     try:
-        program = f"python -m service {command}"
-        from_flags = CliSettingsSource[Any](
-            Settings, cli_parse_args=list(flags), cli_prog_name=program
-        )()
         from_environment = EnvSettingsSource(Settings)()
     except SettingsError as error:
         raise OptionError(f'{error}; expected JSON, as ["a", "b"] or {{"a": "b"}}') from error
-    sources = [("environment", from_environment), ("flag", from_flags)]
-    file = from_flags.get("config", from_environment.get("config"))
+    sources: list[tuple[str, Mapping[str, Any]]] = [
+        ("environment", from_environment),
+        ("flag", flags),
+    ]
+    file = flags.get("config", from_environment.get("config"))
     if file is not None:
         sources.insert(0, (f"file {file}", _read_file(Path(file))))
     values: dict[str, Any] = {}

@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="ECM_", use_attribute_docstrings=True, cli_kebab_case=True, extra="ignore"
+        env_prefix="ECM_", use_attribute_docstrings=True, extra="ignore"
     )
 
     secrets: ClassVar[frozenset[str]] = frozenset({"database_url", "api_keys"})
@@ -172,3 +172,20 @@ class Settings(BaseSettings):
         if value.lstrip().startswith("["):
             return json.loads(value)
         return tuple(line for line in value.split(",") if line.strip())
+
+    @field_validator("versions", mode="before")
+    @classmethod
+    def _join(cls, value: object) -> object:
+        """Returns the table that flags spell as JSON, or as one NAME=VALUE each."""
+        if not isinstance(value, tuple):
+            return value
+        table: dict[str, object] = {}
+        for text in value:
+            name, equals, policy = text.partition("=")
+            if text.lstrip().startswith("{"):
+                table |= json.loads(text)
+            elif equals:
+                table[name] = json.loads(policy) if policy.startswith("[") else policy
+            else:
+                raise ValueError('expected NAME=VALUE, or JSON as {"a": "b"}')
+        return table

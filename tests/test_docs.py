@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecm_localizer.command.main import main
 from reliability.random_model import publish_random_of_videos
 from service.settings import Settings
-from training.__main__ import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -38,16 +38,16 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_commands_of_the_documents_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every `python -m training X --flag` in a document is taken by the command line."""
-    text = "\n".join(path.read_text() for path in DOCUMENTS)
-    found = re.findall(r"python -m training ([a-z][a-z-]+)([^\n`|]*)", text)
-    assert len(found) > 5
-    for command, arguments in found:
-        with pytest.raises(SystemExit):
-            main([command, "--help"])
-        told = capsys.readouterr().out
-        for flag in re.findall(r"--[a-z-]+", arguments):
-            assert re.search(rf"{flag}\b", told), f"{command} {flag}"
+    """The command line has each `ecm X --flag` and `python -m training X --flag` of a document."""
+    text = "\n".join(path.read_text() for path in DOCUMENTS).replace("\\\n", " ")
+    command_line = r"(?:\becm|python -m (?:training|service)) ([a-z][a-z-]+)([^\n`|;]*)"
+    in_code = re.findall(rf"(?:^|`|\$ ){command_line}", text, flags=re.MULTILINE)
+    assert len(in_code) > 30
+    for command, arguments in in_code:
+        assert main([command, "--help-all"]) == 0, command
+        page = capsys.readouterr().out.replace("--[no-]", "--") + "--help --help-all"
+        for flag in re.findall(r"--[a-z][a-z-]*", arguments):
+            assert re.search(rf"{flag.replace('--no-', '--')}\b", page), f"{command} {flag}"
 
 
 def test_make_targets_of_the_documents_exist() -> None:

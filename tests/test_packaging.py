@@ -67,6 +67,11 @@ def environment(folder: Path, wheel: Path, extra: str) -> Path:
     return python
 
 
+def run(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the installed command `ecm`."""
+    return subprocess.run([python.parent / "ecm", *arguments], capture_output=True, text=True)
+
+
 def installed(python: Path) -> set[str]:
     told = subprocess.run(
         [python, "-m", "pip", "list", "--format=freeze"], check=True, capture_output=True, text=True
@@ -79,8 +84,13 @@ def test_bare_wheel_has_a_working_client(wheel: Path, tmp_path: Path) -> None:
     python = environment(tmp_path / "bare", wheel, "")
     subprocess.run([python, "-c", CLIENT], check=True, cwd=tmp_path)
     assert not {"torch", "fastapi", "onnxruntime"} & installed(python)
-    told = subprocess.run([python, "-m", "service", "--help"], check=True, capture_output=True)
-    assert b"localize" in told.stdout
+    help_page = run(python, "--help")
+    assert "localize" in help_page.stdout
+    localized = run(python, "localize", "absent.npy", "--url", "http://127.0.0.1:1")
+    assert (localized.returncode, "no feature file absent.npy" in localized.stderr) == (1, True)
+    fit = run(python, "fit", "--help")
+    assert (fit.returncode, "pip install 'ecm-localizer[train]'" in fit.stderr) == (1, True)
+    assert "Traceback" not in fit.stderr
 
 
 def test_service_extra_serves_without_torch(wheel: Path, tmp_path: Path, repository: Path) -> None:

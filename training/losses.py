@@ -4,92 +4,14 @@ Axes: B videos, T snippets, D feature channels, C classes, X action and absence 
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from model.localize import Activation
-from model.network import AbsenceTerm, Ecm, topk_mean
-
-ClassWeights: TypeAlias = Literal["equal", "balanced"]
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """Terms of the loss and their weights. A term of weight 0 is not computed."""
-
-    topk_ratio: float = 0.125
-    """Share of snippets (k / T) in the top-k mean of the pre-classification stream."""
-    pre: float = 1.0
-    """Weight of L_cls,e, the classification loss of the pre-classification stream."""
-    post: float = 1.0
-    """Weight of L_cls,o, the classification loss of the post-classification stream."""
-    alpha: float = 0.05
-    """Weight of L_c2c, the consistency of both streams."""
-    beta: float = 5.0
-    """Weight of L_a2c, the contrast of action and absence."""
-    activation: Activation = "softmax"
-    """`softmax` over all classes, as in the paper, or a `sigmoid` for each class. With `sigmoid`,
-    videos without labels count and a single class can be learned."""
-    absence: AbsenceTerm = "own"
-    """Weights of the absence feature: `paper`, `own` or `released` (model/network.py)."""
-    class_weights: ClassWeights = "equal"
-    """Weight of a class in L_cls: `equal`, or `balanced` so that rare classes count as much as
-    frequent ones."""
-
-    @property
-    def classifies_aggregated(self) -> bool:
-        """Whether a term needs the post-classification stream."""
-        return bool(self.post or self.alpha or self.beta)
-
-    def scores(
-        self,
-        network: Ecm,
-        features_BTD: Tensor,
-        labels_BC: Tensor,
-        keys_B: Tensor | None = None,
-    ) -> "StreamScores":
-        """Returns the logits that the weighted terms need; `keys_B` determine dropout."""
-        cas_BTC = network(features_BTD, keys_B=keys_B)
-        pre_BC = topk_mean(cas_BTC, self.topk_ratio)
-        if not self.classifies_aggregated:
-            return StreamScores(cas_BTC, pre_BC, None, None)
-        weights_BTC = network.action_weights(cas_BTC)
-        if not self.beta:
-            post_BC = network.classify_aggregated(features_BTD, weights_BTC, keys_B)
-            return StreamScores(cas_BTC, pre_BC, post_BC, None)
-        post_BC, absence_BC = network.post_logits(
-            features_BTD, weights_BTC, labels_BC, self.absence, keys_B
-        )
-        return StreamScores(cas_BTC, pre_BC, post_BC, absence_BC)
-
-    def losses(self, network: Ecm, features_BTD: Tensor, labels_BC: Tensor) -> dict[str, Tensor]:
-        """Returns the loss `terms` of a batch, computed without dropout keys."""
-        return self.terms(self.scores(network, features_BTD, labels_BC), labels_BC)
-
-    def terms(
-        self, scores: "StreamScores", labels_BC: Tensor, weight_C: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """Returns each term that has a weight, unweighted, and their weighted `total` (Eq. 5).
-
-        Each term is a mean over videos. A batch's term is therefore the weighted mean of the terms
-        of its micro-batches.
-        """
-        pre_BC, post_BC, absence_BC = scores.pre_BC, scores.post_BC, scores.absence_BC
-        terms = {}
-        if self.pre:
-            terms["cls_pre"] = classification_loss(pre_BC, labels_BC, self.activation, weight_C)
-        if self.post and post_BC is not None:
-            terms["cls_post"] = classification_loss(post_BC, labels_BC, self.activation, weight_C)
-        if self.alpha and post_BC is not None:
-            terms["c2c"] = c2c_loss(pre_BC, post_BC)
-        if self.beta and post_BC is not None and absence_BC is not None:
-            terms["a2c"] = a2c_loss(post_BC, absence_BC, labels_BC, self.activation)
-        weight = {"cls_pre": self.pre, "cls_post": self.post, "c2c": self.alpha, "a2c": self.beta}
-        total = torch.stack([weight[name] * term for name, term in terms.items()]).sum()
-        return terms | {"total": total}
+from model.network import Ecm, topk_mean
+from training.objective import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +36,59 @@ class StreamScores:
             None if post is None else post.float(),
             None if absence is None else absence.float(),
         )
+
+
+def stream_scores(
+    objective: Objective,
+    network: Ecm,
+    features_BTD: Tensor,
+    labels_BC: Tensor,
+    keys_B: Tensor | None = None,
+) -> StreamScores:
+    """Returns the logits that the weighted terms need; `keys_B` determine dropout."""
+    cas_BTC = network(features_BTD, keys_B=keys_B)
+    pre_BC = topk_mean(cas_BTC, objective.topk_ratio)
+    if not objective.classifies_aggregated:
+        return StreamScores(cas_BTC, pre_BC, None, None)
+    weights_BTC = network.action_weights(cas_BTC)
+    if not objective.beta:
+        post_BC = network.classify_aggregated(features_BTD, weights_BTC, keys_B)
+        return StreamScores(cas_BTC, pre_BC, post_BC, None)
+    post_BC, absence_BC = network.post_logits(
+        features_BTD, weights_BTC, labels_BC, objective.absence, keys_B
+    )
+    return StreamScores(cas_BTC, pre_BC, post_BC, absence_BC)
+
+
+def weighted_terms(
+    objective: Objective,
+    scores: StreamScores,
+    labels_BC: Tensor,
+    weight_C: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """Returns each term that has a weight, unweighted, and their weighted `total` (Eq. 5).
+
+    Each term is a mean over videos. A batch's term is therefore the weighted mean of the terms
+    of its micro-batches.
+    """
+    pre_BC, post_BC, absence_BC = scores.pre_BC, scores.post_BC, scores.absence_BC
+    terms = {}
+    if objective.pre:
+        terms["cls_pre"] = classification_loss(pre_BC, labels_BC, objective.activation, weight_C)
+    if objective.post and post_BC is not None:
+        terms["cls_post"] = classification_loss(post_BC, labels_BC, objective.activation, weight_C)
+    if objective.alpha and post_BC is not None:
+        terms["c2c"] = c2c_loss(pre_BC, post_BC)
+    if objective.beta and post_BC is not None and absence_BC is not None:
+        terms["a2c"] = a2c_loss(post_BC, absence_BC, labels_BC, objective.activation)
+    weight = {
+        "cls_pre": objective.pre,
+        "cls_post": objective.post,
+        "c2c": objective.alpha,
+        "a2c": objective.beta,
+    }
+    total = torch.stack([weight[name] * term for name, term in terms.items()]).sum()
+    return terms | {"total": total}
 
 
 class LossTerms(nn.Module):
@@ -142,8 +117,8 @@ class LossTerms(nn.Module):
     def forward(self, features_BTD: Tensor, labels_BC: Tensor, keys_B: Tensor) -> dict[str, Tensor]:
         """Returns the loss terms of a batch."""
         with torch.autocast(features_BTD.device.type, torch.bfloat16, enabled=self.in_bf16):
-            scores = self.objective.scores(self.network, features_BTD, labels_BC, keys_B)
-        return self.objective.terms(scores.in_fp32(), labels_BC, self.weight_C)
+            scores = stream_scores(self.objective, self.network, features_BTD, labels_BC, keys_B)
+        return weighted_terms(self.objective, scores.in_fp32(), labels_BC, self.weight_C)
 
 
 def classification_loss(

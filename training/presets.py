@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from model.errors import OptionError
 from model.localize import LocalizationConfig
-from training.losses import Objective
+from training.objective import Objective
 from training.recipe import Recipe
 
 _THUMOS14_LOCALIZATION = LocalizationConfig(

@@ -2,18 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from model.errors import OptionError
 from model.localize import LocalizationConfig
-from model.network import Attention
-from model.spec import InferenceSampling
-from model.validation import parse_json
-from training.losses import Objective
-from training.options import parse_options
+from model.spec import Attention, InferenceSampling
+from model.validation import first_problem, parse_json
+from training.objective import Objective
 
 TrainingSampling: TypeAlias = Literal["linear", "random"]
 Schedule: TypeAlias = Literal["step", "cosine"]
@@ -119,7 +117,22 @@ class Recipe:
         Raises:
             OptionError: There is no such field, or a value is not valid.
         """
-        return parse_options(self, values)
+        content = asdict(self)
+        for name, value in values.items():
+            holders = [
+                holder
+                for holder in (content, content["objective"], content["localization"])
+                if name in holder and not isinstance(holder[name], dict)
+            ]
+            if not holders:
+                raise OptionError(
+                    f"unknown option {name!r}; there are {', '.join(_names(content))}"
+                )
+            holders[0][name] = value
+        try:
+            return _ADAPTER.validate_python(content)
+        except ValidationError as error:
+            raise OptionError(first_problem(error)) from None
 
     def to_json(self) -> str:
         """Returns the JSON that `from_json` reads."""
@@ -133,6 +146,11 @@ class Recipe:
             OptionError: A field is unknown, or a value has the wrong type.
         """
         return parse_json(_ADAPTER, text, name="the recipe", error_class=OptionError)
+
+
+def _names(content: Mapping[str, Any]) -> list[str]:
+    own = [name for name, value in content.items() if not isinstance(value, dict)]
+    return own + [n for value in content.values() if isinstance(value, dict) for n in _names(value)]
 
 
 _ADAPTER = TypeAdapter(Recipe)

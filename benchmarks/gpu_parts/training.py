@@ -16,7 +16,8 @@ from training_step import stack
 from gpu_parts.bench import Bench, Device
 from gpu_parts.card import median_s
 from gpu_parts.sizes import TrainingSize
-from model.network import AbsenceTerm, Ecm, EcmConfig
+from model.network import Ecm, EcmConfig
+from model.spec import AbsenceTerm
 from training.checkpoint import Checkpoint
 from training.datasets.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
@@ -24,8 +25,9 @@ from training.datasets.video_record import VideoSet
 from training.evaluation import TorchEngine, evaluate
 from training.execution import Execution
 from training.loop import fit
-from training.losses import Objective
+from training.losses import stream_scores, weighted_terms
 from training.metrics import tiou_range
+from training.objective import Objective
 from training.recipe import Recipe
 
 TERMS: tuple[AbsenceTerm, ...] = ("paper", "own", "released")
@@ -64,8 +66,8 @@ class Step(nn.Module):
     def forward(self, features_BTD: Tensor, labels_BC: Tensor, keys_B: Tensor) -> Tensor:
         """Returns the total loss."""
         with torch.autocast(features_BTD.device.type, torch.bfloat16, enabled=self.bf16):
-            scores = self.objective.scores(self.network, features_BTD, labels_BC, keys_B)
-        return self.objective.terms(scores.in_fp32(), labels_BC)["total"]
+            scores = stream_scores(self.objective, self.network, features_BTD, labels_BC, keys_B)
+        return weighted_terms(self.objective, scores.in_fp32(), labels_BC)["total"]
 
 
 def draw(size: TrainingSize, feature_dim: int, device: Device) -> tuple[Tensor, Tensor, Tensor]:
@@ -182,7 +184,7 @@ def _convolutions(network: Ecm, features_BTD: Tensor, bf16: bool) -> None:
 
 
 def simulated(bench: Bench) -> VideoSet:
-    """Returns the simulated set, written by whoever asks first."""
+    """Returns the simulated set, written at the first call."""
     folder = bench.scratch / "simulated"
     if not folder.exists():
         write_simulated(folder, SimulationConfig())

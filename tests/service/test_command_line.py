@@ -1,4 +1,4 @@
-"""`python -m service` in processes of its own, as an operator starts it."""
+"""The commands of the service in processes of their own, as an operator starts them."""
 
 import json
 import os
@@ -25,15 +25,22 @@ def service(*arguments: object, **options: object) -> subprocess.CompletedProces
 
 @pytest.fixture
 def process_url(repository: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A service process, set up half by flag and half by environment, and its address."""
+    """A service process, configured half by flag and half by environment, and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "service", "serve", "--port", str(port)]
-    told = {"ECM_REPOSITORY": str(repository), "ECM_PORT": "1", "ECM_DATA": str(tmp_path / "data")}
-    environment = os.environ | told
+    settings = {
+        "ECM_REPOSITORY": str(repository),
+        "ECM_PORT": "1",
+        "ECM_DATA": str(tmp_path / "data"),
+    }
     process = subprocess.Popen(
-        command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        env=os.environ | settings,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -53,50 +60,50 @@ def process_url(repository: Path, tmp_path: Path) -> Iterator[tuple[subprocess.P
 def test_serve_localize_and_stop(
     process_url: tuple[subprocess.Popen[bytes], str], features_TD: np.ndarray, tmp_path: Path
 ) -> None:
-    """Flags win over the environment; the client's command reads it; SIGTERM ends it cleanly."""
+    """Flags override the environment; `localize` reads the service; SIGTERM ends it cleanly."""
     process, url = process_url
     for name in ("a", "b"):
         np.save(tmp_path / f"{name}.npy", features_TD)
     (tmp_path / "c.npy").write_text("no array")
     files = [tmp_path / f"{name}.npy" for name in "abc"]
-    told = service("localize", *files[:2], "--url", url, "--json", "--max-segments", 2)
-    lines = [json.loads(line) for line in told.stdout.splitlines()]
-    assert told.returncode == 0
+    result = service("localize", *files[:2], "--url", url, "--json", "--max-segments", 2)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 0
     assert [Path(line["file"]).name for line in lines] == ["a.npy", "b.npy"]
     assert len(lines[0]["segments"]) == 2
-    told = service("localize", *files, "--url", url)
-    assert told.returncode == 1
-    assert "segments in 20.0 s" in told.stdout
-    assert "c.npy" in told.stderr
+    result = service("localize", *files, "--url", url)
+    assert result.returncode == 1
+    assert "in a video of 20.0 s" in result.stdout
+    assert "c.npy" in result.stderr
     assert service("localize", *files, "--url", url, "--duration-s", 5).returncode == 2
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
 
 
 def test_wrong_settings_end_at_once_with_a_sentence(repository: Path) -> None:
-    """Out of range, unknown, and a GPU that is required and absent."""
+    """A value out of range, an unknown flag, and a GPU that is required and absent."""
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA GPU")
     for arguments, word in (
         (["--port", "99999"], "port"),
         (["--colour", "red"], "colour"),
         (["--concurrency", "-1"], "concurrency"),
-        (["--require-cuda", "true"], "CUDA was requested"),
+        (["--require-cuda"], "CUDA"),
     ):
-        told = service("serve", "--repository", repository, *arguments, timeout=60)
-        assert told.returncode != 0
-        assert word in told.stderr
-        assert "Traceback" not in told.stderr
+        result = service("serve", "--repository", repository, *arguments, timeout=60)
+        assert result.returncode != 0
+        assert word in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 def test_openapi_command_prints_the_description() -> None:
-    """What openapi/openapi.json holds."""
-    told = service("openapi")
-    assert json.loads(told.stdout) == json.loads((ROOT / "openapi/openapi.json").read_text())
+    """The output equals openapi/openapi.json."""
+    result = service("openapi")
+    assert json.loads(result.stdout) == json.loads((ROOT / "openapi/openapi.json").read_text())
 
 
 def test_service_starts_without_torch(repository: Path) -> None:
-    """Nothing that it imports pulls torch or training in."""
+    """Nothing that the service imports loads torch or training."""
     code = (
         "import sys; from pathlib import Path; from service.app import create_app; "
         "from service.settings import Settings; "

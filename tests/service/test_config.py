@@ -35,8 +35,8 @@ def test_each_source_overrides_the_next(file: Path, monkeypatch: pytest.MonkeyPa
     """A flag overrides the environment, then the file, then the default."""
     monkeypatch.setenv("ECM_PORT", "82")
     monkeypatch.setenv("ECM_WAIT_S", "3")
-    flags = ["--config", str(file), "--port", "83"]
-    found = read_configuration(flags, command="config")
+    flags = {"config": file, "port": 83}
+    found = read_configuration(flags)
     names = ("port", "wait_s", "video_hosts", "jobs")
     values = [getattr(found.settings, name) for name in names]
     assert values == [83, 3.0, ("a.example.org",), 1]
@@ -77,7 +77,7 @@ def test_config_prints_every_setting_with_its_source(file: Path) -> None:
 )  # fmt: skip
 def test_database_password_is_masked(url: str, shown: str) -> None:
     """The password may be in any part of the URL."""
-    found = read_configuration(["--database-url", url], command="config")
+    found = read_configuration({"database_url": url})
     assert shown == found.shown()["database_url"]
     assert "hid" not in found.lines() + found.to_json()
 
@@ -86,7 +86,7 @@ def test_a_wrong_secret_is_not_quoted(file: Path) -> None:
     """The error names the setting only."""
     file.write_text("database_url = 774411\n")
     with pytest.raises(OptionError, match=r"setting database_url \(file .*\)") as caught:
-        read_configuration(["--config", str(file)], command="config")
+        read_configuration({"config": file})
     assert "774411" not in str(caught.value)
 
 

@@ -1,9 +1,26 @@
 import pytest
 import torch
+from torch import Tensor
 
 from model.localize import Activation
 from model.network import Ecm
-from training.losses import Objective, a2c_loss, balancing_weights, c2c_loss, classification_loss
+from training.losses import (
+    a2c_loss,
+    balancing_weights,
+    c2c_loss,
+    classification_loss,
+    stream_scores,
+    weighted_terms,
+)
+from training.objective import Objective
+
+
+def loss_terms(
+    objective: Objective, network: Ecm, features_BTD: Tensor, labels_BC: Tensor
+) -> dict[str, Tensor]:
+    """Returns the loss terms of a batch, computed without dropout keys."""
+    scores = stream_scores(objective, network, features_BTD, labels_BC)
+    return weighted_terms(objective, scores, labels_BC)
 
 
 def test_classification_loss_of_known_logits() -> None:
@@ -45,7 +62,7 @@ def test_total_is_the_weighted_sum(network: Ecm) -> None:
     """Eq. 5; a term of weight 0 is absent."""
     features_BTD, labels_BC = torch.randn(2, 12, 8), torch.tensor([[1.0, 0, 0], [0, 1, 1]])
     objective = Objective(pre=2, post=0, alpha=0.5, beta=3)
-    losses = objective.losses(network, features_BTD, labels_BC)
+    losses = loss_terms(objective, network, features_BTD, labels_BC)
     assert set(losses) == {"cls_pre", "c2c", "a2c", "total"}
     expected = 2 * losses["cls_pre"] + 0.5 * losses["c2c"] + 3 * losses["a2c"]
     assert losses["total"].item() == pytest.approx(expected.item(), rel=1e-6)
@@ -54,7 +71,8 @@ def test_total_is_the_weighted_sum(network: Ecm) -> None:
 def test_weight_transition_learns_from_the_post_stream_alone(network: Ecm) -> None:
     """The transition is not detached: L_cls,o reaches both it and the classifier."""
     features_BTD, labels_BC = torch.randn(1, 12, 8), torch.tensor([[1.0, 0, 0]])
-    Objective(pre=0, alpha=0, beta=0).losses(network, features_BTD, labels_BC)["total"].backward()
+    objective = Objective(pre=0, alpha=0, beta=0)
+    loss_terms(objective, network, features_BTD, labels_BC)["total"].backward()
     for parameter in network.parameters():
         assert parameter.grad is not None
         assert parameter.grad.abs().sum() > 0
@@ -81,8 +99,8 @@ def test_losses_of_a_batch_are_the_weighted_means_of_its_parts(
     features_BTD = torch.randn(5, 12, 8)
     labels_BC = torch.tensor([[1.0, 0, 0], [0, 1, 1], [1, 1, 1], [0, 0, 1], [0, 1, 0]])
     objective = Objective(activation=activation)
-    whole = objective.losses(network, features_BTD, labels_BC)
-    first = objective.losses(network, features_BTD[:2], labels_BC[:2])
-    rest = objective.losses(network, features_BTD[2:], labels_BC[2:])
+    whole = loss_terms(objective, network, features_BTD, labels_BC)
+    first = loss_terms(objective, network, features_BTD[:2], labels_BC[:2])
+    rest = loss_terms(objective, network, features_BTD[2:], labels_BC[2:])
     for name, value in whole.items():
         assert value.item() == pytest.approx(0.4 * first[name].item() + 0.6 * rest[name].item())

@@ -1,91 +1,89 @@
-"""measure mAP, frame accuracy and tagging on videos with known instances"""
+"""`ecm evaluate`."""
 
-import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated, Any
 
-from model.spec import ModelSpec
+from cyclopts import Parameter
+
+from model.localize import LocalizationConfig
 from training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
-from training.commands.arguments import (
-    add_checkpoint,
-    add_data,
-    add_device,
-    add_reading,
-    add_tiou,
-    chosen_spec,
-    figure_table,
+from training.commands.data import NO_DATA, Data
+from training.commands.options import DATA, RUN, Device, Flag, with_fields
+from training.commands.run import (
+    changed_spec,
+    evaluation_text,
     progress_bar,
-    read_data,
     software,
     torch_engine,
 )
 from training.datasets.result_file import write_detections, write_json
-from training.datasets.video_record import VideoSet
-from training.evaluation import Evaluation, TorchEngine, evaluate
+from training.evaluation import evaluate as measure
 from training.metrics import tiou_range
-from training.options import given_options
+from training.recipe import Recipe
+
+TRAINING_ONLY = {field.name for field in fields(Recipe)} - {"sampling"}
+"""Fields of a recipe that no longer matter after training."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this command's arguments."""
-    add_checkpoint(parser)
-    add_data(parser)
-    parser.add_argument("--subset", default="validation", help="subset to measure on")
-    add_tiou(parser)
-    parser.add_argument("--out", type=Path, help="folder for figures.json and predictions.json")
-    parser.add_argument(
-        "--report", type=Path, help="page with figures, errors and pictures (.html)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    add_device(parser)
-    add_reading(parser)
+@with_fields(Recipe, LocalizationConfig, leave_out=TRAINING_ONLY)
+def evaluate(
+    run: Path,
+    /,
+    *,
+    data: Data = NO_DATA,
+    subset: Annotated[str, Parameter(group=DATA)] = "validation",
+    tiou: Annotated[str, Parameter(group=RUN)] = "0.1:0.7:0.1",
+    out: Annotated[Path | None, Parameter(group=RUN)] = None,
+    report: Annotated[Path | None, Parameter(group=RUN)] = None,
+    as_json: Annotated[Flag, Parameter(name="--json", group=RUN)] = False,
+    device: Device = "auto",
+    **options: Any,
+) -> None:
+    """Measures a run on videos with known segments.
 
+    The figures are stored in the checkpoint, so that an export carries them, unless an option
+    changes the localization.
 
-def run(arguments: argparse.Namespace) -> None:
-    """Runs this command."""
-    path = find_checkpoint(arguments.checkpoint)
+    Args:
+        run: Folder of a run, which stands for its last.pt, or a .pt file.
+        data: where the videos and their segments are.
+        subset: Subset to measure on.
+        tiou: tIoU thresholds of mAP: 0.5, or 0.3,0.5,0.7, or first:last:step.
+        out: Folder for figures.json and predictions.json.
+        report: HTML page to write, with figures, errors and plots.
+        as_json: Print JSON instead of a table.
+        device: Device that runs the network; auto is a GPU if there is one.
+        **options: sampling and localization, where they differ from those of the run.
+    """
+    path = find_checkpoint(run)
     checkpoint = load_checkpoint(path)
-    videos = read_data(arguments).subset(arguments.subset)
-    engine = torch_engine(checkpoint, arguments.device)
-    spec = chosen_spec(checkpoint, arguments)
-    result = evaluate(
-        engine,
-        spec,
-        videos,
-        tiou_range(arguments.tiou),
-        progress=progress_bar(len(videos.videos)),
-    )
+    spec = changed_spec(checkpoint, options)
+    videos = data.read().subset(subset)
+    engine = torch_engine(checkpoint, device)
+    bar = progress_bar(len(videos.videos))
+    result = measure(engine, spec, videos, tiou_range(tiou), progress=bar)
     figures = result.figures()
-    print(json.dumps(figures) if arguments.json else figure_table(figures))
-    if not given_options(arguments):  # as the model will be served, so an export carries them
-        save_checkpoint(_with_figures(checkpoint, arguments.subset, figures), path)
-    if arguments.out:
-        write_json(arguments.out / "figures.json", figures)
-        write_detections(arguments.out / "predictions.json", result.segments, version=software())
-    if arguments.report:
-        _report(arguments, path, spec, videos, result, engine)
+    print(json.dumps(figures) if as_json else evaluation_text(result, spec))
+    if not options:
+        save_checkpoint(_with_figures(checkpoint, subset, figures), path)
+    if out:
+        write_json(out / "figures.json", figures)
+        write_detections(out / "predictions.json", result.segments, version=software())
+    if report:
+        from training.report.page import Subject, write_report  # matplotlib loads for a second
+
+        subject = Subject(str(path), spec, videos, subset, software(), datetime.now(UTC))
+        write_report(report, subject, result, engine)
+    if not as_json:
+        files = ", ".join(str(file) for file in (out, report) if file)
+        print(f"written: {files}" if files else f"next: ecm export {run} --name {path.parent.name}")
 
 
 def _with_figures(checkpoint: Checkpoint, subset: str, figures: Mapping[str, float]) -> Checkpoint:
-    kept = {f"{subset}.{name}": value for name, value in figures.items()}
+    named = {f"{subset}.{name}": value for name, value in figures.items()}
     spec = checkpoint.spec
-    return replace(checkpoint, spec=replace(spec, evaluation=spec.evaluation | kept))
-
-
-def _report(
-    arguments: argparse.Namespace,
-    model: Path,
-    spec: ModelSpec,
-    videos: VideoSet,
-    result: Evaluation,
-    engine: TorchEngine,
-) -> None:
-    # matplotlib takes a second to import
-    from training.report.page import Subject, write_report
-
-    written = datetime.now(UTC)
-    subject = Subject(str(model), spec, videos, arguments.subset, software(), written)
-    write_report(arguments.report, subject, result, engine)
+    return replace(checkpoint, spec=replace(spec, evaluation=spec.evaluation | named))

@@ -1,8 +1,9 @@
-"""write the two-stream I3D to one ONNX file, from its public checkpoints"""
+"""`ecm export-extractor`."""
 
-import argparse
 from pathlib import Path
+from typing import Literal
 
+from features.backbone.export import write_backbone
 from features.backbone.i3d import FLOW_CHANNELS, RGB_CHANNELS, I3d, TwoStreamI3d, i3d_from_state
 from features.backbone.spec import i3d_spec
 from model.errors import ModelError, ModelNotFoundError
@@ -10,43 +11,33 @@ from model.whole_file import sha256_of, whole_path
 from training.checkpoint import read_tensors
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this command's arguments."""
-    where = "docs/extractors.md says where it is found"
-    parser.add_argument("--rgb", type=Path, required=True, help=f"rgb_imagenet.pt; {where}")
-    parser.add_argument("--flow", type=Path, required=True, help=f"flow_imagenet.pt; {where}")
-    parser.add_argument("--out", type=Path, required=True, help="the ONNX file to write")
-    parser.add_argument(
-        "--crop",
-        choices=("centre", "ten"),
-        default="centre",
-        help="the centre of a frame, or the mean of ten crops, ten times as slow",
-    )
-    parser.add_argument(
-        "--flow-method",
-        choices=("tvl1", "dis"),
-        default="tvl1",
-        help="optical flow: TV-L1, on which the public weights were trained, or the fast DIS",
-    )
+def export_extractor(
+    *,
+    rgb: Path,
+    flow: Path,
+    out: Path,
+    crop: Literal["centre", "ten"] = "centre",
+    flow_method: Literal["tvl1", "dis"] = "tvl1",
+) -> None:
+    """Writes the two-stream I3D to one ONNX file.
 
-
-def run(arguments: argparse.Namespace) -> None:
-    """Runs this command."""
+    Args:
+        rgb: Checkpoint rgb_imagenet.pt; docs/extractors.md says where to find it.
+        flow: Checkpoint flow_imagenet.pt; docs/extractors.md says where to find it.
+        out: ONNX file to write.
+        crop: Part of a frame: its centre, or the mean of ten crops, which takes ten times as long.
+        flow_method: Optical flow: TV-L1, on which the public weights were trained, or the fast DIS.
+    """
     network = TwoStreamI3d(
-        read_stream(arguments.rgb, channels=RGB_CHANNELS),
-        read_stream(arguments.flow, channels=FLOW_CHANNELS),
+        read_stream(rgb, channels=RGB_CHANNELS), read_stream(flow, channels=FLOW_CHANNELS)
     )
     spec = i3d_spec(
-        crop=arguments.crop,
-        flow=arguments.flow_method,
-        weights={"rgb": sha256_of(arguments.rgb), "flow": sha256_of(arguments.flow)},
+        crop=crop, flow=flow_method, weights={"rgb": sha256_of(rgb), "flow": sha256_of(flow)}
     )
-    from features.backbone.export import write_backbone
-
-    out: Path = arguments.out
     with whole_path(out) as partial:
         write_backbone(network, spec, partial)
     print(f"{out} {spec.id} sha256 {sha256_of(out)}")
+    print(f"next: ecm extract VIDEOS --extractor {out} --out my_features/")
 
 
 def read_stream(path: Path, *, channels: int) -> I3d:

@@ -1,61 +1,103 @@
-"""train a network from video-level labels; goes on where an earlier run stopped"""
+"""`ecm fit`."""
 
-import argparse
-from dataclasses import fields
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from model.localize import LocalizationConfig
-from training.commands.arguments import add_data, figure_table, read_data, software, torch_engine
+from training.commands.data import NO_DATA, Data
+from training.commands.options import (
+    RARE_DATA,
+    RUN,
+    field_values,
+    split,
+    with_fields,
+)
+from training.commands.presets import PresetName, preset_in
+from training.commands.run import evaluation_text, flush_denormals, software, torch_engine
 from training.evaluation import evaluate
 from training.execution import Execution
-from training.losses import Objective
+from training.loop import fit as train
 from training.metrics import tiou_range
-from training.options import add_options, given_options, parse_options
+from training.objective import Objective
 from training.parallel import join_process_group
-from training.presets import PRESETS, preset
+from training.presets import preset as named_recipe
 from training.recipe import Recipe
+from training.summary import TrainingSummary, summarize
+
+DEFAULT_PRESET = "own-data"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this command's arguments."""
-    add_data(parser)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument(
-        "--preset", default="own-data", choices=PRESETS, help="recipe to start from"
-    )
-    parser.add_argument("--train-subset", default="training", help="subset to learn from")
-    parser.add_argument(
-        "--validation-subset",
-        default="validation",
-        help="subset whose tags choose best.pt, where there is one; may be absent",
-    )
-    add_options(parser, Execution, Recipe, Objective, LocalizationConfig)
+@with_fields(Execution, Recipe, Objective, LocalizationConfig)
+def fit(
+    *,
+    data: Data = NO_DATA,
+    out: Annotated[Path, Parameter(group=RUN)],
+    preset: Annotated[PresetName, Parameter(group=RUN)] = DEFAULT_PRESET,
+    train_subset: Annotated[str, Parameter(group=RARE_DATA)] = "training",
+    validation_subset: Annotated[str, Parameter(group=RARE_DATA)] = "validation",
+    **options: Any,
+) -> None:
+    """Trains a network and prints how good it is.
 
-
-def run(arguments: argparse.Namespace) -> None:
-    """Runs this command."""
-    from training.loop import fit
-
-    given = given_options(arguments)
-    named = {field.name for field in fields(Execution)}
-    execution = parse_options(Execution(), {n: v for n, v in given.items() if n in named})
-    recipe = preset(arguments.preset).override({n: v for n, v in given.items() if n not in named})
-    videos = read_data(arguments)
-    has_validation = any(v.subset == arguments.validation_subset for v in videos.videos)
-    validation = videos.subset(arguments.validation_subset) if has_validation else None
+    Args:
+        data: where the videos and their labels are.
+        out: Folder of the run.
+        preset: Recipe to start from, one of `ecm presets`.
+        train_subset: Subset to learn from.
+        validation_subset: Subset whose tags choose best.pt. It may be absent.
+        **options: what differs from the preset.
+    """
+    flush_denormals()
+    execution, changes = split(options, Execution)
+    recipe = named_recipe(preset).override(changes)
+    videos = data.read()
+    has_validation = any(video.subset == validation_subset for video in videos.videos)
+    validation = videos.subset(validation_subset) if has_validation else None
+    training = videos.subset(train_subset)
     with join_process_group(execution.torch_device()) as group:
-        last = fit(
-            videos.subset(arguments.train_subset),
+        last = train(
+            training,
             validation,
             recipe,
-            arguments.out,
+            out,
             execution=execution,
             group=group,
             software=software(),
         )
-        if group.is_main:
-            print(f"{arguments.out}: {last.epoch} epochs, {len(last.spec.labels)} classes")
-        if group.is_main and validation and any(video.instances for video in validation.videos):
-            engine = torch_engine(last, execution.device)
+        if not group.is_main:
+            return
+        engine = torch_engine(last, execution.device)
+        summary = summarize(
+            engine, last.spec, training, validation, out=out, data=data.command_line()
+        )
+        print(f"{out}: {last.epoch} epochs, {len(last.spec.labels)} classes")
+        print(_tagging(summary))
+        if validation and any(video.instances for video in validation.videos):
             result = evaluate(engine, last.spec, validation, tiou_range("0.1:0.7:0.1"))
-            print(f"last epoch on {arguments.validation_subset}:\n{figure_table(result.figures())}")
+            print(f"last epoch on {validation_subset}:\n{evaluation_text(result, last.spec)}")
+        print(f"next: {summary.next_command}")
+
+
+def _tagging(summary: TrainingSummary) -> str:
+    """Returns how well the tags are recognized, and the classes that could not be learned."""
+    lines = [
+        f"tags of {summary.measured_on}: "
+        f"mean AP {_percent(summary.mean_ap)}, mean AUC {_percent(summary.mean_auc)}"
+    ]
+    lines += [f"not learned: {one.label}, because {one.problem}" for one in summary.not_learned]
+    return "\n".join(lines)
+
+
+def _percent(share: float) -> str:
+    return "unknown" if math.isnan(share) else f"{100 * share:.1f} %"
+
+
+def shown_defaults(words: Sequence[str]) -> dict[str, Any]:
+    """Returns the values of the preset that the words name, and those of the execution."""
+    return field_values(Execution()) | field_values(
+        named_recipe(preset_in(words) or DEFAULT_PRESET)
+    )

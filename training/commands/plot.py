@@ -1,40 +1,50 @@
-"""draw one video's class activation sequence over its segments"""
+"""`ecm plot`."""
 
-import argparse
 from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from model.errors import DataError
+from model.localize import LocalizationConfig
 from training.checkpoint import load_checkpoint
-from training.commands.arguments import (
-    add_checkpoint,
-    add_data,
-    add_reading,
-    chosen_spec,
-    read_data,
-    torch_engine,
-)
+from training.commands.data import NO_DATA, Data
+from training.commands.evaluate import TRAINING_ONLY
+from training.commands.options import RUN, with_fields
+from training.commands.run import changed_spec, torch_engine
 from training.evaluation import predict
+from training.recipe import Recipe
+from training.report.plot import plot_video
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this command's arguments."""
-    add_checkpoint(parser)
-    add_data(parser)
-    parser.add_argument("--video", required=True, help="its id")
-    parser.add_argument("--out", type=Path, required=True, help="picture: .png, .svg or .pdf")
-    add_reading(parser)
+@with_fields(Recipe, LocalizationConfig, leave_out=TRAINING_ONLY)
+def plot(
+    run: Path,
+    /,
+    *,
+    data: Data = NO_DATA,
+    video: Annotated[str, Parameter(group=RUN)],
+    out: Annotated[Path, Parameter(group=RUN)],
+    **options: Any,
+) -> None:
+    """Draws the class activation sequence of a video above its segments.
 
+    Args:
+        run: Folder of a run, which stands for its last.pt, or a .pt file.
+        data: where the video is.
+        video: Id of the video.
+        out: Image to write: .png, .svg or .pdf.
+        **options: sampling and localization, where they differ from those of the run.
 
-def run(arguments: argparse.Namespace) -> None:
-    """Runs this command."""
-    from training.report.plot import plot_video
-
-    checkpoint = load_checkpoint(arguments.checkpoint)
-    videos = read_data(arguments).videos
-    chosen = [video for video in videos if video.id == arguments.video]
+    Raises:
+        DataError: the data set has no such video.
+    """
+    checkpoint = load_checkpoint(run)
+    videos = data.read()
+    chosen = [record for record in videos.videos if record.id == video]
     if not chosen:
-        raise DataError(f"no video {arguments.video!r} with features in {arguments.annotations}")
-    spec = chosen_spec(checkpoint, arguments)
-    ((video, result),) = predict(torch_engine(checkpoint, "cpu"), spec, chosen)
-    plot_video(video.id, result, spec.labels, arguments.out, truth=video.instances)
-    print(arguments.out)
+        raise DataError(f"no video {video!r} with features in {videos.source}")
+    spec = changed_spec(checkpoint, options)
+    ((record, result),) = predict(torch_engine(checkpoint, "cpu"), spec, chosen)
+    plot_video(record.id, result, spec.labels, out, truth=record.instances)
+    print(out)

@@ -1,115 +1,126 @@
-"""reproduce a table or figure of the paper: trains what is missing, measures, writes it down"""
+"""`ecm reproduce`."""
 
-import argparse
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
-from model.errors import OptionError
+from cyclopts import Parameter, validators
+
 from model.localize import LocalizationConfig
-from training.commands.arguments import add_data, read_data, software
+from training.commands.data import NO_DATA, Data
+from training.commands.options import (
+    DATA,
+    RARE_DATA,
+    RUN,
+    field_values,
+    split,
+    with_fields,
+)
+from training.commands.presets import PresetName, preset_in
+from training.commands.run import flush_denormals, software
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
-from training.losses import Objective
-from training.options import add_options, given_options, parse_options
-from training.presets import PRESETS, preset
+from training.experiments.study import Study
+from training.objective import Objective
+from training.presets import preset as named_recipe
 from training.recipe import Recipe
 
 EXPERIMENTS = (
     "table1", "table2", "table3", "table4", "table5", "table6", "figure5", "figure6",
 )  # fmt: skip
-
-_FROM_EXPERIMENT = ("seed", "protocol", "judge")
-"""Fields that this command sets itself."""
+Protocol: TypeAlias = Literal["honest", "released"]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this command's arguments."""
-    parser.add_argument("experiment", choices=EXPERIMENTS, help="which; docs/reproduce.md has them")
-    add_data(parser)
-    parser.add_argument("--seeds", type=int, default=5, help="networks of each kind to train")
-    parser.add_argument(
-        "--out", type=Path, default=Path("reproduction"),
-        help="folder for the runs, which experiments share, and for the findings",
-    )  # fmt: skip
-    parser.add_argument("--preset", choices=PRESETS, help="recipe; the experiment's own if absent")
-    parser.add_argument(
-        "--protocol", choices=("honest", "released"), default="honest",
-        help="released: the released code's settings, and the best epoch chosen on the test videos",
-    )  # fmt: skip
-    parser.add_argument(
-        "--hold-out", type=float, default=0.1, metavar="SHARE",
-        help="of the training videos, to choose the best epoch on where the data have no third "
-        "subset; 0 trains on all and reports the last epoch alone",
-    )  # fmt: skip
-    parser.add_argument("--train-subset", default="training", help="subset to learn from")
-    parser.add_argument(
-        "--test-subset", help="subset to measure on; `test` if there is one, else `validation`"
+@with_fields(
+    Execution, Recipe, Objective, LocalizationConfig, leave_out=("seed", "protocol", "judge")
+)
+def reproduce(
+    experiment: Annotated[str, Parameter(choices=EXPERIMENTS)],
+    /,
+    *,
+    data: Data = NO_DATA,
+    seeds: Annotated[int, Parameter(group=RUN, validator=validators.Number(gte=1))] = 5,
+    out: Annotated[Path, Parameter(group=RUN)] = Path("reproduction"),
+    preset: Annotated[PresetName | None, Parameter(group=RUN)] = None,
+    protocol: Annotated[Protocol, Parameter(group=RUN)] = "honest",
+    hold_out: Annotated[float, Parameter(group=DATA)] = 0.1,
+    train_subset: Annotated[str, Parameter(group=RARE_DATA)] = "training",
+    test_subset: Annotated[str | None, Parameter(group=RARE_DATA)] = None,
+    video: Annotated[
+        tuple[str, ...],
+        Parameter(group=RUN, negative="", consume_multiple=True, show_default=False),
+    ] = (),
+    **options: Any,
+) -> None:
+    """Trains, measures and writes the findings of one experiment.
+
+    Args:
+        experiment: Table or figure; docs/reproduce.md describes each.
+        data: where the data set is.
+        seeds: Networks of each kind to train.
+        out: Folder of the runs, which experiments share, and of the findings.
+        preset: Recipe, one of `ecm presets`; the experiment's own if not given.
+        protocol: With released, settings of the released code and the best epoch on test videos.
+        hold_out: Share of the training videos that chooses the best epoch where the data has no
+            third subset. With 0, all training videos are learned from and the last epoch counts.
+        train_subset: Subset to learn from.
+        test_subset: Subset to measure on; test if there is one, else validation.
+        video: Test videos that figure5 draws.
+        **options: what differs from the preset.
+    """
+    flush_denormals()
+    kind = import_module(f"training.experiments.{experiment}")
+    execution, changes = split(options, Execution)
+    training, judging, test = splits(
+        data.read(), protocol, train_subset=train_subset, test_subset=test_subset, hold_out=hold_out
     )
-    parser.add_argument("--video", nargs="+", default=[], help="test videos that figure 5 draws")
-    add_options(parser, Execution)
-    for part in (Recipe, Objective, LocalizationConfig):
-        names = [field.name for field in fields(part) if field.name not in _FROM_EXPERIMENT]
-        add_options(parser, part, only=names)
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """Runs this command."""
-    from training.experiments.study import Study
-
-    if arguments.seeds < 1:
-        raise OptionError(f"--seeds must be at least 1, not {arguments.seeds}")
-    experiment = import_module(f"training.experiments.{arguments.experiment}")
-    given = given_options(arguments)
-    named = {field.name for field in fields(Execution)}
-    execution = parse_options(Execution(), {n: v for n, v in given.items() if n in named})
-    changes = {n: v for n, v in given.items() if n not in named}
-    training, judging, test = splits(read_data(arguments), arguments)
+    recipe = chosen_recipe(kind.PRESET, preset, protocol, changes)
     study = Study(
-        training,
-        judging,
-        test,
-        chosen_recipe(experiment.PRESET, arguments, changes),
-        tuple(range(arguments.seeds)),
-        arguments.out,
-        arguments.protocol,
-        execution,
-        tuple(arguments.video),
+        training, judging, test, recipe, tuple(range(seeds)), out, protocol, execution, video,
         software(),
-    )
-    for path in experiment.run(study).write(arguments.out, arguments.experiment):
+    )  # fmt: skip
+    for path in kind.run(study).write(out, experiment):
         print(path)
 
 
-def chosen_recipe(own: str, arguments: argparse.Namespace, changes: dict[str, Any]) -> Recipe:
+def shown_defaults(words: Sequence[str]) -> dict[str, Any]:
+    """Returns the values of the preset that the words name, and those of the execution."""
+    name = preset_in(words)
+    recipe = {} if name is None else field_values(named_recipe(name))
+    return field_values(Execution()) | recipe
+
+
+def chosen_recipe(
+    own: str, preset: str | None, protocol: Protocol, changes: Mapping[str, Any]
+) -> Recipe:
     """Returns the recipe of full ECM; `own` is the experiment's preset."""
-    released = arguments.protocol == "released"
-    name = arguments.preset or (f"{own}-released" if released else own)
-    if released:
-        thumos14 = name.startswith("thumos14")
-        changes = {**changes, "judge": "mAP@0.5" if thumos14 else "mAP"}
-    return preset(name).override(changes)
+    if protocol == "honest":
+        return named_recipe(preset or own).override(changes)
+    name = preset or f"{own}-released"
+    judge = "mAP@0.5" if name.startswith("thumos14") else "mAP"
+    return named_recipe(name).override({**changes, "judge": judge})
 
 
 def splits(
-    videos: VideoSet, arguments: argparse.Namespace
+    videos: VideoSet,
+    protocol: Protocol,
+    *,
+    train_subset: str,
+    test_subset: str | None,
+    hold_out: float,
 ) -> tuple[VideoSet, VideoSet | None, VideoSet]:
     """Returns the videos to learn from, to choose an epoch on, and to measure on."""
-    there = {video.subset for video in videos.videos}
-    test_name = arguments.test_subset or ("test" if "test" in there else "validation")
-    training, test = videos.subset(arguments.train_subset), videos.subset(test_name)
-    if arguments.protocol == "released":
+    names = {video.subset for video in videos.videos}
+    test_name = test_subset or ("test" if "test" in names else "validation")
+    training, test = videos.subset(train_subset), videos.subset(test_name)
+    if protocol == "released":
         return training, test, test
-    third = sorted(there - {arguments.train_subset, test_name})
+    third = sorted(names - {train_subset, test_name})
     if third:
-        return training, videos.subset(_only(third)), test
-    if not arguments.hold_out:
+        judging = "validation" if "validation" in third else third[0]
+        return training, videos.subset(judging), test
+    if not hold_out:
         return training, None, test
-    kept, held = training.hold_out(arguments.hold_out)
-    return kept, held, test
-
-
-def _only(names: Sequence[str]) -> str:
-    return "validation" if "validation" in names else names[0]
+    kept, held_out = training.hold_out(hold_out)
+    return kept, held_out, test

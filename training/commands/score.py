@@ -1,40 +1,51 @@
-"""print the ActivityNet metric of a result file"""
+"""`ecm score`."""
 
-import argparse
 import json
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from model.errors import DataError
-from training.commands.arguments import add_tiou
+from training.commands.options import Flag
 from training.datasets.annotations import SUBSETS, read_annotations
 from training.datasets.result_file import read_detections
 from training.metrics import detection_score, tiou_range
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this command's arguments."""
-    parser.add_argument("truth", type=Path, help="annotations, ActivityNet JSON")
-    parser.add_argument("predictions", type=Path, help="result file, ActivityNet JSON")
-    parser.add_argument("--subset", default="validation", help="subset to score")
-    add_tiou(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+def score(
+    truth: Path,
+    predictions: Path,
+    /,
+    *,
+    subset: str = "validation",
+    tiou: str = "0.1:0.7:0.1",
+    as_json: Annotated[Flag, Parameter(name="--json")] = False,
+) -> None:
+    """Prints the ActivityNet metric of a result file.
 
+    Args:
+        truth: Annotations in ActivityNet's JSON format.
+        predictions: Result file in ActivityNet's JSON format.
+        subset: Subset to score.
+        tiou: tIoU thresholds of mAP: 0.5, or 0.3,0.5,0.7, or first:last:step.
+        as_json: Print JSON instead of a table.
 
-def run(arguments: argparse.Namespace) -> None:
-    """Runs this command."""
-    videos = read_annotations(arguments.truth)
-    subset = SUBSETS.get(arguments.subset, arguments.subset)
-    truth = {video.id: video.instances for video in videos if video.subset == subset}
-    if not truth:
-        there = sorted({video.subset for video in videos})
-        raise DataError(f"{arguments.truth}: no subset {arguments.subset!r}; there are {there}")
-    score = detection_score(
-        truth, read_detections(arguments.predictions), tiou_range(arguments.tiou)
-    )
-    if arguments.json:
-        figures = {"tiou": score.tiou_K, "mAP": score.map_K.tolist(), "average": score.average}
-        print(json.dumps(figures))
+    Raises:
+        DataError: the annotations have no such subset, or a file cannot be read.
+    """
+    videos = read_annotations(truth)
+    name = SUBSETS.get(subset, subset)
+    instances = {video.id: video.instances for video in videos if video.subset == name}
+    if not instances:
+        names = ", ".join(sorted({video.subset for video in videos}))
+        raise DataError(f"{truth}: no subset {subset!r}; expected one of {names}")
+    result = detection_score(instances, read_detections(predictions), tiou_range(tiou))
+    if as_json:
+        print(json.dumps(
+            {"tiou": result.tiou_K, "mAP": result.map_K.tolist(), "average": result.average}
+        ))  # fmt: skip
         return
-    for tiou, value in zip(score.tiou_K, score.map_K, strict=True):
-        print(f"mAP@{tiou:<8g} {100 * value:6.2f} %")
-    print(f"average      {100 * score.average:6.2f} %")
+    for threshold, value in zip(result.tiou_K, result.map_K, strict=True):
+        print(f"mAP@{threshold:<8g} {100 * value:6.2f} %")
+    print(f"average      {100 * result.average:6.2f} %")

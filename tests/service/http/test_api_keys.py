@@ -177,10 +177,10 @@ def test_the_environment_holds_keys_in_two_forms(monkeypatch: pytest.MonkeyPatch
     """Keys are separated by commas, or a JSON list, or absent."""
     for value in (",".join(LINES), json.dumps(LINES), f" {LINES[0]} ,\n{LINES[1]},"):
         monkeypatch.setenv("ECM_API_KEYS", value)
-        settings = read_configuration([], command="serve").settings
+        settings = read_configuration({}).settings
         assert read_keys(settings.api_keys, settings.api_keys_file) == (INFER_KEPT, ADMIN_KEPT)
     monkeypatch.setenv("ECM_API_KEYS", "")
-    assert read_keys(read_configuration([], command="serve").settings.api_keys) == ()
+    assert read_keys(read_configuration({}).settings.api_keys) == ()
 
 
 @pytest.mark.parametrize(

@@ -54,16 +54,16 @@ def test_flag_environment_and_file_take_the_same(
     file = tmp_path / "ecm.toml"
     file.write_text('[versions]\nsmall = [3, 1, 3]\n"*" = "newest:2"\n')
     expected = {"small": (1, 3), "*": "newest:2"}
-    configuration = read_configuration(["--config", str(file)], command="serve")
+    configuration = read_configuration({"config": file})
     assert expected == configuration.settings.versions
     assert 'versions = {"small": [1, 3], "*": "newest:2"}' in configuration.lines()
     monkeypatch.setenv("ECM_VERSIONS", '{"small": [1, 3], "*": "newest:2"}')
-    assert expected == read_configuration([], command="serve").settings.versions
-    flags = ["--versions", "small=newest", "--versions", "*=all"]
-    configuration = read_configuration(flags, command="serve")
+    assert expected == read_configuration({}).settings.versions
+    flags = {"versions": ("small=newest", "*=all")}
+    configuration = read_configuration(flags)
     assert configuration.settings.versions == {"small": "newest", "*": "all"}
     assert configuration.origins["versions"] == "flag"
-    configuration = read_configuration(["--versions", '{"small": [2]}'], command="serve")
+    configuration = read_configuration({"versions": ('{"small": [2]}',)})
     assert configuration.settings.versions == {"small": (2,)}
 
 
@@ -75,13 +75,13 @@ def test_wrong_policies_are_errors(wrong: str) -> None:
     text = f'{{"fine": "all", "small": {wrong}}}'
     expected = r"setting versions.small \(flag\): .*expected all, newest, newest:N, or a list"
     with pytest.raises(OptionError, match=expected):
-        read_configuration(["--versions", text], command="serve")
+        read_configuration({"versions": (text,)})
 
 
 def test_a_value_that_is_no_table_is_an_error() -> None:
     """The error shows the syntax of a table."""
     with pytest.raises(OptionError, match=re.escape('{"a": "b"}')):
-        read_configuration(["--versions", "newest"], command="serve")
+        read_configuration({"versions": ("newest",)})
 
 
 def test_listed_but_absent_versions_are_reported_and_stop_no_other(

@@ -149,7 +149,7 @@ def test_a_failed_check_leaves_the_old_file(
         path.write_bytes(b"half")
         raise ModelError("onnxruntime and torch differ by 1")
 
-    monkeypatch.setattr("features.backbone.export.write_backbone", fail)
+    monkeypatch.setattr("training.commands.export_extractor.write_backbone", fail)
     out = tmp_path / "out.onnx"
     out.write_bytes(b"old")
     assert command(*checkpoints, out) == 1

@@ -1,0 +1,1 @@
+"""The command line `ecm`: its commands, its help, and `ecm localize`."""

@@ -1,0 +1,188 @@
+"""Where `ecm localize` puts its results: the screen, a file or a folder."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
+
+from cyclopts import Group, Parameter
+from tqdm import tqdm
+
+from ecm_client.clients import Client
+from ecm_client.formats import activitynet_text, rounded
+from ecm_client.localization import Localization
+from ecm_localizer.command.inputs import Input
+from ecm_localizer.command.segment_list import Display, segment_list
+from model.errors import OptionError
+from model.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from ecm_localizer.localizer import Localizer
+
+OUTPUT = Group.create_ordered("Output")
+_JSON, _LINES, _CSV, _VTT = ".json", ".jsonl", ".csv", ".vtt"
+_Flag: TypeAlias = Annotated[bool, Parameter(negative="")]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """The form of the results."""
+
+    out: Path | None = None
+    """File for the results: .json (ActivityNet's result format), .jsonl, .csv or .vtt; or a folder
+    for one .json file per input."""
+    json: _Flag = False
+    """Print one JSON object per input, each on a line."""
+    all: _Flag = False
+    """List segments with low scores too."""
+    seconds: _Flag = False
+    """List times in seconds."""
+
+
+class Output(Protocol):
+    """Takes results, one video at a time."""
+
+    def add(self, item: Input, localization: Localization) -> None:
+        """Takes the result of one video."""
+
+    def close(self) -> None:
+        """Writes the results that are not written yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """Prints each result as a line of JSON."""
+
+    def add(self, item: Input, localization: Localization) -> None:
+        """Prints one result."""
+        tqdm.write(_json_line(item, localization))
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Prints each result as a list."""
+
+    model: "Localizer | Client"
+    """Model that localizes; its spec has the lowest score to list."""
+    display: Display
+    """Choices of the user, which go before those of the model."""
+    displays: dict[tuple[str, int | None], Display] = field(default_factory=dict)
+    """Choices by model and version."""
+
+    def add(self, item: Input, localization: Localization) -> None:
+        """Prints one result."""
+        key = localization.model, localization.version
+        if key not in self.displays:
+            self.displays[key] = self.display.completed(_spec(self.model, localization))
+        tqdm.write(segment_list(item.source, localization, self.displays[key]))
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFolder:
+    """Writes an ID.json for each result, as POST /localize answers."""
+
+    path: Path
+    """The folder."""
+
+    def add(self, item: Input, localization: Localization) -> None:
+        """Writes one file."""
+        name = item.id.replace("://", "/").replace("..", "_").lstrip("/")
+        with whole_file(self.path / f"{name}{_JSON}") as file:
+            file.write(localization.to_json().encode())
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """Writes all results to one file at the end."""
+
+    path: Path
+    """The file; its ending decides about the format."""
+    results: list[tuple[Input, Localization]] = field(default_factory=list)
+    """Results so far."""
+
+    def add(self, item: Input, localization: Localization) -> None:
+        """Keeps one result."""
+        self.results.append((item, localization))
+
+    def close(self) -> None:
+        """Writes the file; an old file is replaced as a whole."""
+        with whole_file(self.path) as file:
+            file.write(self._text().encode())
+
+    def _text(self) -> str:
+        ending = self.path.suffix.lower()
+        if ending == _JSON:
+            return activitynet_text({item.id: result for item, result in self.results})
+        if ending == _LINES:
+            return "".join(f"{_json_line(item, result)}\n" for item, result in self.results)
+        if ending == _VTT:
+            return "".join(result.to_vtt() for _, result in self.results)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("video", "label", "start_s", "end_s", "score"))
+        for item, result in self.results:
+            for start_s, end_s, label, score in map(rounded, result):
+                writer.writerow((item.id, label, start_s, end_s, score))
+        return text.getvalue()
+
+
+def open_output(
+    options: OutputOptions, model: "Localizer | Client", localization: Mapping[str, Any]
+) -> Output:
+    """Returns the output that the options ask for.
+
+    Args:
+        options: the form of the results.
+        model: model that localizes.
+        localization: options of the calls; a `min_score` among them decides about the list.
+    """
+    if options.out is not None:
+        return ResultFile(options.out) if options.out.suffix else ResultFolder(options.out)
+    if options.json:
+        return JsonLines()
+    lists_all = options.all or localization.get("min_score") is not None
+    display = Display(
+        min_score=-math.inf if lists_all else None,
+        class_threshold=localization.get("class_threshold"),
+        in_seconds=options.seconds,
+    )
+    return Screen(model, display)
+
+
+def check_output(out: Path | None, inputs: int) -> None:
+    """Checks that the results fit into the output, before the work begins.
+
+    Raises:
+        OptionError: the format is unknown, or has room for one video.
+    """
+    ending = "" if out is None else out.suffix.lower()
+    if ending not in ("", _JSON, _LINES, _CSV, _VTT):
+        raise OptionError(
+            f"--out {out}: unknown format {ending}; expected .json, .jsonl, .csv, .vtt or a folder"
+        )
+    if ending == _VTT and inputs > 1:
+        raise OptionError(f"--out {out}: .vtt holds one video, not {inputs}; use .csv or a folder")
+
+
+def _spec(model: "Localizer | Client", localization: Localization) -> Mapping[str, Any]:
+    """Returns the spec of the model that localized, as JSON has it."""
+    if not isinstance(model, Client):
+        return json.loads(model.spec.to_json())
+    return model.model(localization.model, localization.version or 1).spec or {}
+
+
+def _json_line(item: Input, localization: Localization) -> str:
+    return json.dumps({"file": item.source, **json.loads(localization.to_json())})

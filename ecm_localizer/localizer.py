@@ -120,7 +120,7 @@ class Localizer:
             features_TD = check_features(opened.values_TD, feature_dim=self.spec.feature_dim)
             return self._localization(features_TD, chosen, {"parse": perf_counter() - start_s})
         if chosen.duration_s is not None or chosen.snippet_s is not None:
-            raise InputError("a video has its own clock: leave out duration_s, snippet_s")
+            raise InputError("a video has its own duration: leave out duration_s and snippet_s")
         features_TD = self._video_features().extract(_local_path(opened), on_progress)
         return self._localization(features_TD, chosen, {"extraction": perf_counter() - start_s})
 

@@ -15,7 +15,7 @@ from ecm_client.options import OnProgress, Progress
 from features.extractors import claimed_snippets, video_rows
 from features.model_extractor import find_extractor, open_model_extractor
 from model.cores import cores
-from model.errors import InputError, LocalizerError, VideoError
+from model.errors import LocalizerError, VideoError
 from model.spec import ModelSpec
 
 
@@ -31,16 +31,11 @@ class VideoFeatures:
             threads: threads of one video; 0 for all cores.
 
         Raises:
-            InputError: the model was trained on ready-made features, or has no clock.
+            InputError: the model was trained on ready-made features, or has no snippet duration.
             ModelNotFoundError: the folder does not have the extractor.
             ModelError: the extractor preprocesses frames in another way than in training.
         """
-        name = find_extractor(spec.extractor, folder)
-        if spec.snippet_s is None:
-            raise InputError(
-                "this model has no snippet duration; train it on videos, or send features with "
-                "duration_s"
-            )
+        name = find_extractor(spec, folder)
         self._threads = threads or cores()
         self._extractor = open_model_extractor(name, spec.extractor.name, threads=self._threads)
 

@@ -114,10 +114,10 @@ def video_rows(
 def claimed_snippets(
     extractor: Extractor, video: Path, *, limits: "VideoLimits | None" = None
 ) -> int | None:
-    """Returns the number of a video's rows if its header is right; None if that has no duration.
+    """Returns the number of snippets according to the header; None if it has no duration.
 
     Raises:
-        VideoError: not a video that can be read, or larger than the limits allow.
+        VideoError: the video is not readable, or exceeds the limits.
     """
     from features.video.decoding import VideoLimits
     from features.video.reading import probe

@@ -1,28 +1,34 @@
-"""The extractor that a model was trained with: a model understands no other features."""
+"""The extractor that a model was trained with; the model needs features of this extractor."""
 
 from functools import lru_cache
 from pathlib import Path
 
 from features.extractors import Extractor, open_extractor
 from model.errors import InputError, ModelError, ModelNotFoundError, OptionError
-from model.spec import ExtractorIdentity
+from model.spec import ModelSpec
 from model.whole_file import sha256_of
 
 
-def find_extractor(wanted: ExtractorIdentity, folder: Path) -> str:
-    """Returns the name or file of an extractor, for `open_model_extractor`.
+def find_extractor(spec: ModelSpec, folder: Path) -> str:
+    """Returns the name or file of a model's extractor, for `open_model_extractor`.
 
     Args:
-        wanted: extractor that the model's spec names.
+        spec: spec of the model; names the extractor.
         folder: folder with the ONNX files of extractors.
 
     Raises:
-        InputError: the model was trained on ready-made features.
+        InputError: the model was trained on ready-made features, or has no snippet duration.
         ModelNotFoundError: the extractor is missing, or present in another version only.
     """
+    wanted = spec.extractor
     if wanted.name == "unknown":
         raise InputError(
             "this model was trained on ready-made features and cannot take videos; send features"
+        )
+    if spec.snippet_s is None:
+        raise InputError(
+            "this model has no snippet duration; train it on videos, or send features with "
+            "duration_s"
         )
     if wanted.sha256 is not None:
         return str(_file(wanted.name, wanted.sha256, folder))
@@ -41,17 +47,17 @@ def open_model_extractor(name: str, wanted_id: str, *, threads: int) -> Extracto
 
     Args:
         name: name or file of the extractor.
-        wanted_id: id of the extractor in the model's spec.
-        threads: threads that it may compute in.
+        wanted_id: id of the extractor in the spec of the model.
+        threads: threads of the computation.
 
     Raises:
-        ModelError: the extractor cannot be opened, or preprocesses frames in another way.
+        ModelError: the extractor cannot be opened, or has another preprocessing.
     """
     extractor = open_extractor(name, threads=threads)
     if extractor.id != wanted_id:
         raise ModelError(
             f"the model was trained with the extractor {wanted_id}; the file with the same network "
-            f"is {extractor.id}, which preprocesses in another way"
+            f"is {extractor.id}, which has another preprocessing"
         )
     return extractor
 
@@ -68,5 +74,5 @@ def _file(name: str, sha256: str, folder: Path) -> Path:
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001, so it is read again
+def _sha256(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001, a changed file is hashed again
     return sha256_of(path)

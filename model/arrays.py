@@ -18,7 +18,6 @@ def check_features(
     *,
     feature_dim: int | None = None,
     max_snippets: int | None = None,
-    video: str | None = None,
 ) -> NDArray[np.float32]:
     """Returns features as contiguous float32 (T, D).
 
@@ -26,19 +25,13 @@ def check_features(
         features: an array from outside.
         feature_dim: the required D; any if not given.
         max_snippets: the largest T; any if not given.
-        video: the id of the video, with which the message begins; no id if not given.
 
     Raises:
         FeatureError: not two axes, T = 0, T above `max_snippets`, D other than `feature_dim`,
             not floating point, or a value that is not finite.
     """
-    try:
-        _check_shape(features, feature_dim, max_snippets)
-        return _finite(features)
-    except FeatureError as error:
-        if video is None:
-            raise
-        raise FeatureError(f"video {video}: {error}") from None
+    _check_shape(features, feature_dim, max_snippets)
+    return _finite(features)
 
 
 def _check_shape(

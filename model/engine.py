@@ -5,6 +5,7 @@ Axes: B videos, T snippets, D feature channels, C classes.
 
 import logging
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from model.cores import cores
-from model.errors import DeviceError, EngineError, ModelError, SpecError
+from model.errors import DeviceError, EngineError, EngineMemoryError, ModelError, SpecError
 from model.sessions import Instances, Sessions, Shared, WideOrNarrow
 from model.spec import METADATA_KEY, ModelSpec
 
@@ -30,6 +31,16 @@ _CUDA_REMEDY = (
     "extra `service`"
 )
 
+_OUT_OF_MEMORY = (
+    "failed to allocate memory",  # the arena cannot grow
+    "is smaller than requested bytes",  # the arena has a limit
+    "out of memory",  # CUDA failure 2
+    "alloc_failed",  # cuBLAS, cuDNN
+    "allocation_failed",  # cuDNN 9
+    "bad_alloc",
+)
+"""Parts of the messages of failed allocations."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
@@ -44,6 +55,11 @@ class EngineConfig:
     several concurrent runs."""
     instances: int = 1
     """Concurrent runs on a GPU or with several threads each; every one has a session of its own."""
+    tf32: bool = False
+    """Whether a GPU may round the inputs of float32 convolutions to TF32, with 10 fraction bits.
+
+    The default is off, because the GPU then agrees with the CPU to 1e-4 of the largest logit. The
+    default of onnxruntime is on."""
 
 
 class OnnxEngine:
@@ -85,6 +101,7 @@ class OnnxEngine:
             run_options: setting `terminate` on them aborts the run, which then fails.
 
         Raises:
+            EngineMemoryError: there is not enough memory for features of this shape.
             EngineError: the network failed. The cause may contain paths of this machine.
         """
         inputs = {FEATURES: features_BTD, LENGTHS: lengths_B}
@@ -92,16 +109,28 @@ class OnnxEngine:
             with self._sessions.lend() as session:
                 (cas_BTC,) = session.run([CAS], inputs, run_options)
         except Exception as error:  # the errors of onnxruntime have no base class of their own
+            shape = features_BTD.shape
+            if _is_out_of_memory(error):
+                raise EngineMemoryError(f"no memory for features of shape {shape}") from error
             raise EngineError(
-                f"the network failed on features of shape {features_BTD.shape}; see the log"
+                f"the network failed on features of shape {shape}; see the log"
             ) from error
         return np.asarray(cas_BTC)
 
 
-def open_session(content: bytes, config: EngineConfig) -> onnxruntime.InferenceSession:
+def open_session(
+    content: bytes, config: EngineConfig, *, profile: Path | None = None
+) -> onnxruntime.InferenceSession:
     """Returns a session of any network, loaded from the bytes of its ONNX file.
 
+    Args:
+        content: bytes of the file.
+        config: options of onnxruntime.
+        profile: path prefix of a JSON file with the provider and the time of each node.
+            `end_profiling` writes the file and returns its path.
+
     Raises:
+        EngineMemoryError: there is not enough memory for the weights.
         ModelError: the bytes are not an ONNX network.
         DeviceError: CUDA is required and not available.
     """
@@ -110,11 +139,17 @@ def open_session(content: bytes, config: EngineConfig) -> onnxruntime.InferenceS
     # Spinning threads of one session would take cores from other sessions and the event loop.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors only
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     providers = _providers(config)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=providers)
     except Exception as error:  # the errors of onnxruntime have no base class of their own
+        if _is_out_of_memory(error):
+            raise EngineMemoryError("no memory to load the network; see the log") from error
         raise ModelError(f"not a readable ONNX network: {str(error).splitlines()[0]}") from error
+    # After a failure of the GPU, onnxruntime would continue on the CPU and only print that.
+    session.disable_fallback()
     if _device(session) == "cpu":
         wanted = config.require_cuda or config.device == "cuda"
         absent = DeviceError.no_cuda("onnxruntime", _CUDA_REMEDY)
@@ -144,13 +179,19 @@ def _providers(config: EngineConfig) -> list[str | tuple[str, dict[str, str]]]:
         return ["CPUExecutionProvider"]
     onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed
     # An exhaustive search would be repeated for every new video length.
-    cuda = {"cudnn_conv_algo_search": "HEURISTIC"}
+    cuda = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": str(int(config.tf32))}
     return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
 
 
 def _device(session: onnxruntime.InferenceSession) -> Literal["cpu", "cuda"]:
     # The providers of the session count. Those of the wheel include CUDA even without a GPU.
     return "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Returns whether an allocation failed; onnxruntime has no type or code for that."""
+    message = str(error).lower()
+    return isinstance(error, MemoryError) or any(part in message for part in _OUT_OF_MEMORY)
 
 
 def _spec(session: onnxruntime.InferenceSession) -> ModelSpec:

@@ -12,6 +12,7 @@ LocalizerError
 ├── ModelNotFoundError (LookupError) no such model or checkpoint
 ├── DeviceError (RuntimeError)       the requested device is not available
 ├── EngineError (RuntimeError)       a loaded network failed on a checked input
+│   └── EngineMemoryError            not enough memory for the input, on GPU or CPU
 └── WorkerError (RuntimeError)       a worker process died during a task, or timed out
 
 Each message names the value, what was expected, and the remedy where there is one.
@@ -19,6 +20,7 @@ Each message names the value, what was expected, and the remedy where there is o
 
 from typing import Self
 
+# The clients raise these three too, and do not import this package.
 from ecm_client.errors import FeatureError as FeatureError
 from ecm_client.errors import InputError as InputError
 from ecm_client.errors import LocalizerError as LocalizerError
@@ -68,6 +70,10 @@ class DeviceError(LocalizerError, RuntimeError):
 
 class EngineError(LocalizerError, RuntimeError):
     """A loaded network failed on a checked input."""
+
+
+class EngineMemoryError(EngineError):
+    """There is not enough memory to load a network or to run it on an input of this size."""
 
 
 class WorkerError(LocalizerError, RuntimeError):

@@ -1,4 +1,4 @@
-"""Effect of a request's options on its features' duration and on localization."""
+"""The options of a request: their effect on the duration of features and on localization."""
 
 from dataclasses import replace
 

@@ -75,8 +75,8 @@ class ModelSpec:
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
     """Default options of localization."""
     display_min_score: float | None = None
-    """Segment score below which segments are not worth listing, chosen on the training videos;
-    None in an older file. No evaluation and no answer of the service depends on it."""
+    """Lowest score of a segment that is worth listing, chosen on the training videos; None in older
+    files. Neither evaluation nor the service uses it."""
     evaluation: dict[str, float] = field(default_factory=dict)
     """Metrics on held-out videos by name; empty without held-out videos."""
     provenance: Provenance = field(default_factory=Provenance)

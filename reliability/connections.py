@@ -190,7 +190,7 @@ def main() -> int:
 
     chosen = [arguments.only] if arguments.only else list(HEAVY_SCENARIOS)
     duration_s, failed = 60 * arguments.minutes / len(chosen), 0
-    print(f"{'scenario':16} {'clients':>7} {'responses':>8} {'busy':>6} {'slowest s':>9} "
+    print(f"{'scenario':16} {'clients':>7} {'responses':>9} {'busy':>6} {'slowest s':>9} "
           f"{'MiB before':>10} {'peak':>6} {'after':>6}")  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -211,7 +211,7 @@ def _print(target: Target, name: str, duration_s: float) -> bool:
         return False
     sizes = [size / 2**20 for size in (result.before.rss_bytes, result.peak_bytes,
                                        result.after.rss_bytes)]  # fmt: skip
-    print(f"{name:16} {clients:7} {result.responses:8} {result.refusals:6} {result.slowest_s:9.2f} "
+    print(f"{name:16} {clients:7} {result.responses:9} {result.refusals:6} {result.slowest_s:9.2f} "
           f"{sizes[0]:10.0f} {sizes[1]:6.0f} {sizes[2]:6.0f}", flush=True)  # fmt: skip
     return True
 

@@ -133,7 +133,7 @@ def open_models(settings: Settings, catalog: Catalog, metrics: Metrics) -> Model
         DeviceError: CUDA is required but not available.
     """
     engine = EngineConfig(
-        settings.device, settings.require_cuda, settings.threads, settings.instances
+        settings.device, settings.require_cuda, settings.threads, settings.instances, settings.tf32
     )
     batch = BatchConfig(
         settings.max_batch, 1e-3 * settings.batch_delay_ms, settings.batch_bucket_snippets

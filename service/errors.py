@@ -19,6 +19,7 @@ ServiceError                    500  root, and unexpected failures
 ├── ModelUnavailableError       503  the model cannot be served
 ├── ExtractorUnavailableError   503  the model's extractor is missing
 ├── OverloadedError             503  too many requests in flight
+├── OutOfMemoryError            503  not enough memory to run the network on the features
 ├── QueueFullError              503  too many jobs in the queue
 ├── JobsUnavailableError        503  the job database cannot be reached
 ├── DeadlineExceededError       504  no result in time
@@ -184,6 +185,14 @@ class OverloadedError(ServiceError):
         """
         super().__init__(f"the service is busy: {reason}; try again after Retry-After seconds")
         self.headers = {"Retry-After": str(max(1, math.ceil(wait_s))), "Connection": "close"}
+
+
+class OutOfMemoryError(ServiceError):
+    """There is not enough free memory to run the network on features of this size."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "out-of-memory"
+    headers = {"Retry-After": "1"}
 
 
 class QueueFullError(ServiceError):

@@ -3,13 +3,11 @@
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tensorboard.plugins.scalar.summary_v2 import scalar_pb  # type: ignore[import-untyped]
-from torch.utils.tensorboard import FileWriter
 from tqdm import tqdm
 
 from training.recipe import Recipe
@@ -32,20 +30,48 @@ CURVES = {
 """Description of each curve by its name; TensorBoard shows them as Markdown."""
 
 
+class Curves:
+    """TensorBoard's event file of a run."""
+
+    def __init__(self, out: Path) -> None:
+        """Creates the file in the folder `out`.
+
+        Raises:
+            ModuleNotFoundError: TensorBoard is not installed.
+        """
+        from tensorboard.plugins.scalar.summary_v2 import (  # type: ignore[import-untyped]
+            scalar_pb,
+        )
+        from torch.utils.tensorboard import FileWriter
+
+        self._scalar, self._file = scalar_pb, FileWriter(str(out))
+
+    def add(self, name: str, value: float, epoch: int) -> None:
+        """Adds a point to a curve, with the curve's description."""
+        self._file.add_summary(self._scalar(name, value, CURVES.get(name, "")), epoch)
+
+    def close(self) -> None:
+        """Writes the file to its end."""
+        self._file.close()
+
+
 class Progress:
     """Shows the steps and epochs of a run."""
 
-    def __init__(self, bar: Bar, curves: FileWriter | None, recipe: Recipe, epoch: int) -> None:
+    def __init__(
+        self, bar: Bar, curves: Curves | None, recipe: Recipe, epoch: int, *, is_main: bool
+    ) -> None:
         """Starts the clock.
 
         Args:
             bar: Bar that counts steps; a disabled one is replaced by log lines.
-            curves: TensorBoard's event file; None shows nothing at the end of an epoch.
+            curves: TensorBoard's event file, if there is one.
             recipe: Recipe of the run.
             epoch: Epochs done before.
+            is_main: Whether this process is rank 0; the others show nothing.
         """
         self._bar, self._curves, self._recipe = bar, curves, recipe
-        self._first = epoch
+        self._first, self._is_main = epoch, is_main
         self._started_s = time.monotonic()
 
     def step(self) -> None:
@@ -56,7 +82,7 @@ class Progress:
         self, epoch: int, losses: Mapping[str, float], score: float | None, learning_rate: float
     ) -> None:
         """Shows an epoch, counted from 1: its losses, validation score and learning rate."""
-        if self._curves is None:
+        if not self._is_main:
             return
         figures = dict(losses)
         if score is not None:
@@ -67,8 +93,9 @@ class Progress:
             done, left = f"epoch {epoch} of {self._recipe.epochs}", self._time_left(epoch)
             line = ", ".join(f"{name} {text}" for name, text in texts.items())
             _log.info("%s: %s, %s left", done, line, left)
-        for name, value in {**figures, "learning_rate": learning_rate}.items():
-            self._curves.add_summary(scalar_pb(name, value, CURVES.get(name, "")), epoch)
+        if self._curves:
+            for name, value in {**figures, "learning_rate": learning_rate}.items():
+                self._curves.add(name, value, epoch)
 
     def _time_left(self, epoch: int) -> timedelta:
         epoch_s = (time.monotonic() - self._started_s) / (epoch - self._first)
@@ -92,8 +119,17 @@ def show_progress(
     disable = None if is_main else True  # None: only where the output is no terminal
     with tqdm(initial=done, total=total, unit="step", disable=disable) as bar:
         if not is_main:
-            yield Progress(bar, None, recipe, epoch)
+            yield Progress(bar, None, recipe, epoch, is_main=False)
             return
         out.mkdir(parents=True, exist_ok=True)
-        with closing(FileWriter(str(out))) as curves:
-            yield Progress(bar, curves, recipe, epoch)
+        curves = _open_curves(out)
+        with closing(curves) if curves else nullcontext():
+            yield Progress(bar, curves, recipe, epoch, is_main=True)
+
+
+def _open_curves(out: Path) -> Curves | None:
+    try:
+        return Curves(out)
+    except ModuleNotFoundError as error:
+        _log.warning("the run writes no curves for TensorBoard: %s", error)
+        return None

@@ -1,7 +1,7 @@
 """Localizes actions in features and writes the JSON of the answer. Runs in a worker thread."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
@@ -10,11 +10,8 @@ import orjson
 from numpy.typing import NDArray
 
 from ecm_client.schemas import LocalizeOptions
-from model.errors import InputError
-from model.localize import LocalizationConfig
+from model.options import localization_config
 from model.predict import VideoPrediction, predict_video
-from model.snippets import SnippetClock
-from model.spec import ModelSpec
 from service.localize.stop import Stop
 from service.models.catalog import CatalogEntry
 from service.models.served_engine import ServedEngine
@@ -84,7 +81,7 @@ def localize_features(
         features_TD,
         spec,
         duration_s=duration_s,
-        config=localization(options, spec.localization),
+        config=localization_config(options, spec.localization),
     )
     elapsed_s = perf_counter() - start
     stages_s = {
@@ -133,37 +130,6 @@ def _to_json(
     if options.include == "cas":
         response["cas"] = {"labels": labels, "logits": np.ascontiguousarray(video.cas_TC)}
     return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def duration(options: LocalizeOptions, spec: ModelSpec, snippets: int) -> float:
-    """Returns the duration of features in seconds.
-
-    Raises:
-        InputError: the options contain both `duration_s` and `snippet_s`; or neither of them, and
-            the spec has no snippet duration.
-    """
-    if options.duration_s is not None and options.snippet_s is not None:
-        raise InputError("expected duration_s or snippet_s, got both")
-    if options.duration_s is not None:
-        return options.duration_s
-    snippet_s = options.snippet_s or spec.snippet_s
-    if snippet_s is None:
-        raise InputError("this model has no snippet duration; expected duration_s or snippet_s")
-    return SnippetClock(snippet_s).seconds(snippets)
-
-
-def localization(options: LocalizeOptions, default: LocalizationConfig) -> LocalizationConfig:
-    """Returns the model's localization settings, changed by the options of a request."""
-    config = default
-    if options.class_threshold is not None:
-        config = replace(config, class_threshold=options.class_threshold)
-    if options.nms_iou is not None:
-        config = replace(config, nms="greedy", nms_iou=options.nms_iou)
-    if options.min_score is not None:
-        config = replace(config, min_score=options.min_score)
-    if options.max_segments is not None:
-        config = replace(config, max_segments=options.max_segments)
-    return config
 
 
 def _activitynet(video: VideoPrediction, options: LocalizeOptions) -> dict[str, object]:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from onnxruntime import RunOptions
 
 from model.engine import EngineConfig, OnnxEngine
-from model.errors import EngineError
+from model.errors import EngineError, EngineMemoryError
 from model.repository import PublishedModel
-from service.errors import ModelUnavailableError
+from service.errors import ModelUnavailableError, OutOfMemoryError
 from service.models.batching import BatchConfig, Batches
 
 _log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ class ServedEngine:
         """Returns the class activation sequence of one video, logits (T, C).
 
         Raises:
+            OutOfMemoryError: there is not enough free memory for this video.
             EngineError: the network failed on this video but works on others.
             ModelUnavailableError: the network stopped working.
         """
@@ -95,7 +96,7 @@ class ServedEngine:
         """Returns the logits (B, T, C) of videos padded to one length, as `OnnxEngine` does.
 
         Raises:
-            EngineError, ModelUnavailableError: raised as by `cas`.
+            OutOfMemoryError, EngineError, ModelUnavailableError: raised as by `cas`.
         """
         if self._batches and len(features_BTD) == 1:  # a single video may join a batch
             cas_BTC = np.zeros((*features_BTD.shape[:2], len(self.spec.labels)), np.float32)
@@ -113,6 +114,10 @@ class ServedEngine:
                 raise
             published = self.published
             _log.error("model %s/%d: %s", published.name, published.version, error.__cause__)
+            if isinstance(error, EngineMemoryError):  # a second run would need memory, too
+                raise OutOfMemoryError(
+                    f"{error}; send fewer snippets, or try again when fewer requests run"
+                ) from error
             if self._has_failed():
                 raise ModelUnavailableError(
                     f"model {published.name!r} version {published.version} is not served: "

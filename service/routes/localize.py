@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request, Response
 
 from ecm_client.schemas import ActivityNetResponse, Job, LocalizeRequest, LocalizeResponse
 from model.arrays import check_features
+from model.options import features_duration_s
 from service.http.error_responses import problem_response
 from service.http.request_record import RequestRecord
-from service.localize.answer import LocalizedAnswer, duration, localize_features
+from service.localize.answer import LocalizedAnswer, localize_features
 from service.localize.stop import Stop
 from service.models.catalog import Catalog
 from service.routes.description import (
@@ -108,13 +109,13 @@ def localize_body(
 
     Raises:
         ServiceError, InputError: raised by `FeaturesBody.parse`, `Catalog.find`, `check_features`
-            and `duration`.
+            and `features_duration_s`.
     """
     start = perf_counter()
     features, options = body.parse(max_snippets)
     entry = catalog.find(options.model, options.version)
     spec = entry.spec
     features_TD = check_features(features, feature_dim=spec.feature_dim, max_snippets=max_snippets)
-    duration_s = duration(options, spec, len(features_TD))
+    duration_s = features_duration_s(options, spec, len(features_TD))
     before = {"parse": perf_counter() - start}
     return localize_features(features_TD, options, entry, duration_s, before=before, stop=stop)

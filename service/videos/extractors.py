@@ -16,10 +16,10 @@ def extractor_of(spec: ModelSpec, folder: Path) -> str:
         folder: folder with the ONNX files of extractors.
 
     Raises:
-        InputError: the model was trained on ready-made features.
+        InputError: the model was trained on ready-made features, or has no snippet duration.
         ExtractorUnavailableError: the extractor is missing, or present in another version only.
     """
     try:
-        return find_extractor(spec.extractor, folder)
+        return find_extractor(spec, folder)
     except ModelNotFoundError as error:
         raise ExtractorUnavailableError(str(error)) from None

@@ -85,11 +85,6 @@ class Videos:
             )
         entry = self._catalog.find(options.model, options.version)
         extractor_of(entry.spec, self._settings.extractors)
-        if entry.spec.snippet_s is None:
-            raise UnusableInputError(
-                "this model has no snippet duration; train it from videos, or send features with "
-                "duration_s"
-            )
         if request.uri is not None:
             check_reference(request.uri, self._rules)
         chosen = LocalizeOptions.model_validate(

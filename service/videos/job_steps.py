@@ -21,10 +21,11 @@ from features.video.decoding import VideoLimits
 from model.arrays import check_features
 from model.cores import cores
 from model.errors import LocalizerError, VideoError, WorkerError
+from model.options import features_duration_s
 from model.spec import ExtractorIdentity
 from model.whole_file import whole_file
 from service.errors import ServiceError, problem_of
-from service.localize.answer import duration, localize_features
+from service.localize.answer import localize_features
 from service.models.catalog import Catalog
 from service.references.errors import DownloadError
 from service.references.rules import ReferenceRules
@@ -211,7 +212,7 @@ class JobSteps:
             features_TD,
             job.options,
             entry,
-            duration(job.options, spec, len(features_TD)),
+            features_duration_s(job.options, spec, len(features_TD)),
             before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
         )
         self._metrics.localized_job(answer.snippets, answer.segments, answer.stages_s)

@@ -22,7 +22,7 @@ ANSWER = {
 def test_arrays_paths_and_both_clients_give_one_answer(
     url: str, features_TD: np.ndarray, tmp_path: Path
 ) -> None:
-    """An array, a path, text, float16 and float64; sync and async."""
+    """Arrays of several types, a path and its text give one result, with and without asyncio."""
     path = tmp_path / "video.npy"
     np.save(path, features_TD)
 
@@ -50,7 +50,7 @@ def test_arrays_paths_and_both_clients_give_one_answer(
 def test_localize_many_keeps_order_and_reads_ahead_no_more_than_it_may(
     url: str, features_TD: np.ndarray
 ) -> None:
-    """Thousands of videos may come from a generator; one bad video costs no other."""
+    """Inputs may come from a generator; one bad input costs no other."""
     taken: list[int] = []
 
     def videos() -> Iterator[np.ndarray]:
@@ -71,7 +71,7 @@ def test_localize_many_keeps_order_and_reads_ahead_no_more_than_it_may(
 
 
 def test_refusals_carry_status_and_reason(url: str, features_TD: np.ndarray) -> None:
-    """Also what goes wrong before anything is sent."""
+    """Input that cannot be sent is an InputError, a refusal has its status and code."""
     with Client(url) as client:
         for features, options, kind, message in (
             (features_TD[:, :5], {}, LocalizerServiceError, "expected 8 channels"),
@@ -87,27 +87,27 @@ def test_refusals_carry_status_and_reason(url: str, features_TD: np.ndarray) -> 
 
 
 def scripted(*statuses: int | type[Exception]) -> tuple[httpx.MockTransport, list[float]]:
-    """A transport that answers with some statuses in turn, then with 200; and when it was asked."""
-    asked: list[float] = []
+    """Returns a transport that gives some statuses in turn, then 200; and the times of requests."""
+    requests_s: list[float] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(time.monotonic())
-        status = statuses[len(asked) - 1] if len(asked) <= len(statuses) else 200
+        requests_s.append(time.monotonic())
+        status = statuses[len(requests_s) - 1] if len(requests_s) <= len(statuses) else 200
         if not isinstance(status, int):
             raise status("refused")
         headers = {"Retry-After": "0"} if status == 503 else {}
         return httpx.Response(status, json=ANSWER if status == 200 else {}, headers=headers)
 
-    return httpx.MockTransport(answer), asked
+    return httpx.MockTransport(answer), requests_s
 
 
 @pytest.mark.parametrize("first", [503, 429, 502, 504, httpx.ConnectError, httpx.ReadError])
 def test_what_may_pass_is_tried_again(first: int | type[Exception]) -> None:
-    """Busy, restarting and unreachable services, by both clients."""
-    transport, asked = scripted(first, 503)
+    """Both clients retry while a service is busy, restarting or unreachable."""
+    transport, requests_s = scripted(first, 503)
     with Client("http://test", transport=transport) as client:
         assert client.localize(FEATURES).snippets == 4
-    assert len(asked) == 3
+    assert len(requests_s) == 3
 
     async def ask() -> int:
         async with AsyncClient("http://test", transport=scripted(first)[0]) as client:
@@ -117,32 +117,32 @@ def test_what_may_pass_is_tried_again(first: int | type[Exception]) -> None:
 
 
 def test_what_stays_is_not_tried_again_and_tries_end() -> None:
-    """A refusal is final; a service that stays busy or away is an error after all tries."""
-    transport, asked = scripted(422)
+    """A refusal is final; a service that stays busy or unreachable is an error after all tries."""
+    transport, requests_s = scripted(422)
     with (
         Client("http://test", transport=transport) as client,
         pytest.raises(LocalizerServiceError, match="HTTP 422"),
     ):
         client.localize(FEATURES)
-    assert len(asked) == 1
-    transport, asked = scripted(*[503] * 9)
+    assert len(requests_s) == 1
+    transport, requests_s = scripted(*[503] * 9)
     with (
         Client("http://test", transport=transport, retries=2) as client,
         pytest.raises(LocalizerServiceError) as busy,
     ):
         client.localize(FEATURES)
-    assert (len(asked), busy.value.status) == (3, 503)
-    transport, asked = scripted(*[httpx.ConnectError] * 9)
+    assert (len(requests_s), busy.value.status) == (3, 503)
+    transport, requests_s = scripted(*[httpx.ConnectError] * 9)
     with (
         Client("http://test", transport=transport, retries=1) as client,
         pytest.raises(LocalizerServiceError, match="2 tries"),
     ):
         client.localize(FEATURES)
-    assert len(asked) == 2
+    assert len(requests_s) == 2
 
 
 def test_retry_after_is_honoured() -> None:
-    """Seconds, a date, nonsense and none; a little longer at random, never beyond the limit."""
+    """Retry-After may be seconds, a date or nonsense; the delay has jitter and a limit."""
 
     def delay(text: str | None, attempt: int = 0) -> float:
         headers = {} if text is None else {"Retry-After": text}
@@ -158,8 +158,8 @@ def test_retry_after_is_honoured() -> None:
         assert delay(text, attempt=50) <= 30
 
 
-def test_a_server_that_is_no_localizer_is_told() -> None:
-    """200 with something else is an error, not a crash."""
+def test_another_server_is_an_error() -> None:
+    """Status 200 with another body is no crash."""
     transport = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
     with (
         Client("http://test", transport=transport) as client,
@@ -172,18 +172,18 @@ JOB = {"id": "1", "state": "queued", "created": "2026-01-01T00:00:00Z", "progres
 
 
 class JobService(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Loses the first upload, is busy at the second, takes the third; its job takes a while."""
+    """Loses the first upload, is busy at the second, and accepts the third."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str, bytes]] = []
+        self.requests: list[tuple[str, str, bytes]] = []
         self._states = iter(["queued", "running", "done"])
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answers the sync client."""
+        """Answers `Client`."""
         return self._answer(request, b"".join(request.stream))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answers the other."""
+        """Answers `AsyncClient`."""
         return self._answer(request, b"".join([part async for part in request.stream]))
 
     def _answer(self, request: httpx.Request, content: bytes) -> httpx.Response:
@@ -192,43 +192,43 @@ class JobService(httpx.BaseTransport, httpx.AsyncBaseTransport):
             progress = {"snippets_done": 3, "snippets_expected": 4, "seconds_left": 0.5}
             done = {"result": ANSWER} if state == "done" else {"progress": progress}
             return httpx.Response(200, json=job | done)
-        self.asked.append((str(request.url), request.headers["idempotency-key"], content))
-        if len(self.asked) == 1:
+        self.requests.append((str(request.url), request.headers["idempotency-key"], content))
+        if len(self.requests) == 1:
             raise httpx.WriteError("connection lost")
-        return httpx.Response(503) if len(self.asked) == 2 else httpx.Response(202, json=JOB)
+        return httpx.Response(503) if len(self.requests) == 2 else httpx.Response(202, json=JOB)
 
 
 def test_an_upload_that_breaks_off_is_sent_again_as_the_same_job(tmp_path: Path) -> None:
-    """Whole each time, under one key; progress tells of each part. By both clients."""
+    """Each try sends the whole file under one key, and reports the progress of each part."""
     video = tmp_path / "video.mp4"
     video.write_bytes(bytes(range(256)) * 3000)
-    told: list[Progress] = []
+    reports: list[Progress] = []
 
     async def ask(transport: JobService) -> object:
         async with AsyncClient("http://test", transport=transport) as client:
-            return await client.localize(video, on_progress=told.append, min_score=0.2)
+            return await client.localize(video, on_progress=reports.append, min_score=0.2)
 
     for is_async in (False, True):
-        told.clear()
+        reports.clear()
         transport = JobService()
         if is_async:
             answer = asyncio.run(ask(transport))
         else:
             with Client("http://test", transport=transport) as client:
-                answer = client.localize(video, on_progress=told.append, min_score=0.2)
+                answer = client.localize(video, on_progress=reports.append, min_score=0.2)
         assert answer.snippets == 4
-        assert len(transport.asked) == 3
-        [(url, _, content)] = set(transport.asked)
+        assert len(transport.requests) == 3
+        [(url, _, content)] = set(transport.requests)
         assert url == "http://test/jobs?min_score=0.2"
         assert content == video.read_bytes()
-        sent = [progress.done for progress in told if progress.stage == "upload"]
+        sent = [progress.done for progress in reports if progress.stage == "upload"]
         assert sent == [262144, 524288, 768000] * 3
-        assert told[-1] == Progress("running", 3, 4, 0.5)
+        assert reports[-1] == Progress("running", 3, 4, 0.5)
 
 
 def test_a_video_that_is_not_there_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
-    """As is one that may not be read, or that is a folder."""
-    transport = httpx.MockTransport(lambda _: pytest.fail("was asked"))
+    """An absent file and a folder are both refused."""
+    transport = httpx.MockTransport(lambda _: pytest.fail("a request was sent"))
     with Client("http://test", transport=transport) as client:
         for path in (tmp_path / "absent.mp4", tmp_path):
             with pytest.raises(InputError, match=r"cannot be read|is a folder"):
@@ -237,7 +237,7 @@ def test_a_video_that_is_not_there_is_refused_before_anything_is_sent(tmp_path: 
 
 @pytest.mark.parametrize("uri", ["https://example.org/a.mp4", "file:///a.mp4", "s3://b/a.mp4"])
 def test_a_uri_is_named_and_not_read(uri: str) -> None:
-    """With the options beside it."""
+    """The body has the URI and the options."""
     bodies: list[object] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""When a call is tried again, how long that takes, and what can happen on the way."""
+"""Retries: their number, their delays, and connections that break."""
 
 import asyncio
 import socket
@@ -35,12 +35,14 @@ LOST = st.sampled_from(
 ).map(lambda kind: kind("lost"))  # fmt: skip
 STATUSES = st.sampled_from(sorted(RETRIED_STATUSES))
 BUSY = st.builds(response, STATUSES, st.none())
-TOLD = st.builds(response, STATUSES, st.integers(0, 10**9).map(str) | st.text(max_size=20).filter(
-    lambda text: text.isascii() and text.isprintable()))  # fmt: skip
+RETRY_AFTER = st.integers(0, 10**9).map(str) | st.text(max_size=20).filter(
+    lambda text: text.isascii() and text.isprintable()
+)
+DELAYED = st.builds(response, STATUSES, RETRY_AFTER)
 
 
 def waits_s(retries: int, outcomes: Iterator[httpx.Response | httpx.TransportError]) -> list[float]:
-    """How long is waited before each try, where nothing ever goes well."""
+    """Returns the delay before each try, when no try succeeds."""
     call, waits = send(REQUEST, retries), [0.0]
     assert next(call) is REQUEST
     with suppress(LocalizerServiceError):
@@ -52,7 +54,7 @@ def waits_s(retries: int, outcomes: Iterator[httpx.Response | httpx.TransportErr
 
 @given(st.integers(0, 12), st.data())
 def test_tries_and_their_total_time_are_bounded(retries: int, data: st.DataObject) -> None:
-    """Half of a doubling time at least and all of it at most, and no more tries than allowed."""
+    """Each delay is between half of a doubling time and all of it."""
     lost_or_busy = LOST | BUSY
     waits = waits_s(retries, iter(lambda: data.draw(lost_or_busy), None))
     longest = [min(FIRST_DELAY_S * 2**n, LONGEST_DELAY_S) for n in range(retries)]
@@ -65,15 +67,15 @@ def test_tries_and_their_total_time_are_bounded(retries: int, data: st.DataObjec
 def test_whatever_a_server_says_no_wait_is_longer_than_the_limit(
     retries: int, data: st.DataObject
 ) -> None:
-    """Also where Retry-After is far off or nonsense."""
-    waits = waits_s(retries, iter(lambda: data.draw(LOST | BUSY | TOLD), None))
+    """The limit also holds where Retry-After is far off or nonsense."""
+    waits = waits_s(retries, iter(lambda: data.draw(LOST | BUSY | DELAYED), None))
     assert len(waits) == retries + 1
     assert all(0 <= wait_s <= LONGEST_DELAY_S for wait_s in waits)
 
 
 @given(st.sampled_from([400, 401, 404, 413, 422, 500, 501, 507]))
 def test_refusals_are_final(status: int) -> None:
-    """They would be the same again."""
+    """A refusal is never retried, because it would be the same again."""
     assert waits_s(4, iter([response(status, None)])) == [0]
 
 
@@ -81,7 +83,7 @@ def test_refusals_are_final(status: int) -> None:
 def test_requests_that_cannot_be_sent_are_not_tried_again(
     error: type[httpx.TransportError],
 ) -> None:
-    """Nobody answered them, and nobody will."""
+    """A request that httpx cannot send fails at once."""
     assert waits_s(4, iter([error("no such thing")])) == [0]
 
 
@@ -106,7 +108,7 @@ MISHAPS = {
 
 @pytest.fixture
 def scripted() -> Iterator[tuple[str, list[bytes]]]:
-    """A server that answers with the bytes of a list in turn, which may be cut; else well."""
+    """Yields the address of a server and the list of its next responses, which may be cut."""
     answers: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -123,7 +125,7 @@ def scripted() -> Iterator[tuple[str, list[bytes]]]:
 
 
 def converse(connection: socket.socket, answers: list[bytes]) -> None:
-    """Takes requests of FEATURES and answers them, until an answer is cut or the client leaves."""
+    """Answers requests with FEATURES until a response is cut or the client leaves."""
     with connection, connection.makefile("rb") as requests:
         while requests.readline():
             while requests.readline().strip():
@@ -137,7 +139,7 @@ def converse(connection: socket.socket, answers: list[bytes]) -> None:
 
 @pytest.mark.parametrize("mishap", MISHAPS)
 def test_mishaps_on_a_connection_cost_a_try(mishap: str, scripted: tuple[str, list[bytes]]) -> None:
-    """Both clients; what they get in the end is whole."""
+    """Both clients get a whole response in the end."""
     url, answers = scripted
 
     async def ask() -> list[int]:
@@ -153,8 +155,8 @@ def test_mishaps_on_a_connection_cost_a_try(mishap: str, scripted: tuple[str, li
     assert answers == []
 
 
-def test_the_last_failure_of_a_proxy_is_told(scripted: tuple[str, list[bytes]]) -> None:
-    """Its page is not ours to show."""
+def test_the_last_failure_of_a_proxy_is_the_error(scripted: tuple[str, list[bytes]]) -> None:
+    """The message has the status and leaves out the page of the proxy."""
     url, answers = scripted
     answers += MISHAPS["bad gateway"] * 2
     with (

@@ -154,7 +154,7 @@ def test_a_video_that_this_model_cannot_take_is_refused(
     with pytest.raises(InputError, match="ready-made features"):
         localizer.localize(video)
     moves = Localizer.open(videos_model)
-    with pytest.raises(InputError, match="own clock"):
+    with pytest.raises(InputError, match="own duration"):
         moves.localize(video, duration_s=4.0)
     with pytest.raises(InputError, match="reads local files, got https:"):
         moves.localize("https://example.org/a.mp4")

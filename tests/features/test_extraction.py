@@ -1,4 +1,4 @@
-"""`python -m training extract`, from videos to features."""
+"""`extract`, from videos to features."""
 
 import json
 import os
@@ -29,7 +29,7 @@ Film = Callable[..., Path]
 
 @pytest.fixture
 def videos(film: Film, tmp_path: Path) -> Path:
-    """Two videos, one of them in a folder of its own, and a file that is none."""
+    """Two videos, one of them in a folder of its own, and a file that is not a video."""
     folder = tmp_path / "videos"
     (folder / "indoors").mkdir(parents=True)
     film(folder / "a.mp4", [n / 25 for n in range(40)])
@@ -42,10 +42,10 @@ def extract(videos: Path, out: Path, *more: str) -> int:
     return main(["extract", str(videos), "--out", str(out), "--workers", "2", *more])
 
 
-def test_features_are_what_the_extractor_gives(
+def test_features_are_those_of_the_extractor(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One float32 file a video, in the folders of the videos, with its origin beside it."""
+    """Each video has one float32 file, in the same subfolder, with its origin beside it."""
     out = tmp_path / "features"
     assert extract(videos, out, "--extractor", "motion") == 0
     assert "2 videos extracted, 0 up to date, 0 failed" in capsys.readouterr().out
@@ -59,10 +59,10 @@ def test_features_are_what_the_extractor_gives(
     assert len([path for path in out.rglob("*") if path.is_file()]) == 4
 
 
-def test_only_what_changed_is_done_again(
+def test_only_changes_are_extracted_again(
     videos: Path, film: Film, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Another video, another extractor, a file that is gone; a new date alone is no change."""
+    """Another video, another extractor or a missing file is a change; a new date is not."""
     out = tmp_path / "features"
     assert extract(videos, out) == 0
     capsys.readouterr()
@@ -86,7 +86,7 @@ def test_only_what_changed_is_done_again(
 def test_videos_that_fail_are_named_and_the_others_done(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit status 1, each with its reason; the next run tries them again."""
+    """The exit status is 1, each reason is printed, and the next run tries again."""
     (videos / "text.mp4").write_text("Dear diary")
     (videos / "empty.avi").write_bytes(b"")
     out = tmp_path / "features"
@@ -103,7 +103,7 @@ def test_videos_that_fail_are_named_and_the_others_done(
 
 
 def test_videos_that_would_share_features_are_an_error(videos: Path, film: Film) -> None:
-    """a.mp4 and a.avi would both be a.npy; and a folder without videos is one, too."""
+    """a.mp4 and a.avi would both be a.npy; a folder without videos is an error too."""
     film(videos / "a.avi", [0, 0.04])
     with pytest.raises(DataError, match=r"a\.avi and .*a\.mp4 would have the same features a"):
         find_videos(videos)
@@ -114,14 +114,14 @@ def test_videos_that_would_share_features_are_an_error(videos: Path, film: Film)
 def test_unknown_extractor_is_an_error(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before anything is read."""
+    """The error comes before any video is read."""
     assert extract(videos, tmp_path / "features", "--extractor", "emotion") == 1
     assert "no extractor 'emotion'" in capsys.readouterr().err
 
 
 @pytest.fixture
 def mean_flow(tmp_path: Path) -> Path:
-    """An ONNX file that gives the mean TV-L1 flow of a small square."""
+    """An ONNX file that computes the mean TV-L1 flow of a small square."""
     flow = InputSpec("flow", "NTHWC", scale=1.0, stream="tvl1")
     spec = BackboneSpec((flow,), "features", frames=2, snippet_frames=4, short_side=20, size=16)
     axes = helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3])
@@ -136,8 +136,8 @@ def mean_flow(tmp_path: Path) -> Path:
     return tmp_path / "mean_flow.onnx"
 
 
-def test_what_computed_the_flow_is_noted(videos: Path, mean_flow: Path, tmp_path: Path) -> None:
-    """OpenCV on the CPU; features that torch's flow is in are up to date for both."""
+def test_library_of_the_flow_is_recorded(videos: Path, mean_flow: Path, tmp_path: Path) -> None:
+    """It is OpenCV on the CPU; features with flow of torch are up to date for both."""
     out = tmp_path / "features"
     on_cpu = ["--extractor", str(mean_flow), "--flow-device", "cpu"]
     assert extract(videos, out, *on_cpu) == 0
@@ -149,10 +149,10 @@ def test_what_computed_the_flow_is_noted(videos: Path, mean_flow: Path, tmp_path
 
 
 @pytest.mark.parametrize("present", [True, False])
-def test_a_gpu_is_taken_where_it_is_of_use(
+def test_gpu_is_used_where_it_helps(
     mean_flow: Path, monkeypatch: pytest.MonkeyPatch, present: bool
 ) -> None:
-    """By default, if there is one and the extractor sees TV-L1 flow; not if the CPU is chosen."""
+    """By default this needs a GPU and an extractor with TV-L1 flow; `cpu` turns it off."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: present)
     sees, sees_none = open_extractor(str(mean_flow)), open_extractor("motion")
     assert flow_on_gpu("auto", sees) == present
@@ -164,7 +164,7 @@ def test_a_gpu_is_taken_where_it_is_of_use(
 def test_flow_on_a_gpu_that_is_not_there_is_an_error(
     videos: Path, mean_flow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before anything is read; so is a GPU for an extractor that has no use for it."""
+    """The error comes before any video is read; an extractor without TV-L1 flow is an error too."""
     out, cuda = tmp_path / "features", ("--flow-device", "cuda")
     assert extract(videos, out, "--extractor", str(mean_flow), *cuda) == 1
     assert "torch sees no CUDA GPU" in capsys.readouterr().err
@@ -180,7 +180,7 @@ def test_flow_on_a_gpu_that_is_not_there_is_an_error(
 def test_flow_on_a_gpu_gives_nearly_the_same_features(
     videos: Path, mean_flow: Path, tmp_path: Path
 ) -> None:
-    """Where there is one, it is taken without being asked for, and noted."""
+    """An existing GPU is used by default, and recorded."""
     on_gpu, on_cpu = tmp_path / "gpu", tmp_path / "cpu"
     assert extract(videos, on_gpu, "--extractor", str(mean_flow)) == 0
     assert extract(videos, on_cpu, "--extractor", str(mean_flow), "--flow-device", "cpu") == 0
@@ -189,8 +189,8 @@ def test_flow_on_a_gpu_gives_nearly_the_same_features(
     np.testing.assert_allclose(np.load(on_gpu / "a.npy"), expected, atol=0.1 / I3D_BOUND_PX)
 
 
-def test_killed_run_goes_on_where_it_was(film: Film, tmp_path: Path) -> None:
-    """`kill -9` in the middle, again and again: whole files only, and none is done twice."""
+def test_killed_run_resumes(film: Film, tmp_path: Path) -> None:
+    """After each `kill -9` all files are complete, and no video is extracted twice."""
     videos, out = tmp_path / "videos", tmp_path / "features"
     videos.mkdir()
     for number in range(3):

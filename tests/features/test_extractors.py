@@ -1,3 +1,5 @@
+"""The interface of extractors, with `motion` as an example."""
+
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ def extractor() -> Extractor:
 
 @pytest.fixture
 def snippets(extractor: Extractor, film: Callable[..., Path], tmp_path: Path) -> list[np.ndarray]:
-    """Five snippets of a video whose bars change with every frame."""
+    """Five snippets of a video whose bars change with each frame."""
     path = film(tmp_path / "video.mp4", [n / 25 for n in range(80)], size=(160, 96))
     return list(read_snippets(path, rate_fps=extractor.rate_fps,
                               snippet_frames=extractor.snippet_frames,
@@ -28,7 +30,7 @@ def snippets(extractor: Extractor, film: Callable[..., Path], tmp_path: Path) ->
 def test_rows_are_float32_of_the_stated_width(
     extractor: Extractor, snippets: list[np.ndarray]
 ) -> None:
-    """One for each snippet, finite."""
+    """There is one finite row for each snippet."""
     rows = list(extractor.features(snippets))
     assert len(rows) == 5
     for row in rows:
@@ -38,7 +40,7 @@ def test_rows_are_float32_of_the_stated_width(
 
 
 def test_row_depends_on_its_snippet_alone(extractor: Extractor, snippets: list[np.ndarray]) -> None:
-    """Alone, in another order, and in several threads: the same to the bit."""
+    """It has the same bits alone, in another order, and in several threads."""
     together = list(extractor.features(snippets))
     for snippet, row in zip(snippets, together, strict=True):
         np.testing.assert_array_equal(row, next(extractor.features([snippet])))
@@ -49,7 +51,7 @@ def test_row_depends_on_its_snippet_alone(extractor: Extractor, snippets: list[n
 def test_snippets_are_taken_as_they_are_needed(
     extractor: Extractor, snippets: list[np.ndarray]
 ) -> None:
-    """A long video never has to be in memory."""
+    """A long video need not be in memory."""
     taken = 0
 
     def counted() -> Iterator[np.ndarray]:
@@ -63,19 +65,19 @@ def test_snippets_are_taken_as_they_are_needed(
 
 
 def test_extractor_opens_by_its_name_and_by_its_id(extractor: Extractor) -> None:
-    """A spec holds the id; any other is an error that names it."""
+    """A spec contains the id; any other name is an error that contains it."""
     assert open_extractor(extractor.id).id == extractor.id
     with pytest.raises(OptionError, match="no extractor 'motion-0'"):
         open_extractor("motion-0")
 
 
 def test_motion_has_no_use_for_tv_l1_flow(extractor: Extractor) -> None:
-    """So no GPU is looked for on its behalf."""
+    """No GPU is looked for."""
     assert not uses_tvl1(extractor)
 
 
 def test_module_is_light() -> None:
-    """Neither OpenCV nor FFmpeg nor torch is loaded before something is extracted."""
+    """OpenCV, FFmpeg and torch are not loaded before the first extraction."""
     heavy = "import sys, features.extractors; print({'av', 'cv2', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

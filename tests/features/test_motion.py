@@ -1,3 +1,5 @@
+"""The `motion` extractor."""
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_direction_histograms_follow_plain_loops() -> None:
 def test_directions_start_at_the_right_and_go_down(
     direction: int, vector: tuple[float, float]
 ) -> None:
-    """What moves one way fills one bin of each cell."""
+    """Uniform motion fills one bin of each cell."""
     field = np.broadcast_to(np.array(vector, np.float32), (1, 8, 8, 2))
     histogram = direction_histograms(field)[0, 0, 0]
     expected = np.zeros(ORIENTATIONS)
@@ -44,7 +46,7 @@ def test_directions_start_at_the_right_and_go_down(
 
 
 def test_speeds_are_those_of_each_cell() -> None:
-    """The mean over the cell's pixels, in pixels a frame."""
+    """A speed is the mean over the pixels of a cell, in pixels a frame."""
     flow = np.zeros((1, 16, 16, 2), np.float32)
     flow[0, :2, :2] = (3, 0)
     flow[0, 0, 0] = (0, -5)
@@ -54,7 +56,7 @@ def test_speeds_are_those_of_each_cell() -> None:
 
 
 def test_accelerations_are_changes_of_the_flow() -> None:
-    """Steady motion has none, however fast."""
+    """Steady motion has no acceleration, at any speed."""
     flow = np.zeros((3, 16, 16, 2), np.float32)
     flow[:2] = (4, 1)
     flow[2] = (4, 3)
@@ -74,10 +76,10 @@ def test_accelerations_are_changes_of_the_flow() -> None:
         (0, 1, 1, 0, (0, 0, 0, 2)),
     ],
 )
-def test_deformations_are_told_apart(
+def test_deformations_are_distinguished(
     x_by_x: float, x_by_y: float, y_by_x: float, y_by_y: float, expected: tuple[float, ...]
 ) -> None:
-    """A flow that expands, contracts, turns or shears does only that."""
+    """A flow that expands, contracts, turns or shears has only that deformation."""
     y, x = np.mgrid[:24, :24].astype(np.float32)
     edges = [
         gradients((by_x * x + by_y * y)[None])
@@ -87,7 +89,7 @@ def test_deformations_are_told_apart(
 
 
 def test_gradients_are_central_differences() -> None:
-    """Along x and along y; 0 at the border."""
+    """They are along x and along y, and 0 at the border."""
     field = np.add.outer(np.arange(5) * 10, np.arange(6)).astype(np.float32)[None]
     inside = gradients(field)[0, 1:-1, 1:-1]
     assert (inside == (1, 10)).all()
@@ -95,8 +97,8 @@ def test_gradients_are_central_differences() -> None:
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (2, 4), (5, 5)])
-def test_window_is_where_most_moves(row: int, column: int) -> None:
-    """Wherever that is, it is described alike."""
+def test_window_is_where_the_most_motion_is(row: int, column: int) -> None:
+    """Its description does not depend on its position."""
     speed_RS = np.full((GRID, GRID), 0.1, np.float32)
     speed_RS[row : row + WINDOW, column : column + WINDOW] = 1
     expected = (slice(row, row + WINDOW), slice(column, column + WINDOW))
@@ -110,15 +112,15 @@ def moving(frames: int, seed: int) -> np.ndarray:
     return np.stack([texture[:, t : t + 64] for t in range(frames)])
 
 
-def test_pair_that_a_cut_separates_does_not_count() -> None:
-    """A snippet over a cut is described by the motion on both sides of it."""
+def test_pair_across_a_cut_does_not_count() -> None:
+    """A snippet with a cut is described by the motion on both sides of it."""
     snippet = np.concatenate([moving(3, seed=1) // 4, moving(3, seed=2)])
     cut = cuts(snippet.mean(axis=-1).astype(np.uint8))
     assert np.flatnonzero(cut).tolist() == [2]
     assert not cuts(moving(6, seed=1).mean(axis=-1).astype(np.uint8)).any()
 
 
-def test_snippet_whose_every_change_of_flow_lies_over_a_cut_is_finite() -> None:
+def test_snippet_with_all_changes_of_flow_across_a_cut_is_finite() -> None:
     """Its acceleration counts as none."""
     pictures = [moving(1, seed=1)[0], moving(1, seed=1)[0], moving(1, seed=2)[0]]
     snippet = np.stack([pictures[n] for n in (0, 1, 2, 2, 0, 1)])
@@ -127,8 +129,8 @@ def test_snippet_whose_every_change_of_flow_lies_over_a_cut_is_finite() -> None:
     assert np.isfinite(row).all()
 
 
-def test_still_picture_has_no_motion() -> None:
-    """Every such snippet has the same row, whatever it shows; what moves has another."""
+def test_still_image_has_no_motion() -> None:
+    """All still snippets have the same row, whatever their content; a moving one has another."""
     extractor = MotionExtractor()
     rows = [next(extractor.features([moving(1, seed).repeat(6, axis=0)])) for seed in (1, 2)]
     np.testing.assert_array_equal(rows[0], rows[1])

@@ -1,4 +1,4 @@
-"""Workers die, stall, meet odd errors, and outlive nobody."""
+"""Workers that die, stall or meet unusual errors, and end with their parent."""
 
 import os
 import signal
@@ -17,14 +17,14 @@ from model.errors import VideoError, WorkerError
 
 
 class OddError(Exception):
-    """Cannot be made from its text alone, so it does not survive being pickled."""
+    """An error that cannot be unpickled, because it needs more than its text."""
 
     def __init__(self, number: int, *, reason: str) -> None:
         super().__init__(f"{number} {reason}")
 
 
 def prepare() -> Callable[[str], object]:
-    """Returns what does as its task says; it remembers how many it had."""
+    """Returns a function that acts as its task says, and counts its tasks."""
     had: list[str] = []
 
     def answer(task: str) -> object:
@@ -56,7 +56,7 @@ def worker() -> Iterator[WorkerProcess]:
 
 
 def test_one_process_answers_all_tasks(worker: WorkerProcess) -> None:
-    """And keeps what it has prepared."""
+    """It keeps its prepared state."""
     answers = [worker.ask("work") for _ in range(3)]
     assert len({pid for pid, _ in answers}) == 1
     assert [had for _, had in answers] == [1, 2, 3]
@@ -71,10 +71,10 @@ def test_one_process_answers_all_tasks(worker: WorkerProcess) -> None:
         ("odd", WorkerError, "^OddError: 1 odd$"),
     ],
 )
-def test_errors_are_the_askers(
+def test_errors_are_raised_to_the_caller(
     worker: WorkerProcess, task: str, kind: type[Exception], message: str
 ) -> None:
-    """Those of libraries as text; the process goes on."""
+    """Errors of libraries are raised as text, and the process continues."""
     pid, _ = worker.ask("work")
     with pytest.raises(kind, match=message):
         worker.ask(task)
@@ -82,7 +82,7 @@ def test_errors_are_the_askers(
 
 
 def test_death_and_stalling_cost_one_task(worker: WorkerProcess) -> None:
-    """A new process takes the next one."""
+    """A new process takes the next task."""
     first, _ = worker.ask("work")
     with pytest.raises(WorkerError, match="ended with status -9"):
         worker.ask("die")
@@ -94,8 +94,8 @@ def test_death_and_stalling_cost_one_task(worker: WorkerProcess) -> None:
     assert had == 1
 
 
-def test_what_prevents_all_work_is_told_each_time() -> None:
-    """It may be mended meanwhile."""
+def test_failed_preparation_is_raised_for_each_task() -> None:
+    """The cause may be repaired in the meantime."""
     worker = WorkerProcess(cannot_prepare)
     for _ in range(2):
         with pytest.raises(VideoError, match="no extractor"):
@@ -104,7 +104,7 @@ def test_what_prevents_all_work_is_told_each_time() -> None:
 
 
 def test_stopping_ends_a_task_and_refuses_the_next(worker: WorkerProcess) -> None:
-    """From another thread."""
+    """Another thread may stop a worker."""
     worker.ask("work")
     threading.Timer(0.1, worker.stop).start()
     with pytest.raises(WorkerError):
@@ -114,7 +114,7 @@ def test_stopping_ends_a_task_and_refuses_the_next(worker: WorkerProcess) -> Non
 
 
 def test_pool_lends_each_process_to_one_task_at_a_time() -> None:
-    """Four tasks on two processes: two each; a death costs one task, stopping refuses the rest."""
+    """A death costs one task, and stopping refuses the rest."""
     pool = WorkerPool(prepare, 2)
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(pool.ask, ["work"] * 4))
@@ -129,8 +129,8 @@ def test_pool_lends_each_process_to_one_task_at_a_time() -> None:
         pool.ask("work")
 
 
-def test_it_ends_with_its_parent() -> None:
-    """Also when it is in the middle of a task and the parent is killed."""
+def test_worker_ends_with_its_parent() -> None:
+    """This holds even in the middle of a task, and if the parent is killed."""
     code = (
         "from test_worker_pool import WorkerProcess, prepare\n"
         "worker = WorkerProcess(prepare)\n"

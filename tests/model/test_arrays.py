@@ -1,3 +1,5 @@
+"""Reading and checking of feature arrays."""
+
 import contextlib
 import io
 from pathlib import Path
@@ -33,20 +35,14 @@ def npy(array: np.ndarray, **options: bool) -> bytes:
     ],
 )
 def test_unusable_features_are_refused(features: np.ndarray, message: str) -> None:
-    """The message tells what was expected and what came."""
+    """The message contains the expected and the actual value."""
     with pytest.raises(FeatureError, match=message):
         check_features(features, feature_dim=4, max_snippets=8)
 
 
-def test_message_begins_with_the_video() -> None:
-    """Where its id is given."""
-    with pytest.raises(FeatureError, match=r"^video v_1: expected 4 channels .*got 5"):
-        check_features(np.zeros((3, 5), dtype=np.float32), feature_dim=4, video="v_1")
-
-
 @given(hnp.arrays(np.float32, (3, 4), elements=st.sampled_from(VALUES)))
-def test_features_are_taken_just_if_all_are_finite(features_TD: np.ndarray) -> None:
-    """Also those whose sum is not, and without a warning."""
+def test_features_are_accepted_if_and_only_if_all_are_finite(features_TD: np.ndarray) -> None:
+    """Values with an infinite sum are accepted, without a warning."""
     if np.isfinite(features_TD).all():
         np.testing.assert_array_equal(check_features(features_TD), features_TD)
     else:
@@ -56,14 +52,14 @@ def test_features_are_taken_just_if_all_are_finite(features_TD: np.ndarray) -> N
 
 @given(hnp.arrays(st.sampled_from([np.float16, np.float32, np.float64]), hnp.array_shapes()))
 def test_parsed_npy_is_what_numpy_saved(array: np.ndarray) -> None:
-    """Every plain array comes back, in either memory order."""
+    """Any plain array is restored, in either memory order."""
     for ordered in (array, np.asfortranarray(array)):
         np.testing.assert_array_equal(parse_npy(npy(ordered)), ordered)
 
 
 @given(st.data())
 def test_damaged_npy_is_refused_or_read_never_crashes(data: st.DataObject) -> None:
-    """A changed byte or a cut ends in a FeatureError, not in another one."""
+    """A changed byte or a truncation raises FeatureError at most."""
     content = bytearray(npy(np.ones((3, 4), dtype=np.float32)))
     place = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
@@ -90,7 +86,7 @@ def test_damaged_npy_is_refused_or_read_never_crashes(data: st.DataObject) -> No
     ],
 )
 def test_npy_header_that_no_array_has_is_refused(shape: str, descr: str) -> None:
-    """Odd sizes, too many axes and odd types end in a FeatureError, with values and without."""
+    """Invalid sizes, too many axes and invalid types raise FeatureError, with or without values."""
     header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
     for values in (b"", bytes(48)):
@@ -105,7 +101,7 @@ def test_pickled_npy_is_refused() -> None:
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
-    """An absent file, text, an empty file and an archive each get a sentence."""
+    """An absent file, a text file, an empty file and an archive each have a message."""
     for name, content in (("text.npy", b"hello"), ("empty.npy", b""), ("cut.npy", b"\x93NUMPY")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(FeatureError, match=name):

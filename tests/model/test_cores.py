@@ -1,4 +1,4 @@
-"""How many processors are used."""
+"""The number of cores that are used."""
 
 import math
 import os
@@ -16,7 +16,7 @@ def _limit(groups: Path, group: str, text: str) -> None:
     (groups / group / "cpu.max").write_text(text)
 
 
-def test_quota_is_the_least_of_a_group_and_those_around_it(tmp_path: Path) -> None:
+def test_quota_is_the_smallest_of_a_group_and_its_parents(tmp_path: Path) -> None:
     """Kubernetes limits a container, and may limit the pod around it."""
     _limit(tmp_path, "pod", "250000 100000\n")
     _limit(tmp_path, "pod/one", "max 100000\n")
@@ -27,15 +27,15 @@ def test_quota_is_the_least_of_a_group_and_those_around_it(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("text", ["", "max", "1 0", "a b", "1 2 3"])
-def test_an_unreadable_quota_is_none(tmp_path: Path, text: str) -> None:
-    """Whatever stands there, the service starts."""
+def test_unreadable_quota_is_no_limit(tmp_path: Path, text: str) -> None:
+    """The service starts whatever the file contains."""
     _limit(tmp_path, "", text)
     assert quota("/", tmp_path) == math.inf
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one core only")
-def test_a_bound_process_computes_on_its_cores_alone() -> None:
-    """The network's threads stay where an operator put the process."""
+def test_bound_process_computes_on_its_cores_only() -> None:
+    """The threads of the network respect the affinity of the process."""
     program = """
 import os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -1,3 +1,5 @@
+"""Dropout by keys."""
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ def make_keys(*numbers: int) -> Tensor:
 
 
 def test_keys_decide_what_is_dropped() -> None:
-    """The same key drops the same places whatever the values and torch's seed; another, others."""
+    """Equal keys drop equal positions, whatever the values and the seed; other keys drop others."""
     keys_N, shape = make_keys(3, 8, 3), (16, 50)
     kept_NX = drop(torch.ones(3, *shape), keys_N, 0.5) != 0
     torch.manual_seed(1)
@@ -20,7 +22,7 @@ def test_keys_decide_what_is_dropped() -> None:
 
 
 def test_batched_equals_single() -> None:
-    """What else stands in a batch changes nothing, in the values or in their gradient."""
+    """The other videos of a batch have no influence on values or gradients."""
     keys_N, values_NX = make_keys(-5, 0, 2**31 - 1), torch.randn(3, 7, 9, requires_grad=True)
     dropped_NX = drop(values_NX, keys_N, 0.3)
     (gradient_NX,) = torch.autograd.grad(dropped_NX.square().sum(), values_NX)
@@ -33,7 +35,7 @@ def test_batched_equals_single() -> None:
 
 
 def test_bytes_are_uniform() -> None:
-    """Chi-squared over all values with one key, and over many keys at one place."""
+    """A chi-squared test passes over all values of one key, and over many keys at one position."""
     long = random_bytes(make_keys(7), (2**18,))[0]
     many = random_bytes(torch.arange(2**18, dtype=torch.int32), (1,))[:, 0]
     for bytes_N in (long, many):
@@ -44,7 +46,7 @@ def test_bytes_are_uniform() -> None:
 
 
 def test_neighbours_are_independent() -> None:
-    """Masks are uncorrelated between places, and between keys, beside each other."""
+    """Masks of neighbouring positions, and of neighbouring keys, are uncorrelated."""
     keys_N = torch.arange(512, dtype=torch.int32)
     centred_NX = random_bytes(keys_N, (512,)).double() - (LEVELS - 1) / 2
     variance = (LEVELS**2 - 1) / 12
@@ -57,7 +59,7 @@ def test_neighbours_are_independent() -> None:
 
 
 def test_share_is_dropped_and_the_mean_kept() -> None:
-    """About the share of all places is 0; the others are scaled so that the mean stays 1."""
+    """About this share of all values becomes 0, and the mean stays 1."""
     for share in (0.1, 0.25, 0.5, 0.75):
         dropped_NX = drop(torch.ones(4, 2**16), make_keys(1, 2, 3, 4), share)
         assert abs((dropped_NX == 0).double().mean().item() - share) < 0.005
@@ -66,7 +68,7 @@ def test_share_is_dropped_and_the_mean_kept() -> None:
 
 
 def test_share_of_zero_changes_nothing() -> None:
-    """A share that rounds to no byte value gives the values themselves."""
+    """A share that rounds to zero byte values returns the values themselves."""
     values_NX = torch.randn(2, 5)
     assert drop(values_NX, make_keys(1, 2), 0) is values_NX
 
@@ -78,7 +80,7 @@ def test_share_close_to_one_keeps_something() -> None:
 
 
 def test_derived_keys_drop_independently() -> None:
-    """Numbered uses of one key, and equal uses of different keys, share no mask."""
+    """Numbered uses of one key, and equal uses of different keys, have independent masks."""
     keys_N = torch.arange(64, dtype=torch.int32)
     derived_3N = torch.stack([keys_N, derive_keys(keys_N, 0), derive_keys(keys_N, 1)])
     assert len(derived_3N.unique()) == derived_3N.numel()
@@ -88,7 +90,7 @@ def test_derived_keys_drop_independently() -> None:
 
 
 def test_derived_keys_take_a_number_each() -> None:
-    """A tensor of numbers derives what each of them derives alone."""
+    """A tensor of numbers derives the same keys as its single numbers."""
     keys_N, number_N = make_keys(9, 9, 4), torch.tensor([0, 5, 5])
     together_N = derive_keys(keys_N, number_N)
     alone_N = [derive_keys(key, int(number)) for key, number in zip(keys_N, number_N, strict=True)]
@@ -96,6 +98,6 @@ def test_derived_keys_take_a_number_each() -> None:
 
 
 def test_half_precision_stays_half_precision() -> None:
-    """Masks do not widen the values."""
+    """Masks do not change the dtype of the values."""
     values_NX = torch.ones(1, 64, dtype=torch.bfloat16)
     assert drop(values_NX, make_keys(1), 0.5).dtype == torch.bfloat16

@@ -1,3 +1,5 @@
+"""Export to ONNX, compared with torch."""
+
 import copy
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +22,9 @@ from training.evaluation import TorchEngine
 def test_torch_and_onnx_give_the_same_cas_and_segments(
     exported: bytes, network: Ecm, spec: ModelSpec, snippets: int
 ) -> None:
-    """Whatever the length, to 1e-4.
+    """Both agree to 1e-4 at any length.
 
-    Without NMS, which decides between equal scores by their last digit.
+    Without NMS, because it decides between equal scores by their last digit.
     """
     spec = replace(spec, localization=replace(spec.localization, nms="none"))
     features_TD = np.random.default_rng(snippets).standard_normal((snippets, 8), dtype=np.float32)
@@ -37,7 +39,7 @@ def test_torch_and_onnx_give_the_same_cas_and_segments(
 
 
 def test_padded_batch_equals_single_videos(exported: bytes) -> None:
-    """In onnxruntime as in torch."""
+    """Padding has no influence in onnxruntime either."""
     engine = OnnxEngine(exported)
     features_BTD = np.random.default_rng(0).standard_normal((3, 20, 8), dtype=np.float32)
     lengths_B = np.array([20, 5, 1])
@@ -48,7 +50,7 @@ def test_padded_batch_equals_single_videos(exported: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def wide() -> Ecm:
-    """A network whose weights are most of its file, on features of an odd scale."""
+    """A network whose weights are most of its file, for features of an unusual scale."""
     torch.manual_seed(0)
     network = Ecm(EcmConfig(64, 3, hidden_width=256, standardized=True)).eval()
     network.standardize.mean_D.fill_(1e6)
@@ -78,7 +80,7 @@ def raw_features(shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
 def test_half_precision_is_close_to_torch(
     wide: Ecm, halved: bytes, snippets: int, scale: float
 ) -> None:
-    """Also a hundred times as far from the mean, and where float16 could not hold the features."""
+    """This includes features a hundred times as far from the mean, beyond the range of float16."""
     features_TD = raw_features((snippets, 64), scale)
     expected_TC, got_TC = (
         engine.cas(features_TD) for engine in (TorchEngine(wide), OnnxEngine(halved))
@@ -90,7 +92,7 @@ def test_half_precision_is_close_to_torch(
 
 
 def test_half_precision_pads_as_float32_does(halved: bytes) -> None:
-    """A padded batch gives what single videos give."""
+    """A padded batch has the same output as single videos."""
     engine = OnnxEngine(halved)
     features_BTD, lengths_B = raw_features((3, 20, 64)), np.array([20, 5, 1])
     cas_BTC = engine.cas_batch(features_BTD, lengths_B)
@@ -102,7 +104,7 @@ def test_half_precision_pads_as_float32_does(halved: bytes) -> None:
 
 
 def test_half_precision_halves_the_file(wide: Ecm, halved: bytes, tmp_path: Path) -> None:
-    """Its weights are float16, its inputs and output as ever, and the spec says so."""
+    """Weights are float16, inputs and output stay float32, and the spec records the precision."""
     write_onnx(wide, wide_spec("float32"), tmp_path / "model.onnx")
     assert len(halved) < 0.55 * (tmp_path / "model.onnx").stat().st_size
     graph = onnx.load_from_string(halved).graph
@@ -115,8 +117,8 @@ def test_half_precision_halves_the_file(wide: Ecm, halved: bytes, tmp_path: Path
     assert OnnxEngine(halved).spec.precision == "float16"
 
 
-def test_what_float16_cannot_hold_is_refused(wide: Ecm, halved: bytes, tmp_path: Path) -> None:
-    """A network at its export; features when they come, not answered with what is wrong."""
+def test_values_beyond_float16_are_refused(wide: Ecm, halved: bytes, tmp_path: Path) -> None:
+    """A network is refused at its export, and features when they arrive."""
     features_TD = raw_features((9, 64), 1e6)
     spec = wide_spec("float16")
     with pytest.raises(FeatureError, match="not finite"):
@@ -129,13 +131,13 @@ def test_what_float16_cannot_hold_is_refused(wide: Ecm, halved: bytes, tmp_path:
         write_onnx(loud, spec, tmp_path / "float16.onnx")
 
 
-def test_spec_travels_inside_the_file(exported: bytes, spec: ModelSpec) -> None:
-    """Nothing beside the file is needed."""
+def test_spec_is_inside_the_file(exported: bytes, spec: ModelSpec) -> None:
+    """No second file is needed."""
     assert OnnxEngine(exported).spec == spec
 
 
 def test_bytes_that_are_no_network_are_refused(exported: bytes) -> None:
-    """Text, nothing, and a file cut short."""
+    """Text, an empty file and a truncated file are refused."""
     for damaged in (b"text", b"", exported[: len(exported) // 2]):
         with pytest.raises(ModelError):
             OnnxEngine(damaged)
@@ -144,7 +146,7 @@ def test_bytes_that_are_no_network_are_refused(exported: bytes) -> None:
 def test_file_without_spec_or_with_a_contradicting_one_is_refused(
     exported: bytes, spec: ModelSpec
 ) -> None:
-    """It says what is missing or what differs."""
+    """The message says what is missing or what differs."""
     loaded = onnx.load_from_string(exported)
     del loaded.metadata_props[:]
     with pytest.raises(SpecError, match=METADATA_KEY):
@@ -155,10 +157,10 @@ def test_file_without_spec_or_with_a_contradicting_one_is_refused(
         OnnxEngine(loaded.SerializeToString())
 
 
-def test_an_export_that_computes_something_else_is_refused(
+def test_export_that_differs_from_torch_is_refused(
     tmp_path: Path, network: Ecm, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The check after the export compares with torch."""
+    """The check after the export compares the file with torch."""
     monkeypatch.setattr(
         "model.engine.OnnxEngine.cas_batch", lambda *_: np.zeros((2, 37, 3), dtype=np.float32)
     )
@@ -168,7 +170,7 @@ def test_an_export_that_computes_something_else_is_refused(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
 def test_required_cuda_that_is_absent_is_an_error(exported: bytes) -> None:
-    """No silent fall-back to the CPU."""
+    """There is no silent fallback to the CPU."""
     with pytest.raises(DeviceError, match="CUDA"):
         OnnxEngine(exported, EngineConfig(require_cuda=True))
     assert OnnxEngine(exported, EngineConfig(device="auto")).device == "cpu"

@@ -1,3 +1,5 @@
+"""Localization, compared with the released code and with plain loops."""
+
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +20,9 @@ GOLDEN = ["thumos14_a", "thumos14_b", "activitynet13"]
 def test_released_protocol_equals_the_released_code(
     name: str, shared: Callable[[str], Path]
 ) -> None:
-    """Same segments, same order, as the reference implementation gives.
+    """Segments and their order are those of the reference implementation.
 
-    Class scores come from the CAS (top-k ratio 1/8): the file's `class_probabilities` are the
+    Class scores come from the CAS (top-k ratio 1/8): `class_probabilities` in the file are the
     presence of the classes, while its scores were computed with their softmax.
     """
     golden = json.loads(shared(f"golden/segments_{name}.json").read_text())
@@ -42,7 +44,7 @@ def test_released_protocol_equals_the_released_code(
 
 
 def released_by_loops(cas_NC: np.ndarray, config: LocalizationConfig) -> list[Segment]:
-    """The released post-processing word by word, one threshold and one run at a time, no NMS."""
+    """The released post-processing, literally: one threshold and one run at a time, without NMS."""
     found = []
     points = len(cas_NC)
     for class_, column in enumerate(normalise(cas_NC).T):
@@ -63,7 +65,7 @@ def released_by_loops(cas_NC: np.ndarray, config: LocalizationConfig) -> list[Se
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 60), st.integers(0, 10_000))
 def test_all_thresholds_at_once_equal_one_by_one(points: int, seed: int) -> None:
-    """The vectorised runs and contrasts are those of plain loops, on any sequence."""
+    """The vectorised runs and contrasts equal those of plain loops, on any sequence."""
     cas_TC = np.random.default_rng(seed).standard_normal((points, 2)).astype(np.float32)
     config = LocalizationConfig(
         protocol="released", class_threshold=0, cas_threshold_min=0, class_score_weight=0,
@@ -78,7 +80,7 @@ def test_all_thresholds_at_once_equal_one_by_one(points: int, seed: int) -> None
 
 
 def test_a_trapezoid_is_found_where_its_flanks_cross_the_threshold() -> None:
-    """Start and end lie between snippets, exactly on the line through their middles."""
+    """Start and end are between snippets, exactly on the line through their centres."""
     cas_TC = np.array([0, 0, 1, 1, 0, 0], dtype=np.float32)[:, None]
     config = LocalizationConfig(
         cas_threshold_min=0.25, cas_threshold_max=0.3, class_score_weight=0, nms="none"
@@ -90,7 +92,7 @@ def test_a_trapezoid_is_found_where_its_flanks_cross_the_threshold() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(2, 50), st.integers(0, 10_000))
 def test_time_reversed_video_has_reversed_segments(points: int, seed: int) -> None:
-    """The corrected protocol is symmetric: outer windows and crossings prefer no direction."""
+    """The corrected protocol is symmetric: windows and crossings prefer no direction."""
     cas_TC = np.random.default_rng(seed).standard_normal((points, 1)).astype(np.float32)
     config = LocalizationConfig(nms="none")
     forward = localize(cas_TC, np.ones(1), labels="a", duration_s=points, config=config)
@@ -103,7 +105,7 @@ def test_time_reversed_video_has_reversed_segments(points: int, seed: int) -> No
 @pytest.mark.parametrize("protocol", ["corrected", "released"])
 @pytest.mark.parametrize("snippets", [1, 2, 7])
 def test_segments_stay_inside_the_video_and_have_a_length(protocol: str, snippets: int) -> None:
-    """However short the video: 0 <= start < end <= duration."""
+    """In any video, however short, 0 <= start < end <= duration."""
     cas_TC = np.random.default_rng(0).random((snippets, 3)).astype(np.float32)
     config = LocalizationConfig(protocol=protocol, class_threshold=0.0)  # type: ignore[arg-type]
     for segment in localize(cas_TC, np.ones(3), labels="abc", duration_s=3.0, config=config):
@@ -119,8 +121,8 @@ def test_no_class_above_tau_gives_an_empty_list() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, -3.0, 5.0])
-def test_a_constant_sequence_shows_nothing(value: float) -> None:
-    """Without a rise over time there is no run above any threshold."""
+def test_constant_sequence_has_no_segments(value: float) -> None:
+    """Without a rise over time, there is no run above any threshold."""
     cas_TC = np.full((20, 1), value, dtype=np.float32)
     config = LocalizationConfig()
     assert localize(cas_TC, np.ones(1), labels="a", duration_s=5, config=config) == []
@@ -157,7 +159,7 @@ def test_settings_out_of_range_are_refused(values: dict[str, float]) -> None:
 
 
 def test_probability_scale_means_the_same_in_every_video() -> None:
-    """A weak video is not stretched to full height, so its segments score less or are none."""
+    """A weak video is not stretched to full height, so its segments have lower scores."""
     config = LocalizationConfig(cas_scale="probability", class_threshold=0.0)
     strong_TC = np.full((40, 1), -4, np.float32)
     strong_TC[10:20] = 4
@@ -174,7 +176,7 @@ def test_probability_scale_means_the_same_in_every_video() -> None:
 
 
 def test_lone_point_that_just_reaches_the_threshold_has_a_finite_score() -> None:
-    """Its run has no length."""
+    """The run of such a point has length 0."""
     cas_TC = np.full((9, 1), -9, np.float32)
     cas_TC[4] = 0.0  # a probability of 0.5, one of the thresholds
     config = LocalizationConfig(

@@ -1,3 +1,5 @@
+"""The network, compared with the released code and with plain loops."""
+
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +35,7 @@ def golden_network(golden: dict, arrays: dict) -> tuple[Ecm, Tensor, Tensor]:
 def test_network_losses_and_gradients_equal_the_released_code(
     name: str, shared: Callable[[str], Path]
 ) -> None:
-    """CAS, scores and each loss agree to 1e-4 relative, every gradient's norm to 1e-3."""
+    """CAS, scores and each loss agree to 1e-4 relative, and the norm of each gradient to 1e-3."""
     golden = json.loads(shared(f"golden/network_{name}.json").read_text())
     arrays = np.load(shared(f"golden/network_{name}.npz"))
     network, features_BTD, labels_BC = golden_network(golden, arrays)
@@ -67,7 +69,7 @@ def test_network_losses_and_gradients_equal_the_released_code(
 
 
 def test_padded_batch_equals_single_videos(network: Ecm) -> None:
-    """What lies beyond a video's length changes nothing, garbage included."""
+    """Values beyond the length of a video have no influence, whatever they are."""
     torch.manual_seed(1)
     lengths_B = torch.tensor([13, 1, 7])
     features_BTD = torch.randn(3, 13, 8) * 5
@@ -80,7 +82,7 @@ def test_padded_batch_equals_single_videos(network: Ecm) -> None:
 
 @pytest.mark.parametrize("snippets", [1, 2, 3, 10, 12])
 def test_aggregation_sums_every_third_snippet(snippets: int) -> None:
-    """Fold i of class c is the plain weighted sum over snippets i, i + 3, ... (Figure 3)."""
+    """Fold k of class c is the plain weighted sum over snippets k, k + 3, ... (Figure 3)."""
     torch.manual_seed(2)
     features, weights = torch.randn(2, snippets, 5), torch.rand(2, snippets, 4)
     got = aggregate(features, weights)
@@ -109,7 +111,7 @@ def classify_one_by_one(network: Ecm, features_TD: Tensor, weights_TC: Tensor) -
 def absence_by_loops(
     network: Ecm, features: Tensor, w_a: Tensor, labels: Tensor, term: str
 ) -> Tensor:
-    """The absence logits of one video as model/network.py describes them."""
+    """The absence logits of one video, as described in model/network.py."""
     w_b = 1 - w_a
     if term == "paper":
         return classify_one_by_one(network, features, w_b)
@@ -126,7 +128,7 @@ def absence_by_loops(
 def test_absence_terms_equal_their_description(
     network: Ecm, term: AbsenceTerm, snippets: int
 ) -> None:
-    """Vectorised over classes and videos, they are what plain loops give, for few snippets too."""
+    """The vectorised terms equal those of plain loops, for few snippets too."""
     torch.manual_seed(3)
     features, w_a = torch.randn(2, snippets, 8), torch.rand(2, snippets, 3)
     labels = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
@@ -137,7 +139,7 @@ def test_absence_terms_equal_their_description(
 
 @pytest.mark.parametrize("term", ["paper", "own", "released"])
 def test_post_logits_at_once_equal_those_apart(network: Ecm, term: AbsenceTerm) -> None:
-    """Both kinds of logits of one call are those of a call each."""
+    """One call for both kinds of logits equals a call for each."""
     features_BTD, weights_BTC = torch.randn(2, 11, 8), torch.rand(2, 11, 3)
     labels_BC = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
     post_BC, absence_BC = network.post_logits(features_BTD, weights_BTC, labels_BC, term)
@@ -148,7 +150,7 @@ def test_post_logits_at_once_equal_those_apart(network: Ecm, term: AbsenceTerm) 
 
 @pytest.mark.parametrize("term", ["own", "released"])
 def test_dropout_depends_on_a_videos_key_alone(network: Ecm, term: AbsenceTerm) -> None:
-    """In training a video of a batch gives what it gives alone, with the same key."""
+    """In training, a video has the same output in a batch as alone, with the same key."""
     network.train()
     features_BTD, weights_BTC = torch.randn(3, 11, 8), torch.rand(3, 11, 3)
     labels_BC = torch.tensor([[1.0, 0, 1], [0, 1, 0], [1, 1, 1]])
@@ -167,7 +169,7 @@ def test_dropout_depends_on_a_videos_key_alone(network: Ecm, term: AbsenceTerm) 
 
 
 def test_streams_that_share_nothing_have_a_classifier_each() -> None:
-    """Table 4, not sharing: classifying aggregated features uses the second classifier alone."""
+    """Without sharing (Table 4), the second classifier alone classifies aggregated features."""
     config = EcmConfig(8, 3, hidden_width=16, shared_classifier=False)
     network = Ecm(config)
     assert network.post_classifier is not None
@@ -178,7 +180,7 @@ def test_streams_that_share_nothing_have_a_classifier_each() -> None:
 
 
 def test_agnostic_attention_weights_all_classes_alike() -> None:
-    """Table 4, class-agnostic: one weight a snippet."""
+    """Class-agnostic attention (Table 4) has one weight for each snippet."""
     network = Ecm(EcmConfig(8, 3, hidden_width=16, attention="agnostic"))
     weights_BTC = network.action_weights(network(torch.randn(2, 9, 8)))
     assert weights_BTC.shape == (2, 9, 3)
@@ -186,9 +188,9 @@ def test_agnostic_attention_weights_all_classes_alike() -> None:
 
 
 def test_standardization_is_that_of_the_features_in_both_streams() -> None:
-    """Raw features into a network that standardizes are standardized ones into one that does not.
+    """Raw features in a standardizing network equal standardized features in a plain one.
 
-    Padding stays without influence, though 0 is no longer what stands for it.
+    Padding has no influence, although it is no longer equal to 0 inside the network.
     """
     torch.manual_seed(0)
     plain = Ecm(EcmConfig(8, 3, hidden_width=16)).eval()

@@ -1,3 +1,5 @@
+"""The model repository."""
+
 import subprocess
 from pathlib import Path
 
@@ -12,7 +14,7 @@ def write(content: bytes = b"network") -> object:
 
 
 def test_versions_count_up_and_the_newest_is_last(tmp_path: Path) -> None:
-    """10 is newer than 9."""
+    """Version 10 is newer than version 9."""
     for _ in range(10):
         publish(tmp_path, "a", write())
     publish(tmp_path, "b", write(), version=3)
@@ -21,13 +23,13 @@ def test_versions_count_up_and_the_newest_is_last(tmp_path: Path) -> None:
 
 
 def test_hash_file_is_read_by_sha256sum(tmp_path: Path) -> None:
-    """An operator can check a model with coreutils."""
+    """A model can be checked with coreutils."""
     folder = publish(tmp_path, "a", write()).path.parent
     subprocess.run(["sha256sum", "--check", "model.onnx.sha256"], cwd=folder, check=True)
 
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
-    """One other byte is enough; a file that is gone is told too."""
+    """One changed byte is an error, and so is a missing file."""
     model = publish(tmp_path, "a", write())
     model.path.write_bytes(b"Network")
     with pytest.raises(IntegrityError, match="SHA-256"):
@@ -38,7 +40,7 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_failed_export_leaves_nothing(tmp_path: Path) -> None:
-    """Neither a version nor a temporary folder."""
+    """Neither a version nor a temporary folder remains."""
 
     def fail(path: Path) -> None:
         path.write_bytes(b"half")
@@ -50,7 +52,7 @@ def test_a_failed_export_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_versions_never_change(tmp_path: Path) -> None:
-    """Publishing over one is refused, and it stands as it was."""
+    """Publishing an existing version is refused, and its file is unchanged."""
     model = publish(tmp_path, "a", write(b"first"))
     with pytest.raises(OptionError, match="exists already"):
         publish(tmp_path, "a", write(b"second"), version=1)
@@ -65,5 +67,5 @@ def test_names_that_are_no_folder_are_refused(tmp_path: Path, name: str) -> None
 
 
 def test_an_absent_repository_holds_no_model(tmp_path: Path) -> None:
-    """It may be mounted later."""
+    """The folder may be mounted later."""
     assert list_models(tmp_path / "absent") == []

@@ -1,4 +1,4 @@
-"""Which session a run takes."""
+"""The choice of a session for each run."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,39 +14,39 @@ FIRST, SECOND = cast("InferenceSession", "first"), cast("InferenceSession", "sec
 
 @pytest.fixture
 def either() -> WideOrNarrow:
-    """The first for runs that are alone, the second for several."""
+    """The first session is for single runs, the second for concurrent ones."""
     return WideOrNarrow(wide=FIRST, narrow=SECOND)
 
 
 @contextmanager
-def taken(sessions: WideOrNarrow, count: int) -> Iterator[list[InferenceSession]]:
-    """So many at once, in the order in which they were taken."""
+def lent(sessions: WideOrNarrow, count: int) -> Iterator[list[InferenceSession]]:
+    """Lends a number of sessions at once and yields them in order."""
     with ExitStack() as stack:
         yield [stack.enter_context(sessions.lend()) for _ in range(count)]
 
 
 def test_runs_one_after_the_other_get_all_cores(either: WideOrNarrow) -> None:
-    """As long as there is one at a time."""
+    """This holds while there is one run at a time."""
     for _ in range(3):
         with either.lend() as session:
             assert session is FIRST
 
 
-def test_runs_beside_others_get_one_core_each(either: WideOrNarrow) -> None:
-    """The one that began alone has all."""
-    with taken(either, 3) as sessions:
+def test_concurrent_runs_get_one_core_each(either: WideOrNarrow) -> None:
+    """The run that started alone has all cores."""
+    with lent(either, 3) as sessions:
         assert sessions == [FIRST, SECOND, SECOND]
 
 
-def test_one_of_several_is_not_taken_for_one_that_is_alone(
+def test_run_between_concurrent_ones_is_not_single(
     either: WideOrNarrow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If it only begins between two others; a moment later it is alone."""
+    """A moment after the others, a run is single again."""
     now_s = 1000.0
     monkeypatch.setattr("model.sessions.monotonic", lambda: now_s)
-    with taken(either, 2):
+    with lent(either, 2):
         now_s += 60
-    with taken(either, 2) as sessions:
+    with lent(either, 2) as sessions:
         assert sessions == [SECOND, SECOND]
     now_s += 0.09
     with either.lend() as session:
@@ -57,16 +57,16 @@ def test_one_of_several_is_not_taken_for_one_that_is_alone(
             assert session is FIRST
 
 
-def test_a_run_that_fails_is_over(either: WideOrNarrow) -> None:
-    """Or no later one would ever be alone."""
+def test_failed_run_is_over(either: WideOrNarrow) -> None:
+    """Otherwise no later run would be single."""
     with pytest.raises(ZeroDivisionError), either.lend():
         raise ZeroDivisionError
     with either.lend() as session:
         assert session is FIRST
 
 
-def test_instances_are_taken_in_turn() -> None:
-    """No two runs have the same; a shared session is for all."""
+def test_no_two_runs_share_an_instance() -> None:
+    """A shared session, in contrast, serves all runs."""
     instances = Instances([FIRST, SECOND])
     with instances.lend() as one, instances.lend() as other:
         assert {one, other} == {FIRST, SECOND}

@@ -1,3 +1,5 @@
+"""Snippets and time."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,19 +10,19 @@ from model.snippets import SnippetClock, resample, sample_one_per_bin, snippet_c
 
 
 def test_clock_from_rate_and_from_duration_agree() -> None:
-    """A snippet of 16 frames at 25 frames a second lasts 0.64 s, as 100 of 64 s do."""
+    """16 frames at 25 frames a second last 0.64 s, like one of 100 snippets in 64 s."""
     assert SnippetClock.from_rate(fps=25) == SnippetClock.from_duration(duration_s=64, snippets=100)
 
 
 @pytest.mark.parametrize("snippet_s", [0, -1, float("nan"), float("inf")])
 def test_clock_refuses_a_snippet_without_length(snippet_s: float) -> None:
-    """A snippet that does not last is an error that names the value."""
+    """The message contains the value."""
     with pytest.raises(InputError, match=str(snippet_s)):
         SnippetClock(snippet_s)
 
 
-def test_centres_lie_halfway_between_starts() -> None:
-    """Four snippets in 2 s are centred at 0.25, 0.75, 1.25 and 1.75 s."""
+def test_centres_are_halfway_between_starts() -> None:
+    """Four snippets in 2 s have their centres at 0.25, 0.75, 1.25 and 1.75 s."""
     np.testing.assert_allclose(
         snippet_centres(snippets=4, duration_s=2.0), [0.25, 0.75, 1.25, 1.75]
     )
@@ -28,7 +30,7 @@ def test_centres_lie_halfway_between_starts() -> None:
 
 @given(st.integers(1, 40), st.integers(1, 90))
 def test_resample_follows_its_formula(snippets: int, length: int) -> None:
-    """Every point reads the line between the two box middles around it."""
+    """Each point is on the line between the centres of the two snippets around it."""
     values = np.random.default_rng(snippets).standard_normal((snippets, 2)).astype(np.float32)
     position = (np.arange(length) + 0.5) * snippets / length - 0.5
     expected = [np.interp(position, np.arange(snippets), column) for column in values.T]
@@ -36,7 +38,7 @@ def test_resample_follows_its_formula(snippets: int, length: int) -> None:
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 1000))
-def test_samples_lie_one_in_each_bin(snippets: int, length: int, seed: int) -> None:
+def test_each_bin_has_one_sample(snippets: int, length: int, seed: int) -> None:
     """Indices ascend, stay in the video, and leave no bin out."""
     indices = sample_one_per_bin(snippets, length, np.random.default_rng(seed))
     bins = np.arange(length) * snippets / length

@@ -1,3 +1,5 @@
+"""The spec of a model as JSON."""
+
 import json
 from dataclasses import replace
 
@@ -8,7 +10,7 @@ from model.spec import ModelSpec, Provenance
 
 
 def test_spec_survives_its_json(spec: ModelSpec) -> None:
-    """What is written is what is read."""
+    """A spec equals the one read from its JSON."""
     full = replace(spec, provenance=Provenance(created="today"), evaluation={"mAP": 0.5})
     assert ModelSpec.from_json(full.to_json()) == full
 
@@ -34,6 +36,6 @@ def test_unreadable_specs_are_named(spec: ModelSpec, change: dict, message: str)
 
 
 def test_text_that_is_no_json_is_refused() -> None:
-    """Not a traceback of a parser."""
+    """There is a SpecError instead of an error of the parser."""
     with pytest.raises(SpecError):
         ModelSpec.from_json("{")

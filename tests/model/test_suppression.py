@@ -1,3 +1,5 @@
+"""Non-maximum suppression, compared with plain loops."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,7 +34,7 @@ def tious(start: np.ndarray, end: np.ndarray, group: np.ndarray) -> np.ndarray:
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 40))
 def test_greedy_in_rounds_equals_the_greedy_loop(seed: int, segments: int) -> None:
-    """Best first, whoever overlaps a kept one too much is dropped."""
+    """The loop takes segments best first and drops those that overlap too much."""
     start, end, score, group = draw(seed, segments)
     overlap = tious(start, end, group)
     expected: list[int] = []
@@ -47,7 +49,7 @@ def test_greedy_in_rounds_equals_the_greedy_loop(seed: int, segments: int) -> No
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 40))
 def test_soft_equals_the_soft_nms_loop(seed: int, segments: int) -> None:
-    """The best that is left is taken, all others decay by their overlap with it."""
+    """The loop takes the best remaining segment and decays all others by their overlap with it."""
     start, end, score, group = draw(seed, segments)
     overlap, left, expected = tious(start, end, group), score.copy(), []
     for _ in range(segments):
@@ -64,8 +66,8 @@ def test_soft_equals_the_soft_nms_loop(seed: int, segments: int) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 40))
-def test_fast_soft_decays_by_all_that_were_better(seed: int, segments: int) -> None:
-    """One step: the product of the decays of every better segment."""
+def test_fast_soft_decays_by_all_better_segments(seed: int, segments: int) -> None:
+    """The decay is the product over all better segments."""
     start, end, score, group = draw(seed, segments)
     better = score[:, None] > score[None]
     decay = np.exp(-np.where(better, tious(start, end, group) ** 2, 0) / 0.5).prod(axis=0)
@@ -78,13 +80,13 @@ def test_fast_soft_decays_by_all_that_were_better(seed: int, segments: int) -> N
 
 @pytest.mark.parametrize("nms", ["greedy", "soft", "fast-soft", "none"])
 def test_no_segments_stay_none(nms: Nms) -> None:
-    """Nothing in, nothing out."""
+    """Without segments, the result is empty."""
     nothing = np.empty(0)
     kept, score = call(nothing, nothing, nothing, np.empty(0, dtype=np.intp), nms)
     assert (len(kept), len(score)) == (0, 0)
 
 
-def test_seconds_taken_for_pixels_join_what_is_apart() -> None:
+def test_released_lengths_join_disjoint_segments() -> None:
     """With the released "+ 1", two disjoint segments of 0.6 s have a tIoU of 0.39."""
     start, end = np.array([0.0, 0.7]), np.array([0.6, 1.3])
     group, score = np.zeros(2, dtype=np.intp), np.array([1.0, 0.5])

@@ -1,3 +1,5 @@
+"""Complaints of pydantic as errors of this project."""
+
 from dataclasses import dataclass
 
 import pytest
@@ -36,6 +38,6 @@ class Whole:
     ],
 )
 def test_complaint_is_one_line_that_names_the_field(text: str, message: str) -> None:
-    """Of the error class that the caller chooses."""
+    """The caller chooses the error class."""
     with pytest.raises(OptionError, match=message):
         parse_json(TypeAdapter(Whole), text, name="the whole", error_class=OptionError)

@@ -1,3 +1,5 @@
+"""Files that are written completely or not at all."""
+
 import contextlib
 import hashlib
 from pathlib import Path
@@ -8,7 +10,7 @@ from model.whole_file import sha256_of, whole_file, whole_path
 
 
 def test_file_appears_with_all_of_its_content(tmp_path: Path) -> None:
-    """In a folder that is created, and with nothing beside it."""
+    """The folder is created, and no temporary file remains."""
     path = tmp_path / "new" / "file.bin"
     with whole_file(path) as file:
         file.write(b"content")
@@ -18,7 +20,7 @@ def test_file_appears_with_all_of_its_content(tmp_path: Path) -> None:
 
 
 def test_old_file_survives_a_failure(tmp_path: Path) -> None:
-    """Of a writer that takes a file and of one that takes a path."""
+    """This holds for writers of a file and for writers of a path."""
     path = tmp_path / "file.bin"
     path.write_bytes(b"old")
     with contextlib.suppress(RuntimeError), whole_file(path) as file:
@@ -32,14 +34,14 @@ def test_old_file_survives_a_failure(tmp_path: Path) -> None:
 
 
 def test_error_names_the_file(tmp_path: Path) -> None:
-    """A failed write does not name it by itself."""
+    """An error of `write` does not name it by itself."""
     path = tmp_path / "file.bin"
     with pytest.raises(OSError, match=r"No space left.*file\.bin"), whole_file(path):
         raise OSError(28, "No space left on device")
 
 
 def test_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
-    """In hexadecimal digits, as `sha256sum` writes it."""
+    """The hash has hexadecimal digits, as `sha256sum` writes it."""
     path = tmp_path / "file.bin"
     path.write_bytes(b"content")
     assert sha256_of(path) == sha256_of(b"content") == hashlib.sha256(b"content").hexdigest()

@@ -1,4 +1,4 @@
-"""The programs that look for faults know a fault when they see one."""
+"""Verdicts on responses, and the parsing of requests that they rely on."""
 
 import json
 from random import Random
@@ -27,8 +27,8 @@ PROBLEM = {"type": "urn:ecm-localizer:a", "title": "A", "status": 422, "detail":
         (b"GET http://a HTTP/1.1\r\n\r\n", Framing((), "broken")),
     ],
 )
-def test_framing_is_what_a_server_has_to_understand(data: bytes, expected: Framing) -> None:
-    """Whole messages, and whether something is left over."""
+def test_framing_finds_messages_and_rest(data: bytes, expected: Framing) -> None:
+    """The framing has all complete messages and the state of the rest."""
     assert framing(data) == expected
 
 
@@ -38,7 +38,7 @@ def response(status: int, media_type: str, content: object, **headers: str) -> R
 
 
 @pytest.mark.parametrize(
-    ("given", "path"),
+    ("received", "path"),
     [
         (response(200, "application/json", {}), "/localize"),
         (response(422, "application/problem+json", PROBLEM), "/localize"),
@@ -48,13 +48,13 @@ def response(status: int, media_type: str, content: object, **headers: str) -> R
         (response(307, "text/plain", b"", location="/localize"), "/localize/"),
     ],
 )
-def test_right_answers_are_no_fault(given: Response, path: str | None) -> None:
-    """Successes, foreseen errors in the right form, and the end of what is no HTTP."""
-    assert fault(given, path) is None
+def test_correct_responses_have_no_fault(received: Response, path: str | None) -> None:
+    """These are successes, expected errors in the right form, and plain text after no HTTP."""
+    assert fault(received, path) is None
 
 
 @pytest.mark.parametrize(
-    ("given", "path"),
+    ("received", "path"),
     [
         (response(500, "application/problem+json", PROBLEM | {"status": 500}), "/localize"),
         (response(200, "application/json", b"{"), "/localize"),
@@ -67,13 +67,13 @@ def test_right_answers_are_no_fault(given: Response, path: str | None) -> None:
         (response(400, "text/plain", b"no HTTP"), None),
     ],
 )
-def test_wrong_answers_are_faults(given: Response, path: str | None) -> None:
-    """Bugs, wrong forms, and errors that contradict themselves."""
-    assert fault(given, path)
+def test_wrong_responses_have_a_fault(received: Response, path: str | None) -> None:
+    """These are bugs, wrong forms, and contradictory errors."""
+    assert fault(received, path)
 
 
-def test_wrong_requests_can_be_had_again() -> None:
-    """Seed and number alone make them, and they are of every kind."""
+def test_mutations_are_repeatable() -> None:
+    """Seed and number determine a mutation, and all kinds occur."""
     made = [mutated(Random(f"0/{number}"), valid_requests()) for number in range(500)]
     assert made == [mutated(Random(f"0/{number}"), valid_requests()) for number in range(500)]
     assert len({kind for kind, _ in made}) == 21

@@ -1,4 +1,4 @@
-"""Flag > environment > file > default, and what `python -m service config` tells of it."""
+"""Sources of the settings, and the output of `python -m service config`."""
 
 import json
 import os
@@ -31,8 +31,8 @@ def config(*arguments: object, **environment: str) -> subprocess.CompletedProces
     )
 
 
-def test_each_source_goes_before_the_next(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting in all sources, in all but one, and so on."""
+def test_each_source_overrides_the_next(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flag overrides the environment, then the file, then the default."""
     monkeypatch.setenv("ECM_PORT", "82")
     monkeypatch.setenv("ECM_WAIT_S", "3")
     flags = ["--config", str(file), "--port", "83"]
@@ -45,16 +45,16 @@ def test_each_source_goes_before_the_next(file: Path, monkeypatch: pytest.Monkey
     assert list(Settings.model_fields) == list(found.origins)
 
 
-def test_environment_names_the_file_unless_a_flag_does(file: Path, tmp_path: Path) -> None:
-    """ECM_CONFIG, then --config."""
+def test_a_flag_or_the_environment_names_the_file(file: Path, tmp_path: Path) -> None:
+    """--config overrides ECM_CONFIG."""
     other = tmp_path / "other.toml"
     other.write_text("port = 91\n")
     assert "port = 81 " in config(ECM_CONFIG=str(file)).stdout
     assert "port = 91 " in config("--config", other, ECM_CONFIG=str(file)).stdout
 
 
-def test_config_prints_every_setting_with_its_origin(file: Path) -> None:
-    """A line for each, and the same as JSON."""
+def test_config_prints_every_setting_with_its_source(file: Path) -> None:
+    """It prints a line for each setting, or the same as JSON."""
     lines = config("--config", file, "--jobs", 3).stdout.splitlines()
     assert list(Settings.model_fields) == [line.split(" = ")[0] for line in lines]
     assert any(line.split() == ["jobs", "=", "3", "#", "flag"] for line in lines)
@@ -76,14 +76,14 @@ def test_config_prints_every_setting_with_its_origin(file: Path) -> None:
     ],
 )  # fmt: skip
 def test_database_password_is_masked(url: str, shown: str) -> None:
-    """Wherever it stands in the URL."""
+    """The password may be in any part of the URL."""
     found = read_configuration(["--database-url", url], command="config")
     assert shown == found.shown()["database_url"]
     assert "hid" not in found.lines() + found.to_json()
 
 
-def test_wrong_secret_is_not_repeated(file: Path) -> None:
-    """An error names the setting alone."""
+def test_a_wrong_secret_is_not_quoted(file: Path) -> None:
+    """The error names the setting only."""
     file.write_text("database_url = 774411\n")
     with pytest.raises(OptionError, match=r"setting database_url \(file .*\)") as caught:
         read_configuration(["--config", str(file)], command="config")
@@ -100,8 +100,8 @@ def test_wrong_secret_is_not_repeated(file: Path) -> None:
         ("port = \n", "is not TOML"),
     ],
 )
-def test_wrong_file_is_an_error_that_says_why(file: Path, content: str, words: str) -> None:
-    """Unknown keys, values out of range, and what is no TOML."""
+def test_a_wrong_file_is_an_error_with_a_reason(file: Path, content: str, words: str) -> None:
+    """Reasons are unknown keys, values out of range, and invalid TOML."""
     file.write_text(content)
     told = config("--config", file)
     assert told.returncode == 2
@@ -109,8 +109,8 @@ def test_wrong_file_is_an_error_that_says_why(file: Path, content: str, words: s
     assert "Traceback" not in told.stderr
 
 
-def test_missing_file_and_broken_variable_are_errors(tmp_path: Path) -> None:
-    """Neither is passed over."""
+def test_a_missing_file_and_a_malformed_variable_are_errors(tmp_path: Path) -> None:
+    """Neither is ignored."""
     told = config("--config", tmp_path / "none.toml")
     assert (told.returncode, "none.toml cannot be read" in told.stderr) == (2, True)
     told = config(ECM_VIDEO_HOSTS="a.example.org")
@@ -118,8 +118,8 @@ def test_missing_file_and_broken_variable_are_errors(tmp_path: Path) -> None:
     assert "Traceback" not in told.stderr
 
 
-def test_serve_takes_the_file(launch, repository: Path, tmp_path: Path) -> None:
-    """Its models are those of the repository that the file names."""
+def test_serve_reads_the_file(launch, repository: Path, tmp_path: Path) -> None:
+    """The service has the models of the repository in the file."""
     file = tmp_path / "ecm.toml"
     file.write_text(f'repository = "{repository}"\ndata = "{tmp_path / "data"}"\njobs = 0\n')
     process = launch("serve", config=file)
@@ -127,8 +127,8 @@ def test_serve_takes_the_file(launch, repository: Path, tmp_path: Path) -> None:
     assert [model["name"] for model in told["models"]] == ["small"]
 
 
-def test_work_takes_the_file(tmp_path: Path) -> None:
-    """A worker that shall work on nothing ends."""
+def test_work_reads_the_file(tmp_path: Path) -> None:
+    """A worker with `jobs = 0` ends with an error."""
     file = tmp_path / "ecm.toml"
     file.write_text(f'repository = "{tmp_path}"\ndata = "{tmp_path / "data"}"\njobs = 0\n')
     command = [sys.executable, "-m", "service", "work", "--config", str(file)]

@@ -45,6 +45,8 @@ class _Points:
     """Colour of the points."""
     marker: str
     """Marker of the points, in matplotlib's notation."""
+    size: float
+    """Area of the marker in square points; large where another kind may cover it."""
 
 
 def run(study: Study) -> Finding:
@@ -61,10 +63,10 @@ def run(study: Study) -> Finding:
         np.concatenate(of_kind) for of_kind in zip(*parts, strict=True)
     )
     kinds = (
-        _Points("snippets of actions", action, "#e69f00", "."),
-        _Points("snippets of background", background, "#7f7f7f", "."),
-        _Points("aggregated with W_a", by_action, "#d55e00", "*"),
-        _Points("aggregated with W_b", by_background, "#0072b2", "P"),
+        _Points("snippets of actions", action, "#e69f00", ".", 24),
+        _Points("snippets of background", background, "#7f7f7f", ".", 24),
+        _Points("aggregated with W_a", by_action, "#d55e00", "*", 150),
+        _Points("aggregated with W_b", by_background, "#0072b2", "P", 45),
     )
     among_actions = {
         kind.title: _share_of_actions(action, background, kind.features_ND) for kind in kinds[2:]
@@ -138,10 +140,10 @@ def _draw(kinds: tuple[_Points, ...], seed: int) -> Figure:
     axes = figure.subplots()
     ends = np.cumsum([len(kind.features_ND) for kind in kinds])
     for kind, own_N2 in zip(kinds, np.split(plane_N2, ends[:-1]), strict=True):
-        size = 14 if kind.marker == "." else 60
         axes.scatter(
-            own_N2[:, 0], own_N2[:, 1], s=size, c=kind.colour, marker=kind.marker, label=kind.title,
-            linewidths=0 if kind.marker == "." else 0.5, edgecolors="white",
+            own_N2[:, 0], own_N2[:, 1], s=kind.size, c=kind.colour, marker=kind.marker,
+            label=kind.title, linewidths=0 if kind.marker == "." else 0.5,
+            edgecolors="white",
         )  # fmt: skip
     axes.set(xticks=[], yticks=[], xlabel="t-SNE dimension 1", ylabel="t-SNE dimension 2")
     axes.legend(loc="best")

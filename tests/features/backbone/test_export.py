@@ -1,3 +1,5 @@
+"""Export of a backbone to ONNX."""
+
 from pathlib import Path
 
 import numpy as np
@@ -24,19 +26,19 @@ class Small(nn.Module):
     """A convolution over RGB beside the means of the flow."""
 
     def __init__(self) -> None:
-        """Draws its weights."""
+        """Draws the weights."""
         super().__init__()
         torch.manual_seed(0)
         self.layer = nn.Conv3d(3, 4, 2)
 
     def forward(self, rgb_NTHWC: Tensor, flow_NCTHW: Tensor) -> Tensor:
-        """Gives (N, 6)."""
+        """Returns (N, 6)."""
         seen = self.layer(rgb_NTHWC.permute(0, 4, 1, 2, 3)).relu()
         return torch.cat([seen.mean(dim=(2, 3, 4)), flow_NCTHW.mean(dim=(2, 3, 4))], dim=1)
 
 
-def test_one_file_holds_network_and_spec_for_any_batch(tmp_path: Path) -> None:
-    """Opened without anything beside it."""
+def test_one_file_contains_network_and_spec_for_any_batch(tmp_path: Path) -> None:
+    """It is opened without any other file."""
     write_backbone(Small(), SPEC, tmp_path / "small.onnx")
     extractor = open_onnx(tmp_path / "small.onnx")
     assert (extractor.spec, extractor.feature_dim) == (SPEC, 6)
@@ -45,8 +47,8 @@ def test_one_file_holds_network_and_spec_for_any_batch(tmp_path: Path) -> None:
     np.testing.assert_allclose(rows[2], next(extractor.features(snippets[2:])), rtol=1e-5)
 
 
-def test_an_export_that_computes_something_else_is_refused(tmp_path: Path) -> None:
-    """A network that answers differently each time has no equal in ONNX."""
+def test_export_that_differs_from_torch_is_refused(tmp_path: Path) -> None:
+    """A network with random output has no equal in ONNX."""
 
     class Fickle(Small):
         calls = 0

@@ -1,3 +1,5 @@
+"""The extractor of a backbone."""
+
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -46,7 +48,7 @@ def means(
     keepdims: int = 0,
     axes: list[int] | None = None,
 ) -> bytes:
-    """The ONNX file of a network that gives the mean of each channel of its inputs."""
+    """The ONNX file of a network that computes the mean of each channel of its inputs."""
     nodes, inputs, reduced = [], [], []
     for wanted in spec.inputs:
         shape = [batch, *spec.shape(wanted)[1:]]
@@ -75,8 +77,8 @@ def snippets(count: int, *, frames: int = 4, seed: int = 0) -> list[np.ndarray]:
     return list(rng.integers(0, 256, (count, frames + 1, 40, 52, 3), np.uint8))
 
 
-def test_rows_are_what_the_network_sees_of_the_centre() -> None:
-    """RGB frames without the next snippet's, and as many flows as frames."""
+def test_rows_are_computed_from_the_centre() -> None:
+    """Inputs are the RGB frames without that of the next snippet, and as many flows as frames."""
     extractor = opened(means(TWO_STREAMS), TWO_STREAMS)
     (snippet,) = snippets(1)
     (row,) = extractor.features([snippet])
@@ -87,8 +89,8 @@ def test_rows_are_what_the_network_sees_of_the_centre() -> None:
     assert (extractor.feature_dim, row.dtype) == (5, np.float32)
 
 
-def test_tv_l1_is_computed_where_the_spec_says_so() -> None:
-    """Both kinds of flow may be seen at once, and differ."""
+def test_tv_l1_is_computed_if_it_is_in_the_spec() -> None:
+    """Both kinds of flow may be inputs at once, and differ."""
     both = (
         InputSpec("dis", "NCTHW", scale=1.0, stream="dis"),
         InputSpec("tvl1", "NTCHW", scale=1.0, stream="tvl1"),
@@ -102,7 +104,7 @@ def test_tv_l1_is_computed_where_the_spec_says_so() -> None:
 
 
 def test_tv_l1_may_be_computed_by_something_else() -> None:
-    """The flow that is handed in is seen in its place, the id stays, other kinds are as before."""
+    """Another engine replaces OpenCV for TV-L1 only, and the id does not change."""
 
     def to_the_right(grey_FHW: np.ndarray) -> np.ndarray:
         return np.broadcast_to(np.float32([5, 0]), (len(grey_FHW) - 1, *grey_FHW.shape[1:], 2))
@@ -124,7 +126,7 @@ def test_tv_l1_may_be_computed_by_something_else() -> None:
 def test_images_are_pooled_over_the_frames_that_are_picked(
     pooling: str, pool: Callable[..., np.ndarray], batch: int | str
 ) -> None:
-    """Also by a network that takes one image at a time only."""
+    """This includes a network that takes one image at a time only."""
     spec = replace(IMAGES, pooling=pooling)
     extractor = opened(means(spec, batch=batch), spec)
     given = snippets(3)
@@ -134,7 +136,7 @@ def test_images_are_pooled_over_the_frames_that_are_picked(
 
 
 def test_ten_crops_are_averaged() -> None:
-    """For means over channels, that is the mean over the ten squares."""
+    """For means over channels, this is the mean over the ten squares."""
     spec = replace(IMAGES, crop="ten", frames=4)
     (snippet,) = snippets(1)
     (row,) = opened(means(spec), spec).features([snippet])
@@ -145,7 +147,7 @@ def test_ten_crops_are_averaged() -> None:
 
 @pytest.mark.parametrize("crop", ["centre", "ten"])
 def test_a_row_depends_on_its_snippet_only(crop: str) -> None:
-    """Whatever the batch and its neighbours, and the second time too."""
+    """Batch, neighbours and repetition have no influence."""
     spec = replace(TWO_STREAMS, crop=crop)
     given = snippets(5)
     rows = [
@@ -158,7 +160,7 @@ def test_a_row_depends_on_its_snippet_only(crop: str) -> None:
 
 
 def test_no_more_than_a_batch_is_read_ahead() -> None:
-    """So a long video does not fill the memory; no snippets give no rows."""
+    """A long video does not fill the memory; without snippets there are no rows."""
     read = []
 
     def source() -> Iterator[np.ndarray]:
@@ -172,8 +174,8 @@ def test_no_more_than_a_batch_is_read_ahead() -> None:
     assert list(extractor.features([])) == []
 
 
-def test_a_real_clip_gives_finite_rows(shared: Callable[[str], Path]) -> None:
-    """From the file, through the frames that the extractor asks for."""
+def test_real_clip_has_finite_rows(shared: Callable[[str], Path]) -> None:
+    """The video is read as the extractor needs it."""
     extractor: Extractor = opened(means(TWO_STREAMS), TWO_STREAMS, flow_threads=2)
     rows = np.stack(list(video_rows(extractor, shared("data/clips/v_Fencing_g15_c01.avi"))))
     assert rows.shape[1] == extractor.feature_dim == 5
@@ -183,7 +185,7 @@ def test_a_real_clip_gives_finite_rows(shared: Callable[[str], Path]) -> None:
 
 
 def test_wrong_frames_are_refused() -> None:
-    """Too few of them, or smaller than what is cut out."""
+    """They are too few, or smaller than the crop."""
     extractor = opened(means(IMAGES), IMAGES)
     (snippet,) = snippets(1)
     for wrong in (snippet[:4], snippet[:, :20]):
@@ -191,8 +193,8 @@ def test_wrong_frames_are_refused() -> None:
             list(extractor.features([wrong]))
 
 
-def test_a_network_that_gives_nan_is_an_error() -> None:
-    """Nothing that is not finite becomes a feature."""
+def test_features_that_are_not_finite_are_an_error() -> None:
+    """Only finite values become features."""
     spec = replace(IMAGES, inputs=(replace(IMAGES.inputs[0], scale=1e36),))
     with pytest.raises(ModelError, match="not finite"):
         list(opened(means(spec), spec).features(snippets(1)))
@@ -201,8 +203,8 @@ def test_a_network_that_gives_nan_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (means(replace(IMAGES, inputs=TWO_STREAMS.inputs[:1])), "has inputs"),
-        (means(IMAGES, size=64), r"says NCHW, \[1, 3, 32, 32\].*takes.*64"),
+        (means(replace(IMAGES, inputs=TWO_STREAMS.inputs[:1])), "has the inputs"),
+        (means(IMAGES, size=64), r"has NCHW, \[1, 3, 32, 32\].*network has.*64"),
         (means(IMAGES, batch=3), "free batch or 1, got 3"),
         (means(IMAGES, element=TensorProto.FLOAT16), "expected float32"),
         (means(IMAGES, axes=[1]), r"of shape \(N, D\)"),
@@ -210,13 +212,13 @@ def test_a_network_that_gives_nan_is_an_error() -> None:
     ],
 )
 def test_a_spec_that_contradicts_the_network_is_an_error(content: bytes, message: str) -> None:
-    """Names, sizes, batch, type and output are held against the file when it is opened."""
+    """Names, sizes, batch, type and output are compared with the file when it is opened."""
     with pytest.raises(SpecError, match=message):
         opened(content, IMAGES)
 
 
-def test_an_output_that_is_not_there_is_an_error() -> None:
-    """The message lists those that are."""
+def test_missing_output_is_an_error() -> None:
+    """The message lists the outputs of the network."""
     with pytest.raises(SpecError, match=r"no output 'logits'; the network has \['features'\]"):
         opened(means(IMAGES), replace(IMAGES, output="logits"))
 
@@ -227,8 +229,8 @@ def test_trailing_axes_of_length_one_are_no_contradiction() -> None:
     assert extractor.feature_dim == 3
 
 
-def test_spec_lies_beside_or_inside_the_file(tmp_path: Path) -> None:
-    """The one inside counts, unless another file is named; the hash is that of the ONNX file."""
+def test_spec_is_beside_or_inside_the_file(tmp_path: Path) -> None:
+    """The one inside counts, unless another file is given; the hash is that of the ONNX file."""
     beside, inside = tmp_path / "beside.onnx", tmp_path / "inside.onnx"
     beside.write_bytes(means(IMAGES))
     beside.with_suffix(".json").write_text(IMAGES.to_json())
@@ -246,8 +248,8 @@ def test_spec_lies_beside_or_inside_the_file(tmp_path: Path) -> None:
     assert open_onnx(inside, ten).spec.crop == "ten"
 
 
-def test_files_that_are_missing_or_no_networks_are_told(tmp_path: Path) -> None:
-    """A path, a spec, a network."""
+def test_missing_files_and_other_files_are_errors(tmp_path: Path) -> None:
+    """Each of path, spec and network has a message."""
     path = tmp_path / "means.onnx"
     with pytest.raises(ModelNotFoundError, match=r"means\.onnx"):
         open_onnx(path)
@@ -259,8 +261,8 @@ def test_files_that_are_missing_or_no_networks_are_told(tmp_path: Path) -> None:
         open_onnx(path)
 
 
-def test_a_network_that_stops_at_some_input_is_an_error() -> None:
-    """Where the file leaves sizes open, it may still contradict the spec when it runs."""
+def test_network_that_fails_on_an_input_is_an_error() -> None:
+    """If the file leaves sizes free, it may contradict the spec only when it runs."""
     spec = replace(IMAGES, output="flat")
     content = means(IMAGES, size="any")
     loaded = onnx.load_from_string(content)

@@ -1,3 +1,5 @@
+"""I3D, compared with the public implementation."""
+
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ from model.errors import ModelError
 
 
 def drawn(name: str, shape: list[int], rng: np.random.Generator) -> Tensor:
-    """A parameter of the golden network, as their README says."""
+    """A parameter of the golden network, drawn as described in its README."""
     z = rng.standard_normal(shape).astype(np.float32)
     if len(shape) > 1:
         z = z * np.float32(np.sqrt(2 / np.prod(shape[1:])))
@@ -27,7 +29,7 @@ def drawn(name: str, shape: list[int], rng: np.random.Generator) -> Tensor:
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
-    """Weights under the public names."""
+    """Weights with the public names."""
     torch.manual_seed(0)
     state = I3d(3).state_dict()
     return {name: value for name, value in state.items() if "num_batches" not in name}
@@ -37,7 +39,7 @@ def state() -> dict[str, Tensor]:
 def test_equals_the_public_implementation(
     shared: Callable[[str], Path], stream: str, channels: int
 ) -> None:
-    """Features and logits, to 1e-5 of the largest; its checkpoints' names are loaded strictly."""
+    """Features and logits agree to 1e-5 of the largest; all names of the checkpoints are used."""
     golden = json.loads(shared(f"golden/i3d_{stream}.json").read_text())
     expected = np.load(shared(f"golden/i3d_{stream}.npz"))
     rng = np.random.default_rng(golden["seed"])
@@ -56,7 +58,7 @@ def test_equals_the_public_implementation(
 @pytest.mark.parametrize("window", [1, 2, 3, 7])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_same_padding_is_that_of_tensorflow(size: int, window: int, stride: int) -> None:
-    """ceil(size / stride) positions remain, and the odd zero comes last."""
+    """ceil(size / stride) positions remain, and an odd zero is last."""
     values = torch.ones(1, 1, size, 1, 1)
     padded = pad_same(values, (window, 1, 1), (stride, 1, 1))[0, 0, :, 0, 0]
     positions = (len(padded) - window) // stride + 1
@@ -67,7 +69,7 @@ def test_same_padding_is_that_of_tensorflow(size: int, window: int, stride: int)
 
 
 def test_clips_of_a_batch_do_not_see_each_other(state: dict[str, Tensor]) -> None:
-    """A clip alone has the features that it has among others, whatever its size."""
+    """A clip of any size has the same features alone and in a batch."""
     network = i3d_from_state(state, channels=3)
     clips = torch.rand(3, 3, 16, 40, 56)
     with torch.inference_mode():
@@ -76,8 +78,8 @@ def test_clips_of_a_batch_do_not_see_each_other(state: dict[str, Tensor]) -> Non
     torch.testing.assert_close(together[1:2], alone, rtol=1e-5, atol=1e-7)
 
 
-def test_two_streams_lie_side_by_side(state: dict[str, Tensor]) -> None:
-    """RGB first, then flow, from clips with their channels last."""
+def test_two_streams_are_concatenated(state: dict[str, Tensor]) -> None:
+    """RGB is first, then flow, from clips with channels last."""
     rgb, flow = i3d_from_state(state, channels=3), I3d(2).eval()
     clips = torch.rand(2, 16, 32, 32, 5)
     with torch.inference_mode():
@@ -87,15 +89,15 @@ def test_two_streams_lie_side_by_side(state: dict[str, Tensor]) -> None:
     torch.testing.assert_close(features_ND[:, 1024:], own_NDT[..., 0])
 
 
-def test_weights_for_other_classes_are_taken(state: dict[str, Tensor]) -> None:
-    """The classifier is not needed, so fine-tuned weights do as well."""
+def test_weights_for_other_classes_are_accepted(state: dict[str, Tensor]) -> None:
+    """The classifier is not needed, so fine-tuned weights work too."""
     other = {"logits.conv3d.weight": torch.zeros(157, 1024, 1, 1, 1)}
     network = i3d_from_state(state | other | {"logits.conv3d.bias": torch.zeros(157)}, channels=3)
     assert network.logits(torch.zeros(1, 1024, 1)).shape == (1, 157, 1)
 
 
 def test_other_weights_are_refused(state: dict[str, Tensor]) -> None:
-    """Each message names what is wrong."""
+    """Each message names the problem."""
     name = "Mixed_4f.b2b.conv3d.weight"
     first = "Conv3d_1a_7x7.conv3d.weight"
     lacking = {key: value for key, value in state.items() if key != name}
@@ -113,7 +115,7 @@ def test_other_weights_are_refused(state: dict[str, Tensor]) -> None:
             i3d_from_state(weights, channels=3)
 
 
-def test_streams_that_were_swapped_are_told(state: dict[str, Tensor]) -> None:
+def test_swapped_streams_are_an_error(state: dict[str, Tensor]) -> None:
     """RGB weights have three channels, flow weights two."""
     with pytest.raises(ModelError, match="for 2 channels, got 3"):
         i3d_from_state(state, channels=2)

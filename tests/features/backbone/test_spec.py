@@ -1,3 +1,5 @@
+"""The spec of a backbone."""
+
 import json
 import re
 from dataclasses import fields, replace
@@ -19,13 +21,13 @@ IMAGE = {
 
 
 def test_json_and_back_is_the_same() -> None:
-    """Whatever was written is read."""
+    """A spec equals the one read from its JSON."""
     spec = i3d_spec(crop="ten", flow="dis", weights={"rgb": "a" * 64})
     assert BackboneSpec.from_json(spec.to_json()) == spec
 
 
 def test_a_short_json_has_the_defaults_of_the_field() -> None:
-    """16 frames at 25 a second, the centre 224 x 224 of a shorter side of 256."""
+    """They are 16 frames at 25 a second, and the centre 224 x 224 of a shorter side of 256."""
     spec = BackboneSpec.from_json(json.dumps(IMAGE))
     assert (spec.rate_fps, spec.snippet_frames, spec.short_side, spec.size) == (25.0, 16, 256, 224)
     assert spec.takes_images
@@ -44,12 +46,12 @@ def test_a_short_json_has_the_defaults_of_the_field() -> None:
     ],
 )
 def test_frames_are_picked_evenly(frames: int | None, sampling: Any, expected: list[int]) -> None:
-    """From the middle or the start of equal parts of the snippet."""
+    """Frames are in the middle or at the start of equal parts of the snippet."""
     assert expected == replace(i3d_spec(), frames=frames, sampling=sampling).picks
 
 
-def test_id_tells_every_difference() -> None:
-    """Another crop, flow or checkpoint gives other features, so another id."""
+def test_id_differs_with_each_difference() -> None:
+    """Another crop, flow or checkpoint has other features, and so another id."""
     ids = {
         i3d_spec().id,
         i3d_spec(crop="ten").id,
@@ -75,7 +77,7 @@ def test_id_tells_every_difference() -> None:
         ({"format": 2}, "format"),
     ],
 )
-def test_what_cannot_be_is_an_error(change: dict[str, Any], message: str) -> None:
+def test_invalid_spec_is_an_error(change: dict[str, Any], message: str) -> None:
     """The message names the field."""
     with pytest.raises(SpecError, match=message):
         BackboneSpec.from_json(json.dumps(IMAGE | change))
@@ -87,13 +89,13 @@ def test_what_cannot_be_is_an_error(change: dict[str, Any], message: str) -> Non
         ({"layout": "NHCW"}, "layout"),
         ({"scale": "NaN"}, "scale"),
         ({"std": [0.0]}, "std must not be 0"),
-        ({"mean": [0.1, 0.2]}, "mean takes 1 or 3 numbers, not 2"),
-        ({"stream": "tvl1", "std": [1, 1, 1]}, "takes 1 or 2 numbers"),
+        ({"mean": [0.1, 0.2]}, "mean must have 1 or 3 numbers, not 2"),
+        ({"stream": "tvl1", "std": [1, 1, 1]}, "must have 1 or 2 numbers"),
         ({"typo": 1}, "typo"),
     ],
 )
-def test_an_input_that_cannot_be_is_an_error(change: dict[str, Any], message: str) -> None:
-    """Within an input too."""
+def test_invalid_input_is_an_error(change: dict[str, Any], message: str) -> None:
+    """The message names the field of the input."""
     inputs = [IMAGE["inputs"][0] | change]
     with pytest.raises(SpecError, match=message):
         BackboneSpec.from_json(json.dumps(IMAGE | {"inputs": inputs}))
@@ -108,13 +110,13 @@ def test_images_and_clips_do_not_mix() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[]", b"3"])
 def test_what_is_no_json_object_is_an_error(text: bytes) -> None:
-    """Not a traceback."""
+    """There is a SpecError instead of an error of the parser."""
     with pytest.raises(SpecError, match="cannot be read"):
         BackboneSpec.from_json(text)
 
 
 def test_example_in_the_documents_is_read() -> None:
-    """Every field of it exists."""
+    """All of its fields exist."""
     text = (Path(__file__).parents[3] / "docs" / "extractors.md").read_text()
     (example,) = re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)
     assert BackboneSpec.from_json(example).takes_images

@@ -1,3 +1,5 @@
+"""Crops and inputs."""
+
 import numpy as np
 import pytest
 
@@ -6,14 +8,14 @@ from features.backbone.views import VIEWS, as_input, cut_view
 
 
 def test_centre_is_the_middle() -> None:
-    """As much is cut off on both sides."""
+    """Equal parts are cut off on both sides."""
     frames = np.arange(6 * 10).reshape(1, 6, 10, 1)
     (view,) = VIEWS["centre"]
     np.testing.assert_array_equal(frames[:, 1:5, 3:7], cut_view(frames, view, 4, moves=False))
 
 
 def test_ten_views_are_centre_and_corners_and_their_mirrors() -> None:
-    """Each once; the second five are the first ones seen in a mirror."""
+    """Each occurs once; the second five are mirror images of the first five."""
     frames = np.random.default_rng(0).integers(0, 256, (2, 6, 9, 3), np.uint8)
     cuts = [cut_view(frames, view, 4, moves=False) for view in VIEWS["ten"]]
     assert len({cut.tobytes() for cut in cuts}) == 10
@@ -23,8 +25,8 @@ def test_ten_views_are_centre_and_corners_and_their_mirrors() -> None:
     np.testing.assert_array_equal(frames[:, -4:, -4:], cuts[4])
 
 
-def test_what_moves_right_moves_left_in_a_mirror() -> None:
-    """A mirrored flow changes the sign of its x, not of its y."""
+def test_mirrored_flow_is_reversed() -> None:
+    """Mirroring negates x, but not y."""
     flow = np.ones((1, 4, 4, 2), np.float32)
     mirrored = cut_view(flow, VIEWS["ten"][5], 4, moves=True)
     np.testing.assert_array_equal([-1, 1], mirrored[0, 0, 0])
@@ -32,7 +34,7 @@ def test_what_moves_right_moves_left_in_a_mirror() -> None:
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC", "NCTHW", "NTCHW", "NTHWC"])
 def test_values_are_normalised_and_axes_in_order(layout: Layout) -> None:
-    """(value * scale - mean) / std at the place that the layout names."""
+    """Values are (value * scale - mean) / std, at the positions of the layout."""
     clips = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 6, 3), np.uint8)
     wanted = InputSpec("x", layout, scale=0.5, mean=(1.0, 2.0, 3.0), std=(4.0,))
     got = as_input(clips, wanted)
@@ -44,8 +46,8 @@ def test_values_are_normalised_and_axes_in_order(layout: Layout) -> None:
     assert expected == pytest.approx(got[tuple(at[axis] for axis in layout)])
 
 
-def test_video_values_of_i3d_lie_in_minus_one_to_one() -> None:
-    """0 gives -1, 255 gives 1."""
+def test_rgb_values_of_i3d_are_from_minus_one_to_one() -> None:
+    """0 becomes -1, and 255 becomes 1."""
     from features.backbone.spec import i3d_spec
 
     clips = np.array([0, 255], np.uint8).reshape(1, 2, 1, 1, 1).repeat(3, axis=-1)

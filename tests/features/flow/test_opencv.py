@@ -1,3 +1,5 @@
+"""Optical flow by OpenCV."""
+
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +23,7 @@ def shifted_FHW() -> np.ndarray:
 
 @pytest.mark.parametrize("method", ["dis", "tvl1"])
 def test_flow_finds_a_shift(shifted_FHW: np.ndarray, method: FlowMethod) -> None:
-    """To the right and down is positive, in pixels; the border is left out."""
+    """Right and down are positive, in pixels; the border is not compared."""
     flow_PHWX = DenseFlow(method)(shifted_FHW)
     assert flow_PHWX.shape == (2, 64, 64, 2)
     assert flow_PHWX.dtype == np.float32
@@ -30,7 +32,7 @@ def test_flow_finds_a_shift(shifted_FHW: np.ndarray, method: FlowMethod) -> None
 
 
 def test_pairs_do_not_depend_on_each_other_nor_on_threads(shifted_FHW: np.ndarray) -> None:
-    """A pair alone, in another order, and in several threads gives the same to the bit."""
+    """A pair has the same bits alone, in another order, and in several threads."""
     together = DenseFlow("dis")(shifted_FHW)
     flow = DenseFlow("dis", threads=3)
     many = flow(np.concatenate([shifted_FHW] * 5))
@@ -43,7 +45,7 @@ def test_pairs_do_not_depend_on_each_other_nor_on_threads(shifted_FHW: np.ndarra
 def test_flow_does_not_depend_on_the_frames_before(
     shifted_FHW: np.ndarray, method: FlowMethod
 ) -> None:
-    """Small ones, of which OpenCV's TV-L1 remembers that it needs fewer scales."""
+    """After small frames, an object of TV-L1 in OpenCV would use fewer scales."""
     flow = DenseFlow(method)
     expected = flow(shifted_FHW)
     flow(shifted_FHW[:, :32, :32].copy())
@@ -51,19 +53,19 @@ def test_flow_does_not_depend_on_the_frames_before(
 
 
 def test_one_frame_has_no_flow(shifted_FHW: np.ndarray) -> None:
-    """No pair, no displacement."""
+    """The result is empty."""
     assert DenseFlow("dis")(shifted_FHW[:1]).shape == (0, 64, 64, 2)
 
 
 def test_dis_refuses_frames_that_would_crash_it() -> None:
-    """OpenCV's implementation reads beyond very small frames."""
+    """The implementation in OpenCV reads beyond very small frames."""
     with pytest.raises(OptionError, match="at least 32 pixels a side for DIS flow, got 40 x 13"):
         DenseFlow("dis")(np.zeros((2, 13, 40), np.uint8))
     assert not DenseFlow("tvl1")(np.zeros((2, 13, 40), np.uint8)).any()
 
 
 def test_i3d_gets_displacements_up_to_twenty_pixels() -> None:
-    """Clipped, and 20 pixels become 1."""
+    """Larger displacements are clipped, and 20 pixels become 1."""
     flow = np.array([-50, -20, 5, 0, 20, 21], np.float32)
     assert as_i3d_expects(flow).tolist() == [-1, -1, 0.25, 0, 1, 1]
 

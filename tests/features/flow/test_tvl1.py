@@ -1,4 +1,4 @@
-"""TV-L1 flow in torch, against OpenCV's and against motion that is known."""
+"""TV-L1 flow in torch, compared with OpenCV and with known motion."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +18,13 @@ HAS_CUDA = torch.cuda.is_available()
 
 
 def texture(height: int, width: int, *, sigma: float = 3) -> np.ndarray:
-    """A smooth random picture that uses all of the brightness."""
+    """A smooth random image with the full range of brightness."""
     noise = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
     return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), sigma), None, 0, 255, cv2.NORM_MINMAX)
 
 
 def moving(height: int, width: int, x: float, y: float, frames: int = 2) -> np.ndarray:
-    """Frames (F, H, W) of a texture that moves by so many pixels a frame."""
+    """Frames (F, H, W) of a texture that moves by `x` and `y` pixels a frame."""
     large = texture(height + 40, width + 40)
     shifts = [np.array([[1.0, 0, t * x - 20], [0, 1, t * y - 20]]) for t in range(frames)]
     return np.stack([cv2.warpAffine(large, s, (width, height), flags=cv2.INTER_CUBIC)
@@ -32,12 +32,12 @@ def moving(height: int, width: int, x: float, y: float, frames: int = 2) -> np.n
 
 
 def clip(path: Path, pairs: int) -> np.ndarray:
-    """The first grey frames of a clip, 64 pixels high or wide."""
+    """The first grey frames of a clip, 64 pixels on the shorter side."""
     return to_grey(next(read_snippets(path, rate_fps=25, snippet_frames=pairs, short_side=64)))
 
 
 def distance(one_PHWX: np.ndarray, other_PHWX: np.ndarray) -> np.ndarray:
-    """Mean distance in pixels between the end points of each pair's flows."""
+    """Mean distance in pixels between the end points of two flows of each pair."""
     assert one_PHWX.shape == other_PHWX.shape
     return np.linalg.norm(one_PHWX - other_PHWX, axis=-1).mean(axis=(1, 2))
 
@@ -49,7 +49,7 @@ def distance(one_PHWX: np.ndarray, other_PHWX: np.ndarray) -> np.ndarray:
 def test_real_clips_have_the_flow_that_opencv_finds(
     name: str, shared: Callable[[str], Path]
 ) -> None:
-    """In each pair."""
+    """This holds for each pair."""
     grey_FHW = clip(shared(f"data/clips/{name}"), 3)
     expected = DenseFlow("tvl1")(grey_FHW)
     flow_PHWX = Tvl1Flow()(grey_FHW)
@@ -60,7 +60,7 @@ def test_real_clips_have_the_flow_that_opencv_finds(
 
 @pytest.mark.parametrize("shift", [(2, 1), (-1.5, 0.25), (0.1, -0.4), (5, -4)])
 def test_flow_finds_a_shift(shift: tuple[float, float]) -> None:
-    """To the right and down is positive, in pixels, to a fraction of one; as OpenCV has it."""
+    """Right and down are positive, in fractions of pixels, as in OpenCV."""
     frames_FHW = moving(60, 80, *shift)
     flow_PHWX = Tvl1Flow()(frames_FHW)
     inside = flow_PHWX[:, 8:-8, 8:-8]
@@ -70,22 +70,22 @@ def test_flow_finds_a_shift(shift: tuple[float, float]) -> None:
 
 @pytest.mark.parametrize("size", [(16, 16), (5, 5), (13, 40), (17, 91), (41, 39), (20, 21)])
 def test_small_and_odd_frames(size: tuple[int, int]) -> None:
-    """The pyramid ends where OpenCV's does."""
+    """The pyramid has the same levels as in OpenCV."""
     frames_FHW = moving(*size, 0.6, -0.3)
     assert distance(DenseFlow("tvl1")(frames_FHW), Tvl1Flow()(frames_FHW)).max() < NEAR_PX
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (2, 3)])
 def test_the_smallest_frames_have_a_flow(size: tuple[int, int]) -> None:
-    """Where OpenCV's is undefined."""
+    """The flow of OpenCV is undefined there."""
     frames_FHW = np.random.default_rng(0).integers(0, 256, (3, *size), np.uint8)
     flow_PHWX = Tvl1Flow()(frames_FHW)
     assert flow_PHWX.shape == (2, *size, 2)
     assert np.isfinite(flow_PHWX).all()
 
 
-def test_what_stands_still_has_no_flow() -> None:
-    """Neither equal frames nor pictures without anything in them, whatever their brightness."""
+def test_still_images_have_no_flow() -> None:
+    """Equal frames have no flow, nor do uniform frames of any brightness."""
     for sigma in (0.1, 3):
         still_FHW = np.stack([texture(40, 50, sigma=sigma)] * 2)
         np.testing.assert_allclose(Tvl1Flow()(still_FHW), 0, atol=1e-9)
@@ -96,7 +96,7 @@ def test_what_stands_still_has_no_flow() -> None:
 
 
 def test_a_pair_does_not_depend_on_its_batch() -> None:
-    """Alone, in another order, among others that converge sooner or later: the same to the bit."""
+    """It has the same bits alone, in another order, and among pairs that converge later."""
     frames_FHW = np.concatenate([moving(48, 64, 3, 1, 3), moving(48, 64, 0.2, 0.1, 3)])
     first_PHW, second_PHW = frames_FHW[:-1], frames_FHW[1:]
     together = Tvl1Flow()(frames_FHW)
@@ -107,12 +107,12 @@ def test_a_pair_does_not_depend_on_its_batch() -> None:
 
 
 def test_one_frame_has_no_flow() -> None:
-    """No pair, no displacement."""
+    """The result is empty."""
     assert Tvl1Flow()(texture(20, 30)[None]).shape == (0, 20, 30, 2)
 
 
 def test_median_is_opencvs() -> None:
-    """To the bit, ties and edges included."""
+    """Ties and edges are included, to the bit."""
     values_HW = np.random.default_rng(0).normal(0, 3, (23, 31)).round(1).astype(np.float32)
     (median_HW,) = _median_of_5_by_5(torch.from_numpy(values_HW)[None, None])[0]
     np.testing.assert_array_equal(cv2.medianBlur(values_HW, 5), median_HW.numpy())
@@ -120,14 +120,14 @@ def test_median_is_opencvs() -> None:
 
 @pytest.mark.skipif(HAS_CUDA, reason="there is a CUDA GPU")
 def test_cuda_where_there_is_none_is_an_error() -> None:
-    """Told when it is asked for, not at the first frame."""
+    """The error is raised on creation, not at the first frame."""
     with pytest.raises(DeviceError, match="torch sees no CUDA GPU"):
         Tvl1Flow("cuda")
 
 
 @pytest.mark.skipif(not HAS_CUDA, reason="no CUDA GPU")
 def test_a_gpu_finds_the_same_flow() -> None:
-    """Near what the CPU finds, and whatever the batch."""
+    """It is close to that of the CPU, in any batch."""
     frames_FHW = np.concatenate([moving(60, 80, 3, 1, 3), moving(60, 80, 0.2, 0.1, 3)])
     flow_PHWX = Tvl1Flow("cuda")(frames_FHW)
     assert distance(Tvl1Flow("cpu")(frames_FHW), flow_PHWX).max() < NEAR_PX

@@ -1,3 +1,5 @@
+"""Reading of snippets from videos of all kinds."""
+
 import logging
 import struct
 import tracemalloc
@@ -20,18 +22,18 @@ FRAMES = 4
 
 
 def snippets(path: Path, **options: Any) -> Iterator[np.ndarray]:
-    """Snippets of four frames, 25 a second, as small as the videos here are."""
+    """Snippets of four frames, 25 a second, as small as the videos of these tests."""
     defaults = {"rate_fps": 25, "snippet_frames": FRAMES, "short_side": 48, "threads": 1}
     return read_snippets(path, **(defaults | options))
 
 
 def frames(path: Path, **options: Any) -> list[int]:
-    """The numbers of the frames that come out, one after the other."""
+    """The numbers of the frames of all snippets, in order."""
     return [number_of(f) for s in snippets(path, **options) for f in s[:FRAMES]]
 
 
 def number_of(picture_HWC: np.ndarray) -> int:
-    """The number that a frame of a `film` carries."""
+    """The number that a frame of a `film` shows."""
     bars = np.array_split(picture_HWC.mean(axis=(0, 2)), 8)
     return sum(int(bar.mean() > 128) << bit for bit, bar in enumerate(bars))
 
@@ -41,18 +43,18 @@ def steady(frames: int, fps: float, start_s: float = 0.0) -> list[float]:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "ts", "avi"])
-def test_frames_at_the_rate_come_out_one_by_one(film: Film, tmp_path: Path, suffix: str) -> None:
-    """B-frames and all; each container counts time in its own way."""
+def test_frames_at_the_rate_are_read_one_by_one(film: Film, tmp_path: Path, suffix: str) -> None:
+    """This includes B-frames, and the clock of each container."""
     path = film(tmp_path / f"video.{suffix}", steady(20, 25))
     assert list(range(20)) == frames(path)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 @pytest.mark.parametrize("fps", [23.976, 50, 12.5, 30, 60, 7])
-def test_other_rates_show_what_is_on_the_screen(
+def test_other_rates_have_the_frames_that_a_player_shows(
     film: Film, tmp_path: Path, suffix: str, fps: float
 ) -> None:
-    """At each time the frame that came last, give or take what containers round."""
+    """The frame of each time is the last one before it, up to rounding in containers."""
     path = film(tmp_path / f"video.{suffix}", steady(100, fps))
     got = np.array(frames(path)[:-FRAMES])
     assert len(got) == pytest.approx(2500 / fps, abs=1.5 * FRAMES)
@@ -61,22 +63,20 @@ def test_other_rates_show_what_is_on_the_screen(
     assert (np.floor((times_s + 0.003) * fps) >= got).all()
 
 
-def test_variable_rate_follows_the_stamps(film: Film, tmp_path: Path) -> None:
-    """Frames stay as long as their stamps say, and those between two times are not seen."""
+def test_variable_rate_follows_the_time_stamps(film: Film, tmp_path: Path) -> None:
+    """Frames last as long as their time stamps say, and frames between two times are skipped."""
     path = film(tmp_path / "video.mkv", [0, 0.04, 0.05, 0.06, 0.2, 0.24, 0.28, 0.32])
     assert frames(path)[:8] == [0, 1, 3, 3, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-def test_stamps_that_start_late_count_from_the_first(
-    film: Film, tmp_path: Path, suffix: str
-) -> None:
+def test_late_time_stamps_count_from_the_first(film: Film, tmp_path: Path, suffix: str) -> None:
     """A file whose clock starts at five seconds starts at its first frame."""
     path = film(tmp_path / f"video.{suffix}", steady(16, 25, start_s=5))
     assert list(range(16)) == frames(path)
 
 
-def test_sound_in_front_changes_nothing(film: Film, tmp_path: Path) -> None:
+def test_leading_sound_changes_nothing(film: Film, tmp_path: Path) -> None:
     """The video need not be the first stream."""
     path = film(tmp_path / "video.mkv", steady(16, 25), sound_s=1)
     assert list(range(16)) == frames(path)
@@ -86,7 +86,7 @@ def test_sound_in_front_changes_nothing(film: Film, tmp_path: Path) -> None:
 def test_video_that_starts_after_its_sound_keeps_its_time(
     film: Film, tmp_path: Path, suffix: str
 ) -> None:
-    """Times are a player's; the first frame stands in until it comes."""
+    """Times are those of a player, and the first frame is used until it starts."""
     path = film(tmp_path / f"video.{suffix}", steady(15, 25, start_s=1), sound_s=1)
     assert [0] * 25 + list(range(15)) == frames(path)
 
@@ -103,7 +103,7 @@ TURNS: dict[str, tuple[tuple[int, int, int, int], Callable[[np.ndarray], np.ndar
 
 @pytest.mark.parametrize("turn", TURNS)
 def test_display_matrix_is_applied(film: Film, tmp_path: Path, turn: str) -> None:
-    """A phone's video stands upright, and its short side is that of what is shown."""
+    """The video of a phone is upright, and its short side is that of the displayed image."""
     path = film(tmp_path / "video.mp4", steady(4, 25), size=(96, 48))
     (expected,) = snippets(path)
     matrix, turned = TURNS[turn]
@@ -119,7 +119,7 @@ def test_display_matrix_is_applied(film: Film, tmp_path: Path, turn: str) -> Non
 
 
 def test_fields_of_interlaced_frames_do_not_mix(tmp_path: Path) -> None:
-    """One field is shown, not a comb of two moments."""
+    """One field is used, instead of a comb of two moments."""
     path = tmp_path / "video.mp4"
     comb = np.zeros((48, 64, 3), np.uint8)
     comb[::2] = 255
@@ -146,10 +146,10 @@ def test_wide_pixels_are_shown_wide(tmp_path: Path, film: Film) -> None:
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, 1), (5, 1), (6, 2), (8, 2), (9, 2), (10, 3)])
-def test_rest_counts_from_half_a_snippet_on(
+def test_remainder_counts_from_half_a_snippet_on(
     film: Film, tmp_path: Path, count: int, expected: int
 ) -> None:
-    """A shorter one is dropped, unless it is all there is."""
+    """A shorter one is dropped, unless it is the whole video."""
     path = film(tmp_path / "video.mp4", steady(count, 25))
     assert expected == len(list(snippets(path)))
 
@@ -166,7 +166,7 @@ def test_snippets_share_their_borders(film: Film, tmp_path: Path) -> None:
 def test_any_start_gives_the_same_snippets(
     film: Film, tmp_path: Path, suffix: str, codec: str
 ) -> None:
-    """Starting at a snippet equals reading from the beginning, open groups included."""
+    """Reading from any snippet equals reading from the start, open groups included."""
     options = {"g": "10", "x265-params": "log-level=none"} if codec == "libx265" else {"g": "10"}
     stamps_s = steady(60, 29.97, start_s=0.5)
     path = film(tmp_path / f"video.{suffix}", stamps_s, codec=codec, options=options)
@@ -181,7 +181,7 @@ def test_any_start_gives_the_same_snippets(
 def test_any_start_gives_the_same_snippets_of_real_clips(
     shared: Callable[[str], Path], name: str
 ) -> None:
-    """As above, with real encoders' files."""
+    """The files are those of real encoders."""
     path = shared(f"data/clips/{name}")
     expected = list(snippets(path, snippet_frames=16))
     for first in (3, len(expected) - 1):
@@ -190,14 +190,14 @@ def test_any_start_gives_the_same_snippets_of_real_clips(
 
 
 def test_packed_frames_of_real_avi_files_keep_their_order(shared: Callable[[str], Path]) -> None:
-    """Their stamps run 1, 3, 2, 5, 4, though the frames are in order: each is shown once."""
+    """Their time stamps are 1, 3, 2, 5, 4, but each frame is read once, in order."""
     path = shared("data/clips/v_Hammering_g17_c05.avi")
     pictures = [f for s in snippets(path, snippet_frames=16) for f in s[:-1]][:120]
     assert not any(np.array_equal(first, second) for first, second in pairwise(pictures))
 
 
-def test_clock_that_jumps_back_goes_on(film: Film, tmp_path: Path) -> None:
-    """Joined transport streams: the second part comes after the first."""
+def test_clock_that_jumps_back_continues(film: Film, tmp_path: Path) -> None:
+    """In joined transport streams, the second part follows the first."""
     part = film(tmp_path / "part.ts", steady(40, 25)).read_bytes()
     path = tmp_path / "joined.ts"
     path.write_bytes(part + part)
@@ -211,7 +211,7 @@ def test_clock_that_jumps_back_goes_on(film: Film, tmp_path: Path) -> None:
 def test_broken_tail_gives_the_frames_before_it(
     film: Film, tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What comes before is as it was, and a warning names the file."""
+    """Earlier frames are unchanged, and a warning names the file."""
     faststart = {"movflags": "faststart"} if suffix == "mp4" else {}
     path = film(tmp_path / f"video.{suffix}", steady(200, 25), options={"g": "10"},
                 container_options=faststart)  # fmt: skip
@@ -225,10 +225,10 @@ def test_broken_tail_gives_the_frames_before_it(
     assert {logging.WARNING} == {record.levelno for record in caplog.records}
 
 
-def test_damage_in_the_middle_costs_what_it_hits(
+def test_damage_in_the_middle_costs_the_damaged_frames(
     film: Film, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Frames before and after it are there, at their times."""
+    """Frames before and after it have their times."""
     path = film(tmp_path / "video.mkv", steady(100, 25), codec="ffv1")
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
@@ -242,7 +242,7 @@ def test_damage_in_the_middle_costs_what_it_hits(
 def test_header_that_claims_ten_hours_changes_nothing(
     film: Film, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is decoded counts."""
+    """Only decoded frames count."""
     path = film(tmp_path / "video.mkv", steady(16, 25))
     content = bytearray(path.read_bytes())
     start = content.index(b"\x44\x89\x88") + 3  # the element Duration, eight bytes long
@@ -250,7 +250,7 @@ def test_header_that_claims_ten_hours_changes_nothing(
     path.write_bytes(content)
     assert probe(path).duration_s == 36_000
     assert list(range(16)) == frames(path)
-    assert "its header claims" in caplog.text
+    assert "the header claims" in caplog.text
 
 
 @pytest.mark.parametrize("size", [(2, 2), (64, 2), (1, 1)])
@@ -262,8 +262,8 @@ def test_tiny_frames_are_read(film: Film, tmp_path: Path, size: tuple[int, int])
     assert got.shape[2] <= 4 * 48
 
 
-def test_limits_are_errors_that_say_so(film: Film, tmp_path: Path) -> None:
-    """Pixels before any frame is decoded; duration and frames as they are decoded."""
+def test_exceeded_limits_are_errors(film: Film, tmp_path: Path) -> None:
+    """Pixels are checked before any frame is decoded, duration and frames while decoding."""
     path = film(tmp_path / "video.mp4", steady(100, 25))
     with pytest.raises(VideoError, match="64 x 48 pixels; expected at most 3000"):
         next(snippets(path, limits=VideoLimits(max_frame_pixels=3000)))
@@ -276,7 +276,7 @@ def test_limits_are_errors_that_say_so(film: Film, tmp_path: Path) -> None:
 def test_frames_that_grow_beyond_the_limit_are_left_out(
     film: Film, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A stream whose later frames are larger than its header says takes no memory for them."""
+    """Later frames that are larger than the header claims take no memory."""
     small = film(tmp_path / "small.ts", steady(20, 25)).read_bytes()
     large = film(tmp_path / "large.ts", steady(20, 25), size=(640, 480)).read_bytes()
     path = tmp_path / "joined.ts"
@@ -288,7 +288,7 @@ def test_frames_that_grow_beyond_the_limit_are_left_out(
 
 
 def test_memory_does_not_grow_with_length(film: Film, tmp_path: Path) -> None:
-    """Few snippets are held, however long the video is."""
+    """Few snippets are in memory, whatever the length of the video."""
     path = film(tmp_path / "video.mp4", steady(1500, 25), options={"preset": "ultrafast"})
     one = (FRAMES + 1) * 48 * 64 * 3
     tracemalloc.start()
@@ -305,8 +305,8 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
-def test_probe_says_what_a_video_is(film: Film, tmp_path: Path) -> None:
-    """Size, rate, codec and the length that the header claims."""
+def test_probe_returns_the_properties_of_a_video(film: Film, tmp_path: Path) -> None:
+    """These are size, rate, codec and the duration in the header."""
     path = film(tmp_path / "video.mp4", steady(50, 25))
     assert VideoInfo(duration_s=2.0, width=64, height=48, fps=25.0, codec="h264") == probe(path)
 
@@ -353,8 +353,8 @@ BAD: dict[str, tuple[str, Callable[[Path, Film], object]]] = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_what_is_no_video_is_an_error_that_names_it(kind: str, film: Film, tmp_path: Path) -> None:
-    """Nothing else is opened for it, neither a file nor an address."""
+def test_other_files_are_errors_that_name_them(kind: str, film: Film, tmp_path: Path) -> None:
+    """No other file and no URL is opened for them."""
     path = tmp_path / "video.mp4"
     message, make = BAD[kind]
     make(path, film)
@@ -365,8 +365,8 @@ def test_what_is_no_video_is_an_error_that_names_it(kind: str, film: Film, tmp_p
         probe(path)
 
 
-def test_name_like_an_address_is_a_file(film: Film, tmp_path: Path, monkeypatch: Any) -> None:
-    """Whatever a file is called, it is that file that is read."""
+def test_path_like_a_url_is_a_file(film: Film, tmp_path: Path, monkeypatch: Any) -> None:
+    """The file with that name is read."""
     monkeypatch.chdir(tmp_path)
     name = Path("concat:a.mp4|b.mp4")
     film(tmp_path / "a.mp4", steady(4, 25)).rename(tmp_path / name)

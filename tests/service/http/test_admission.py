@@ -1,4 +1,4 @@
-"""Who is let in, who is refused before sending its body, and who is given up."""
+"""Admission: requests that are accepted, refused before their body is read, or aborted."""
 
 import contextlib
 import json
@@ -35,8 +35,8 @@ def admission(**bounds: float) -> Admission:
 
 
 @given(st.lists(st.tuples(st.integers(0, 2000), st.booleans(), st.booleans()), max_size=40))
-def test_bounds_hold_whoever_comes_and_goes(comers: list[tuple[int, bool, bool]]) -> None:
-    """Never more requests or bytes than allowed; when all have gone, nothing is left."""
+def test_limits_hold_for_any_order_of_requests(comers: list[tuple[int, bool, bool]]) -> None:
+    """Requests and bytes never exceed their limits, and return to zero at the end."""
     account = admission()
     held: list[Ticket] = []
     for room_bytes, computed, one_goes in comers:
@@ -51,8 +51,8 @@ def test_bounds_hold_whoever_comes_and_goes(comers: list[tuple[int, bool, bool]]
     assert (account.requests, account.memory_bytes) == (0, 0)
 
 
-def test_the_wait_is_foreseen_from_how_long_requests_take() -> None:
-    """Two slots and half a second each: the fifth request ahead makes it more than a second."""
+def test_the_expected_wait_follows_from_computing_times() -> None:
+    """With two slots and 0.5 s for each request, the fifth request ahead makes it over 1 s."""
     account = admission(max_waiting=100)
     account.worked(0.5)
     for _ in range(5):
@@ -64,8 +64,8 @@ def test_the_wait_is_foreseen_from_how_long_requests_take() -> None:
     assert refused.value.headers["Retry-After"] == "2"
 
 
-def test_a_body_larger_than_all_memory_is_taken_alone() -> None:
-    """Its length has a limit of its own; to refuse it as busy would never end."""
+def test_a_body_larger_than_all_memory_is_accepted_alone() -> None:
+    """Its length has its own limit; a refusal as busy would never end."""
     account = admission()
     ticket = Ticket(account, 5000, computed=False)
     with pytest.raises(OverloadedError, match="no memory"):
@@ -76,15 +76,15 @@ def test_a_body_larger_than_all_memory_is_taken_alone() -> None:
 
 @dataclass
 class Held:
-    """A service whose work is held up until it is told to go on."""
+    """A service whose computations wait until the test releases them."""
 
     url: str
     go_on: threading.Event
     begun: list[int]
-    """How often work was begun."""
+    """Number of computations that have begun."""
 
     def wait_for(self, metric: str, count: float) -> None:
-        """Returns once a metric has a value."""
+        """Waits until a metric has a value."""
         end_s = time.monotonic() + 10
         while f"{metric} {count:.1f}" not in httpx.get(f"{self.url}/metrics").text:
             assert time.monotonic() < end_s
@@ -96,7 +96,7 @@ Hold = Callable[..., Held]
 
 @pytest.fixture
 def held(serving, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hold]:
-    """Starts a service with one slot and some settings."""
+    """Starts a service with one slot and the given settings."""
     go_on = threading.Event()
     begun: list[int] = []
 
@@ -150,10 +150,10 @@ def head(path: str, length: int, *lines: str) -> bytes:
     return "\r\n".join([*given, "", ""]).encode()
 
 
-def test_over_the_bound_a_request_is_refused_before_it_sends_its_body(
+def test_a_full_queue_refuses_a_request_before_its_body(
     held: Hold, ask: Callable[..., Future]
 ) -> None:
-    """A client that asks first is told 503, without 100 Continue; the others are answered."""
+    """A client with Expect gets 503 instead of 100 Continue; the others get their responses."""
     service = held(max_waiting=1)
     answers = [ask(service.url), ask(service.url)]
     service.wait_for("ecm_requests_waiting", 1)
@@ -172,10 +172,10 @@ def test_over_the_bound_a_request_is_refused_before_it_sends_its_body(
     assert ask(service.url).result().status_code == 200
 
 
-def test_who_has_sent_its_body_at_once_hears_the_refusal(
+def test_a_client_that_is_still_sending_receives_the_refusal(
     held: Hold, ask: Callable[..., Future]
 ) -> None:
-    """Megabytes on their way do not reset the connection before the answer is read."""
+    """Megabytes in transit do not reset the connection before the response is read."""
     service = held(max_waiting=0)
     answer = ask(service.url)
     service.wait_for("ecm_requests_computing", 1)
@@ -187,10 +187,10 @@ def test_who_has_sent_its_body_at_once_hears_the_refusal(
     assert answer.result().status_code == 200
 
 
-def test_a_slow_body_holds_no_place(
+def test_a_slow_body_occupies_no_place(
     held: Hold, ask: Callable[..., Future], features_TD: np.ndarray
 ) -> None:
-    """Where only one request is let in, others pass one that dribbles; in the end it is done."""
+    """With one place, other requests overtake a slow one, which is completed at the end."""
     service = held(max_waiting=0)
     service.go_on.set()
     body = features_TD.tobytes()
@@ -205,10 +205,10 @@ def test_a_slow_body_holds_no_place(
 
 @pytest.mark.parametrize("settings", [{"max_body_s": 0.2}, {"body_stall_s": 0.2}])
 @pytest.mark.parametrize("lines", [(), ("Transfer-Encoding: chunked",)], ids=["length", "chunked"])
-def test_a_body_that_does_not_arrive_is_given_up(
+def test_a_body_that_does_not_arrive_ends_the_request(
     held: Hold, ask: Callable[..., Future], settings: dict[str, float], lines: tuple[str, ...]
 ) -> None:
-    """408, and the connection ends; nothing of it is left over."""
+    """The response is 408, the connection closes, and all reservations are released."""
     service = held(**settings)
     service.go_on.set()
     with connect(service.url) as client:
@@ -222,10 +222,8 @@ def test_a_body_that_does_not_arrive_is_given_up(
     assert ask(service.url).result().status_code == 200
 
 
-def test_a_request_is_given_up_when_its_time_is_over(
-    held: Hold, ask: Callable[..., Future]
-) -> None:
-    """504 to one that is computed and to one that waits; a time that is none is refused."""
+def test_a_request_is_aborted_at_its_deadline(held: Hold, ask: Callable[..., Future]) -> None:
+    """A computed and a waiting request get 504; a malformed timeout is refused."""
     service = held(max_request_s=20)
     computed = ask(service.url, **{"X-Request-Timeout": "0.8"})
     service.wait_for("ecm_requests_computing", 1)
@@ -242,10 +240,10 @@ def test_a_request_is_given_up_when_its_time_is_over(
     assert ask(service.url, **{"X-Request-Timeout": "20"}).result().status_code == 200
 
 
-def test_a_service_whose_work_hangs_says_so(
+def test_a_stuck_computation_fails_the_liveness_probe(
     held: Hold, ask: Callable[..., Future], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What does not end when its time is over: it is not alive then, and not before."""
+    """The probe fails after the computation has outlived its deadline, and not before."""
     monkeypatch.setattr(Stop, "check", lambda _: None)
     service = held(max_request_s=0.05)
     live = f"{service.url}/health/live"
@@ -262,18 +260,18 @@ def test_a_service_whose_work_hangs_says_so(
     assert httpx.get(live).status_code == 200
 
 
-def test_the_setting_bounds_what_a_client_may_ask_for(
+def test_the_setting_limits_the_deadline_of_a_client(
     held: Hold, ask: Callable[..., Future]
 ) -> None:
-    """The shorter of both counts."""
+    """The shorter of the two applies."""
     service = held(max_request_s=0.2)
     assert ask(service.url, **{"X-Request-Timeout": "1000"}).result().status_code == 504
 
 
-def test_nothing_is_computed_for_who_has_left(
+def test_nothing_is_computed_for_a_disconnected_client(
     held: Hold, ask: Callable[..., Future], features_TD: np.ndarray
 ) -> None:
-    """One that waits never begins, one that is computed ends; their slots go to others."""
+    """A waiting request never begins, and a computed one stops; others get their slots."""
     service = held()
     body = features_TD.tobytes()
     clients = []
@@ -292,10 +290,10 @@ def test_nothing_is_computed_for_who_has_left(
     assert 'ecm_requests_total{method="POST",path="/localize",status="499"} 2.0' in told
 
 
-def test_bodies_may_take_so_much_memory_together(
+def test_bodies_together_are_limited_by_the_memory(
     held: Hold, ask: Callable[..., Future], features_TD: np.ndarray
 ) -> None:
-    """A body that does not say how long it is may be as long as any; one that fits is let in."""
+    """A body without a length counts with the limit; a body that fits is accepted."""
     service = held(max_memory_bytes=3000, max_body_bytes=2000)
     answer = ask(service.url)
     service.wait_for("ecm_admitted_memory_bytes", features_TD.nbytes)
@@ -309,8 +307,8 @@ def test_bodies_may_take_so_much_memory_together(
     service.wait_for("ecm_admitted_memory_bytes", 0)
 
 
-def test_a_run_of_the_network_is_ended(exported: bytes) -> None:
-    """Somebody sets the stop while it computes; the next run is none the worse."""
+def test_a_run_of_the_network_can_be_stopped(exported: bytes) -> None:
+    """A stop during a run ends it, and the next run works."""
     engine = OnnxEngine(exported, EngineConfig(threads=1))
     features_TD = np.zeros((1_500_000, 8), np.float32)
     stop = Stop()

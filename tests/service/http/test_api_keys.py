@@ -1,4 +1,4 @@
-"""API keys: what needs which, before the body is read, and never in a log."""
+"""API keys: required scopes, checks before the body is read, and no key in a log."""
 
 import contextlib
 import hashlib
@@ -33,7 +33,7 @@ LOAD = "/v2/repository/models/small/load"
 
 @pytest.fixture
 def locked(serving, repository: Path) -> Iterator[str]:
-    """The address of a service with two keys."""
+    """URL of a service with two keys."""
     with serving(Settings(repository=repository, api_keys=LINES)) as url:
         yield url
 
@@ -48,8 +48,8 @@ def every_call() -> list[tuple[str, str]]:
     return [(method, path) for path, calls in paths.items() for method in calls]
 
 
-def test_every_call_needs_a_key_but_the_open_ones(locked: str) -> None:
-    """Enumerated from the description, so that a new call is not forgotten."""
+def test_every_call_needs_a_key_except_open_ones(locked: str) -> None:
+    """The calls come from the API description, so that no new call is forgotten."""
     found = {}
     for method, path in every_call():
         answer = httpx.request(method, locked + re.sub(r"{\w+}", "1", path))
@@ -66,14 +66,14 @@ def test_every_call_needs_a_key_but_the_open_ones(locked: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/nothing", "/v2/logging", "/health/", "/docs/x", "//health", "/v2/trace/setting"]
 )
-def test_calls_that_are_not_described_need_a_key_too(locked: str, path: str) -> None:
-    """Nobody learns without a key what is there."""
+def test_undescribed_paths_need_a_key(locked: str, path: str) -> None:
+    """Without a key, existing and unknown paths cannot be told apart."""
     assert httpx.get(locked + path).status_code == 401
     assert httpx.post(locked + path).status_code == 401
 
 
-def test_open_calls_are_described_as_such() -> None:
-    """`security` is absent there, and names the scope everywhere else."""
+def test_open_calls_have_no_security_in_the_description() -> None:
+    """All other calls name their scope in `security`."""
     paths = create_app(Settings(), Catalog(())).openapi()["paths"]
     for path, calls in paths.items():
         scope = "admin" if path.endswith(("/load", "/unload")) else "infer"
@@ -81,8 +81,8 @@ def test_open_calls_are_described_as_such() -> None:
         assert all(call.get("security") == expected for call in calls.values()), path
 
 
-def test_both_headers_are_taken(locked: str, features_TD: np.ndarray) -> None:
-    """Authorization: Bearer, its scheme in any case, and X-API-Key."""
+def test_both_headers_are_accepted(locked: str, features_TD: np.ndarray) -> None:
+    """The headers are Authorization, its scheme Bearer in any case, and X-API-Key."""
     for headers in (
         bearer(INFER),
         {"Authorization": f"bEARER  {INFER}"},
@@ -110,15 +110,15 @@ def test_both_headers_are_taken(locked: str, features_TD: np.ndarray) -> None:
     ],
     ids=range(12),
 )
-def test_what_is_not_one_valid_key_is_refused(locked: str, headers) -> None:
-    """Malformed, several, huge, not ASCII, and the hash instead of the key."""
+def test_anything_but_one_valid_key_is_refused(locked: str, headers) -> None:
+    """Malformed, several, huge and non-ASCII keys, and a hash instead of a key, are refused."""
     answer = httpx.get(f"{locked}/models", headers=headers)
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:ecm-localizer:no-valid-key"
 
 
-def test_scopes_part_use_and_administration(locked: str) -> None:
-    """Neither includes the other."""
+def test_no_scope_includes_the_other(locked: str) -> None:
+    """A key for `infer` cannot load models, and a key for `admin` cannot use them."""
     assert httpx.post(locked + LOAD, headers=bearer(INFER)).status_code == 403
     assert httpx.post(locked + LOAD, headers=bearer(ADMIN)).status_code == 200
     assert httpx.post(f"{locked}/models/small/load", headers=bearer(INFER)).status_code == 403
@@ -131,8 +131,8 @@ def test_scopes_part_use_and_administration(locked: str) -> None:
     assert "'infer'" in answer.json()["detail"]
 
 
-def test_refused_upload_is_not_read(locked: str) -> None:
-    """The answer comes before the body does, and the connection ends."""
+def test_a_refused_upload_is_not_read(locked: str) -> None:
+    """The response comes before the body, and the connection closes."""
     host, port = locked.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(
@@ -146,10 +146,8 @@ def test_refused_upload_is_not_read(locked: str) -> None:
     assert b"connection: close" in answer.lower()
 
 
-def test_keys_are_changed_by_having_both_for_a_while(
-    serving, repository: Path, tmp_path: Path
-) -> None:
-    """Old, both, new: those who change theirs in between are never refused."""
+def test_a_key_is_replaced_without_refusals(serving, repository: Path, tmp_path: Path) -> None:
+    """Clients that change keys while both are valid are never refused."""
     fresh, fresh_kept = new_key("camera", frozenset({"infer"}))
     file = tmp_path / "keys"
     accepted = []
@@ -162,7 +160,7 @@ def test_keys_are_changed_by_having_both_for_a_while(
 
 
 def test_every_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A match does not end the search."""
+    """The comparison does not stop at a match, so its time is constant."""
     compared = []
 
     def compare(kept: bytes, given: bytes) -> bool:
@@ -175,8 +173,8 @@ def test_every_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compared == [INFER_KEPT.digest, ADMIN_KEPT.digest] * 2
 
 
-def test_environment_gives_keys_in_either_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Separated by commas, as JSON, or none."""
+def test_the_environment_holds_keys_in_two_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are separated by commas, or a JSON list, or absent."""
     for value in (",".join(LINES), json.dumps(LINES), f" {LINES[0]} ,\n{LINES[1]},"):
         monkeypatch.setenv("ECM_API_KEYS", value)
         settings = read_configuration([], command="serve").settings
@@ -191,8 +189,8 @@ def test_environment_gives_keys_in_either_form(monkeypatch: pytest.MonkeyPatch) 
      f"camera all {INFER_KEPT.digest.hex()}", f"camera infer+ {INFER_KEPT.digest.hex()}"],
     ids=range(7),  # keys are random, and every worker of a run needs the same names
 )  # fmt: skip
-def test_wrong_line_is_an_error_that_does_not_repeat_it(line: str, tmp_path: Path) -> None:
-    """It may hold the key itself."""
+def test_an_error_about_a_line_does_not_quote_it(line: str, tmp_path: Path) -> None:
+    """The line may contain the key itself."""
     file = tmp_path / "keys"
     file.write_text(f"{LINES[0]}\n{line}\n")
     with pytest.raises(OptionError, match=r"line 2: .*NAME SCOPES SHA256HEX") as caught:
@@ -200,8 +198,8 @@ def test_wrong_line_is_an_error_that_does_not_repeat_it(line: str, tmp_path: Pat
     assert INFER not in str(caught.value)
 
 
-def test_file_without_keys_does_not_open_the_service(tmp_path: Path) -> None:
-    """Missing, empty, or nothing but comments."""
+def test_a_file_without_keys_is_an_error(tmp_path: Path) -> None:
+    """A missing or empty file, or one with comments only, must not open the service."""
     file = tmp_path / "keys"
     with pytest.raises(OptionError, match="cannot be read"):
         read_keys((), file)
@@ -212,7 +210,7 @@ def test_file_without_keys_does_not_open_the_service(tmp_path: Path) -> None:
 
 
 def test_new_key_prints_the_key_and_its_line() -> None:
-    """Two lines for programs; the rest is for people."""
+    """Key and line go to standard output, and the explanations to standard error."""
     command = [sys.executable, "-m", "service", "new-key", "camera-3", "--scopes", "infer", "admin"]
     first = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     second = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
@@ -230,8 +228,8 @@ async def _models_async(url: str, key: str) -> list[str]:
         await client.close()
 
 
-def test_clients_present_a_key(locked: str) -> None:
-    """Both; without it they say what is missing and do not try again."""
+def test_clients_send_their_key(locked: str) -> None:
+    """Both clients send the key; without one, they raise the problem and do not retry."""
     import asyncio
 
     with Client(locked, api_key=INFER) as client:
@@ -242,8 +240,8 @@ def test_clients_present_a_key(locked: str) -> None:
     assert (caught.value.status, caught.value.code) == (401, "no-valid-key")
 
 
-def test_command_presents_a_key(locked: str, features_TD: np.ndarray, tmp_path: Path) -> None:
-    """By flag or by the environment."""
+def test_the_command_sends_its_key(locked: str, features_TD: np.ndarray, tmp_path: Path) -> None:
+    """The key comes from a flag or the environment."""
     np.save(tmp_path / "a.npy", features_TD)
     command = [sys.executable, "-m", "service", "localize", str(tmp_path / "a.npy"), "--url",
                locked]  # fmt: skip
@@ -258,10 +256,10 @@ def test_command_presents_a_key(locked: str, features_TD: np.ndarray, tmp_path: 
     assert statuses == [1, 0, 0]
 
 
-def test_video_is_uploaded_and_followed_and_no_key_is_logged(
+def test_no_key_is_logged_during_a_job(
     launch, motion_repository: Path, film, tmp_path: Path
 ) -> None:
-    """A whole job through a process that logs all it can."""
+    """A process at log level debug takes a whole job."""
     process = launch(
         "serve", repository=motion_repository, data=tmp_path / "data", log_level="debug",
         host="0.0.0.0", api_keys=LINES[0],
@@ -284,10 +282,10 @@ def test_video_is_uploaded_and_followed_and_no_key_is_logged(
         assert secret not in log
 
 
-def test_service_that_all_can_reach_without_keys_warns(
+def test_an_open_service_on_a_public_address_warns(
     launch, repository: Path, tmp_path: Path
 ) -> None:
-    """At start, once; on the loopback it does not."""
+    """It warns once at the start, and not on the loopback."""
     for host, warns in (("0.0.0.0", True), ("localhost", False)):
         process = launch("serve", repository=repository, data=tmp_path / "data", jobs=0, host=host)
         process.stop()

@@ -1,4 +1,4 @@
-"""Bodies arrive whole, however they come, and the connection goes on with the next request."""
+"""Bodies arrive complete, however they are sent, and the connection stays usable."""
 
 import asyncio
 import gc
@@ -31,7 +31,7 @@ ADMISSION = Admission(Bounds(1, 1, 1.0, 10**9), Buffers(2**24))
 
 
 async def digest(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the length and hash of the body, and where its numbers begin in memory."""
+    """Responds with the length, the hash and the alignment of the body."""
     if scope["type"] != "http":
         return
     if scope["path"] == "/early":
@@ -56,19 +56,19 @@ async def digest(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def no_body() -> Message:
-    """Receives nothing."""
+    """Stands for a client that has disconnected."""
     return {"type": "http.disconnect"}
 
 
 async def answer_early(receive: Receive, send: Send) -> None:
-    """Sends the answer's head and waits for the body before it goes on."""
+    """Sends the response headers, waits for the body, and then sends the rest."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await receive()
     await send({"type": "http.response.body", "body": b"enough"})
 
 
 async def answer_without_reading(send: Send) -> None:
-    """Answers when it is told to, and never asks for the body."""
+    """Responds when the test releases it, and never reads the body."""
     while not ANSWER.is_set():
         await asyncio.sleep(0.01)
     await PlainTextResponse("enough", headers={"Connection": "close"})(
@@ -78,7 +78,7 @@ async def answer_without_reading(send: Send) -> None:
 
 @pytest.fixture(scope="module", params=["uvloop", "asyncio"])
 def port(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Where it listens, on either event loop."""
+    """Port of a server on either event loop."""
     config = uvicorn.Config(digest, port=0, log_config=None, lifespan="off",
                             http=BoundedConnection, loop=request.param)  # fmt: skip
     server = uvicorn.Server(config)
@@ -97,7 +97,7 @@ def request_bytes(body: bytes, *lines: str) -> bytes:
 
 
 def read_answer(client: socket.socket, left: bytes = b"") -> tuple[str, bytes]:
-    """Returns the body of the next answer, and what came behind it."""
+    """Returns the body of the next response, and the bytes after it."""
     while b"\r\n\r\n" not in left:
         left += client.recv(65536)
     head, _, rest = left.partition(b"\r\n\r\n")
@@ -123,16 +123,14 @@ def connect(port: int) -> socket.socket:
     [("0", 0), ("12", 12), ("0" * 5000 + "12", 12), (str(2**64 - 1), 2**64 - 1), ("", None),
      ("9" * 21, None), ("9" * 5000, None), ("-1", None), ("1_0", None), ("\u0661", None)],
 )  # fmt: skip
-def test_whole_numbers_are_of_any_size_that_a_length_can_have(
-    text: str, number: int | None
-) -> None:
-    """A length that is not understood would not be refused as too long."""
+def test_lengths_of_any_size_are_parsed(text: str, number: int | None) -> None:
+    """A length that was not parsed would escape the limit for bodies."""
     assert whole_number(text) == number
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_bodies_of_any_length_in_any_parts(port: int, seed: int) -> None:
-    """One after the other on one connection; cut anywhere, heads too."""
+def test_bodies_of_any_length_arrive_in_any_parts(port: int, seed: int) -> None:
+    """Requests follow each other on one connection and are split anywhere."""
     rng = np.random.default_rng(seed)
     with connect(port) as client:
         for size in rng.permutation(SIZES):
@@ -145,8 +143,8 @@ def test_bodies_of_any_length_in_any_parts(port: int, seed: int) -> None:
             assert read_answer(client)[0].startswith(expected(body))
 
 
-def test_pipelined_requests_are_answered_in_order(port: int) -> None:
-    """All are sent before the first answer is read."""
+def test_pipelined_requests_get_responses_in_order(port: int) -> None:
+    """All requests are sent before the first response is read."""
     rng = np.random.default_rng(0)
     bodies = [rng.bytes(size) for size in (10, 200_000, 0, 70_000, 5, 1_000_000, 3)]
     with connect(port) as client:
@@ -160,16 +158,16 @@ def test_pipelined_requests_are_answered_in_order(port: int) -> None:
         sender.join()
 
 
-def test_numbers_lie_aligned(port: int) -> None:
-    """Whatever stands before them in the body."""
+def test_numbers_are_aligned_in_memory(port: int) -> None:
+    """The bytes before the numbers have any length."""
     with connect(port) as client:
         for begin in (0, 1, 77, 128, 300):
             client.sendall(request_bytes(bytes(1000), f"X-Begin: {begin}"))
             assert read_answer(client)[0].endswith(" 0")
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(port: int) -> None:
-    """100 Continue comes before the body, once."""
+def test_a_client_with_expect_gets_100_continue(port: int) -> None:
+    """100 Continue comes once, before the body."""
     body = bytes(500_000)
     whole = request_bytes(body, "Expect: 100-continue")
     with connect(port) as client:
@@ -181,8 +179,10 @@ def test_a_client_that_asks_first_is_told_to_go_on(port: int) -> None:
 
 @pytest.mark.parametrize("sent", [0, 100, 200_000])
 @pytest.mark.parametrize("half_closed", [True, False])
-def test_a_client_that_leaves_disturbs_nobody(port: int, sent: int, half_closed: bool) -> None:
-    """In the middle of a body, by closing or by saying that no more will come."""
+def test_a_client_that_disconnects_affects_no_other(
+    port: int, sent: int, half_closed: bool
+) -> None:
+    """It disconnects within a body, or closes its sending side."""
     whole = request_bytes(bytes(1_000_000))
     with connect(port) as client:
         client.sendall(whole[: len(whole) - 1_000_000 + sent])
@@ -194,8 +194,8 @@ def test_a_client_that_leaves_disturbs_nobody(port: int, sent: int, half_closed:
         assert read_answer(client)[0].startswith(expected(b"x"))
 
 
-def test_buffers_are_used_again() -> None:
-    """Of like sizes; not more than may be kept, and the largest length is given exactly."""
+def test_buffers_are_reused() -> None:
+    """Buffers of one size are reused, within the limit; lengths are exact."""
     buffers = Buffers(max_bytes=300_000)
     with buffers.lent(100_000) as first:
         first[:] = bytes(100_000)
@@ -212,7 +212,7 @@ def test_buffers_are_used_again() -> None:
 
 
 def watched_buffers(max_bytes: int) -> tuple[Buffers, list[int]]:
-    """Returns buffers, and a list to which the size of each is added that is taken anew."""
+    """Returns buffers, and a list of the sizes of all new allocations."""
     taken: list[int] = []
 
     def take(size: int) -> memoryview:
@@ -222,8 +222,8 @@ def watched_buffers(max_bytes: int) -> tuple[Buffers, list[int]]:
     return Buffers(max_bytes, take), taken
 
 
-def test_what_rests_is_dropped() -> None:
-    """Not what was lent since the last rest, and no more than has to be."""
+def test_unused_buffers_are_freed() -> None:
+    """Buffers lent since the last rest stay, and no more than necessary are freed."""
     buffers, taken = watched_buffers(2**20)
 
     def borrow(count: int) -> None:
@@ -244,8 +244,8 @@ def test_what_rests_is_dropped() -> None:
     assert len(taken) == 4
 
 
-def test_what_is_kept_gives_way_to_what_is_lent() -> None:
-    """All of them together have no more than they may; what is lent alone may have more."""
+def test_lent_buffers_displace_pooled_ones() -> None:
+    """Their total is limited while any are pooled; lent buffers alone may exceed the limit."""
     buffers, taken = watched_buffers(2**20)
     with buffers.lent(2**18), buffers.lent(2**18), buffers.lent(2**19):
         pass
@@ -261,8 +261,8 @@ def test_what_is_kept_gives_way_to_what_is_lent() -> None:
         assert len(taken) == 7
 
 
-def test_what_is_kept_is_of_the_preferred_memory() -> None:
-    """As far as there is any; what is too long to be kept is not worth it."""
+def test_pooled_buffers_use_the_preferred_memory() -> None:
+    """It is used while available, and not for buffers that are too long for the pool."""
     given: list[int] = []
 
     def give(size: int) -> memoryview | None:
@@ -277,8 +277,8 @@ def test_what_is_kept_is_of_the_preferred_memory() -> None:
         assert given == [131_072, 131_072]
 
 
-def test_several_threads_may_borrow_at_once() -> None:
-    """No two have the same buffer."""
+def test_threads_never_share_a_buffer() -> None:
+    """Several threads borrow buffers at the same time."""
     buffers = Buffers(2**24)
 
     def borrow(number: int) -> bool:
@@ -293,8 +293,8 @@ def test_several_threads_may_borrow_at_once() -> None:
 
 @pytest.mark.parametrize("size", [0, 5, 300_000])
 @pytest.mark.parametrize("apart", [True, False])
-def test_a_wish_for_another_protocol_costs_no_body(port: int, size: int, apart: bool) -> None:
-    """As curl --http2 has it, with the body beside the head or later; what follows is a request."""
+def test_an_upgrade_request_keeps_its_body(port: int, size: int, apart: bool) -> None:
+    """As with curl --http2, the body comes with the headers or later, and a request follows."""
     others = np.random.default_rng(1).bytes(max(size, 1))
     body = np.random.default_rng(2).bytes(size)
     wish = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
@@ -311,8 +311,8 @@ def test_a_wish_for_another_protocol_costs_no_body(port: int, size: int, apart: 
         assert read_answer(client)[0].startswith(expected(b"next"))
 
 
-def test_requests_are_freed_as_they_end(port: int) -> None:
-    """Not when the garbage collector comes by: they hold bodies and answers."""
+def test_requests_are_freed_at_their_end(port: int) -> None:
+    """They hold bodies and responses, so they must not wait for the garbage collector."""
     asked = 100
     with connect(port) as client:
         gc.collect()
@@ -328,10 +328,10 @@ def test_requests_are_freed_as_they_end(port: int) -> None:
 
 @pytest.mark.parametrize("used", [True, False])
 @pytest.mark.parametrize("begin", [b"", b"POST / HTTP/1.1\r\nHost:"])
-def test_a_head_that_does_not_come_is_not_waited_for(
+def test_missing_headers_end_the_connection(
     port: int, begin: bytes, used: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the first nor a later one; a connection that is only idle is kept for longer."""
+    """This holds for the first and for later requests; an idle connection stays open longer."""
     monkeypatch.setattr("service.http.connection.PATIENCE_S", 0.2)
     with connect(port) as client:
         if used:
@@ -346,8 +346,8 @@ def test_a_head_that_does_not_come_is_not_waited_for(
             assert client.recv(1000) == b""
 
 
-def test_an_answer_may_begin_before_its_body_is_there(port: int) -> None:
-    """Its head is not held back; what follows events as they come depends on that."""
+def test_response_headers_are_sent_before_a_late_body(port: int) -> None:
+    """Streams of events depend on this."""
     with connect(port) as client:
         client.sendall(b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 200"
@@ -355,8 +355,8 @@ def test_an_answer_may_begin_before_its_body_is_there(port: int) -> None:
         assert read_until(client, b"enough")
 
 
-def test_a_body_that_nobody_reads_stays_with_the_client(port: int) -> None:
-    """No more of it is taken than the kernel holds, and the answer still arrives."""
+def test_an_unread_body_stays_with_the_client(port: int) -> None:
+    """The kernel buffers only a part of it, and the response still arrives."""
     ANSWER.clear()
     length, part, sent = 2**28, bytes(2**20), 0
     head = f"POST /deaf HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
@@ -370,7 +370,7 @@ def test_a_body_that_nobody_reads_stays_with_the_client(port: int) -> None:
 
 
 def read_until(client: socket.socket, end: bytes) -> bool:
-    """Reads until something has come, and returns whether it has."""
+    """Returns whether bytes arrive."""
     got = b""
     while end not in got and (part := client.recv(1000)):
         got += part

@@ -1,4 +1,4 @@
-"""What answers tell and do not tell: headers, origins, and no path of the server."""
+"""Security headers, origins, and no disclosure of the server's paths."""
 
 import socket
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ ORIGIN = "https://app.example.org"
 
 @pytest.fixture
 def url(serving, repository: Path) -> Iterator[str]:
-    """A service with one good model, one damaged, and one page that may call it."""
+    """A service with a valid and a damaged model, and with one allowed origin."""
     damaged = repository / "broken" / "1" / "model.onnx"
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"no network")
@@ -25,7 +25,7 @@ def url(serving, repository: Path) -> Iterator[str]:
 
 
 def assert_guarded(answer: httpx.Response) -> None:
-    """Asserts that an answer has the headers that every answer has, once each."""
+    """Asserts that a response has each security header once."""
     for name, value in (
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
@@ -35,10 +35,10 @@ def assert_guarded(answer: httpx.Response) -> None:
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
 
 
-def test_every_answer_has_the_security_headers(
+def test_every_response_has_the_security_headers(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    """Good ones, refused ones, preflights, and those to what went wrong in the service."""
+    """These are successes, refusals, preflights and internal errors."""
 
     def fail(_: object) -> None:
         raise RuntimeError("/srv/hidden/place")
@@ -62,15 +62,15 @@ def test_every_answer_has_the_security_headers(
     assert answers[-1].headers["access-control-allow-origin"] == ORIGIN
 
 
-def test_docs_may_load_their_page_and_nothing_else_may(url: str) -> None:
-    """Swagger's bundle comes from its CDN; scripts run nowhere else."""
+def test_only_docs_may_load_scripts(url: str) -> None:
+    """Swagger's bundle comes from its CDN; no other page may run scripts."""
     assert "cdn.jsdelivr.net" in httpx.get(f"{url}/docs").headers["content-security-policy"]
     assert "cdn" not in httpx.get(f"{url}/health").headers["content-security-policy"]
     assert httpx.get(f"{url}/redoc").status_code == 404
 
 
-def test_other_origins_are_told_nothing(url: str, serving, repository: Path) -> None:
-    """A browser keeps their pages from reading; by default all of them."""
+def test_other_origins_cannot_read_responses(url: str, serving, repository: Path) -> None:
+    """By default, browsers block the pages of all other origins."""
     allowed = "access-control-allow-origin"
     assert httpx.get(f"{url}/health", headers={"Origin": ORIGIN}).headers[allowed] == ORIGIN
     for origin in ("https://evil.example.org", f"{ORIGIN}.evil.org", "null"):
@@ -80,7 +80,7 @@ def test_other_origins_are_told_nothing(url: str, serving, repository: Path) -> 
 
 
 def test_process_does_not_name_its_server(launch, repository: Path, tmp_path: Path) -> None:
-    """No Server header."""
+    """There is no Server header."""
     process = launch("serve", repository=repository, data=tmp_path / "data", jobs=0)
     assert "server" not in httpx.get(f"{process.url}/health").headers
 
@@ -94,8 +94,8 @@ ENDLESS = {
 }  # fmt: skip
 
 
-def test_what_never_gets_anywhere_is_ended(launch, repository: Path, tmp_path: Path) -> None:
-    """One header, many, a path and trailers; the service goes on, with long heads too."""
+def test_endless_headers_are_cut_off(launch, repository: Path, tmp_path: Path) -> None:
+    """This holds for one header, many, a path and trailers; long but finite headers work."""
     process = launch("serve", repository=repository, data=tmp_path / "data", jobs=0)
     for begin, endless in ENDLESS.values():
         with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
@@ -127,10 +127,10 @@ def test_what_never_gets_anywhere_is_ended(launch, repository: Path, tmp_path: P
         ("POST", "/localize?model=%0d%0aX-Bad:1", {"features": [[0.0]]}),
     ],
 )
-def test_no_answer_tells_where_things_lie(
+def test_no_response_contains_a_path_of_the_server(
     url: str, repository: Path, method: str, path: str, body: object
 ) -> None:
-    """Damaged models, unknown names and paths that lead out."""
+    """Requests name damaged models, unknown names and paths outside the folders."""
     answer = httpx.request(method, url + path, json=body)
     for secret in (str(repository), str(Path(__file__).parents[3]), "Traceback", ".py", "root:"):
         assert secret not in answer.text

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -136,6 +137,53 @@ def test_a_dead_network_is_reported_and_the_previous_version_answers(
         healed = httpx.post(f"{url}/models/small/load")
         assert healed.json()["versions"][0]["state"] == "ready"
         assert post(url, features_TD).status_code == 200
+
+
+@contextmanager
+def little_memory(monkeypatch: pytest.MonkeyPatch, most_numbers: int) -> Iterator[None]:
+    """Has onnxruntime find no memory for larger features than these."""
+    run = onnxruntime.InferenceSession.run
+
+    def run_if_it_fits(
+        self: object, names: object, inputs: dict[str, np.ndarray], *more: Any
+    ) -> Any:
+        if inputs[FEATURES].size > most_numbers:
+            raise RuntimeError(f"Failed to allocate memory for requested buffer: {SECRET}")
+        return run(self, names, inputs, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("onnxruntime.InferenceSession.run", run_if_it_fits)
+        yield
+
+
+@pytest.mark.parametrize("max_batch", [0, 2])
+def test_features_that_do_not_fit_into_memory_cost_themselves_alone(
+    serving,
+    repository: Path,
+    features_TD: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    max_batch: int,
+) -> None:
+    """503 and a problem that names the shape; the model stays ready, and is not run on zeros.
+
+    That run needs memory, too: where nothing is left, the model would count as dead.
+    """
+    with serving(Settings(repository=repository, max_batch=max_batch)) as url:
+        with little_memory(monkeypatch, 20 * features_TD.shape[1]):
+            refused = post(url, features_TD)
+            assert post(url, features_TD[:5]).status_code == 200
+        with little_memory(monkeypatch, 0):
+            assert post(url, features_TD[:5]).status_code == 503
+            assert httpx.get(f"{url}/health/ready").is_success
+        assert post(url, features_TD).status_code == 200
+    told = refused.json()
+    assert (refused.status_code, told["type"]) == (503, "urn:ecm-localizer:out-of-memory")
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.headers["Retry-After"] == "1"
+    assert f"(1, {len(features_TD)}, 8)" in told["detail"]
+    assert SECRET not in refused.text
+    assert SECRET in caplog.text
 
 
 def test_an_older_version_answers_for_a_dead_one(

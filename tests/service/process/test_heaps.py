@@ -1,4 +1,4 @@
-"""Memory that is not needed any more goes back to the kernel."""
+"""Unused memory returns to the kernel."""
 
 import ctypes
 import subprocess
@@ -30,18 +30,18 @@ print(resident_pages() / before)
 @pytest.mark.skipif(
     not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the C library is not glibc"
 )
-def test_what_lies_free_between_things_in_use_is_given_back() -> None:
-    """A quarter of it is in use, all over the heap."""
+def test_free_memory_between_used_blocks_is_returned() -> None:
+    """A quarter of the blocks, spread over the heap, is in use."""
     told = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
     ).stdout
     assert float(told) < 0.8
 
 
-def test_memory_is_given_back_again_and_again_until_the_end(
+def test_memory_is_returned_repeatedly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The thread that does it is there from the beginning, and is gone afterwards."""
+    """The thread exists during the `with` only."""
     monkeypatch.setattr(heaps, "_TRIM_S", 0.001)
     calls = threading.Semaphore(0)
     with heaps.tended_heaps(calls.release):

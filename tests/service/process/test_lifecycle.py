@@ -1,4 +1,4 @@
-"""How the service starts and ends, in processes of its own."""
+"""Start and shutdown of service processes."""
 
 import contextlib
 import json
@@ -9,8 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -18,20 +17,15 @@ import numpy as np
 import pytest
 import torch
 
-from ecm_client.clients import Client, LocalizerServiceError
+from ecm_client.clients import Client
+from ecm_client.errors import LocalizerServiceError
+from reliability.server import eventually
 
 ROOT = Path(__file__).parents[3]
 
 
-def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
-    end_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
-
-
 def request(features_TD: np.ndarray) -> bytes:
-    """A whole POST /localize."""
+    """A complete POST /localize."""
     rows, columns = features_TD.shape
     head = (
         "POST /localize HTTP/1.1\r\nHost: a\r\nContent-Type: application/octet-stream\r\n"
@@ -53,12 +47,12 @@ def is_listening(process) -> bool:
 
 
 def everything(connection: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
+    """All bytes until the server closes the connection."""
     return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def answer(connection: socket.socket) -> bytes:
-    """One answer on a connection that stays open."""
+    """One response on a connection that stays open."""
     received = b""
     while b"\r\n\r\n" not in received:
         received += connection.recv(65536)
@@ -72,7 +66,7 @@ def answer(connection: socket.socket) -> bytes:
 
 
 def assert_last_answer(received: bytes) -> None:
-    """200 and segments, and no further request may follow."""
+    """Asserts a response 200 with segments and `Connection: close`."""
     head, _, body = received.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200"), received
     assert b"connection: close" in head.lower()
@@ -81,7 +75,7 @@ def assert_last_answer(received: bytes) -> None:
 
 @pytest.fixture
 def start(launch, repository: Path, tmp_path: Path):
-    """Starts a service for `small` that works on no videos."""
+    """Starts a service for `small` without jobs."""
 
     def start(**flags: object):
         return launch("serve", repository=repository, data=tmp_path / "data", jobs=0, **flags)
@@ -89,8 +83,8 @@ def start(launch, repository: Path, tmp_path: Path):
     return start
 
 
-def test_draining_is_told_at_once_and_requests_are_still_taken(start, features_TD) -> None:
-    """Who asks whether it is ready looks away; who has not yet is answered; it goes on living."""
+def test_a_draining_service_is_not_ready_but_accepts_requests(start, features_TD) -> None:
+    """Readiness fails at once, requests still get responses, and liveness stays."""
     process = start(drain_s=100)
     with httpx.Client(base_url=process.url) as client:
         assert "connection" not in client.get("/health").headers
@@ -111,8 +105,8 @@ def test_draining_is_told_at_once_and_requests_are_still_taken(start, features_T
     assert process.process.wait(timeout=30) == -signal.SIGTERM
 
 
-def test_what_is_under_way_is_answered_after_the_listener_closed(start, features_TD) -> None:
-    """Where a body still arrives, and where a head does; idle connections are closed."""
+def test_requests_in_flight_are_completed_after_the_listener_closed(start, features_TD) -> None:
+    """Bodies and headers may still arrive; idle connections are closed."""
     process = start(shutdown_s=100)
     whole = request(features_TD)
     with connect(process) as body, connect(process) as head, connect(process) as idle:
@@ -130,8 +124,8 @@ def test_what_is_under_way_is_answered_after_the_listener_closed(start, features
     assert process.process.wait(timeout=30) == 0
 
 
-def test_what_the_kernel_took_before_the_listener_closed_is_answered(start, features_TD) -> None:
-    """Connections that nobody accepted yet, and requests on idle ones that nobody read yet."""
+def test_requests_that_the_kernel_received_are_completed(start, features_TD) -> None:
+    """These are connections not yet accepted, and requests not yet read on idle connections."""
     process = start(shutdown_s=100)
     with contextlib.ExitStack() as opened:
         idle = opened.enter_context(connect(process))
@@ -148,8 +142,8 @@ def test_what_the_kernel_took_before_the_listener_closed_is_answered(start, feat
     assert process.process.wait(timeout=30) == 0
 
 
-def test_what_takes_too_long_is_cut_off(start, features_TD) -> None:
-    """Without an answer, so that the client asks again elsewhere; the end is an orderly one."""
+def test_requests_over_the_shutdown_limit_are_cut_off(start, features_TD) -> None:
+    """They get no response, so that the client retries elsewhere; the exit status is 0."""
     process = start(shutdown_s=0.3)
     with connect(process) as connection:
         connection.sendall(request(features_TD)[:-100])
@@ -168,7 +162,7 @@ def serve(*flags: object, python_options: Sequence[str] = ()) -> subprocess.Comp
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port on which another program listens."""
+    """A port that another program uses."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
 
@@ -191,8 +185,8 @@ FAULTS: dict[str, tuple[list[object], list[str]]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_at_the_start_is_one_sentence(fault: str, repository: Path, tmp_path: Path) -> None:
-    """It names what was set and what to do; the exit status tells it too."""
+def test_an_error_at_the_start_is_one_line(fault: str, repository: Path, tmp_path: Path) -> None:
+    """It names the setting and the remedy, and the exit status is not 0."""
     flags, words = FAULTS[fault]
     usual = ["--repository", repository, "--port", 0, "--data", tmp_path / "data"]
     told = serve(*usual, *flags)
@@ -204,7 +198,7 @@ def test_a_fault_at_the_start_is_one_sentence(fault: str, repository: Path, tmp_
     assert "Traceback" not in told.stderr
 
 
-def test_a_fault_at_the_start_is_json_in_a_json_log(repository: Path, tmp_path: Path) -> None:
+def test_an_error_at_the_start_is_json_in_a_json_log(repository: Path, tmp_path: Path) -> None:
     """Every line of standard error is a JSON object, also with warnings enabled."""
     told = serve("--repository", repository, "--port", 0, "--data", tmp_path / "data",
                  "--database-url", NO_DATABASE, "--log-format", "json",
@@ -215,10 +209,8 @@ def test_a_fault_at_the_start_is_json_in_a_json_log(repository: Path, tmp_path: 
     assert any(line["logger"] == "py.warnings" for line in lines)
 
 
-def test_a_port_that_is_taken_is_told_before_models_are_loaded(
-    taken: int, repository: Path
-) -> None:
-    """With its number and the setting."""
+def test_a_taken_port_is_an_error_before_models_are_loaded(taken: int, repository: Path) -> None:
+    """The error names the port and the setting."""
     told = serve("--repository", repository, "--port", taken)
     assert told.returncode == 1
     assert f" ERROR service.process.ending port {taken} of 127.0.0.1 is taken" in told.stderr
@@ -226,8 +218,8 @@ def test_a_port_that_is_taken_is_told_before_models_are_loaded(
     assert len(told.stderr.splitlines()) == 1
 
 
-def test_cuda_that_is_required_and_absent_is_told(repository: Path) -> None:
-    """By several processes too: once."""
+def test_required_but_missing_cuda_is_an_error(repository: Path) -> None:
+    """Several processes report it once."""
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA GPU")
     told = serve("--repository", repository, "--port", 0, "--require-cuda", "true",
@@ -237,7 +229,7 @@ def test_cuda_that_is_required_and_absent_is_told(repository: Path) -> None:
 
 
 def children(process) -> set[int]:
-    """The processes of a service that has several."""
+    """Process ids of a service with several processes."""
     found = subprocess.run(
         ["pgrep", "-P", str(process.process.pid), "-f", "spawn_main"],
         capture_output=True, text=True,
@@ -255,7 +247,7 @@ def is_there(pid: int) -> bool:
 
 @contextlib.contextmanager
 def load(url: str, features_TD: np.ndarray) -> Iterator[list[LocalizerServiceError]]:
-    """Asks without a break from several threads meanwhile; gives the errors that clients saw."""
+    """Sends requests from several threads during a `with`; yields the errors of the clients."""
     over = threading.Event()
     errors: list[LocalizerServiceError] = []
 
@@ -284,7 +276,7 @@ def await_starts(process, count: int) -> None:
 
 
 def neighbours() -> int:
-    """A free port whose next one is free, too."""
+    """A free port whose successor is also free."""
     while True:
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))
@@ -304,10 +296,10 @@ def several(launch, motion_repository: Path, tmp_path: Path):
     return process
 
 
-def test_several_processes_share_port_and_jobs_and_replace_each_other(
+def test_processes_share_port_and_jobs_and_replace_each_other(
     several, film, tmp_path: Path
 ) -> None:
-    """Each is killed in turn under load, at work on a video: no client sees it, no job is lost."""
+    """Each process is killed in turn under load; no client gets an error, and no job is lost."""
     with Client(several.url) as client:
         features_TD = np.zeros((20, client.model("moves", 1).feature_dim), np.float32)
         videos = [film(tmp_path / f"{n}.mp4", np.arange(400 + n) / 25) for n in range(4)]
@@ -323,8 +315,8 @@ def test_several_processes_share_port_and_jobs_and_replace_each_other(
     assert not any(map(is_there, pids))
 
 
-def test_each_process_has_metrics_and_they_end_with_their_parent(start) -> None:
-    """Killed, it cannot tell them; they answer what is under way and end."""
+def test_each_process_has_metrics_and_ends_with_its_parent(start) -> None:
+    """After the parent is killed, the processes complete their requests and end."""
     first = neighbours()
     process = start(processes=2, shutdown_s=100, metrics_port=first)
     await_starts(process, 2)
@@ -335,8 +327,8 @@ def test_each_process_has_metrics_and_they_end_with_their_parent(start) -> None:
     eventually(lambda: not any(map(is_there, pids)))
 
 
-def test_the_second_signal_ends_several_processes_at_once(start, features_TD) -> None:
-    """Whatever is under way."""
+def test_a_second_signal_ends_all_processes_at_once(start, features_TD) -> None:
+    """Requests in flight are lost."""
     process = start(processes=2, shutdown_s=100)
     await_starts(process, 2)
     pids = children(process)

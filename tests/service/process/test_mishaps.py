@@ -1,4 +1,4 @@
-"""What goes wrong beside the video: processes that hang or die, extractors, caches and disks."""
+"""Faults around a video: processes that hang or die, extractors, caches and disks."""
 
 import contextlib
 import hashlib
@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,10 +25,11 @@ from model.export import write_onnx
 from model.network import Ecm, EcmConfig
 from model.repository import publish
 from model.spec import ExtractorIdentity, ModelSpec
+from reliability.server import eventually
 
 MP4 = {"Content-Type": "video/mp4"}
 SNIPPET = round(25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps)
-"""Frames of a video of 25 a second."""
+"""Frames of a video at 25 frames per second."""
 SEES = BackboneSpec(
     (InputSpec("image", "NCHW", scale=1 / 255),),
     "features",
@@ -40,7 +41,7 @@ SEES = BackboneSpec(
 
 
 def backbone(bias: float) -> bytes:
-    """An image network that gives the mean of each colour plus a number."""
+    """An image network that returns the mean of each colour plus a number."""
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 32, 32])
     output = helper.make_tensor_value_info("features", TensorProto.FLOAT, None)
     nodes = [
@@ -67,7 +68,7 @@ EXTRACTORS = {
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, motion_repository: Path) -> Path:
-    """A folder with a model repository in `models`: `moves`, and one model of each extractor."""
+    """A folder with the repository `models`: `moves`, and one model for each extractor."""
     path = tmp_path_factory.mktemp("place")
     shutil.copytree(motion_repository, path / "models")
     (path / "extractors").mkdir()
@@ -88,7 +89,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, motion_repository: Path) -> 
 
 @pytest.fixture(scope="module")
 def process(launch_for_module, place: Path):
-    """A service that gives a chunk of two snippets five seconds."""
+    """A service with chunks of two snippets and a time limit of 5 s for each."""
     return launch_for_module(
         "serve",
         repository=place / "models",
@@ -103,16 +104,9 @@ def process(launch_for_module, place: Path):
 
 @pytest.fixture
 def client(process) -> Iterator[Client]:
-    """A client of it."""
+    """A client of the service."""
     with Client(process.url, retries=0) as client:
         yield client
-
-
-def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
-    end_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
 
 
 def finished(client: Client, job_id: str, within_s: float = 60.0):
@@ -121,12 +115,12 @@ def finished(client: Client, job_id: str, within_s: float = 60.0):
 
 
 def left(data: Path) -> list[Path]:
-    """What uploads and jobs left on the disk."""
+    """Files that uploads and jobs left on the disk."""
     return [*(data / "jobs").rglob("*"), *(data / "incoming").iterdir()]
 
 
 def extracting(parent: int) -> list[int]:
-    """The processes in which a service extracts features."""
+    """Ids of the processes that extract features."""
     found = subprocess.run(
         ["pgrep", "-P", str(parent), "-f", "spawn_main"], capture_output=True, text=True
     )
@@ -134,8 +128,8 @@ def extracting(parent: int) -> list[int]:
 
 
 @pytest.mark.slow
-def test_a_chunk_that_hangs_is_begun_again(process, client: Client, film, tmp_path: Path) -> None:
-    """Its process is ended when its time is up; the next one goes on from there."""
+def test_a_chunk_that_hangs_is_retried(process, client: Client, film, tmp_path: Path) -> None:
+    """Its process is killed at the time limit, and a new one continues."""
     video = film(tmp_path / "film.mp4", np.arange(80 * SNIPPET) / 25)
     job = client.submit_video(video)
     eventually(lambda: client.job(job.id).progress.snippets_done)
@@ -147,10 +141,10 @@ def test_a_chunk_that_hangs_is_begun_again(process, client: Client, film, tmp_pa
     assert pid not in extracting(process.process.pid)
 
 
-def test_an_extraction_that_is_killed_is_begun_again(
+def test_a_killed_extraction_is_retried(
     process, client: Client, film, tmp_path: Path, place: Path
 ) -> None:
-    """At random moments, the start of its process among them."""
+    """It is killed at random moments, including the start of the process."""
     chance = random.Random(0)
     for number in range(2):
         video = film(tmp_path / f"{number}.mp4", np.arange((30 + number) * SNIPPET) / 25)
@@ -168,7 +162,7 @@ def test_an_extraction_that_is_killed_is_begun_again(
 def test_a_chunk_that_always_hangs_fails_its_job(
     launch, motion_repository: Path, film, tmp_path: Path
 ) -> None:
-    """After its retries, and the job says how long was waited."""
+    """It fails after its retries, and the error contains the time limit."""
     service = launch("serve", repository=motion_repository, data=tmp_path / "data",
                      chunk_timeout_s=0.01)  # fmt: skip
     with Client(service.url) as client:
@@ -179,10 +173,10 @@ def test_a_chunk_that_always_hangs_fails_its_job(
     eventually(lambda: left(tmp_path / "data") == [])
 
 
-def test_other_settings_on_the_way_change_no_result(
+def test_changed_settings_change_no_result(
     launch, motion_repository: Path, film, tmp_path: Path
 ) -> None:
-    """A job that was begun with chunks of one size is finished with chunks of another."""
+    """A job continues with another chunk size after a restart."""
     flags = {"repository": motion_repository, "data": tmp_path / "data"}
     video = film(tmp_path / "film.mp4", np.arange(60 * SNIPPET) / 25)
     first = launch("serve", **flags, chunk_snippets=2)
@@ -197,10 +191,8 @@ def test_other_settings_on_the_way_change_no_result(
         assert now.result.snippets == now.progress.snippets_done == 60
 
 
-def test_only_the_extractor_of_the_model_will_do(
-    process, place: Path, film, tmp_path: Path
-) -> None:
-    """503 says which one is wanted; as soon as it is there, videos are answered."""
+def test_a_model_needs_its_own_extractor(process, place: Path, film, tmp_path: Path) -> None:
+    """The error 503 names the extractor; once it is installed, videos work."""
     content = film(tmp_path / "film.mp4", np.arange(20) / 25).read_bytes()
 
     def ask(model: str) -> httpx.Response:
@@ -223,16 +215,14 @@ def test_only_the_extractor_of_the_model_will_do(
     (folder / "a.onnx").write_bytes(RIGHT)
     answer = ask("sees")
     assert (answer.status_code, answer.json()["snippets"]) == (200, 5)
-    assert_unavailable("differs", "model-unavailable", "preprocesses in another way")
+    assert_unavailable("differs", "model-unavailable", "has another preprocessing")
     assert ask("sees").status_code == 200
     assert ask("moves").status_code == 200
     eventually(lambda: left(place / "data") == [])
 
 
-def test_a_cache_that_is_out_of_order_costs_only_time(
-    client: Client, place: Path, film, tmp_path: Path
-) -> None:
-    """A file in the folder's place, then folders in the features' places: videos are answered."""
+def test_a_broken_cache_costs_only_time(client: Client, place: Path, film, tmp_path: Path) -> None:
+    """A file replaces the folder, then folders replace the features; videos still work."""
     video = film(tmp_path / "film.mp4", np.arange(3 * SNIPPET + 1) / 25)
     features, aside = place / "data" / "features", place / "aside"
     features.rename(aside)
@@ -265,10 +255,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", path], check=True)
 
 
-def test_a_full_disk_is_told_of_and_is_no_end(
+def test_a_full_disk_is_reported_and_survived(
     launch, motion_repository: Path, small_disk: Path, film, tmp_path: Path
 ) -> None:
-    """507 to a video for which there is no room, raw and in a form; the next one is answered."""
+    """A video that does not fit gets 507, raw and in a form; the next one works."""
     service = launch("serve", repository=motion_repository, data=small_disk / "data")
     good = film(tmp_path / "good.mp4", np.arange(32) / 25).read_bytes()
     large = bytes(5_000_000)
@@ -293,10 +283,10 @@ def fill(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_disk_that_fills_up_under_a_job(
+def test_a_job_survives_a_disk_that_fills_up(
     launch, motion_repository: Path, small_disk: Path, film, tmp_path: Path
 ) -> None:
-    """Not even its failure can be recorded then; it goes on once there is room again."""
+    """Not even its failure can be stored; it continues once there is space again."""
     service = launch("serve", repository=motion_repository, data=small_disk / "data",
                      chunk_snippets=1)  # fmt: skip
     with Client(service.url, retries=0) as client:

@@ -1,4 +1,4 @@
-"""Several services behind nginx, with the configuration that we recommend: deploy/nginx.conf."""
+"""Several services behind nginx, with the recommended deploy/nginx.conf."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,7 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 
 from ecm_localizer import AsyncClient, Client, LocalizerServiceError
+from reliability.server import eventually
 
 CONFIGURATION = Path(__file__).parents[3] / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
@@ -40,13 +40,6 @@ http {{
 """
 
 
-def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
-    end_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
-
-
 @pytest.fixture(scope="module")
 def services(launch_for_module, motion_repository: Path, tmp_path_factory):
     """Two services that share their jobs."""
@@ -59,7 +52,7 @@ def services(launch_for_module, motion_repository: Path, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def url(services, tmp_path_factory) -> Iterator[str]:
-    """The address of nginx in front of them."""
+    """URL of nginx in front of the services."""
     folder = tmp_path_factory.mktemp("nginx")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -92,14 +85,14 @@ def answers(url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def features_TD(url: str) -> np.ndarray:
-    """Features of a video for the model that is served."""
+    """Features of a video for the served model."""
     with Client(url) as client:
         columns = client.model("moves", 1).feature_dim
     return np.random.default_rng(0).standard_normal((50, columns), dtype=np.float32)
 
 
 class Load:
-    """Asks without a break, by all that a client can; notes what was seen."""
+    """Sends requests by all methods of the clients and records the outcomes."""
 
     def __init__(self, url: str, features_TD: np.ndarray) -> None:
         self.answered = 0
@@ -109,7 +102,7 @@ class Load:
         self._over = threading.Event()
 
     def one_by_one(self) -> None:
-        """A call after the other, by the sync client."""
+        """Sends one request after the other with `Client`."""
         with Client(self._url) as client:
             for features_TD in self._until_over():
                 try:
@@ -119,13 +112,13 @@ class Load:
                     self.errors.append(error)
 
     def many(self) -> None:
-        """Several calls at once, by the sync client."""
+        """Sends several requests at once with `Client`."""
         with Client(self._url) as client:
             for answer in client.localize_many(self._until_over(), concurrency=2):
                 self._note(answer)
 
     def asynchronously(self) -> None:
-        """The same by the other client."""
+        """Sends several requests at once with `AsyncClient`."""
 
         async def ask() -> None:
             async with AsyncClient(self._url) as client:
@@ -146,7 +139,7 @@ class Load:
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Asks in all these ways for the length of a `with`."""
+        """Sends requests in all these ways during a `with`."""
         threads = [threading.Thread(target=way) for way in
                    (self.one_by_one, self.one_by_one, self.many, self.asynchronously)]  # fmt: skip
         for thread in threads:
@@ -159,16 +152,14 @@ class Load:
                 thread.join()
 
     def more(self) -> bool:
-        """Waits for a few further answers."""
+        """Waits for a few further responses."""
         before = self.answered
         eventually(lambda: self.answered > before + 20)
         return True
 
 
-def test_no_client_sees_that_services_are_killed_ended_and_started(
-    url: str, services, features_TD: np.ndarray
-) -> None:
-    """One by SIGKILL, the other by SIGTERM, each under load and back again."""
+def test_no_client_notices_restarts(url: str, services, features_TD: np.ndarray) -> None:
+    """One service ends by SIGKILL and the other by SIGTERM, each under load."""
     load = Load(url, features_TD)
     with load.applied():
         assert load.more()
@@ -183,10 +174,8 @@ def test_no_client_sees_that_services_are_killed_ended_and_started(
     assert load.errors == []
 
 
-def test_a_video_is_done_though_the_service_that_took_it_ends(
-    url: str, services, film, tmp_path: Path
-) -> None:
-    """Its events come as they happen, from a service that still runs."""
+def test_a_video_is_done_after_its_service_ended(url: str, services, film, tmp_path: Path) -> None:
+    """Its events are streamed by a service that is still running."""
     video = film(tmp_path / "film.mp4", np.arange(600) / 25)
     with Client(url) as client, httpx.Client(base_url=url) as http:
         job = client.submit_video(video)
@@ -199,8 +188,8 @@ def test_a_video_is_done_though_the_service_that_took_it_ends(
         assert client.localize(video).snippets == client.job(job.id).result.snippets
 
 
-def test_what_passes_nginx_and_what_does_not(url: str, services) -> None:
-    """Request ids pass or are made, metrics stay inside, and the limits are the services'."""
+def test_nginx_forwards_ids_and_limits_but_not_metrics(url: str, services) -> None:
+    """Request ids are forwarded or created, and the body limits are those of the services."""
     with httpx.Client(base_url=url) as client:
         told = client.get("/health", headers={"X-Request-ID": "mine"})
         assert told.headers["x-request-id"] == "mine"

@@ -1,4 +1,4 @@
-"""fsspec's filesystem in memory stands in for the clouds'."""
+"""Buckets, with fsspec's filesystem in memory instead of a cloud."""
 
 import asyncio
 import builtins
@@ -28,7 +28,7 @@ def memory() -> Iterator[MemoryFileSystem]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder for downloads that has to be empty after every test."""
+    """A folder for downloads that must be empty after every test."""
     folder = tmp_path / "downloads"
     folder.mkdir()
     yield folder
@@ -40,7 +40,7 @@ Copy: TypeAlias = Callable[..., bytes]
 
 @pytest.fixture
 def copy(folder: Path) -> Copy:
-    """Gives the bytes of an object on a filesystem, or raises."""
+    """Returns the bytes of an object, or raises."""
 
     def copy(filesystem: object, uri: str = URI, **limits: float) -> bytes:
         rules = ReferenceRules(buckets=("s3://bucket/videos/", "gs://all"), **limits)  # type: ignore[arg-type]
@@ -51,17 +51,17 @@ def copy(folder: Path) -> Copy:
 
 
 @pytest.mark.parametrize("size_bytes", [0, 1, 4 * 2**20, 4 * 2**20 + 1, 9_000_000])
-def test_objects_arrive(memory: MemoryFileSystem, copy: Copy, size_bytes: int) -> None:
-    """Byte for byte, whatever their size is to the pieces that they come in."""
+def test_objects_arrive_complete(memory: MemoryFileSystem, copy: Copy, size_bytes: int) -> None:
+    """The size may be any number of bytes relative to the pieces."""
     body = (bytes(range(251)) * (size_bytes // 251 + 1))[:size_bytes]
     memory.pipe_file(KEY, body)
     assert copy(memory, max_bytes=size_bytes) == body
 
 
-def test_a_relative_folder(
+def test_a_relative_folder_works(
     memory: MemoryFileSystem, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The download lies in the folder as it was named."""
+    """The download is in the folder by its relative name."""
     monkeypatch.chdir(folder.parent)
     memory.pipe_file(KEY, b"abc")
     rules = ReferenceRules(buckets=("s3://bucket",))
@@ -72,7 +72,7 @@ def test_a_relative_folder(
 
 
 def test_names_are_decoded(memory: MemoryFileSystem, copy: Copy) -> None:
-    """A reference is a URI, so a key's unusual characters come percent-encoded."""
+    """A reference is a URI, so special characters of a key are percent-encoded."""
     memory.pipe_file("bucket/videos/ä 100%.mp4", b"abc")
     assert copy(memory, "s3://bucket/videos/%C3%A4%20100%25.mp4") == b"abc"
 
@@ -91,21 +91,21 @@ def test_names_are_decoded(memory: MemoryFileSystem, copy: Copy) -> None:
         "s3:bucket/videos/a.mp4", "gs://all", "gs://all/", "gs://all/a?generation=1",
     ],
 )  # fmt: skip
-def test_objects_that_are_refused(copy: Copy, uri: str) -> None:
-    """Prefixes end between names; no dots, versions or keys; case counts. Nothing is opened."""
+def test_objects_outside_the_prefixes_are_refused(copy: Copy, uri: str) -> None:
+    """Prefixes end at whole names, and case counts. Nothing is opened."""
     with pytest.raises(ReferenceRefusedError):
         copy(None, uri)
 
 
-def test_allowed_objects() -> None:
-    """Below a prefix or a whole bucket; a prefix may name a single object."""
+def test_objects_below_a_prefix_are_allowed() -> None:
+    """A prefix may also be a whole bucket or a single object."""
     rules = ReferenceRules(buckets=("s3://bucket/videos", "gs://all/", "az://one/a.mp4"))
     for uri in (URI, "S3://bucket/videos/b/c.mp4", "gs://all/a", "gs://all/a/b", "az://one/a.mp4"):
         check_reference(uri, rules)
 
 
-def test_what_is_no_object(memory: MemoryFileSystem, copy: Copy) -> None:
-    """Absent, or a folder of others: no other try would help."""
+def test_a_missing_object_is_a_final_error(memory: MemoryFileSystem, copy: Copy) -> None:
+    """A folder of objects is no object either."""
     memory.pipe_file(f"{KEY}/below", b"abc")
     for uri in ("s3://bucket/videos/absent", URI):
         with pytest.raises(DownloadError) as caught:
@@ -114,7 +114,7 @@ def test_what_is_no_object(memory: MemoryFileSystem, copy: Copy) -> None:
 
 
 def test_large_objects_are_refused(memory: MemoryFileSystem, copy: Copy) -> None:
-    """By their size, before they are read."""
+    """Their announced size is checked before they are read."""
     memory.pipe_file(KEY, b"abc")
     memory.cat_file = None  # type: ignore[method-assign]
     with pytest.raises(ReferenceRefusedError, match="3 bytes"):
@@ -122,7 +122,7 @@ def test_large_objects_are_refused(memory: MemoryFileSystem, copy: Copy) -> None
 
 
 class Failing(MemoryFileSystem):
-    """Raises or gives what it was told where a piece is asked for."""
+    """A filesystem that raises or returns a given value for a piece."""
 
     cachable = False
     outcome: BaseException | bytes = b""
@@ -147,10 +147,10 @@ class Failing(MemoryFileSystem):
         (b"", True),
     ],
 )
-def test_failures(
+def test_errors_record_whether_a_retry_may_help(
     memory: MemoryFileSystem, copy: Copy, outcome: Exception | bytes, transient: bool
 ) -> None:
-    """What is absent or forbidden is final; a piece of another length is an error as well."""
+    """Missing and forbidden objects are final; a piece of the wrong length is an error."""
     memory.pipe_file(KEY, b"abc")
     failing = Failing()
     failing.outcome = outcome
@@ -161,7 +161,7 @@ def test_failures(
 
 
 class Hanging(AsyncFileSystem):
-    """Knows sizes, then says nothing more; as clouds' filesystems it is asynchronous."""
+    """An asynchronous filesystem that returns sizes and then stalls."""
 
     cachable = False
 
@@ -175,20 +175,20 @@ class Hanging(AsyncFileSystem):
 
 @pytest.mark.parametrize("limit", ["stall_s", "max_download_s"])
 def test_a_stall_is_noticed(copy: Copy, limit: str) -> None:
-    """Both limits cancel a request under way."""
+    """Both limits cancel a request in flight."""
     with pytest.raises(TransientDownloadError):
         copy(Hanging(), **{limit: 0.2})
 
 
-def test_a_deadline_that_passed(memory: MemoryFileSystem, copy: Copy) -> None:
-    """No further piece is asked for."""
+def test_a_passed_deadline_ends_the_download(memory: MemoryFileSystem, copy: Copy) -> None:
+    """No further piece is requested."""
     memory.pipe_file(KEY, b"abc")
     with pytest.raises(TransientDownloadError, match="ECM_MAX_DOWNLOAD_S"):
         copy(memory, max_download_s=0.0)
 
 
-def test_a_missing_package_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the command that installs it."""
+def test_a_missing_package_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error contains the command that installs it."""
     load = builtins.__import__
 
     def without_clouds(name: str, *rest: object) -> object:

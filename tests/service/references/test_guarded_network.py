@@ -33,13 +33,13 @@ def test_addresses_that_are_not_public(address: str) -> None:
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_addresses_that_are_public(address: str) -> None:
-    """Ordinary addresses, and the two forms of IPv4 in IPv6 that are in use."""
+    """These are ordinary addresses, and the two current forms of IPv4 in IPv6."""
     assert is_public(address)
 
 
 @given(st.sampled_from(PRIVATE_4).map(IPv4Address) | st.ip_addresses(v=4))
-def test_ipv4_within_ipv6_is_judged_by_what_it_holds(inner: IPv4Address) -> None:
-    """Mapped and NAT64 as the IPv4 address itself; compatible, 6to4 and Teredo never."""
+def test_ipv4_in_ipv6_counts_as_the_ipv4_address(inner: IPv4Address) -> None:
+    """This holds for mapped and NAT64; compatible, 6to4 and Teredo are never public."""
     number, public = int(inner), is_public(str(inner))
     mapped = IPv6Address(int(IPv6Address("::ffff:0:0")) | number)
     nat64 = IPv6Address(int(IPv6Address("64:ff9b::")) | number)
@@ -54,28 +54,28 @@ def test_ipv4_within_ipv6_is_judged_by_what_it_holds(inner: IPv4Address) -> None
 
 @pytest.mark.parametrize("network", ["10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "224.0.0.0/4"])
 def test_whole_ipv4_networks_are_not_public(network: str) -> None:
-    """From the first to the last address."""
+    """The first and the last address of a network are checked."""
     whole = IPv4Network(network)
     assert [is_public(str(whole[0])), is_public(str(whole[-1]))] == [False, False]
 
 
 @given(st.ip_addresses(v=6))
 def test_public_ipv6_is_global_unicast(address: IPv6Address) -> None:
-    """Whatever else is called public holds an IPv4 address."""
+    """All other public IPv6 addresses contain an IPv4 address."""
     holds_4 = address.ipv4_mapped is not None or address in IPv6Network("64:ff9b::/96")
     if is_public(str(address)) and not holds_4:
         assert address in IPv6Network("2000::/3")
 
 
 class RecordingWire(httpcore.NetworkBackend):
-    """Notes what is to be connected; takes only the addresses it was given."""
+    """A network that records connections and accepts only given addresses."""
 
     def __init__(self, *alive: str) -> None:
         self.alive = alive
         self.asked: list[tuple[str, int]] = []
 
     def connect_tcp(self, host, port, **_):
-        """Notes it."""
+        """Records the address."""
         self.asked.append((host, port))
         if host not in self.alive:
             raise httpcore.ConnectError("refused")
@@ -88,8 +88,8 @@ def connect(wire: RecordingWire, answers: Sequence[str]) -> None:
 
 
 @pytest.mark.parametrize("private", ["127.0.0.1", "::1", "10.1.2.3", "::ffff:169.254.169.254"])
-def test_one_private_answer_refuses_all(private: str) -> None:
-    """Nothing is connected to where a host has public and private addresses."""
+def test_one_private_address_refuses_the_host(private: str) -> None:
+    """There is no connection, even if other addresses are public."""
     wire = RecordingWire("8.8.8.8")
     for answers in ([private], ["8.8.8.8", private], [private, "8.8.8.8"]):
         with pytest.raises(ReferenceRefusedError, match="not public"):
@@ -97,8 +97,8 @@ def test_one_private_answer_refuses_all(private: str) -> None:
     assert wire.asked == []
 
 
-def test_next_address_where_one_does_not_answer() -> None:
-    """Addresses are tried in their order until one takes the connection."""
+def test_the_next_address_is_tried_after_a_failure() -> None:
+    """Addresses are tried in order until one accepts the connection."""
     wire = RecordingWire("8.8.8.8")
     connect(wire, ["2606:4700::1111", "8.8.8.8", "8.8.4.4"])
     assert wire.asked == [("2606:4700::1111", 8443), ("8.8.8.8", 8443)]
@@ -106,8 +106,8 @@ def test_next_address_where_one_does_not_answer() -> None:
         connect(wire, ["8.8.4.4"])
 
 
-def test_a_changing_answer_cannot_swap_the_address() -> None:
-    """A name is resolved once for a connection, and the address that was checked is connected."""
+def test_a_changing_dns_response_has_no_effect() -> None:
+    """A name is resolved once, and the connection goes to the checked address."""
     wire = RecordingWire("8.8.8.8", "127.0.0.1")
     answers = iter([["8.8.8.8"], ["127.0.0.1"]])
     backend = GuardedBackend(Network(resolve=lambda *_: next(answers), wire=wire), lambda: 1.0)
@@ -118,8 +118,8 @@ def test_a_changing_answer_cannot_swap_the_address() -> None:
     assert wire.asked == [("8.8.8.8", 443)]
 
 
-def test_hosts_without_address() -> None:
-    """An unknown name is final; a resolver that does not answer may be tried again."""
+def test_hosts_without_an_address_are_errors() -> None:
+    """An unknown name is final; a failing resolver may be retried."""
 
     def failing(code: int) -> Network:
         def resolve(host: str, port: int) -> list[str]:
@@ -136,14 +136,14 @@ def test_hosts_without_address() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1", "2130706433", "0x7f.1", "::1"])
-def test_the_system_resolver_is_checked_too(host: str) -> None:
-    """Every spelling of the loopback that the system knows is refused."""
+def test_addresses_of_the_system_resolver_are_checked(host: str) -> None:
+    """Every spelling of the loopback is refused."""
     with pytest.raises((ReferenceRefusedError, DownloadError)):
         GuardedBackend(Network(), lambda: 1.0).connect_tcp(host, 443)
 
 
-def test_no_step_begins_after_the_deadline() -> None:
-    """What `wait_s` raises ends the connection before it is made."""
+def test_no_connection_after_the_deadline() -> None:
+    """An exception of `wait_s` prevents the connection."""
 
     def over() -> float:
         raise TransientDownloadError("too late")

@@ -1,4 +1,4 @@
-"""A real TLS server on the loopback stands in for every public address."""
+"""Downloads over https, with a TLS server on the loopback instead of public addresses."""
 
 import contextlib
 import resource
@@ -23,7 +23,7 @@ Answer: TypeAlias = Callable[[ssl.SSLSocket], None]
 
 
 class VideoHost:
-    """Answers each connection with the next of its answers, the last one again and again."""
+    """A server that gives each connection the next of its responses, then repeats the last."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self.answers: list[Answer] = []
@@ -35,7 +35,7 @@ class VideoHost:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the answers under way."""
+        """Ends the current responses."""
         self.ended.set()
         self.listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
@@ -68,7 +68,7 @@ class VideoHost:
 
 
 def stall(start: bytes) -> Answer:
-    """Sends some bytes, then nothing until the other side leaves."""
+    """Sends some bytes, then nothing until the client disconnects."""
 
     def answer(stream: ssl.SSLSocket) -> None:
         stream.sendall(start)
@@ -78,7 +78,7 @@ def stall(start: bytes) -> Answer:
 
 
 def reply(status: str = "200 OK", *headers: str, body: bytes = b"") -> Answer:
-    """Sends an answer as it stands, then closes."""
+    """Sends the given bytes, then closes."""
     head = "\r\n".join((f"HTTP/1.1 {status}", *headers, "", "")).encode()
     return lambda stream: stream.sendall(head + body)
 
@@ -96,14 +96,14 @@ def redirect(location: str) -> Answer:
 
 
 class LoopbackWire(httpcore.NetworkBackend):
-    """Leads every address to the host on the loopback, and notes which was asked for."""
+    """A network that redirects every address to the loopback and records it."""
 
     def __init__(self, port: int) -> None:
         self.asked: list[str] = []
         self._port = port
 
     def connect_tcp(self, host, _port, timeout=None, **_):
-        """Notes the address."""
+        """Records the address."""
         self.asked.append(host)
         return httpcore.SyncBackend().connect_tcp("127.0.0.1", self._port, timeout)
 
@@ -129,7 +129,7 @@ def wire(host: VideoHost) -> LoopbackWire:
 
 @pytest.fixture
 def network(wire: LoopbackWire, authority: trustme.CA) -> Network:
-    """All hosts have a public address; their certificates are those of the test's authority."""
+    """A network in which all hosts are public, with certificates of the test's authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return Network(resolve=lambda *_: [ADDRESS], wire=wire, ssl_context=context)
@@ -137,7 +137,7 @@ def network(wire: LoopbackWire, authority: trustme.CA) -> Network:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder for downloads that has to be empty after every test."""
+    """A folder for downloads that must be empty after every test."""
     folder = tmp_path / "downloads"
     folder.mkdir()
     yield folder
@@ -149,7 +149,7 @@ Fetch: TypeAlias = Callable[..., bytes]
 
 @pytest.fixture
 def fetch(folder: Path, network: Network) -> Fetch:
-    """Gives the bytes of a video, or raises; limits may be given."""
+    """Returns the bytes of a video, or raises."""
 
     def fetch(
         uri: str = URI, hosts: Iterable[str] = (HOST,), network: Network = network, **limits: float
@@ -161,8 +161,8 @@ def fetch(folder: Path, network: Network) -> Fetch:
     return fetch
 
 
-def test_a_video_arrives(host: VideoHost, wire: LoopbackWire, fetch: Fetch) -> None:
-    """Byte for byte, from the checked address; the request names the host and asks for no gzip."""
+def test_a_video_arrives_complete(host: VideoHost, wire: LoopbackWire, fetch: Fetch) -> None:
+    """It comes from the checked address; the request names the host and no compression."""
     body = bytes(range(256)) * 1000
     host.answers = [video(body)]
     assert body == fetch(f"https://{HOST.upper()}:443/a%20b.mp4?part=1#t=5")
@@ -173,15 +173,15 @@ def test_a_video_arrives(host: VideoHost, wire: LoopbackWire, fetch: Fetch) -> N
 
 
 def test_a_video_in_chunks_arrives(host: VideoHost, fetch: Fetch) -> None:
-    """Where the length is not known before, the last chunk tells the end."""
+    """The last chunk marks the end if the length is unknown."""
     host.answers = [reply("200 OK", "Transfer-Encoding: chunked", body=chunked(b"abc", b"de"))]
     assert fetch(max_bytes=5) == b"abcde"
 
 
-def test_other_ports_are_asked_where_listed(
+def test_listed_ports_and_addresses_are_used(
     host: VideoHost, wire: LoopbackWire, fetch: Fetch
 ) -> None:
-    """The Host header then has the port; and an IP address may stand for a host."""
+    """The Host header has the port, and the host may be an IP address."""
     host.answers = [video(b"abc")]
     assert fetch(f"https://{HOST}:8443/", hosts=[f"{HOST}:8443"]) == b"abc"
     assert f"GET / HTTP/1.1\r\nHost: {HOST}:8443\r\n" in host.heads[0]
@@ -191,15 +191,17 @@ def test_other_ports_are_asked_where_listed(
 def test_proxies_of_the_environment_are_not_used(
     host: VideoHost, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They would resolve names on their own."""
+    """A proxy would resolve names itself."""
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     host.answers = [video(b"abc")]
     assert fetch() == b"abc"
 
 
-def test_the_file_goes_when_its_user_fails(host: VideoHost, network: Network, folder: Path) -> None:
-    """A download lasts as long as the `with`, however that ends."""
+def test_the_file_is_deleted_after_an_exception(
+    host: VideoHost, network: Network, folder: Path
+) -> None:
+    """A download exists during the `with` only."""
     host.answers = [video(b"abc")]
     rules = ReferenceRules(hosts=(HOST,))
     with contextlib.suppress(KeyError), local_file(URI, rules, folder, network=network) as path:
@@ -208,7 +210,7 @@ def test_the_file_goes_when_its_user_fails(host: VideoHost, network: Network, fo
 
 
 def test_redirects_are_followed(host: VideoHost, wire: LoopbackWire, fetch: Fetch) -> None:
-    """Relative ones and to other allowed hosts, with a new connection each."""
+    """They may be relative or go to other allowed hosts, each with a new connection."""
     host.answers = [redirect("b.mp4"), redirect("//other.example/c?d"), video(b"abc")]
     assert fetch(hosts=[HOST, "*.example"]) == b"abc"
     assert [head.split()[1] for head in host.heads] == ["/a.mp4", "/b.mp4", "/c?d"]
@@ -238,8 +240,8 @@ def test_redirects_are_followed(host: VideoHost, wire: LoopbackWire, fetch: Fetc
         "s3://bucket/a.mp4",
     ],
 )
-def test_redirects_that_are_refused(host: VideoHost, fetch: Fetch, location: str) -> None:
-    """Each hop is held to all rules: scheme, host, port, address; a listed IP must be public."""
+def test_redirects_must_follow_the_rules(host: VideoHost, fetch: Fetch, location: str) -> None:
+    """Scheme, host, port and address are checked at each hop; a listed IP must be public."""
     host.answers = [redirect(location)]
     private = ("127.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]")
     for hosts in ((HOST,), (HOST, *private)):
@@ -247,8 +249,8 @@ def test_redirects_that_are_refused(host: VideoHost, fetch: Fetch, location: str
             fetch(hosts=hosts)
 
 
-def test_redirects_end(host: VideoHost, fetch: Fetch) -> None:
-    """Five are followed; one that says nothing, or nothing sensible, is an error."""
+def test_redirects_are_limited(host: VideoHost, fetch: Fetch) -> None:
+    """Five are followed; a redirect without a valid Location is an error."""
     host.answers = [redirect("/a.mp4")]
     with pytest.raises(DownloadError, match="at most 5 redirects"):
         fetch()
@@ -263,7 +265,7 @@ def test_redirects_end(host: VideoHost, fetch: Fetch) -> None:
 def test_a_redirect_is_resolved_again(
     host: VideoHost, wire: LoopbackWire, network: Network, fetch: Fetch
 ) -> None:
-    """A host that turns private between two hops is not connected to."""
+    """A host that becomes private between two hops is refused."""
     answers = iter([[ADDRESS], ["127.0.0.1"]])
     turning = Network(lambda *_: next(answers), wire, network.ssl_context)
     host.answers = [redirect("/b.mp4"), video(b"secret")]
@@ -274,14 +276,14 @@ def test_a_redirect_is_resolved_again(
 
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"])  # fmt: skip  # noqa: E501
 def test_a_stall_is_noticed(host: VideoHost, fetch: Fetch, start: bytes) -> None:
-    """Before the answer, within its head, within its body."""
+    """The stall is before the response, within its headers, or within its body."""
     host.answers = [stall(start)]
     with pytest.raises(TransientDownloadError, match="too slow"):
         fetch(stall_s=0.2)
 
 
 def test_a_stall_before_tls_is_noticed(network: Network, fetch: Fetch) -> None:
-    """A server that accepts and says nothing."""
+    """The server accepts the connection and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         wire = LoopbackWire(silent.getsockname()[1])
         with pytest.raises(TransientDownloadError, match="too slow"):
@@ -296,14 +298,14 @@ def test_a_stall_before_tls_is_noticed(network: Network, fetch: Fetch) -> None:
     ],
 )
 def test_a_slow_drip_is_cut_off(host: VideoHost, fetch: Fetch, start: bytes) -> None:
-    """Bytes that keep coming, in the head or the body, do not stretch the whole time."""
+    """Steady single bytes, in the headers or the body, do not extend the total time."""
     host.answers = [host.drip(start)]
     with pytest.raises(TransientDownloadError, match="too slow"):
         fetch(max_download_s=0.2)
 
 
 def test_a_truncated_video_is_an_error(host: VideoHost, fetch: Fetch) -> None:
-    """By its length, by its chunks, and where neither is told it is not accepted at all."""
+    """Length or chunks show the truncation; a response with neither is refused."""
     for answer in (
         reply("200 OK", "Content-Length: 9", body=b"abc"),
         reply("200 OK", "Transfer-Encoding: chunked", body=b"9\r\nabc"),
@@ -317,14 +319,14 @@ def test_a_truncated_video_is_an_error(host: VideoHost, fetch: Fetch) -> None:
         fetch()
 
 
-def test_no_more_than_announced_is_taken(host: VideoHost, fetch: Fetch) -> None:
-    """What comes after the announced length is no part of the video."""
+def test_only_the_announced_length_is_read(host: VideoHost, fetch: Fetch) -> None:
+    """Bytes after the announced length are not part of the video."""
     host.answers = [reply("200 OK", "Content-Length: 3", body=b"abcdef")]
     assert fetch() == b"abc"
 
 
 def test_large_videos_are_refused(host: VideoHost, fetch: Fetch) -> None:
-    """By the announced length before anything is read, else as soon as the limit is passed."""
+    """The announced length is checked first, and then every piece."""
     for answer in (
         stall(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n"),
         stall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + bytes(1001)),
@@ -335,8 +337,8 @@ def test_large_videos_are_refused(host: VideoHost, fetch: Fetch) -> None:
             fetch(max_bytes=1000)
 
 
-def test_compressed_answers_are_refused(host: VideoHost, fetch: Fetch) -> None:
-    """No encoding was asked for, and none is undone; `identity` is none."""
+def test_compressed_responses_are_refused(host: VideoHost, fetch: Fetch) -> None:
+    """The request allows no compression; `identity` is accepted."""
     for coding in ("gzip", "br", "identity, gzip"):
         host.answers = [reply("200 OK", f"Content-Encoding: {coding}", "Content-Length: 0")]
         with pytest.raises(DownloadError, match=coding):
@@ -352,16 +354,18 @@ def test_compressed_answers_are_refused(host: VideoHost, fetch: Fetch) -> None:
      ("408 Request Timeout", True), ("429 Too Many Requests", True),
      ("500 Internal Server Error", True), ("503 Service Unavailable", True)],
 )  # fmt: skip
-def test_other_statuses(host: VideoHost, fetch: Fetch, status: str, transient: bool) -> None:
-    """Only 200 is a video; the error says whether another try may help."""
+def test_other_statuses_are_errors(
+    host: VideoHost, fetch: Fetch, status: str, transient: bool
+) -> None:
+    """The error records whether a retry may help."""
     host.answers = [reply(status, "Content-Length: 0")]
     with pytest.raises(DownloadError, match=status[:3]) as caught:
         fetch()
     assert transient == caught.value.transient
 
 
-def test_no_http_at_all(host: VideoHost, fetch: Fetch) -> None:
-    """Noise, an endless head and a connection that closes are failures of the other side."""
+def test_responses_that_are_not_http_are_errors(host: VideoHost, fetch: Fetch) -> None:
+    """These are noise, endless headers and a closed connection."""
     endless = b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 200_000
     for answer in (b"noise\r\n\r\n", b"", endless):
         host.answers = [lambda stream, answer=answer: stream.sendall(answer)]  # type: ignore[misc]
@@ -370,7 +374,7 @@ def test_no_http_at_all(host: VideoHost, fetch: Fetch) -> None:
 
 
 def test_certificates_are_verified(host: VideoHost, network: Network, fetch: Fetch) -> None:
-    """One for another name, or by an authority that is not trusted, ends it for good."""
+    """A wrong name or an unknown authority is a final error."""
     host.answers = [video(b"abc")]
     with pytest.raises(DownloadError, match="certificate") as caught:
         fetch("https://third.example/", hosts=["third.example"])
@@ -381,15 +385,15 @@ def test_certificates_are_verified(host: VideoHost, network: Network, fetch: Fet
 
 
 def test_a_closed_port_is_transient(network: Network, fetch: Fetch) -> None:
-    """The host may be back later."""
+    """The host may come back later."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         wire = LoopbackWire(closed.getsockname()[1])
     with pytest.raises(TransientDownloadError, match="connection failed"):
         fetch(network=Network(network.resolve, wire, network.ssl_context))
 
 
-def test_a_full_disk_is_told(host: VideoHost, fetch: Fetch) -> None:
-    """The system's own error comes through; a limit on file sizes stands in for a full disk."""
+def test_a_full_disk_raises_the_system_error(host: VideoHost, fetch: Fetch) -> None:
+    """A limit on file sizes simulates a full disk."""
     host.answers = [video(bytes(300_000))]
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))

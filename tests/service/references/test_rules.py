@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def local(uri: str, *roots: Path, **limits: int) -> Path:
-    """Gives the path of a file, which is yielded after the same check as at submission."""
+    """Returns the path of a file after the check at submission and the check at use."""
     rules = ReferenceRules(roots=roots, **limits)  # type: ignore[arg-type]
     check_reference(uri, rules)
     with local_file(uri, rules, Path("/nowhere")) as path:
@@ -34,7 +34,7 @@ def local(uri: str, *roots: Path, **limits: int) -> Path:
 
 
 def refusal(uri: str, rules: ReferenceRules) -> str:
-    """Gives the message of a refusal, which is the same at submission and later."""
+    """Returns the message of a refusal, which is the same at submission and later."""
     with pytest.raises(ReferenceRefusedError) as early:
         check_reference(uri, rules)
     with pytest.raises(ReferenceRefusedError) as late, local_file(uri, rules, Path("/nowhere")):
@@ -43,8 +43,8 @@ def refusal(uri: str, rules: ReferenceRules) -> str:
     return str(early.value)
 
 
-def test_files_below_a_root(root: Path) -> None:
-    """With or without an authority, encoded or not, by the root's name or where that leads."""
+def test_files_below_a_root_are_allowed(root: Path) -> None:
+    """The URI may have an authority, encoded characters, or the target of a linked root."""
     for uri in (
         f"file://{root}/a.mp4",
         f"file:{root}/a.mp4",
@@ -59,14 +59,16 @@ def test_files_below_a_root(root: Path) -> None:
         assert local(f"file://{folder}/a.mp4", link) == root / "a.mp4"
 
 
-def test_relative_roots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They count from the working directory."""
+def test_relative_roots_start_at_the_working_directory(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A root may be a relative path."""
     monkeypatch.chdir(root.parent)
     assert local(f"file://{root}/a.mp4", Path("private"), Path("videos")) == root / "a.mp4"
 
 
-def test_links_within_the_roots(root: Path) -> None:
-    """A link may lead to where a name may lead, another root included."""
+def test_links_within_the_roots_are_allowed(root: Path) -> None:
+    """The target of a link may be in another root."""
     (root / "link.mp4").symlink_to("a.mp4")
     (root / "other").symlink_to("../private")
     assert local(f"file://{root}/link.mp4", root) == root / "a.mp4"
@@ -74,8 +76,8 @@ def test_links_within_the_roots(root: Path) -> None:
     assert local(f"file://{root}/other/secret", root, private) == private / "secret"
 
 
-def test_outside_says_nothing_of_what_is_there(root: Path) -> None:
-    """A file outside and one that does not exist get the same words, through a link as well."""
+def test_existing_files_outside_are_not_disclosed(root: Path) -> None:
+    """Existing and missing files outside give the same message, also through a link."""
     (root / "out").symlink_to(root.with_name("private"))
     (root / "loop").symlink_to(root.with_name("loop"))
     root.with_name("loop").symlink_to(root / "loop")
@@ -101,13 +103,13 @@ def test_outside_says_nothing_of_what_is_there(root: Path) -> None:
         "/absent.mp4", "/a.mp4/below", "/a%20folder", "", "/" + "x" * 300, "/" + "x/" * 900 + "x",
     ],
 )  # fmt: skip
-def test_paths_that_are_refused(root: Path, path: str) -> None:
-    """Dots in any spelling, separators and control characters in names, what is no file."""
+def test_unusual_paths_are_refused(root: Path, path: str) -> None:
+    """These have dots in any spelling, separators or control characters."""
     refusal(f"file://{root}{path}", ReferenceRules(roots=(root,)))
 
 
-def test_a_plain_file_is_expected(root: Path) -> None:
-    """No folder, pipe, socket or device, and nothing is opened: a pipe would block."""
+def test_only_regular_files_are_allowed(root: Path) -> None:
+    """Folders, pipes, sockets and devices are refused without opening them."""
     os.mkfifo(root / "pipe")
     (root / "null").symlink_to("/dev/null")
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
@@ -120,7 +122,7 @@ def test_a_plain_file_is_expected(root: Path) -> None:
 
 
 def test_large_files_are_refused(root: Path) -> None:
-    """The limit itself is allowed."""
+    """A file of exactly the limit is allowed."""
     uri = f"file://{root}/a.mp4"
     assert local(uri, root, max_bytes=3) == root / "a.mp4"
     message = refusal(uri, ReferenceRules(roots=(root,), max_bytes=2))
@@ -129,7 +131,7 @@ def test_large_files_are_refused(root: Path) -> None:
 
 
 def test_a_file_stays_after_its_use(root: Path) -> None:
-    """It is the caller's own, not a download."""
+    """Only downloads are deleted."""
     with local_file(f"file://{root}/a.mp4", ReferenceRules(roots=(root,)), root):
         pass
     assert (root / "a.mp4").read_bytes() == b"abc"
@@ -178,8 +180,8 @@ ANYTHING = ReferenceRules(
         "https://10.0.0.1/", "https://[::1]/", "https://[::1%251]/", "https://[2606:4700::2222]/",
     ],
 )  # fmt: skip
-def test_odd_uris_are_refused(uri: str) -> None:
-    """Even where much is allowed: anything but one plain spelling of an allowed host."""
+def test_unusual_uris_are_refused(uri: str) -> None:
+    """Only a plain spelling of an allowed host is accepted."""
     refusal(uri, ANYTHING)
 
 
@@ -191,13 +193,13 @@ def test_odd_uris_are_refused(uri: str) -> None:
         "https://8.8.8.8/", "https://[2606:4700:0::1111]/", "https://xn--bcher-kva.example/",
     ],
 )  # fmt: skip
-def test_allowed_hosts(uri: str) -> None:
-    """Exact, below a `*.`, with the port that is listed, addresses in any spelling of IPv6."""
+def test_listed_hosts_are_allowed(uri: str) -> None:
+    """Hosts may be exact, subdomains of `*.`, have a listed port, or be IPv6 addresses."""
     check_reference(uri, ANYTHING)
 
 
-def test_no_secret_is_repeated() -> None:
-    """A password or a signed query that came in a URI does not end up in messages and logs."""
+def test_no_secret_is_quoted() -> None:
+    """Passwords and signed queries of a URI do not appear in messages and logs."""
     for uri in (
         "https://user:hunter2@a.example/", "https://d.example/a?signature=hunter2",
         "file://user:hunter2@host/a", "s3://key:hunter2@bucket/a", "gs://bucket/a?hunter2",
@@ -209,7 +211,7 @@ def test_no_secret_is_repeated() -> None:
 @settings(deadline=None)
 @given(st.text(max_size=60) | st.from_regex(r"(https|file|s3)://[!-~]{0,30}", fullmatch=True))
 def test_any_text_is_allowed_or_refused(text: str) -> None:
-    """There is no third way out."""
+    """No text causes another exception."""
     with contextlib.suppress(ReferenceRefusedError):
         check_reference(text, ANYTHING)
     with contextlib.suppress(ReferenceRefusedError):
@@ -227,13 +229,13 @@ def test_any_text_is_allowed_or_refused(text: str) -> None:
         {"buckets": ("http://bucket/",)}, {"buckets": ("s3://bucket//",)},
     ],
 )  # fmt: skip
-def test_rules_that_make_no_sense(rules: dict[str, tuple[str, ...]]) -> None:
-    """An operator is told at start which entry of which setting is wrong."""
+def test_malformed_rules_are_errors(rules: dict[str, tuple[str, ...]]) -> None:
+    """The error at the start names the setting and the entry."""
     (name,) = rules
     with pytest.raises(OptionError, match=f"ECM_VIDEO_{name.upper()}"):
         ReferenceRules(**rules)  # type: ignore[arg-type]
 
 
-def test_refusals_are_errors_of_the_input() -> None:
-    """The service answers them like any other unusable input."""
+def test_refusals_are_input_errors() -> None:
+    """The service responds to them as to any unusable input."""
     assert issubclass(ReferenceRefusedError, InputError)

@@ -1,4 +1,4 @@
-"""GPUs at /metrics, with a fake of NVIDIA's library at the border."""
+"""GPU metrics, with a fake of NVIDIA's library (NVML)."""
 
 import sys
 from pathlib import Path
@@ -18,11 +18,11 @@ from service.telemetry.gpu_metrics import GpuCollector
 
 
 class NvmlError(Exception):
-    """As the library raises."""
+    """The library's exception."""
 
 
 class FakeNvml(ModuleType):
-    """Two GPUs; functions named in `failing` fail, for one GPU or at all."""
+    """Fake library with two GPUs; functions in `failing` fail for one GPU or for all."""
 
     NVML_TEMPERATURE_GPU = 0
 
@@ -41,21 +41,21 @@ class FakeNvml(ModuleType):
         self.opened += 1
 
     def nvmlDeviceGetCount(self) -> int:
-        """Returns how many GPUs there are."""
+        """Returns the number of GPUs."""
         self._ask("nvmlDeviceGetCount")
         return 2
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
-        """Returns what names a GPU."""
+        """Returns the handle of a GPU."""
         return index
 
     def nvmlDeviceGetUtilizationRates(self, gpu: int) -> Any:
-        """Returns percents."""
+        """Returns percentages."""
         self._ask("nvmlDeviceGetUtilizationRates", gpu)
         return SimpleNamespace(gpu=(75, 10)[gpu], memory=3)
 
     def nvmlDeviceGetMemoryInfo(self, gpu: int) -> Any:
-        """Returns bytes."""
+        """Returns memory in bytes."""
         self._ask("nvmlDeviceGetMemoryInfo", gpu)
         return SimpleNamespace(total=80 * 2**30, used=(5 + gpu) * 2**30, free=1)
 
@@ -68,7 +68,7 @@ class FakeNvml(ModuleType):
 
 @pytest.fixture
 def nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
-    """Stands in the place of the library."""
+    """Replaces the library."""
     fake = FakeNvml()
     monkeypatch.setitem(sys.modules, "pynvml", fake)
     return fake
@@ -76,13 +76,13 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
 
 @pytest.fixture
 def catalog(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Catalog:
-    """One model that says that it runs on CUDA."""
+    """A catalog with one model that runs on CUDA."""
     monkeypatch.setattr("model.engine._device", lambda _: "cuda")
     return ModelKeeper(Catalog(), repository, ServingConfig(), {}).catalog
 
 
 def told(collector: GpuCollector) -> dict[str, float]:
-    """Every sample, by NAME/DEVICE without what all names begin with."""
+    """Every sample, by NAME/DEVICE without the common prefix."""
     return {
         f"{sample.name.removeprefix('ecm_gpu_')}/{sample.labels['device']}": sample.value
         for family in collector.collect()
@@ -90,8 +90,8 @@ def told(collector: GpuCollector) -> dict[str, float]:
     }
 
 
-def test_each_gpu_is_told(catalog: Catalog, nvml: FakeNvml) -> None:
-    """By its index, in base units; the library is opened once."""
+def test_each_gpu_has_metrics(catalog: Catalog, nvml: FakeNvml) -> None:
+    """Values are in base units, and the library is initialized once."""
     collector = GpuCollector(catalog)
     expected = {
         "utilization_ratio/0": 0.75,
@@ -108,10 +108,10 @@ def test_each_gpu_is_told(catalog: Catalog, nvml: FakeNvml) -> None:
     assert nvml.opened == 1
 
 
-def test_what_fails_is_left_out_and_told_once(
+def test_failing_values_are_left_out_and_logged_once(
     catalog: Catalog, nvml: FakeNvml, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A figure that a GPU does not have, then all of a GPU."""
+    """One value is missing for all GPUs, and all values for one GPU."""
     nvml.failing = {"nvmlDeviceGetTemperature": None, "nvmlDeviceGetMemoryInfo": 1}
     collector = GpuCollector(catalog)
     for _ in range(2):
@@ -125,14 +125,14 @@ def test_what_fails_is_left_out_and_told_once(
 
 
 @pytest.mark.parametrize("failing", ["nvmlInit", "nvmlDeviceGetCount"])
-def test_a_library_that_fails_costs_nothing_else(
+def test_a_failing_library_affects_no_other_metric(
     serving,
     repository: Path,
     nvml: FakeNvml,
     failing: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """/metrics goes on; and tells the GPUs once it works."""
+    """/metrics still works, and includes the GPUs once the library works."""
     monkeypatch.setattr("model.engine._device", lambda _: "cuda")
     nvml.failing = {failing: None}
     with serving(Settings(repository=repository)) as url:
@@ -144,20 +144,18 @@ def test_a_library_that_fails_costs_nothing_else(
         assert 'ecm_gpu_utilization_ratio{device="0"} 0.75' in text
 
 
-def test_without_the_library_nothing_is_told(
+def test_without_the_library_there_are_no_gpu_metrics(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is said once."""
+    """The reason is logged once."""
     monkeypatch.setitem(sys.modules, "pynvml", None)
     collector = GpuCollector(catalog)
     assert told(collector) == told(collector) == {}
     assert len(caplog.records) == 1
 
 
-def test_the_library_is_left_alone_where_nothing_runs_on_cuda(
-    repository: Path, nvml: FakeNvml
-) -> None:
-    """GPUs of the machine that the service does not use are none of its matter."""
+def test_the_library_is_unused_without_a_network_on_cuda(repository: Path, nvml: FakeNvml) -> None:
+    """GPUs that the service does not use have no metrics."""
     keeper = ModelKeeper(Catalog(), repository, ServingConfig(EngineConfig(device="cpu")), {})
     registry = CollectorRegistry()
     registry.register(GpuCollector(keeper.catalog))

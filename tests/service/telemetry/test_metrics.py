@@ -1,4 +1,4 @@
-"""What /metrics tells, asked from real services."""
+"""/metrics of real services."""
 
 import concurrent.futures
 import json
@@ -26,7 +26,7 @@ NPY = {"Content-Type": "application/octet-stream", "X-Shape": "40,8"}
 
 
 def samples(url: str) -> dict[tuple[str, frozenset[str]], float]:
-    """Every sample of a service, by its name and the values of its labels."""
+    """Every sample of a service, by its name and label values."""
     text = httpx.get(f"{url}/metrics").raise_for_status().text
     return {
         (sample.name, frozenset(sample.labels.values())): sample.value
@@ -36,7 +36,7 @@ def samples(url: str) -> dict[tuple[str, frozenset[str]], float]:
 
 
 def value(url: str, name: str, *labels: str) -> float:
-    """One sample; 0 where there is none."""
+    """One sample; 0 if it is absent."""
     return samples(url).get((name, frozenset(labels)), 0)
 
 
@@ -47,7 +47,7 @@ def localize(url: str, features_TD: np.ndarray) -> httpx.Response:
 def test_requests_are_counted_by_method_template_and_status(
     url: str, features_TD: np.ndarray
 ) -> None:
-    """As many as came; errors too, also those that are refused before they get to a route."""
+    """Errors count, including requests that are refused before routing."""
     for _ in range(3):
         assert localize(url, features_TD).status_code == 200
     assert httpx.post(f"{url}/localize", content=b"x" * 100_001).status_code == 413
@@ -66,7 +66,7 @@ def test_requests_are_counted_by_method_template_and_status(
 
 
 def test_stages_snippets_and_segments_are_measured(url: str, features_TD: np.ndarray) -> None:
-    """Each stage once a request, together no longer than the whole; what the answer says."""
+    """Each stage is measured once per request, and their sum is at most the total."""
     answer = localize(url, features_TD).json()
     counted = samples(url)
 
@@ -84,7 +84,7 @@ def test_stages_snippets_and_segments_are_measured(url: str, features_TD: np.nda
 
 
 def test_hostile_paths_and_methods_add_no_labels(url: str) -> None:
-    """However many names a client makes up, the metrics do not grow."""
+    """The metrics do not grow with the names that a client invents."""
 
     def attack(number: int) -> None:
         for path in ("", "models/", "jobs/", "v2/models/", "models/a/versions/"):
@@ -101,10 +101,10 @@ def test_hostile_paths_and_methods_add_no_labels(url: str) -> None:
     assert value(url, "ecm_requests_total", "other", "/localize", "405") == 30
 
 
-def test_requests_that_wait_and_compute_are_told(
+def test_waiting_and_computing_requests_are_reported(
     serving, repository: Path, features_TD: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One slot, three requests that are held up: one is computed, two wait; afterwards none."""
+    """With one slot and three requests, one is computed and two wait; afterwards none."""
     go_on = threading.Event()
 
     def held_up(*given: Any, **options: Any) -> VideoPrediction:
@@ -126,8 +126,10 @@ def test_requests_that_wait_and_compute_are_told(
         assert value(url, "ecm_requests_computing") == value(url, "ecm_requests_waiting") == 0
 
 
-def test_apps_of_one_process_do_not_mix(serving, repository: Path, features_TD: np.ndarray) -> None:
-    """What one counts the other does not know."""
+def test_apps_in_one_process_count_separately(
+    serving, repository: Path, features_TD: np.ndarray
+) -> None:
+    """A request to one app does not change the other's metrics."""
     settings = Settings(repository=repository)
     with serving(settings) as one, serving(settings) as two:
         localize(one, features_TD)
@@ -137,7 +139,7 @@ def test_apps_of_one_process_do_not_mix(serving, repository: Path, features_TD: 
 
 
 def test_jobs_are_counted(service, film, tmp_path: Path) -> None:
-    """Extraction, the cache of features, outcomes; a broken video fails."""
+    """Extraction, cache lookups and outcomes are counted; a broken video fails."""
     video = film(tmp_path / "film.mp4", np.arange(100) / 25)
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
@@ -162,10 +164,10 @@ def test_jobs_are_counted(service, film, tmp_path: Path) -> None:
     assert told["ecm_extraction_seconds_total", frozenset()] > 0
 
 
-def test_a_worker_of_its_own_tells_its_metrics(
+def test_a_separate_worker_has_its_own_metrics(
     launch, film, motion_repository: Path, tmp_path: Path
 ) -> None:
-    """On the port that it was given; the service that takes the videos counts what waits."""
+    """They are on `metrics_port`; the service that accepts videos reports the queue."""
     shared = {"repository": motion_repository, "data": tmp_path / "data"}
     front = launch("serve", jobs=0, **shared)
     with Client(front.url) as client:
@@ -183,7 +185,7 @@ def test_a_worker_of_its_own_tells_its_metrics(
 
 
 def families(url: str) -> dict[str, str]:
-    """Kind of each metric that a service tells, by name."""
+    """Kind of each metric of a service, by name."""
     text = httpx.get(f"{url}/metrics").text
     found = re.findall(r"^# TYPE (\w+) (\w+)$", text, flags=re.MULTILINE)
     return {name: kind for name, kind in found if not name.endswith("_created")}
@@ -191,7 +193,7 @@ def families(url: str) -> dict[str, str]:
 
 @pytest.fixture
 def complete_url(serving, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a service that tells all it can, GPUs as well."""
+    """URL of a service with all metrics, including GPUs."""
     nvml = MagicMock(**{"nvmlDeviceGetCount.return_value": 0})
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     monkeypatch.setattr("model.engine._device", lambda _: "cuda")
@@ -199,16 +201,16 @@ def complete_url(serving, repository: Path, monkeypatch: pytest.MonkeyPatch) -> 
         yield url
 
 
-def test_documented_metrics_are_those_told(complete_url: str) -> None:
-    """Name and kind of all of ours, in docs/observability.md; no other."""
+def test_documented_metrics_are_the_real_ones(complete_url: str) -> None:
+    """docs/observability.md has the name and kind of every metric of ours, and no other."""
     text = (ROOT / "docs" / "observability.md").read_text()
     rows = re.findall(r"^\| `(ecm_\w+)` \| (\w+) \|", text, flags=re.MULTILINE)
     ours = {name: kind for name, kind in families(complete_url).items() if name.startswith("ecm_")}
     assert dict(rows) == ours
 
 
-def test_dashboard_shows_metrics_that_are_told(complete_url: str) -> None:
-    """Every name in it; and every metric of ours is in it."""
+def test_the_dashboard_shows_the_real_metrics(complete_url: str) -> None:
+    """Every metric in the dashboard exists, and every metric of ours is in it."""
     dashboard = ROOT / "deploy" / "grafana" / "dashboards" / "ecm-localizer.json"
     panels = json.loads(dashboard.read_text())["panels"]
     shown = " ".join(target["expr"] for panel in panels for target in panel["targets"])

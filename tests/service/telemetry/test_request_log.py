@@ -1,4 +1,4 @@
-"""What the log tells of requests, their ids, and that bodies still pass in parts."""
+"""Log lines of requests, request ids, and streaming of bodies."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 def lines(process) -> list[dict]:
-    """The log of a service process, whose every line is JSON."""
+    """Log of a service process; every line is JSON."""
     return [json.loads(line) for line in process.log.read_text().splitlines()]
 
 
@@ -28,11 +28,11 @@ def requests(process) -> list[dict]:
     return [line for line in lines(process) if line["event"] == "request"]
 
 
-def told_here(caplog: pytest.LogCaptureFixture) -> dict:
-    """The one line of a service in this process; it comes just after the answer."""
+def logged_fields(caplog: pytest.LogCaptureFixture) -> dict:
+    """Fields of the one request that a service in this process logs, after its response."""
     end_s = time.monotonic() + 10
     while not (told := [line.fields for line in caplog.records if hasattr(line, "fields")]):
-        assert time.monotonic() < end_s, "nothing is told"
+        assert time.monotonic() < end_s, "no request was logged"
         time.sleep(0.01)
     assert len(told) == 1
     return told[0]
@@ -45,7 +45,7 @@ def server(launch, repository: Path, tmp_path: Path):
 
 
 def test_each_request_is_one_line(server, features_TD: np.ndarray) -> None:
-    """Its fields say what came and what went; probes and uvicorn add no lines."""
+    """Its fields describe the request; probes and uvicorn add no lines."""
     sent = {"X-Request-ID": "mine 1", "traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
     body = features_TD.tobytes()
     answer = httpx.post(f"{server.url}/localize", content=body, headers=RAW | sent)
@@ -67,8 +67,8 @@ def test_each_request_is_one_line(server, features_TD: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "a" * 129, "a\tb", "naïve", None])
-def test_an_id_that_is_not_sane_is_replaced(url: str, given: str | None) -> None:
-    """Too long, empty or not printable ASCII: a new one, another each time."""
+def test_an_invalid_id_is_replaced(url: str, given: str | None) -> None:
+    """An id that is too long, empty or not printable ASCII gives a new id each time."""
     headers = {} if given is None else {"X-Request-ID": given.encode("latin-1")}
     made = [httpx.get(f"{url}/health", headers=headers).headers["x-request-id"] for _ in range(2)]
     assert len(set(made)) == 2
@@ -80,14 +80,14 @@ def test_an_id_that_is_not_sane_is_replaced(url: str, given: str | None) -> None
 def test_a_broken_traceparent_is_left_out(
     url: str, parent: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As W3C trace context says."""
+    """W3C trace context defines validity."""
     with caplog.at_level(logging.INFO):
         httpx.get(f"{url}/models", headers={"traceparent": parent})
-        assert "trace_id" not in told_here(caplog)
+        assert "trace_id" not in logged_fields(caplog)
 
 
-def test_every_answer_has_the_id(url: str) -> None:
-    """Errors and early refusals too."""
+def test_every_response_has_the_id(url: str) -> None:
+    """Errors and early refusals also have it."""
     long = b"x" * 100_001
     sent = {"X-Request-ID": "abc"}
     for method, path, content, status in (
@@ -104,11 +104,11 @@ def test_every_answer_has_the_id(url: str) -> None:
         assert (answer.status_code, answer.headers.get_list("x-request-id")) == (status, ["abc"])
 
 
-def test_a_failure_of_ours_has_the_id(
+def test_an_internal_error_has_the_id(
     url: str, features_TD: np.ndarray, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    """500 with the id, in the log with its status, and the traceback there once."""
+    """The response is 500 with the id; the log has the status, and the traceback once."""
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("broken")
@@ -118,15 +118,15 @@ def test_a_failure_of_ours_has_the_id(
         answer = httpx.post(
             f"{url}/localize", content=features_TD.tobytes(), headers=RAW | {"X-Request-ID": "abc"}
         )
+        fields = logged_fields(caplog)
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "abc")
     assert answer.json()["type"] == "urn:ecm-localizer:internal"
-    told = told_here(caplog)
-    assert (told["status"], told["path"]) == (500, "/localize")
+    assert (fields["status"], fields["path"]) == (500, "/localize")
     assert sum(record.name == "service.errors" for record in caplog.records) == 1
 
 
-def test_an_upload_arrives_in_parts(service, film, tmp_path: Path) -> None:
-    """What was sent of a video lies on the disk before the rest is sent; bytes are counted."""
+def test_an_upload_is_streamed_to_the_disk(service, film, tmp_path: Path) -> None:
+    """The first part is on the disk before the rest is sent; bytes are counted."""
     padding_bytes = 4 * 1024**2
     content = film(tmp_path / "film.mp4", np.arange(50) / 25).read_bytes()
     content += padding_bytes.to_bytes(4) + b"free" + bytes(padding_bytes - 8)
@@ -151,8 +151,8 @@ def test_an_upload_arrives_in_parts(service, film, tmp_path: Path) -> None:
     assert 'model="moves/1" job="' in told
 
 
-def test_events_of_a_job_arrive_one_by_one(launch, film, motion_repository, tmp_path: Path) -> None:
-    """The first is there while the job waits; a follower that hangs up is told of in the log."""
+def test_events_of_a_job_are_streamed(launch, film, motion_repository, tmp_path: Path) -> None:
+    """The first one arrives while the job waits; a disconnect is logged."""
     server = launch(
         "serve", repository=motion_repository, data=tmp_path / "data", jobs=0, log_format="json"
     )
@@ -168,21 +168,21 @@ def test_events_of_a_job_arrive_one_by_one(launch, film, motion_repository, tmp_
     assert requests(server)[0]["job"] == job.id
 
 
-def test_a_client_that_leaves_is_told_of(server) -> None:
-    """A body that ends too soon is one line, and no failure."""
+def test_a_disconnect_is_logged(server) -> None:
+    """An incomplete body gives one log line and no error."""
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(b"POST /localize HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n"
                        b"Content-Type: application/x-npy\r\n\r\nabc")  # fmt: skip
     end_s = time.monotonic() + 10
     while not requests(server):
-        assert time.monotonic() < end_s, "nothing is told"
+        assert time.monotonic() < end_s, "no request was logged"
         time.sleep(0.05)
     (told,) = requests(server)
     assert (told["status"], told["bytes_in"]) == (499, 3)
 
 
-def test_forms_of_a_line() -> None:
-    """Both hold the fields and the traceback; one record is one line of JSON, whatever it says."""
+def test_both_formats_contain_fields_and_traceback() -> None:
+    """One record is always one line of JSON, whatever its message."""
     record = logging.LogRecord("a", logging.INFO, "", 0, "two\nlines \udce9 %s", ("x",), None)
     record.fields = {"path": 'a "b"', "status": 200}
     told = JsonLines().format(record)
@@ -200,5 +200,5 @@ def test_forms_of_a_line() -> None:
 
 
 def test_log_format_is_text_by_default() -> None:
-    """A person at a terminal sees the first log."""
+    """The first log of a new user is on a terminal."""
     assert Settings.model_fields["log_format"].default == "text"

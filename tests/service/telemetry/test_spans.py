@@ -1,4 +1,4 @@
-"""Requests as spans, sent to a collector of the test's own."""
+"""Spans of requests, received by a collector in the test."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ RAW = {"Content-Type": "application/octet-stream", "X-Shape": "40,8"}
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[list]:
-    """Where OTEL_EXPORTER_OTLP_ENDPOINT leads; gives the spans that came."""
+    """A collector at OTEL_EXPORTER_OTLP_ENDPOINT; returns the received spans."""
     spans = []
 
     class Collector(BaseHTTPRequestHandler):
@@ -35,7 +35,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[list]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Suppresses the access log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -51,7 +51,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[list]:
 def test_a_request_and_its_stages_are_spans(
     collector: list, launch, repository: Path, features_TD: np.ndarray, tmp_path: Path
 ) -> None:
-    """Below the caller's span; the stages below the request's, one after the other, within it."""
+    """The request is a child of the caller's span; its stages are its children, in order."""
     service = launch("serve", repository=repository, data=tmp_path / "data")
     headers = RAW | {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     httpx.post(f"{service.url}/localize", content=features_TD.tobytes(), headers=headers)
@@ -72,8 +72,8 @@ def test_a_request_and_its_stages_are_spans(
     assert f'trace_id="{other.trace_id.hex()}"' in service.log.read_text()
 
 
-def test_nothing_is_imported_unless_it_is_asked_for(repository: Path) -> None:
-    """Without OTEL_EXPORTER_OTLP_ENDPOINT there are no spans."""
+def test_without_an_endpoint_nothing_is_imported(repository: Path) -> None:
+    """OTEL_EXPORTER_OTLP_ENDPOINT turns spans on."""
     code = (
         "import sys; from service.process.serving import open_spans; assert open_spans() is None; "
         "assert not any(name.startswith('opentelemetry.sdk') for name in sys.modules)"
@@ -82,10 +82,10 @@ def test_nothing_is_imported_unless_it_is_asked_for(repository: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
-def test_without_the_extra_the_service_says_so(
+def test_without_the_extra_the_service_warns(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It serves all the same."""
+    """It still serves requests."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.delitem(sys.modules, "service.telemetry.spans", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)

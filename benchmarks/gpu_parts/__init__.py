@@ -1,0 +1,1 @@
+"""The parts of benchmarks/gpu.py, one module each, and the runner that starts them."""

@@ -34,7 +34,7 @@ FRAMES = 25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps
 TVL1_PAIRS = 4
 """Number of timed pairs of frames; few, because TV-L1 takes about 1 s a pair at 340 x 256."""
 PATIENCE_S = 2.0
-"""What takes longer in its first run is run once."""
+"""Work that takes longer in its first run is not repeated."""
 COPIES = 4
 """Number of times that each video is extracted in the test of a whole extraction."""
 

@@ -246,4 +246,4 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    """What was expected, what came instead, and what to do."""
+    """Detail: the expected value, the actual value, and the remedy."""

@@ -12,7 +12,7 @@ LocalizerError
 ├── ModelNotFoundError (LookupError) no such model or checkpoint
 ├── DeviceError (RuntimeError)       the requested device is not available
 ├── EngineError (RuntimeError)       a loaded network failed on a checked input
-│   └── EngineMemoryError            there was not enough memory for it, on the GPU or the CPU
+│   └── EngineMemoryError            not enough memory for the input, on GPU or CPU
 └── WorkerError (RuntimeError)       a worker process died during a task, or timed out
 
 Each message names the value, what was expected, and the remedy where there is one.

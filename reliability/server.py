@@ -102,7 +102,7 @@ def process_state(pid: int) -> ProcessState:
     )
 
 
-def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
+def wait_until(condition: Callable[[], object], *, timeout_s: float) -> bool:
     """Waits for a condition; returns False if it does not hold within `timeout_s`."""
     end_s = time.monotonic() + timeout_s
     while not condition():
@@ -110,6 +110,15 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
+    """Waits until a condition holds.
+
+    Raises:
+        AssertionError: it does not hold within `within_s`.
+    """
+    assert wait_until(condition, timeout_s=within_s), f"still not so after {within_s:g} s"
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def videos_per_s(
     videos_BTD: NDArray[np.float32],
     size: int,
 ) -> float:
-    """Returns the rate at which a network takes all videos, so many at a time."""
+    """Returns the rate at which a network computes all videos in batches of `size`."""
     videos, snippets, channels = videos_BTD.shape
     batch_BTD = memory[: size * snippets * channels].reshape(size, snippets, channels)
     lengths_B = np.full(size, snippets)

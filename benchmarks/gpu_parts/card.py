@@ -49,12 +49,12 @@ def used_bytes(device: Device) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """What no network can exceed on this device."""
+    """Rates that no network can exceed on this device."""
 
     flop_per_s: float
-    """Measured at a product of two large square matrices."""
+    """Rate of a product of two large square matrices."""
     bytes_per_s: float
-    """Measured at a copy from page-locked memory to the device."""
+    """Rate of a copy from page-locked memory to the device."""
 
     def videos_per_s(self, flop: float, copied_bytes: int) -> tuple[float, float]:
         """Returns the most videos a second by arithmetic alone, and by copying alone."""

@@ -52,7 +52,7 @@ def out_of_memory_is_told(bench: Bench) -> None:
 
 
 def _repository(bench: Bench) -> Path:
-    """Returns a repository with a network of few channels, written by whoever asks first."""
+    """Returns a repository with a network of few channels, written at the first call."""
     folder = bench.scratch / "failure" / "models"
     if not folder.exists():
         network = models.random_network(_CHANNELS, _CLASSES, bench.sizes.long_hidden_width)

@@ -149,7 +149,7 @@ def spec_of(bench: Bench) -> BackboneSpec:
 
 
 def i3d_file(bench: Bench) -> Path:
-    """Returns the ONNX file of that network, written by whoever asks first."""
+    """Returns the ONNX file of that network, written at the first call."""
     path = bench.scratch / "i3d.onnx"
     if not path.exists():
         spec = spec_of(bench)

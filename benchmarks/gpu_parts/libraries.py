@@ -24,5 +24,5 @@ def _packages() -> list[Path]:
 
 
 def _folders(package: Path) -> list[Path]:
-    """Returns nvidia/cu13/lib and nvidia/cudnn/lib, say, or torch/lib."""
+    """Returns folders such as nvidia/cu13/lib, nvidia/cudnn/lib and torch/lib."""
     return sorted(folder for folder in (package / "lib", *package.glob("*/lib")) if folder.is_dir())

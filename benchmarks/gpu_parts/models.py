@@ -30,7 +30,7 @@ _SPREAD = 20
 
 
 def repository(bench: Bench, precision: Precision = "float32") -> Path:
-    """Returns a repository with one model of the released shape; written by whoever asks first."""
+    """Returns a repository with one model of the released shape; written at the first call."""
     folder = bench.scratch / f"models-{precision}"
     if not list_models(folder):
         sizes = bench.sizes

@@ -40,16 +40,16 @@ _spawn = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """What the processes of all parts need to know."""
+    """Arguments that the processes of all parts share."""
 
     package: str
-    """Where the modules of the parts are."""
+    """Package with the modules of the parts."""
     device: Device
-    """Where they compute."""
+    """Device of the networks."""
     out: Path
     """Folder for logs."""
     scratch: Path
-    """Folder for what they share; it is removed in the end."""
+    """Folder for shared files; removed at the end."""
 
     @property
     def sizes(self) -> Sizes:

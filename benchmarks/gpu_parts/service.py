@@ -64,14 +64,14 @@ def started(device: Device, repository: Path, folder: Path, **flags: object) -> 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the service said to a request."""
+    """Response of the service to features."""
 
     status: int
-    """Of HTTP."""
+    """HTTP status."""
     type: str
-    """Of the problem; empty where there is none."""
+    """Type of the problem; empty without a problem."""
     segments: tuple[Segment, ...]
-    """That were found."""
+    """Segments of the response."""
 
 
 def ask(target: Target, features_TD: np.ndarray, **headers: str) -> Answer:

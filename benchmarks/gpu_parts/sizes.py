@@ -17,14 +17,14 @@ class TrainingSize:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large and how often; `CARD` and `SMALL` are the two instances."""
+    """Sizes and numbers of repetitions; `CARD` and `SMALL` are the two instances."""
 
     total_s: float
     """Deadline of the whole run."""
     part_s: float
     """Longest time of one part; beyond it the part hangs."""
     least_s: float
-    """A part is not begun when less time is left."""
+    """A part does not start when less time is left."""
     feature_dim: int
     """Channels of the features."""
     hidden_width: int
@@ -50,7 +50,7 @@ class Sizes:
     clients: tuple[int, ...]
     """Clients of the service at the same time."""
     window_s: float
-    """How long the service is watched under each load."""
+    """Duration of each load on the service."""
     training: dict[str, TrainingSize] = field(hash=False)
     """Training steps by the name of their data set."""
     compiled: tuple[str, ...]
@@ -58,19 +58,19 @@ class Sizes:
     simulated_epochs: int
     """Passes over the simulated set, of five steps each."""
     reference_map: float
-    """Mean mAP of five seeds on a CPU after so many passes."""
+    """Mean mAP of five seeds on a CPU after `simulated_epochs`."""
     reference_deviation: float
-    """Standard deviation of those five."""
+    """Standard deviation of that mAP over the five seeds."""
     frame_height: int
-    """Pixels of the frames whose flow is computed."""
+    """Height of the frames whose flow is computed, in pixels."""
     frame_width: int
-    """Pixels, likewise."""
+    """Width of these frames in pixels."""
     flow_shifts_px: tuple[tuple[float, float], ...]
     """Motions of a drawn texture from frame to frame, along x and y."""
     flow_pairs: tuple[int, ...]
     """Pairs of frames computed at once."""
     crop: int
-    """Pixels of a side of what I3D sees."""
+    """Side of the square input of I3D, in pixels."""
     i3d_batches: tuple[int, ...]
     """Snippets that I3D computes at once."""
     video_snippets: int

@@ -1,4 +1,4 @@
-"""What a run found, as a table for people and as JSON for programs."""
+"""Results of a run, as a table for people and as JSON for programs."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -23,9 +23,9 @@ class PartResult:
     status: Status
     """`cut short` and `not run`: the deadline of the whole run came first."""
     seconds: float = 0.0
-    """How long it took."""
+    """Duration of the part."""
     entries: tuple[Entry, ...] = ()
-    """What it found, in order."""
+    """Checks and measurements, in order."""
 
     @property
     def failed(self) -> bool:
@@ -34,7 +34,7 @@ class PartResult:
 
 
 def table(results: Sequence[PartResult]) -> str:
-    """Returns the table of a run; tracebacks stand above it."""
+    """Returns the table of a run; tracebacks come first."""
     return "\n".join([*_tracebacks(results), *_lines(results)])
 
 

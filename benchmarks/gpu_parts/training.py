@@ -184,7 +184,7 @@ def _convolutions(network: Ecm, features_BTD: Tensor, bf16: bool) -> None:
 
 
 def simulated(bench: Bench) -> VideoSet:
-    """Returns the simulated set, written by whoever asks first."""
+    """Returns the simulated set, written at the first call."""
     folder = bench.scratch / "simulated"
     if not folder.exists():
         write_simulated(folder, SimulationConfig())

@@ -1,4 +1,4 @@
-"""What onnxruntime is told, and what is made of its failures."""
+"""Options of onnxruntime, and its failures."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ ALLOCATION_FAILURES = [
 
 @pytest.fixture
 def failing(exported: bytes, monkeypatch: pytest.MonkeyPatch):
-    """Gives an engine whose runs fail with a message of onnxruntime."""
+    """Returns a function that makes an engine whose runs fail with a message of onnxruntime."""
 
     def fail_with(message: str) -> OnnxEngine:
         def fail(*given: object) -> None:
@@ -38,23 +38,23 @@ def failing(exported: bytes, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("message", ALLOCATION_FAILURES)
-def test_a_failed_allocation_is_told_from_other_failures(failing, message: str) -> None:
-    """Whichever library lacks the memory; the message names the shape alone."""
+def test_failed_allocation_is_an_error_of_its_own(failing, message: str) -> None:
+    """Any library may fail; the message contains the shape only."""
     with pytest.raises(EngineMemoryError, match=r"no memory for features of shape \(1, 5, 8\)$"):
         failing(message).cas(np.zeros((5, 8), np.float32))
 
 
-def test_other_failures_are_not_taken_for_it(failing) -> None:
-    """A GPU that is lost, for one."""
+def test_other_failures_do_not_count_as_failed_allocations(failing) -> None:
+    """A lost GPU is an example."""
     with pytest.raises(EngineError) as caught:
         failing("CUDA failure 719: unspecified launch failure").cas(np.zeros((5, 8), np.float32))
     assert not isinstance(caught.value, EngineMemoryError)
 
 
-def test_a_network_that_finds_no_memory_is_not_called_unreadable(
+def test_lack_of_memory_does_not_make_a_network_unreadable(
     exported: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its file is sound."""
+    """The file itself is intact."""
 
     def fail(*given: object, **more: object) -> None:
         raise RuntimeError(ALLOCATION_FAILURES[0])
@@ -65,7 +65,7 @@ def test_a_network_that_finds_no_memory_is_not_called_unreadable(
 
 
 def test_bytes_that_are_no_network_are_unreadable() -> None:
-    """As before."""
+    """The error is not one of memory."""
     with pytest.raises(ModelError, match="not a readable ONNX network"):
         open_session(b"nothing", EngineConfig(device="cpu"))
 
@@ -73,15 +73,15 @@ def test_bytes_that_are_no_network_are_unreadable() -> None:
 @pytest.mark.parametrize(
     ("config", "expected"), [(EngineConfig(), "0"), (EngineConfig(tf32=True), "1")]
 )
-def test_tf32_is_off_unless_it_is_asked_for(
+def test_tf32_is_off_by_default(
     exported: bytes, monkeypatch: pytest.MonkeyPatch, config: EngineConfig, expected: str
 ) -> None:
-    """Onnxruntime itself would have it on."""
-    told: list[Any] = []
+    """The default of onnxruntime is on."""
+    passed: list[Any] = []
     opened = onnxruntime.InferenceSession
 
     def record(content: bytes, options: object, providers: list[Any]) -> object:
-        told.extend(providers)
+        passed.extend(providers)
         return opened(content, options, providers=["CPUExecutionProvider"])
 
     available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -89,19 +89,19 @@ def test_tf32_is_off_unless_it_is_asked_for(
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
     monkeypatch.setattr(onnxruntime, "InferenceSession", record)
     open_session(exported, config)
-    (name, options), last = told
+    (name, options), last = passed
     assert (name, options["use_tf32"]) == ("CUDAExecutionProvider", expected)
     assert last == "CPUExecutionProvider"
 
 
-def test_a_run_never_goes_on_with_another_provider(exported: bytes) -> None:
-    """Onnxruntime would do so by itself, and only print it."""
+def test_failed_run_never_continues_with_another_provider(exported: bytes) -> None:
+    """Onnxruntime would do so by default, and only print a message."""
     session = open_session(exported, EngineConfig(device="cpu"))
     assert session._enable_fallback is False
 
 
-def test_a_profile_names_the_provider_of_each_node(exported: bytes, tmp_path: Path) -> None:
-    """In a JSON file at the path that was asked for."""
+def test_profile_names_the_provider_of_each_node(exported: bytes, tmp_path: Path) -> None:
+    """The JSON file is in the requested folder."""
     session = open_session(exported, EngineConfig(device="cpu"), profile=tmp_path / "profile")
     session.run([CAS], {FEATURES: np.zeros((1, 5, 8), np.float32), LENGTHS: np.array([5])})
     written = Path(session.end_profiling())

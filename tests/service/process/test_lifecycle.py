@@ -9,8 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -20,15 +19,9 @@ import torch
 
 from ecm_client.clients import Client
 from ecm_client.errors import LocalizerServiceError
+from reliability.server import eventually
 
 ROOT = Path(__file__).parents[3]
-
-
-def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
-    end_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
 
 
 def request(features_TD: np.ndarray) -> bytes:

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from model.export import write_onnx
 from model.network import Ecm, EcmConfig
 from model.repository import publish
 from model.spec import ExtractorIdentity, ModelSpec
+from reliability.server import eventually
 
 MP4 = {"Content-Type": "video/mp4"}
 SNIPPET = round(25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps)
@@ -106,13 +107,6 @@ def client(process) -> Iterator[Client]:
     """A client of the service."""
     with Client(process.url, retries=0) as client:
         yield client
-
-
-def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
-    end_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
 
 
 def finished(client: Client, job_id: str, within_s: float = 60.0):

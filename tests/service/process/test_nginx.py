@@ -7,8 +7,7 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 
 from ecm_localizer import AsyncClient, Client, LocalizerServiceError
+from reliability.server import eventually
 
 CONFIGURATION = Path(__file__).parents[3] / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
@@ -38,13 +38,6 @@ http {{
     include {folder}/site.conf;
 }}
 """
-
-
-def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
-    end_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

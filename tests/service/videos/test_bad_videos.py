@@ -4,7 +4,6 @@ import io
 import os
 import socket
 import struct
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 from features.motion import MotionExtractor
+from reliability.server import eventually
 
 Make = Callable[[Path, Callable[..., Path]], object]
 MP4 = {"Content-Type": "video/mp4"}
@@ -90,13 +90,6 @@ def localize(url: str, content: object, **params: object) -> httpx.Response:
 def left(data: Path) -> list[Path]:
     """Returns the files that uploads and jobs left on disk."""
     return [*(data / "jobs").rglob("*"), *(data / "incoming").iterdir()]
-
-
-def eventually(condition: Callable[[], object], within_s: float = 30.0) -> None:
-    end_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
 
 
 def assert_problem(answer: httpx.Response, status: int, *words: str) -> None:

@@ -6,9 +6,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,6 +16,7 @@ import pytest
 
 from ecm_localizer import Client, LocalizerServiceError
 from features.motion import MotionExtractor
+from reliability.server import eventually
 
 MP4 = {"Content-Type": "video/mp4"}
 SNIPPET = round(25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps)
@@ -84,13 +84,6 @@ def flags(cluster: Cluster, motion_repository: Path, tmp_path: Path) -> dict[str
         "feature_cache_bytes": 0,
         "log_level": "debug",
     }
-
-
-def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
-    end_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
 
 
 def finished(client: Client, job_id: str):

@@ -1,4 +1,4 @@
-"""The command line as a person uses it, from data to a served file."""
+"""The commands of training, from data to a served file."""
 
 import json
 from dataclasses import replace
@@ -27,10 +27,14 @@ def data(simulated: VideoSet) -> list[str]:
 def test_fit_evaluate_export_localize_plot_and_score(
     data: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The whole way; the served spec carries the figures, and score repeats the evaluation."""
+    """The exported spec has the figures of the evaluation, and `score` repeats them."""
     out, report = tmp_path / "run", tmp_path / "report"
     small = ["--preset", "demo", "--hidden-width", "32", "--snippets", "64", "--epochs", "8"]
     assert main(["fit", *data, "--out", str(out), *small, "--device", "cpu"]) == 0
+    last = capsys.readouterr().out.splitlines()
+    assert f"{out}: 8 epochs, 3 classes" in last
+    assert any(line.startswith("tags of 12 held-out videos: mean AP") for line in last)
+    assert last[-1] == f"next: ecm evaluate {out} {' '.join(data)} --subset validation"
     assert main(["evaluate", str(out), *data, "--out", str(report), "--device", "cpu"]) == 0
     figures = json.loads((report / "figures.json").read_text())
     assert figures["mAP@0.5"] > 0.1
@@ -69,7 +73,7 @@ def test_fit_evaluate_export_localize_plot_and_score(
 def test_simulate_and_import_released(
     tmp_path: Path, network: torch.nn.Module, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Both write what the other commands read."""
+    """Other commands read what these two write."""
     small = ["--training-videos", "3", "--validation-videos", "2", "--classes", "2"]
     assert main(["simulate", "--out", str(tmp_path / "data"), *small]) == 0
     assert len(list((tmp_path / "data" / "features").iterdir())) == 5
@@ -84,6 +88,17 @@ def test_simulate_and_import_released(
     assert load_checkpoint(tmp_path / "run").spec.labels == ("jump", "run", "throw")
     assert main(command) == 1
     assert "exists already" in capsys.readouterr().err
+
+
+def test_evaluate_says_why_nothing_was_found(
+    run: Path, data: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reason follows the figures, and the checkpoint stays as it was."""
+    before = (run / "last.pt").read_bytes()
+    assert main(["evaluate", str(run), *data, "--class-threshold", "1"]) == 0
+    output = capsys.readouterr().out
+    assert "no segment was found: no class reached class_threshold 1; the highest" in output
+    assert (run / "last.pt").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -107,9 +122,9 @@ def test_wrong_options_end_with_a_sentence(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
-def test_a_gpu_that_is_absent_is_told(
+def test_an_absent_gpu_is_an_error(
     data: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Asked for CUDA without a GPU."""
+    """`--device cuda` without a GPU."""
     assert main(["fit", *data, "--out", str(tmp_path / "run"), "--device", "cuda"]) == 1
     assert "CUDA" in capsys.readouterr().err

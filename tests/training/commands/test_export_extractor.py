@@ -1,3 +1,5 @@
+"""`ecm export-extractor` on checkpoints with seeded weights."""
+
 import pickle
 from collections.abc import Callable
 from itertools import islice
@@ -19,7 +21,7 @@ from training.__main__ import main
 
 
 def public_state(channels: int) -> dict[str, Tensor]:
-    """Seeded weights under the names of the public checkpoints."""
+    """Returns seeded weights under the names of the public checkpoints."""
     torch.manual_seed(channels)
     state = {k: v for k, v in I3d(channels).state_dict().items() if "num_batches" not in k}
     return {k: v * 6**0.5 if v.ndim == 5 else v for k, v in state.items()}
@@ -27,7 +29,7 @@ def public_state(channels: int) -> dict[str, Tensor]:
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """`rgb_imagenet.pt` and `flow_imagenet.pt` in the old format in which the public ones come."""
+    """`rgb_imagenet.pt` and `flow_imagenet.pt` in the old format of the public checkpoints."""
     folder = tmp_path_factory.mktemp("i3d")
     rgb, flow = folder / "rgb_imagenet.pt", folder / "flow_imagenet.pt"
     torch.save(public_state(3), rgb, _use_new_zipfile_serialization=False)
@@ -42,7 +44,7 @@ def command(rgb: Path, flow: Path, out: Path, *more: str) -> int:
 
 @pytest.fixture(scope="session")
 def exported(checkpoints: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command writes; it takes half a minute."""
+    """The file that the command writes, which takes half a minute."""
     out = tmp_path_factory.mktemp("extractor") / "i3d.onnx"
     assert command(*checkpoints, out, "--flow-method", "dis") == 0
     return out
@@ -52,7 +54,7 @@ def exported(checkpoints: tuple[Path, Path], tmp_path_factory: pytest.TempPathFa
 def test_exported_file_holds_all_and_takes_any_batch(
     exported: Path, checkpoints: tuple[Path, Path]
 ) -> None:
-    """1024 features from each stream; the spec names the checkpoints; nothing else lies there."""
+    """Each stream has 1024 features; the spec names the checkpoints; there is no other file."""
     extractor = open_onnx(exported)
     assert extractor.feature_dim == 2048
     assert extractor.spec.inputs == i3d_spec(flow="dis").inputs
@@ -64,7 +66,7 @@ def test_exported_file_holds_all_and_takes_any_batch(
 def test_exported_file_equals_torch_on_a_real_clip(
     exported: Path, checkpoints: tuple[Path, Path], shared: Callable[[str], Path]
 ) -> None:
-    """Rows are finite, the same the second time and in any batch, and those of torch."""
+    """Rows are finite, do not depend on the batch, and equal those of torch."""
     clip = shared("data/clips/v_Fencing_g15_c01.avi")
     source = read_snippets(clip, rate_fps=25, snippet_frames=16, short_side=256)
     snippets = list(islice(source, 3))
@@ -87,16 +89,16 @@ def test_exported_file_equals_torch_on_a_real_clip(
     assert rows_SD.std(axis=0).max() > 1e-3
 
 
-def test_missing_checkpoint_is_told(
+def test_missing_checkpoint_is_an_error(
     checkpoints: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With where such files are found; no file is written."""
+    """The error names the document that says where to find the files; nothing is written."""
     assert command(tmp_path / "none.pt", checkpoints[1], tmp_path / "out.onnx") == 1
     assert "docs/extractors.md" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_swapped_checkpoints_are_told(
+def test_swapped_checkpoints_are_an_error(
     checkpoints: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The message names the file and its channels."""
@@ -119,7 +121,7 @@ class _Touch:
 def test_damaged_and_hostile_checkpoints_are_refused(
     checkpoints: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Text, a file cut short, another network, and code in a pickle, which is not run."""
+    """Text, a truncated file, another network, and code in a pickle, which is not run."""
     rgb, flow = checkpoints
     whole = rgb.read_bytes()
     witness = tmp_path / "witness"
@@ -143,7 +145,7 @@ def test_damaged_and_hostile_checkpoints_are_refused(
 def test_a_failed_check_leaves_the_old_file(
     checkpoints: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An export counts when onnxruntime gives what torch does, and not before."""
+    """The old file is replaced only after onnxruntime and torch agree."""
 
     def fail(_network: object, _spec: object, path: Path) -> None:
         path.write_bytes(b"half")

@@ -1,4 +1,4 @@
-"""From video files and a table of tags to a trained network, by one command."""
+"""`ecm fit` from video files and a table of tags to a trained network."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ SMALL = ["--epochs", "2", "--hidden-width", "8", "--snippets", "8", "--device", 
 
 @pytest.fixture
 def videos(tmp_path: Path, film: Callable[..., Path]) -> Path:
-    """Three short videos and one that is none, with tags."""
+    """Three short videos and one broken file, with tags."""
     folder = tmp_path / "videos"
     folder.mkdir()
     for name, rate in (("run", 25), ("jump", 12.5), ("still", 100)):
@@ -33,7 +33,7 @@ def fit(videos: Path, *more: str) -> int:
 
 
 def test_videos_and_tags_make_a_network(videos: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """It knows its extractor and clock; a file that is no video costs nothing but itself."""
+    """The spec has the extractor and the clock; a file that is no video is left out."""
     assert fit(videos) == 0
     spec = load_checkpoint(videos.parent / "run").spec
     assert spec.labels == ("Jump", "Run")
@@ -46,7 +46,7 @@ def test_videos_and_tags_make_a_network(videos: Path, caplog: pytest.LogCaptureF
 
 
 def test_features_are_made_once(videos: Path) -> None:
-    """A second call reads them, wherever they were asked to be."""
+    """A second call reads the features of the first from the folder that `--features` names."""
     features = videos.parent / "elsewhere"
     assert fit(videos, "--features", str(features)) == 0
     made = {path: path.stat().st_mtime_ns for path in features.iterdir()}
@@ -54,8 +54,8 @@ def test_features_are_made_once(videos: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in features.iterdir()} == made
 
 
-def test_time_stamps_end_with_figures(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where validation videos have some, in ActivityNet's format."""
+def test_time_stamps_add_figures(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Validation videos with time stamps give mAP at the end of `fit`."""
     shown = [{"label": "Run", "segment": [1.0, 2.0]}]
     database = {
         "run": {"subset": "training", "annotations": [{"label": "Run"}]},
@@ -72,7 +72,7 @@ def test_time_stamps_end_with_figures(videos: Path, capsys: pytest.CaptureFixtur
 def test_features_of_another_extractor_are_refused(
     videos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A model never reads features that it did not learn from, where both are known."""
+    """A model rejects features of another extractor than that of its training features."""
     assert fit(videos) == 0
     features = videos.parent / "videos.motion"
     for origin in features.glob("*.json"):
@@ -97,30 +97,34 @@ def test_features_of_another_extractor_are_refused(
         database[id_] = database["run"]
     path.write_text(json.dumps({"database": database}))
     assert main(["evaluate", run, *given]) == 1
-    assert "different extractors" in capsys.readouterr().err
+    assert "several extractors" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("options", "status", "message"),
     [
-        ([], "expected --data DIR"),
-        (["--videos", "v"], "expected --data DIR"),
-        (["--tags", "t.csv", "--features", "f"], "expected --data DIR"),
-        (["--videos", "v", "--tags", "absent.csv"], "no tag file absent.csv"),
+        ([], 2, "expected --data DIR"),
+        (["--videos", "v"], 2, "expected --data DIR"),
+        (["--tags", "t.csv", "--features", "f"], 2, "expected --data DIR"),
+        (["--videos", "v", "--tags", "absent.csv"], 1, "no tag file absent.csv"),
     ],
 )
 def test_incomplete_arguments_say_what_is_expected(
-    given: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    options: list[str],
+    status: int,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """In one sentence."""
-    assert main(["fit", *given, "--out", str(tmp_path)]) in (1, 2)
+    """Missing options are wrong usage; a missing file is an error of the data."""
+    assert main(["fit", *options, "--out", str(tmp_path)]) == status
     assert message in capsys.readouterr().err
 
 
 def test_tags_that_name_no_video_are_refused(
     videos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the name of one that is there."""
+    """The error names a video that the folder contains."""
     (videos.parent / "tags.csv").write_text("video,label\nother.mp4,Run\n")
     assert fit(videos) == 1
     assert "names none of the 4 videos" in capsys.readouterr().err

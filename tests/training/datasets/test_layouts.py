@@ -309,5 +309,5 @@ def test_data_set_is_named_in_exactly_one_way(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Either a folder, or annotations and features."""
-    assert main(["check", *arguments]) == 1
+    assert main(["check", *arguments]) == 2
     assert "expected --data DIR, or" in capsys.readouterr().err

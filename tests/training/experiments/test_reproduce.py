@@ -115,7 +115,7 @@ def test_other_settings_need_another_folder(
     reproduce: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Runs of two recipes are never mixed in one table."""
-    assert reproduce("table6", "--learning-rate", "0.5") == 1
+    assert reproduce("table6", "--learning-rate", "0.5") == 2
     assert "another recipe" in capsys.readouterr().err
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ecm_localizer import Client, LocalizerError, LocalizerServiceError
 from training.datasets.native import read_native
-from training.metrics import detection_score
+from training.measurement.metrics import detection_score
 
 ROOT = Path("demo")
 ANNOTATIONS, FEATURES = ROOT / "data" / "annotations.json", ROOT / "data" / "features"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tritonclient.grpc import model_config_pb2
 from tritonclient.utils import InferenceServerException
 
-from model.engine import EngineConfig, OnnxEngine
+from model.inference.engine import EngineConfig, OnnxEngine
 from model.repository import publish
 from service.settings import Settings
 

@@ -12,9 +12,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from model.cores import cores
 from model.errors import DeviceError, EngineError, EngineMemoryError, ModelError, SpecError
-from model.sessions import Instances, Sessions, Shared, WideOrNarrow
+from model.inference.cores import cores
+from model.inference.sessions import Instances, Sessions, Shared, WideOrNarrow
 from model.spec import METADATA_KEY, ModelSpec
 
 _log = logging.getLogger(__name__)

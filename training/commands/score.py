@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from model.errors import DataError
 from training.commands.options import Flag
-from training.datasets.annotations import SUBSETS, read_annotations
+from training.datasets.annotations import read_annotations, subset_name
 from training.datasets.result_file import read_detections
 from training.measurement.metrics import detection_score, tiou_range
 
@@ -35,7 +35,7 @@ def score(
         DataError: the annotations have no such subset, or a file cannot be read.
     """
     videos = read_annotations(truth)
-    name = SUBSETS.get(subset, subset)
+    name = subset_name(subset)
     instances = {video.id: video.instances for video in videos if video.subset == name}
     if not instances:
         names = ", ".join(sorted({video.subset for video in videos}))

@@ -107,6 +107,7 @@ def splits(
     names = {video.subset for video in videos.videos}
     test_name = test_subset or ("test" if "test" in names else "validation")
     training, test = videos.subset(train_subset), videos.subset(test_name)
+    training.require_apart(test)
     if protocol == "released":
         return training, test, test
     third = sorted(names - {train_subset, test_name})

@@ -55,7 +55,7 @@ def class_remarks(classes: Iterable[str]) -> list[str]:
     names = sorted(classes)
     twins = defaultdict(list)
     for name in names:
-        twins[_folded(name)].append(name)
+        twins[folded(name)].append(name)
     remarks = [
         f"classes {' and '.join(map(repr, same))} differ in spelling only, and are learned as "
         f"{len(same)} classes"
@@ -74,6 +74,6 @@ def class_remarks(classes: Iterable[str]) -> list[str]:
     return remarks
 
 
-def _folded(name: str) -> str:
-    """Returns a name without case, accents' encoding, and the choice of word separator."""
+def folded(name: str) -> str:
+    """Returns the form of a name that spellings in other case or with `_` for spaces share."""
     return " ".join(re.split(r"[\s_-]+", unicodedata.normalize("NFKC", name).casefold()))

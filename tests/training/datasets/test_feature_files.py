@@ -50,7 +50,7 @@ def test_streams_are_turned_before_they_are_joined() -> None:
     ],
 )
 def test_axes_that_lengths_do_not_decide_stay(shapes: list[tuple[int, ...]]) -> None:
-    """Proper features, one length, two videos, one video of other width, and no array of two axes."""
+    """Proper features, one length, two videos, one video of other width, one axis, no video."""
     assert snippets_first(held(*shapes)) is None
 
 

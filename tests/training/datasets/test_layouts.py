@@ -279,11 +279,13 @@ def test_check_lists_all_problems(tmp_path: Path, capsys: pytest.CaptureFixture[
         ("nan", "NaN"), ("cut.npy", "readable"), ("differ in width", "5"), ("late", "outside"),
         ("late", "no segment of ['Run']"), ("back", "does not end"), ("test", "['Swim']"),
     ):  # fmt: skip
-        assert any(all(w in problem for w in words) for problem in report.problems), words
+        found = report.problems + report.remarks
+        assert any(all(w in sentence for w in words) for sentence in found), words
+    assert len(report.problems) == 3
     assert report.subsets["training"].videos == 5
     assert report.subsets["training"].snippets == 30
     assert main(["check", "--data", str(tmp_path)]) == 1
-    assert f"{len(report.problems)} problems" in capsys.readouterr().err
+    assert "3 problems" in capsys.readouterr().err
 
 
 def test_interrupted_conversion_is_resumed(tmp_path: Path) -> None:

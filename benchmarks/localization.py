@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 from timing import median_s
 
-from model.localize import LocalizationConfig, class_scores, localize, normalise
+from model.localization.localize import LocalizationConfig, class_scores, localize, normalise
 from model.snippets import SNIPPET_FRAMES, resample
 
 PRESENT = 3

@@ -15,7 +15,7 @@ import numpy as np
 from timing import median_s
 
 from model.segments import Segment, temporal_iou
-from training.metrics import Videos, detection_score
+from training.measurement.metrics import Videos, detection_score
 
 SIZES = {  # videos, classes, instances a video, predictions a video, thresholds
     "THUMOS14, 21,000 predictions": (210, 20, 16, 100, np.arange(0.1, 0.75, 0.1)),

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from timing import medians_s
 
-from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, open_session
 from model.export import AsImages, save_onnx
+from model.inference.engine import CAS, FEATURES, LENGTHS, EngineConfig, open_session
 from model.network import Ecm, EcmConfig
 
 CHANNELS, CLASSES = 2048, 20

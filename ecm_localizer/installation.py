@@ -39,7 +39,8 @@ def needed(by: str, *, extra: str, packages: tuple[str, ...]) -> Iterator[None]:
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         raise InstallationError(
-            f"{by} needs the package {library}: pip install 'ecm-localizer[{extra}]'", name=library
+            f"{by} needs the package {library}: pip install -c constraints.txt '.[{extra}]'",
+            name=library,
         ) from error
 
 

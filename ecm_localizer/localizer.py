@@ -25,8 +25,8 @@ from ecm_client.schemas import LocalizeOptions
 from ecm_localizer.installation import needed
 from ecm_localizer.opening import OpenedModel, open_model
 from model.arrays import check_features
-from model.engine import Device
 from model.errors import InputError, OptionError
+from model.inference.engine import Device
 from model.options import features_duration_s, localization_config
 from model.predict import VideoPrediction, predict_video
 from model.spec import ModelSpec

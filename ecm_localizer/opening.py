@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 from ecm_localizer.installation import needed
-from model.engine import Device, EngineConfig, OnnxEngine
 from model.errors import ModelError, ModelNotFoundError, OptionError
+from model.inference.engine import Device, EngineConfig, OnnxEngine
 from model.predict import CasEngine
 from model.repository import MODEL_FILE, PublishedModel, list_models, list_versions
 from model.spec import ModelSpec
@@ -123,7 +123,7 @@ def _open_run(path: Path, device: Device) -> OpenedModel:
         import torch
 
         from training.checkpoint import load_checkpoint
-        from training.evaluation import TorchEngine
+        from training.measurement.evaluation import TorchEngine
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     checkpoint = load_checkpoint(path)

@@ -14,8 +14,8 @@ import features.video.reading  # noqa: F401, because a missing FFmpeg has to sho
 from ecm_client.options import OnProgress, Progress
 from features.extractors import claimed_snippets, video_rows
 from features.model_extractor import find_extractor, open_model_extractor
-from model.cores import cores
 from model.errors import LocalizerError, VideoError
+from model.inference.cores import cores
 from model.spec import ModelSpec
 
 

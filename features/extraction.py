@@ -26,8 +26,8 @@ from features.extraction_worker import (
 )
 from features.extractors import Extractor, open_extractor, uses_tvl1
 from features.worker_pool import WorkerPool
-from model.cores import cores
 from model.errors import DataError, DeviceError, LocalizerError, OptionError
+from model.inference.cores import cores
 from model.whole_file import whole_file
 
 FlowDevice: TypeAlias = Literal["auto", "cpu", "cuda"]

@@ -141,7 +141,7 @@ def open_extractor(name: str, *, threads: int = 1, tvl1: "FlowEngine | None" = N
     # OpenCV and onnxruntime are imported here, because importing them is slow.
     if name.endswith(".onnx"):
         from features.backbone.extractor import open_onnx
-        from model.engine import EngineConfig
+        from model.inference.engine import EngineConfig
 
         engine = EngineConfig(threads=threads)
         return open_onnx(Path(name), engine=engine, flow_threads=threads, tvl1=tvl1)

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.errors import ModelError
+from model.inference.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.network import Ecm, valid_snippets
 from model.spec import METADATA_KEY, ModelSpec
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ecm_client.schemas import LocalizeOptions
 from model.errors import InputError
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from model.snippets import SnippetClock
 from model.spec import ModelSpec
 

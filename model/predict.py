@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import FeatureError
-from model.localize import CasScale, LocalizationConfig, class_scores, localize
+from model.localization.localize import CasScale, LocalizationConfig, class_scores, localize
 from model.segments import Segment
 from model.snippets import resample
 from model.spec import ModelSpec

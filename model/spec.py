@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 from model.errors import SpecError
-from model.localize import Activation, LocalizationConfig
+from model.localization.localize import Activation, LocalizationConfig
 from model.validation import parse_json
 
 METADATA_KEY = "ecm.spec"

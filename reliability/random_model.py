@@ -6,7 +6,7 @@ import torch
 
 from features.extractors import MOTION, open_extractor, snippet_clock
 from model.export import write_onnx
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
 from model.repository import publish
 from model.spec import ExtractorIdentity, ModelSpec

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from model.cores import cores
-from model.engine import EngineConfig
+from model.inference.cores import cores
+from model.inference.engine import EngineConfig
 from service.http.access import KeyCheck, describe_access
 from service.http.admission import Admission, Bounds
 from service.http.api_keys import read_keys

@@ -51,8 +51,8 @@ class ServiceState:
         """
         if self.videos is None:
             raise VideosNotServedError(
-                "this service accepts features only; to serve videos, install "
-                "'ecm-localizer[service,jobs]'"
+                "this service accepts features only; to serve videos, run "
+                "pip install -c constraints.txt '.[service,jobs]'"
             )
         return self.videos
 

@@ -15,7 +15,7 @@ import torch
 import uvicorn
 
 from model.export import write_onnx
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
 from model.repository import publish
 from model.spec import ModelSpec

@@ -89,7 +89,7 @@ def test_bare_wheel_has_a_working_client(wheel: Path, tmp_path: Path) -> None:
     localized = run(python, "localize", "absent.npy", "--url", "http://127.0.0.1:1")
     assert (localized.returncode, "no feature file absent.npy" in localized.stderr) == (1, True)
     fit = run(python, "fit", "--help")
-    assert (fit.returncode, "pip install 'ecm-localizer[train]'" in fit.stderr) == (1, True)
+    assert (fit.returncode, "pip install -c constraints.txt '.[train]'" in fit.stderr) == (1, True)
     assert "Traceback" not in fit.stderr
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.localize import Activation, topk_mean
+from model.localization.localize import Activation, topk_mean
 from model.predict import CasEngine, at_inference_length
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
 from training.datasets.video_record import VideoSet
-from training.evaluation import TorchEngine, best_segment_scores
 from training.losses import classification_loss
+from training.measurement.evaluation import TorchEngine, best_segment_scores
 
 SCALES = 2.0 ** np.arange(-4, 10)
 """Candidate scales of the logits. A sum over hundreds of snippets needs a scale of hundreds."""

@@ -22,10 +22,10 @@ from training.batches import MicroBatch, TrainingFeatures, micro_batches, steps_
 from training.calibration import calibrate_logits, with_display_score
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 from training.datasets.video_record import VideoSet
-from training.evaluation import TorchEngine, validation_score
 from training.execution import Execution
 from training.initialization import initial_checkpoint, learnable_videos, moving_average
 from training.losses import LossTerms
+from training.measurement.evaluation import TorchEngine, validation_score
 from training.parallel import ProcessGroup
 from training.progress import Progress, show_progress
 from training.recipe import Recipe

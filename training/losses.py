@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.localize import Activation
+from model.localization.localize import Activation
 from model.network import Ecm, topk_mean
 from training.objective import Objective
 

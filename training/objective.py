@@ -6,7 +6,7 @@ losses.py computes the terms. This file does not need torch, so presets can be l
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from model.localize import Activation
+from model.localization.localize import Activation
 from model.spec import AbsenceTerm
 
 ClassWeights: TypeAlias = Literal["equal", "balanced"]

@@ -8,7 +8,7 @@ that the paper omits, such as the post-processing of ActivityNet, are those of t
 from dataclasses import replace
 
 from model.errors import OptionError
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from training.objective import Objective
 from training.recipe import Recipe
 

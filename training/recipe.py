@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from model.errors import OptionError
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from model.spec import Attention, InferenceSampling
 from model.validation import first_problem, parse_json
 from training.objective import Objective

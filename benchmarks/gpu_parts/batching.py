@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gpu_parts import models
 from gpu_parts.bench import Bench
 from gpu_parts.card import Form, forms, measured_floors, median_s, network_flop
-from model.engine import OnnxEngine
+from model.inference.engine import OnnxEngine
 from service.models.page_locked import page_locked
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from gpu_parts import models
 from gpu_parts.bench import Bench
 from gpu_parts.card import Form, forms, used_bytes
-from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine, open_session
 from model.export import HALF_TOLERANCE, TOLERANCE
+from model.inference.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine, open_session
 from model.repository import list_models
 from service.models.page_locked import page_locked
 

@@ -23,8 +23,8 @@ from features.flow.tvl1 import Tvl1Flow
 from gpu_parts import models
 from gpu_parts.bench import Bench
 from gpu_parts.card import median_s
-from model.cores import cores
-from model.engine import EngineConfig, open_session
+from model.inference.cores import cores
+from model.inference.engine import EngineConfig, open_session
 from model.snippets import SNIPPET_FRAMES
 
 NEAR_PX = 0.1

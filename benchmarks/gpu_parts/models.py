@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from gpu_parts.bench import Bench
 from gpu_parts.card import Form
-from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.export import OPSET, AsImages, InHalf, save_onnx
-from model.localize import LocalizationConfig
+from model.inference.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
+from model.localization.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
 from model.repository import PublishedModel, list_models, publish
 from model.spec import METADATA_KEY, ModelSpec, Precision

@@ -22,11 +22,11 @@ from training.checkpoint import Checkpoint
 from training.datasets.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
-from training.evaluation import TorchEngine, evaluate
 from training.execution import Execution
 from training.loop import fit
 from training.losses import stream_scores, weighted_terms
-from training.metrics import tiou_range
+from training.measurement.evaluation import TorchEngine, evaluate
+from training.measurement.metrics import tiou_range
 from training.objective import Objective
 from training.recipe import Recipe
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, open_session
+from model.inference.engine import CAS, FEATURES, LENGTHS, EngineConfig, open_session
 
 
 def main() -> None:

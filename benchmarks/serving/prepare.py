@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from model.engine import EngineConfig, OnnxEngine
 from model.export import write_onnx
-from model.localize import LocalizationConfig
+from model.inference.engine import EngineConfig, OnnxEngine
+from model.localization.localize import LocalizationConfig
 from model.network import Ecm, EcmConfig
 from model.predict import predict_video
 from model.repository import publish

@@ -19,7 +19,7 @@ from ecm_localizer.command.model_options import MODEL, ModelOptions
 from ecm_localizer.command.results import OUTPUT, Output, OutputOptions, check_output, open_output
 from ecm_localizer.command.segment_list import count
 from model.errors import DataError, OptionError
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from model.spec import InferenceSampling
 from training.commands.options import RARE_SEGMENTS, with_fields
 

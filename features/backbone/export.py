@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from features.backbone.spec import METADATA_KEY, BackboneSpec
-from model.engine import EngineConfig, open_session
 from model.export import check_equal, save_onnx
+from model.inference.engine import EngineConfig, open_session
 
 _CLIPS = 2
 """Clips of the example inputs; the exporter would treat a batch of one as a constant."""

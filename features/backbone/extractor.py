@@ -18,8 +18,8 @@ from onnxruntime import InferenceSession
 from features.backbone.spec import METADATA_KEY, BackboneSpec, Stream
 from features.backbone.views import VIEWS, View, as_input, cut_view
 from features.flow.opencv import DenseFlow, FlowEngine, as_i3d_expects, to_grey
-from model.engine import EngineConfig, open_session
 from model.errors import ModelError, ModelNotFoundError, SpecError, VideoError
+from model.inference.engine import EngineConfig, open_session
 from model.whole_file import sha256_of
 
 Clip: TypeAlias = dict[Stream, NDArray[np.generic]]

@@ -11,8 +11,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from model.engine import CAS, FEATURES, LENGTHS
 from model.errors import FeatureError
+from model.inference.engine import CAS, FEATURES, LENGTHS
 from model.predict import check_finite
 from service.errors import UnusableInputError
 from service.http.body import Body

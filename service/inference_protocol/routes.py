@@ -6,11 +6,7 @@ from typing import Any
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
-from service.errors import (
-    ModelUnavailableError,
-    UnsupportedCallError,
-    unusable_if_invalid,
-)
+from service.errors import ModelUnavailableError, UnsupportedCallError, unusable_if_invalid
 from service.http.body import receive_whole, whole_number
 from service.http.error_responses import INFERENCE_PROTOCOL, InferenceError
 from service.http.request_record import RequestRecord

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.errors import LocalizerError, ModelNotFoundError, OptionError
+from model.inference.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.repository import PublishedModel, list_models
 from model.spec import ModelSpec
 from model.whole_file import whole_file

@@ -14,7 +14,7 @@ import orjson
 from numpy.typing import NDArray
 
 from model.arrays import parse_raw
-from model.engine import FEATURES
+from model.inference.engine import FEATURES
 from service.errors import (
     BodyTooLargeError,
     MalformedBodyError,

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import RunOptions
 
-from model.engine import OnnxEngine
 from model.errors import EngineError
+from model.inference.engine import OnnxEngine
 from service.http.buffers import Buffers
 from service.models.page_locked import page_locked
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import RunOptions
 
-from model.engine import EngineConfig, OnnxEngine
 from model.errors import EngineError, EngineMemoryError
+from model.inference.engine import EngineConfig, OnnxEngine
 from model.repository import PublishedModel
 from service.errors import ModelUnavailableError, OutOfMemoryError
 from service.models.batching import BatchConfig, Batches

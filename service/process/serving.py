@@ -82,7 +82,9 @@ def open_spans() -> "Spans | None":
     try:
         from service.telemetry.spans import OtelSpans
     except ModuleNotFoundError as error:
-        _log.warning("spans are not exported: %s; run pip install 'ecm-localizer[otel]'", error)
+        _log.warning(
+            "spans are not exported: %s; run pip install -c constraints.txt '.[otel]'", error
+        )
         return None
     return OtelSpans()
 

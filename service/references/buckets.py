@@ -40,7 +40,7 @@ def open_by_fsspec(scheme: str) -> Filesystem:
     except ImportError as error:
         raise DownloadError(
             f"{scheme}: URIs need a package that is not installed; run "
-            "pip install 'ecm-localizer[clouds]'"
+            "pip install -c constraints.txt '.[clouds]'"
         ) from error
 
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from ecm_client.schemas import JobProgress, Problem
 from features.video.decoding import VideoLimits
 from model.arrays import check_features
-from model.cores import cores
 from model.errors import LocalizerError, VideoError, WorkerError
+from model.inference.cores import cores
 from model.options import features_duration_s
 from model.spec import ExtractorIdentity
 from model.whole_file import whole_file

@@ -137,7 +137,7 @@ def test_a_missing_library_comes_with_its_pip_line(
     hidden = f"import sys\nsys.modules[{missing!r}] = None\n"
     done = program(hidden + code.format(model=str(videos_model), video=str(video)), tmp_path)
     last = done.stderr.splitlines()[-1]
-    assert f"needs the package {missing}: pip install 'ecm-localizer[{extra}]'" in last
+    assert f"needs the package {missing}: pip install -c constraints.txt '.[{extra}]'" in last
 
 
 def test_a_localizer_needs_no_torch(tmp_path: Path, videos_model: Path, video: Path) -> None:

@@ -12,8 +12,8 @@ from ecm_client.options import Progress
 from ecm_localizer import Client, InputError, Localization, Localizer, LocalizerError
 from features.extractors import video_rows
 from features.motion import MotionExtractor
-from model.engine import OnnxEngine
 from model.export import write_onnx
+from model.inference.engine import OnnxEngine
 from model.network import Ecm
 from model.predict import predict_video
 from model.repository import publish

@@ -9,13 +9,13 @@ import onnx
 import pytest
 import torch
 
-from model.engine import EngineConfig, OnnxEngine
 from model.errors import DeviceError, FeatureError, ModelError, SpecError
 from model.export import HALF_TOLERANCE, write_onnx
+from model.inference.engine import EngineConfig, OnnxEngine
 from model.network import Ecm, EcmConfig
 from model.predict import predict_video
 from model.spec import METADATA_KEY, ModelSpec, Precision
-from training.evaluation import TorchEngine
+from training.measurement.evaluation import TorchEngine
 
 
 @pytest.mark.parametrize("snippets", [1, 2, 3, 50, 333])
@@ -162,7 +162,8 @@ def test_export_that_differs_from_torch_is_refused(
 ) -> None:
     """The check after the export compares the file with torch."""
     monkeypatch.setattr(
-        "model.engine.OnnxEngine.cas_batch", lambda *_: np.zeros((2, 37, 3), dtype=np.float32)
+        "model.inference.engine.OnnxEngine.cas_batch",
+        lambda *_: np.zeros((2, 37, 3), dtype=np.float32),
     )
     with pytest.raises(ModelError, match="differ"):
         write_onnx(network, spec, tmp_path / "model.onnx")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.engine import OnnxEngine
 from model.export import write_onnx
+from model.inference.engine import OnnxEngine
 from model.network import EcmConfig
 from model.snippets import resample
 from training.datasets.feature_files import NpyFile

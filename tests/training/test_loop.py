@@ -12,8 +12,8 @@ from training.datasets.feature_files import NpyFile
 from training.datasets.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
-from training.evaluation import TorchEngine, best_segment_scores, evaluate
 from training.loop import fit
+from training.measurement.evaluation import TorchEngine, best_segment_scores, evaluate
 from training.presets import preset
 
 SMALL = preset("demo").override({"hidden_width": 16, "snippets": 40, "epochs": 4})

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.localize import Activation
+from model.localization.localize import Activation
 from model.network import Ecm
 from training.losses import (
     a2c_loss,

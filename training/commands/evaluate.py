@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from training.commands.data import NO_DATA, Data
 from training.commands.options import DATA, RUN, Device, Flag, with_fields
@@ -22,8 +22,8 @@ from training.commands.run import (
     torch_engine,
 )
 from training.datasets.result_file import write_detections, write_json
-from training.evaluation import evaluate as measure
-from training.metrics import tiou_range
+from training.measurement.evaluation import evaluate as measure
+from training.measurement.metrics import tiou_range
 from training.recipe import Recipe
 
 TRAINING_ONLY = {field.name for field in fields(Recipe)} - {"sampling"}
@@ -75,7 +75,7 @@ def evaluate(
         write_json(out / "figures.json", figures)
         write_detections(out / "predictions.json", result.segments, version=software())
     if report:
-        from training.report.page import Subject, write_report  # matplotlib loads for a second
+        from training.report.page import Subject, write_report
 
         subject = Subject(str(path), spec, videos, subset, software(), datetime.now(UTC))
         write_report(report, subject, result, engine)

@@ -7,28 +7,22 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from model.spec import ModelSpec
 from training.commands.data import NO_DATA, Data
-from training.commands.options import (
-    RARE_DATA,
-    RUN,
-    field_values,
-    split,
-    with_fields,
-)
+from training.commands.options import RARE_DATA, RUN, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import evaluation_text, flush_denormals, software, torch_engine
 from training.datasets.video_record import VideoSet
-from training.evaluation import TorchEngine, evaluate
 from training.execution import Execution
 from training.loop import fit as train
-from training.metrics import tiou_range
+from training.measurement.evaluation import TorchEngine, evaluate
+from training.measurement.metrics import tiou_range
+from training.measurement.summary import TrainingSummary, summarize
 from training.objective import Objective
 from training.parallel import join_process_group
 from training.presets import preset as named_recipe
 from training.recipe import Recipe
-from training.summary import TrainingSummary, summarize
 
 DEFAULT_PRESET = "own-data"
 

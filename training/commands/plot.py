@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from model.errors import DataError
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from training.checkpoint import load_checkpoint
 from training.commands.data import NO_DATA, Data
 from training.commands.evaluate import TRAINING_ONLY
 from training.commands.options import RUN, with_fields
 from training.commands.run import changed_spec, torch_engine
-from training.evaluation import predict
+from training.measurement.evaluation import predict
 from training.recipe import Recipe
 from training.report.plot import plot_video
 

@@ -7,16 +7,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter, validators
 
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from training.commands.data import NO_DATA, Data
-from training.commands.options import (
-    DATA,
-    RARE_DATA,
-    RUN,
-    field_values,
-    split,
-    with_fields,
-)
+from training.commands.options import DATA, RARE_DATA, RUN, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import flush_denormals, software
 from training.datasets.video_record import VideoSet

@@ -11,8 +11,8 @@ from tqdm import tqdm
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
 from training.datasets.video_record import VideoRecord
-from training.evaluation import Evaluation, Progress, Results, TorchEngine
 from training.execution import torch_device
+from training.measurement.evaluation import Evaluation, Progress, Results, TorchEngine
 
 
 def torch_engine(checkpoint: Checkpoint, device: str) -> TorchEngine:

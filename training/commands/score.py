@@ -10,7 +10,7 @@ from model.errors import DataError
 from training.commands.options import Flag
 from training.datasets.annotations import SUBSETS, read_annotations
 from training.datasets.result_file import read_detections
-from training.metrics import detection_score, tiou_range
+from training.measurement.metrics import detection_score, tiou_range
 
 
 def score(

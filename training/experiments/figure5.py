@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from model.errors import DataError
 from model.predict import VideoPrediction
 from training.datasets.video_record import VideoRecord
-from training.evaluation import predict
 from training.experiments.finding import Finding, table
 from training.experiments.study import Study
 from training.experiments.variants import TITLES
+from training.measurement.evaluation import predict
 from training.report.plot import COLOURS, activation_curves, name_curves, set_time_axis
 
 PRESET = "thumos14"

@@ -15,17 +15,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
+from model.localization.suppression import suppress
 from model.predict import CasEngine
 from model.segments import Segment
 from model.spec import ModelSpec
-from model.suppression import suppress
-from training.evaluation import predict, why_nothing_found
 from training.experiments.finding import Finding, published_cell, spread, table
 from training.experiments.published import TABLE_5, THUMOS14_TIOU
 from training.experiments.study import Study
 from training.experiments.variants import TITLES
-from training.metrics import DetectionScore, Videos, detection_score
+from training.measurement.evaluation import predict, why_nothing_found
+from training.measurement.metrics import DetectionScore, Videos, detection_score
 
 PRESET = "thumos14"
 LAMBDAS = (0.2, 0.4, 0.6, 0.8)

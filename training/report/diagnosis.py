@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.segments import Segment, temporal_iou
-from training.metrics import RankedDetections, Videos, average_precision
+from training.measurement.metrics import RankedDetections, Videos, average_precision
 
 BANDS = 10
 """Number of bands; the analysis covers the best BANDS * G predictions of a class."""

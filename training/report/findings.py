@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from model.spec import ModelSpec
 from training.datasets.video_record import VideoSet
-from training.evaluation import Evaluation
-from training.metrics import RankedDetections, Videos, rank_detections
+from training.measurement.evaluation import Evaluation
+from training.measurement.metrics import RankedDetections, Videos, rank_detections
 from training.report.diagnosis import Diagnosis, diagnose
 from training.report.precision_recall import PrecisionRecall, precision_recall
 from training.report.reliability import Reliability, reliability

@@ -13,7 +13,7 @@ from model.predict import CasEngine, VideoPrediction
 from model.spec import ModelSpec
 from model.whole_file import whole_file
 from training.datasets.video_record import VideoRecord, VideoSet
-from training.evaluation import Evaluation, predict
+from training.measurement.evaluation import Evaluation, predict
 from training.report import charts
 from training.report.diagnosis import ERRORS, Outcome
 from training.report.findings import Findings, find

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
-from model.localize import scale_cas
+from model.localization.localize import scale_cas
 from model.predict import VideoPrediction
 from model.segments import Segment
 from model.snippets import snippet_centres

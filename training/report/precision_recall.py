@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import RankedDetections, average_precision, monotone_precision
+from training.measurement.metrics import RankedDetections, average_precision, monotone_precision
 
 RECALLS = 101
 """Number of points on a curve, evenly spaced from recall 0 to 1."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import tagging_ap
+from training.measurement.metrics import tagging_ap
 
 SHOWN_CLASSES = 14
 """Largest number of classes in the confusion matrix, because larger ones are unreadable."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import RankedDetections, Videos, average_precision
+from training.measurement.metrics import RankedDetections, Videos, average_precision
 from training.report.diagnosis import rows_by_video
 
 

@@ -12,7 +12,7 @@ import orjson
 from numpy.typing import NDArray
 
 from model.arrays import check_features, parse_raw
-from model.engine import EngineConfig, OnnxEngine
+from model.inference.engine import EngineConfig, OnnxEngine
 from model.predict import VideoPrediction, predict_video
 
 MODEL = Path(os.environ.get("PEER_MODEL", "model.onnx"))

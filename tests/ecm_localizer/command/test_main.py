@@ -93,7 +93,8 @@ def test_a_missing_package_is_named_with_its_pip_line(
     )
     assert result.returncode == 1
     assert result.stderr == (
-        f"error: ecm {command} needs the package {package}: pip install 'ecm-localizer[{extra}]'\n"
+        f"error: ecm {command} needs the package {package}: "
+        f"pip install -c constraints.txt '.[{extra}]'\n"
     )
 
 

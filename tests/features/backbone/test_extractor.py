@@ -14,8 +14,8 @@ from features.backbone.extractor import OnnxExtractor, open_onnx
 from features.backbone.spec import METADATA_KEY, BackboneSpec, InputSpec
 from features.extractors import Extractor, uses_tvl1, video_rows
 from features.flow.opencv import DenseFlow, as_i3d_expects, to_grey
-from model.engine import EngineConfig, open_session
 from model.errors import ModelError, ModelNotFoundError, SpecError, VideoError
+from model.inference.engine import EngineConfig, open_session
 
 SIZE = 32
 TWO_STREAMS = BackboneSpec(

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.engine import EngineConfig, OnnxEngine
+from model.inference.engine import EngineConfig, OnnxEngine
 from model.predict import predict_video
 from service.errors import OverloadedError
 from service.http.admission import Admission, Bounds, Ticket

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tritonclient.grpc import model_config_pb2
 from tritonclient.utils import InferenceServerException
 
-from model.engine import EngineConfig, OnnxEngine
+from model.inference.engine import EngineConfig, OnnxEngine
 from model.repository import publish
 from service.settings import Settings
 
@@ -252,8 +252,8 @@ def test_the_document_s_example_runs(
 ) -> None:
     """The example runs against a real service, with the model of the tests."""
     (example,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
-    (tmp_path / "features").mkdir()
-    np.save(tmp_path / "features" / "video_1.npy", features_TD)
+    (tmp_path / "my_features").mkdir()
+    np.save(tmp_path / "my_features" / "video_1.npy", features_TD)
     monkeypatch.chdir(tmp_path)
     names: dict[str, np.ndarray] = {}
     address = url.removeprefix("http://")
@@ -328,7 +328,7 @@ FEATURES = {"name": "features", "datatype": "FP32", "shape": [1, 2, 8]}
         ([("features", "FP32", np.full((1, 9, 8), 3e38, np.float32))], ["not finite"]),
         ([("features", "FP64", GOOD.astype(np.float64))], ["FP32 or FP16", "'FP64'"]),
         ([("features", "INT64", GOOD.astype(np.int64))], ["FP32 or FP16"]),
-        ([("features", "FP16", GOOD)], ["takes 96 bytes, got 192"]),
+        ([("features", "FP16", GOOD)], ["needs 96 bytes, got 192"]),
         ([("lengths", "INT64", np.array([1, 1]))], ["expected the input", "['lengths']"]),
         ([("features", "FP32", GOOD), ("other", "FP32", GOOD)], ["other"]),
         ([("features", "FP32", GOOD), ("features", "FP32", GOOD)], ["expected the input"]),

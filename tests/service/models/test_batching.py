@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ecm_localizer import Client
-from model.engine import EngineConfig, OnnxEngine
 from model.errors import EngineError
+from model.inference.engine import EngineConfig, OnnxEngine
 from service.http.buffers import Buffers
 from service.models.batching import BatchConfig, Batches
 from service.settings import Settings

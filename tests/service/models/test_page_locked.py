@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from model.engine import EngineConfig, OnnxEngine
+from model.inference.engine import EngineConfig, OnnxEngine
 from service.models import page_locked as module
 from service.models.page_locked import page_locked
 

@@ -17,8 +17,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ecm_localizer import Client, LocalizerServiceError
-from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.errors import DeviceError, EngineError
+from model.inference.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine
 from model.repository import list_models, publish
 from model.spec import METADATA_KEY, ModelSpec
 from service.errors import ModelUnavailableError

@@ -15,13 +15,13 @@ from ecm_client.calls import result_of
 from ecm_localizer import AsyncClient, Client, Localization, LocalizerServiceError, Progress
 from features.extractors import MOTION, open_extractor, snippet_clock, video_rows
 from features.motion import MotionExtractor
-from model.engine import OnnxEngine
+from model.inference.engine import OnnxEngine
 from model.predict import predict_video
 from model.repository import list_models
 from service.routes.features_body import REFERENCE_BYTES
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
-from training.evaluation import TorchEngine
+from training.measurement.evaluation import TorchEngine
 
 JSON = {"Content-Type": "application/json"}
 SNIPPET_S = MotionExtractor.snippet_frames / MotionExtractor.rate_fps

@@ -11,14 +11,14 @@ import httpx
 import numpy as np
 import pytest
 
-from model.engine import OnnxEngine
 from model.export import write_onnx
+from model.inference.engine import OnnxEngine
 from model.network import Ecm
 from model.predict import predict_video
 from model.repository import publish
 from model.spec import ModelSpec
 from service.settings import Settings
-from training.evaluation import TorchEngine
+from training.measurement.evaluation import TorchEngine
 
 Serving = Callable[[Settings], AbstractContextManager[str]]
 RAW = {"Content-Type": "application/octet-stream", "X-Shape": "40,8", "X-Dtype": "float32"}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from model.engine import EngineConfig
+from model.inference.engine import EngineConfig
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper
 from service.models.served_engine import ServingConfig
@@ -77,7 +77,7 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
 @pytest.fixture
 def catalog(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Catalog:
     """A catalog with one model that runs on CUDA."""
-    monkeypatch.setattr("model.engine._device", lambda _: "cuda")
+    monkeypatch.setattr("model.inference.engine._device", lambda _: "cuda")
     return ModelKeeper(Catalog(), repository, ServingConfig(), {}).catalog
 
 
@@ -133,7 +133,7 @@ def test_a_failing_library_affects_no_other_metric(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """/metrics still works, and includes the GPUs once the library works."""
-    monkeypatch.setattr("model.engine._device", lambda _: "cuda")
+    monkeypatch.setattr("model.inference.engine._device", lambda _: "cuda")
     nvml.failing = {failing: None}
     with serving(Settings(repository=repository)) as url:
         text = httpx.get(f"{url}/metrics").raise_for_status().text

@@ -196,7 +196,7 @@ def complete_url(serving, repository: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """URL of a service with all metrics, including GPUs."""
     nvml = MagicMock(**{"nvmlDeviceGetCount.return_value": 0})
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    monkeypatch.setattr("model.engine._device", lambda _: "cuda")
+    monkeypatch.setattr("model.inference.engine._device", lambda _: "cuda")
     with serving(Settings(repository=repository)) as url:
         yield url
 

@@ -90,4 +90,4 @@ def test_without_the_extra_the_service_warns(
     monkeypatch.delitem(sys.modules, "service.telemetry.spans", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
     assert open_spans() is None
-    assert "install 'ecm-localizer[otel]'" in caplog.text
+    assert "install -c constraints.txt '.[otel]'" in caplog.text

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.engine import OnnxEngine
+from model.inference.engine import OnnxEngine
 from model.repository import list_models
 from training.__main__ import main
 from training.checkpoint import load_checkpoint

@@ -15,8 +15,8 @@ from features.backbone.i3d import I3d, TwoStreamI3d, i3d_from_state
 from features.backbone.spec import i3d_spec
 from features.flow.opencv import DenseFlow, as_i3d_expects, to_grey
 from features.video.reading import read_snippets
-from model.engine import EngineConfig
 from model.errors import ModelError
+from model.inference.engine import EngineConfig
 from training.__main__ import main
 
 

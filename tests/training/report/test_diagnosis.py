@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.segments import Segment, temporal_iou
-from training.metrics import detection_score, rank_detections
+from training.measurement.metrics import detection_score, rank_detections
 from training.report.diagnosis import BANDS, ERRORS, Diagnosis, Outcome, diagnose
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from model.segments import Segment
 from model.spec import ModelSpec, Provenance
 from training.__main__ import main
 from training.datasets.feature_files import HeldArray
 from training.datasets.video_record import VideoRecord, VideoSet
-from training.evaluation import evaluate
+from training.measurement.evaluation import evaluate
 from training.report.page import Subject, write_report
 
 HOSTILE = (

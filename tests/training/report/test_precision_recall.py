@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.segments import Segment
-from training.metrics import detection_score, rank_detections
+from training.measurement.metrics import detection_score, rank_detections
 from training.report.precision_recall import precision_recall
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.metrics import tagging_map
+from training.measurement.metrics import tagging_map
 from training.report.tagging import Confusion, confusion
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from model.segments import Segment
-from training.metrics import detection_score, rank_detections
+from training.measurement.metrics import detection_score, rank_detections
 from training.report.video_scores import VideoScore, extremes, video_scores
 
 

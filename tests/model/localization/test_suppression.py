@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.localization.suppression import SOFT_NMS_FLOOR, Nms, suppress
 from model.segments import temporal_iou
-from model.suppression import SOFT_NMS_FLOOR, Nms, suppress
 
 
 def draw(seed: int, segments: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import OptionError
-from model.localize import LocalizationConfig, class_scores, localize, normalise
+from model.localization.localize import LocalizationConfig, class_scores, localize, normalise
 from model.segments import Segment
 
 GOLDEN = ["thumos14_a", "thumos14_b", "activitynet13"]

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from training.checkpoint import load_checkpoint
 from training.datasets.video_record import VideoSet
-from training.evaluation import TorchEngine, evaluate, why_nothing_found
+from training.measurement.evaluation import TorchEngine, evaluate, why_nothing_found
 
 SCORES_VC = np.array([[0.1, 0.2], [0.05, 0.15]])
 

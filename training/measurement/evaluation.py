@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from model.errors import DataError
-from model.localize import LocalizationConfig
+from model.localization.localize import LocalizationConfig
 from model.network import Ecm
 from model.predict import CasEngine, VideoPrediction, predict_video
 from model.segments import Segment
 from model.spec import ExtractorIdentity, ModelSpec
 from training.datasets.video_record import VideoRecord, VideoSet
-from training.metrics import (
+from training.measurement.metrics import (
     DetectionScore,
     FrameAccuracy,
     Videos,

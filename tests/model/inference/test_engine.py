@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from model.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine, open_session
 from model.errors import EngineError, EngineMemoryError, ModelError
+from model.inference.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine, open_session
 
 ALLOCATION_FAILURES = [
     "Non-zero status code returned while running Conv node. Status Message: bfc_arena.cc:376 "

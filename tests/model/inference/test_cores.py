@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.cores import quota
+from model.inference.cores import quota
 
 
 def _limit(groups: Path, group: str, text: str) -> None:
@@ -41,8 +41,8 @@ import os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 import numpy as np, onnx
 from onnx import helper as h
-from model.cores import cores
-from model.engine import EngineConfig, open_session
+from model.inference.cores import cores
+from model.inference.engine import EngineConfig, open_session
 x, y = (h.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [4]) for name in "xy")
 graph = h.make_graph([h.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
 network = h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8)

@@ -33,10 +33,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import OptionError
-from model.runs import contrast, find_runs, released_contrast
+from model.localization.runs import contrast, find_runs, released_contrast
+from model.localization.suppression import Nms, suppress
 from model.segments import Segment
 from model.snippets import SNIPPET_FRAMES, resample
-from model.suppression import Nms, suppress
 
 LocalizationProtocol: TypeAlias = Literal["corrected", "released"]
 Activation: TypeAlias = Literal["softmax", "sigmoid"]
@@ -49,7 +49,7 @@ class LocalizationConfig:
     """Options of localization."""
 
     protocol: LocalizationProtocol = "corrected"
-    """`corrected`, or `released` for the published numbers; see model/localize.py."""
+    """`corrected`, or `released` for the published numbers; see model/localization/localize.py."""
     cas_scale: CasScale = "video"
     """Scale of the CAS for the thresholds. `video` scales the logits of each class to 0 to 1 over
     the video. `probability` is their sigmoid, which is comparable between videos, for networks that
@@ -67,7 +67,7 @@ class LocalizationConfig:
     class_score_weight: float = 0.15
     """Weight gamma of the class score in the score of a segment."""
     nms: Nms = "fast-soft"
-    """Kind of NMS: `greedy`, `soft`, `fast-soft` or `none`; see model/suppression.py."""
+    """Kind of NMS: `greedy`, `soft`, `fast-soft` or `none`; see suppression.py."""
     nms_iou: float = 0.6
     """tIoU with a better segment from which `greedy` drops a segment."""
     soft_nms_sigma: float = 0.5

@@ -12,9 +12,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from model.cores import cores
 from model.errors import DeviceError, EngineError, EngineMemoryError, ModelError, SpecError
-from model.sessions import Instances, Sessions, Shared, WideOrNarrow
+from model.inference.cores import cores
+from model.inference.sessions import Instances, Sessions, Shared, WideOrNarrow
 from model.spec import METADATA_KEY, ModelSpec
 
 _log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def open_session(
     options.intra_op_num_threads = config.threads or cores()
     # Spinning threads of one session would take cores from other sessions and the event loop.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3  # errors only
+    options.log_severity_level = 4  # fatal only, because exceptions carry the errors
     if profile is not None:
         options.enable_profiling, options.profile_file_prefix = True, str(profile)
     providers = _providers(config)

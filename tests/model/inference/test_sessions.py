@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from onnxruntime import InferenceSession
 
-from model.sessions import Instances, Shared, WideOrNarrow
+from model.inference.sessions import Instances, Shared, WideOrNarrow
 
 FIRST, SECOND = cast("InferenceSession", "first"), cast("InferenceSession", "second")
 
@@ -43,7 +43,7 @@ def test_run_between_concurrent_ones_is_not_single(
 ) -> None:
     """A moment after the others, a run is single again."""
     now_s = 1000.0
-    monkeypatch.setattr("model.sessions.monotonic", lambda: now_s)
+    monkeypatch.setattr("model.inference.sessions.monotonic", lambda: now_s)
     with lent(either, 2):
         now_s += 60
     with lent(either, 2) as sessions:

@@ -12,7 +12,7 @@ from model.errors import DataError
 from model.segments import Segment, temporal_iou
 from training.datasets.annotations import read_annotations
 from training.datasets.result_file import read_detections
-from training.metrics import FrameAccuracy, detection_score, tagging_map, tiou_range
+from training.measurement.metrics import FrameAccuracy, detection_score, tagging_map, tiou_range
 
 
 def test_metric_equals_the_official_evaluator(shared: Callable[[str], Path]) -> None:

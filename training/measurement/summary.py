@@ -16,8 +16,8 @@ from sklearn.metrics import roc_auc_score
 from model.predict import CasEngine
 from model.spec import ModelSpec
 from training.datasets.video_record import VideoSet
-from training.evaluation import predict_tags
-from training.metrics import tagging_ap
+from training.measurement.evaluation import predict_tags
+from training.measurement.metrics import tagging_ap
 
 NEAR_CHANCE = 0.1
 """A class counts as not learned if its average precision covers at most this share of the way

@@ -9,9 +9,9 @@ from model.spec import ModelSpec
 from training.checkpoint import load_checkpoint
 from training.datasets.feature_files import HeldArray
 from training.datasets.video_record import VideoSet
-from training.evaluation import TorchEngine
-from training.metrics import tagging_ap, tagging_map
-from training.summary import TrainingSummary, chance_ap, summarize, training_problem
+from training.measurement.evaluation import TorchEngine
+from training.measurement.metrics import tagging_ap, tagging_map
+from training.measurement.summary import TrainingSummary, chance_ap, summarize, training_problem
 
 SOFTMAX = ModelSpec(labels=("a", "b"), feature_dim=2, snippets=4, topk_ratio=0.5)
 SIGMOID = replace(SOFTMAX, activation="sigmoid")

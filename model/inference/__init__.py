@@ -1,0 +1,1 @@
+"""The network in onnxruntime: sessions, and the cores that they use."""

@@ -1,0 +1,1 @@
+"""From the class activation sequence (CAS) of a video to its segments."""

@@ -1,0 +1,1 @@
+"""Evaluation of a trained network: metrics, and the summary of its tags."""

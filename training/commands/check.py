@@ -38,7 +38,7 @@ def check(
     It takes the options of `fit`, so that a command line needs only another name.
 
     Args:
-        data: where the data set is.
+        data: the data set.
         out: Folder of the run that is planned. Nothing is written to it.
         preset: Recipe of the training that is planned.
         train_subset: Subset to learn from.

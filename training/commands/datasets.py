@@ -17,7 +17,7 @@ def convert(*, data: Data = NO_DATA, out: Annotated[Path, Parameter(group=DATA)]
     """Writes a data set in the native layout.
 
     Args:
-        data: where the data set is.
+        data: the data set.
         out: Folder of the new data set.
     """
     videos = data.read()

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from model.errors import DataError
 from model.segments import Segment
 
@@ -28,16 +30,28 @@ def read_labels(value: Any) -> tuple[tuple[str, ...], list[str]]:
         labels = tuple(label for own, _ in read for label in own)
         return labels, [f"label {list(value)} is a list"] + [r for _, own in read for r in own]
     if isinstance(value, bytes):
-        value = value.decode()
+        value = text(value)
     if value is None:
         return (), ["label is null"]
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int | np.integer):
         raise DataError(f"expected a label as text, got {value!r}")
     label = " ".join(str(value).split())
     if not label:
         return (), ["label is empty"]
     spaced = [] if label == str(value) else [f"label {value!r} is read as {label!r}"]
     return (label,), spaced
+
+
+def text(value: Any) -> str:
+    """Returns a value as text; bytes are UTF-8.
+
+    Raises:
+        DataError: The bytes are not UTF-8.
+    """
+    try:
+        return value.decode() if isinstance(value, bytes) else str(value)
+    except UnicodeDecodeError as error:
+        raise DataError(f"expected text in UTF-8, got {value!r}") from error
 
 
 def without_repeats(instances: Sequence[Segment]) -> tuple[tuple[Segment, ...], list[str]]:

@@ -28,6 +28,7 @@ from training.datasets.annotations import Annotation, annotation
 from training.datasets.assembly import assemble
 from training.datasets.feature_clock import FeatureRate
 from training.datasets.feature_files import HeldArray
+from training.datasets.labels import text
 from training.datasets.video_record import VideoSet
 
 EXPECTED = "NAME-I3D-JOINTFeatures.npy and NAME-Annotations/{videoname,subset,labels_all,...}.npy"
@@ -82,7 +83,7 @@ def _feature_files(folder: Path) -> list[tuple[Path, str]]:
 
 
 def _names(path: Path) -> list[str]:
-    names = [_text(name) for name in load_objects(path)]
+    names = [text(name) for name in load_objects(path)]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(f"{path}: expected each video once, got {repeated[0]!r} several times")
     return names
@@ -104,12 +105,7 @@ def _annotation(
         ]
     except (TypeError, ValueError, IndexError) as error:
         raise DataError(f"video {id_!r}: labels and segments do not fit: {error}") from error
-    distinct = list(dict.fromkeys(map(_text, labels_all)))
-    return annotation(id_, _text(subset), duration_s, distinct, timed)
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return annotation(id_, text(subset), duration_s, list(labels_all), timed)
 
 
 def load_objects(path: Path) -> Any:

@@ -304,6 +304,18 @@ def test_interrupted_conversion_is_resumed(tmp_path: Path) -> None:
     assert_is_the_data_set(open_data(tmp_path / "out"))
 
 
+def test_conversion_replaces_features_of_other_data(tmp_path: Path) -> None:
+    """Other features under the same id would otherwise stay, as would those of another shape."""
+    (tmp_path / "data").mkdir()
+    write_native_layout(tmp_path / "data")
+    videos = open_data(tmp_path / "data")
+    for stale in (joint("a") + 1, joint("a").T, joint("a").astype(np.float64), np.zeros(3)):
+        write_native(videos, tmp_path / "out")
+        np.save(tmp_path / "out/features/a.npy", stale)
+    write_native(videos, tmp_path / "out")
+    assert_is_the_data_set(open_data(tmp_path / "out"))
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["--annotations", "a"], ["--data", "d", "--features", "f"]]
 )

@@ -74,6 +74,7 @@ def test_features_of_two_kinds_are_refused(tmp_path: Path) -> None:
         ("subset", np.array([b"test"]), "2 videos, but 1 in subset"),
         ("duration", np.array([4.0]), "2 videos, but 1 in durations"),
         ("duration", np.array([4.0, 0.0]), "'b': duration must be above 0"),
+        ("labels_all", objects([b"\xff"], ["Run"]), "expected text in UTF-8"),
         ("segments", objects([[1.0, 2.5]], [[0.0, 3.0]]), "'a': labels and segments do not fit"),
     ],
 )
@@ -83,6 +84,14 @@ def test_columns_that_do_not_fit_are_named(
     """The message has the column or the video."""
     with pytest.raises(DataError, match=message):
         wtalc.read(write(tmp_path, **{column: values}))
+
+
+def test_labels_that_are_none_are_no_class(tmp_path: Path) -> None:
+    """Such a video is left out; numbers are names of classes."""
+    labels = objects([None], np.array([3, 3]))
+    write(tmp_path, labels_all=labels, labels=objects([], []), segments=objects([], []))
+    videos = wtalc.read(tmp_path)
+    assert [(video.id, video.labels) for video in videos.videos] == [("b", ("3",))]
 
 
 def test_absent_column_is_named(tmp_path: Path) -> None:

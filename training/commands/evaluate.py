@@ -25,6 +25,7 @@ from training.datasets.ambiguous import read_ambiguous
 from training.datasets.result_file import write_detections, write_json
 from training.datasets.video_record import VideoSet
 from training.measurement.evaluation import evaluate as measure
+from training.measurement.evaluation import require_labels
 from training.measurement.metrics import tiou_range
 from training.recipe import Recipe
 
@@ -71,6 +72,7 @@ def evaluate(
     every = data.read()
     subset = subset or measured_subset(every)
     videos = every.subset(subset)
+    require_labels(spec, videos)
     engine = torch_engine(checkpoint, device)
     bar = progress_bar(len(videos.videos))
     times = read_ambiguous(ambiguous) if ambiguous else None

@@ -201,11 +201,9 @@ def evaluate(
         progress: Wraps the iteration over the videos, to show a progress bar.
 
     Raises:
-        DataError: No video has annotated times, the features are of another extractor, or the
-            videos show no class of the network.
+        DataError: No video has annotated times, or the features are of another extractor.
     """
     require_extractor(spec, videos)
-    require_labels(spec, videos)
     truth: dict[str, Sequence[Segment]] = {video.id: video.instances for video in videos.videos}
     segments: dict[str, Sequence[Segment]] = {}
     scores_VC = []

@@ -6,9 +6,15 @@ import pytest
 
 from model.errors import DataError
 from model.localization.localize import LocalizationConfig
+from model.spec import ModelSpec
 from training.checkpoint import load_checkpoint
 from training.datasets.video_record import VideoSet
-from training.measurement.evaluation import TorchEngine, evaluate, why_nothing_found
+from training.measurement.evaluation import (
+    TorchEngine,
+    evaluate,
+    require_labels,
+    why_nothing_found,
+)
 
 SCORES_VC = np.array([[0.1, 0.2], [0.05, 0.15]])
 
@@ -64,18 +70,18 @@ def test_evaluation_gives_the_reason_only_where_it_found_nothing(
 
 
 def test_unknown_classes_are_refused_or_named(
-    simulated: VideoSet, run: Path, caplog: pytest.LogCaptureFixture
+    simulated: VideoSet, spec: ModelSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A network that knows no class of the videos would have 0 without a word."""
-    checkpoint = load_checkpoint(run / "last.pt")
-    engine, videos = TorchEngine(checkpoint.network()), simulated.subset("validation")
-    first, *others = videos.videos
-    strange = replace(first, labels=tuple(label.upper() + "_" for label in first.labels))
-    with pytest.raises(DataError, match=r"knows none of the classes \['.*'\]; it was trained on"):
-        evaluate(engine, checkpoint.spec, replace(videos, videos=(strange,)), (0.5,))
-    mixed = replace(videos, videos=(strange, *others))
-    evaluate(engine, checkpoint.spec, mixed, (0.5,))
-    assert "the model does not know the classes" in caplog.text
+    known, strange = (
+        replace(simulated.videos[0], labels=(label,)) for label in (spec.labels[0], "strange")
+    )
+    require_labels(spec, replace(simulated, videos=(known,)))
+    assert not caplog.text
+    with pytest.raises(DataError, match=r"knows none of the classes \['strange'\]; it was trained"):
+        require_labels(spec, replace(simulated, videos=(strange,)))
+    require_labels(spec, replace(simulated, videos=(known, strange)))
+    assert "the model does not know the classes ['strange']" in caplog.text
 
 
 def test_segments_in_ambiguous_times_do_not_count(simulated: VideoSet, run: Path) -> None:

@@ -5,6 +5,7 @@ Evaluation in training, the command line and the service all use `predict_video`
 Axes: T snippets, D feature channels, C classes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +50,7 @@ def predict_video(
     *,
     duration_s: float,
     config: LocalizationConfig | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> VideoPrediction:
     """Returns the segments of a video, together with the output of the network.
 
@@ -58,6 +60,7 @@ def predict_video(
         spec: the spec of that network.
         duration_s: duration of the features.
         config: options of localization; those of the spec if not given.
+        check: called during the localization; an error that it raises ends it.
 
     Raises:
         FeatureError: the features are so large that the network overflows.
@@ -66,7 +69,14 @@ def predict_video(
     check_finite(cas_TC, features_TD)
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
     config = config or spec.localization
-    segments = localize(cas_TC, scores_C, labels=spec.labels, duration_s=duration_s, config=config)
+    segments = localize(
+        cas_TC,
+        scores_C,
+        labels=spec.labels,
+        duration_s=duration_s,
+        config=config,
+        check=check,
+    )
     return VideoPrediction(duration_s, cas_TC, scores_C, segments, config.cas_scale)
 
 

@@ -74,7 +74,8 @@ def localize_features(
     """
     assert entry.engine is not None
     spec = entry.spec
-    engine = _TimedEngine(entry.engine, stop or Stop())
+    stop = stop or Stop()
+    engine = _TimedEngine(entry.engine, stop)
     start = perf_counter()
     video = predict_video(
         engine,
@@ -82,6 +83,7 @@ def localize_features(
         spec,
         duration_s=duration_s,
         config=localization_config(options, spec.localization),
+        check=stop.check,
     )
     elapsed_s = perf_counter() - start
     stages_s = {

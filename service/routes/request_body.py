@@ -19,6 +19,7 @@ from service.errors import (
     unusable_if_invalid,
 )
 from service.http.body import Body, receive_whole
+from service.http.json_bounds import check_structure
 from service.routes.features_body import (
     FEATURES,
     REFERENCE_BYTES,
@@ -73,6 +74,7 @@ def _referenced_video(content: Body, options: LocalizeOptions) -> VideoRequest |
     """
     if len(content) > REFERENCE_BYTES:
         return None
+    check_structure(content, max_lists=REFERENCE_BYTES)
     fields = parse_fields(content)
     if fields.get("video") is None:
         return None

@@ -283,6 +283,23 @@ def test_other_content_types_are_refused(url: str) -> None:
     assert_problem(httpx.get(f"{url}/nothing"), 404)
 
 
+@pytest.mark.parametrize("charset", ["undefined", "nonsense", "utf-16"])
+def test_forms_with_an_unusable_charset_are_refused(url: str, charset: str) -> None:
+    """The header names a codec that does not exist or does not fit."""
+    form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nsma\r\n--b--\r\n'
+    headers = {"Content-Type": f"multipart/form-data; boundary=b; charset={charset}"}
+    answer = httpx.post(f"{url}/localize", content=form, headers=headers)
+    assert_problem(answer, 400, "form")
+
+
+def test_trailing_slash_does_not_redirect_to_the_named_host(url: str) -> None:
+    """The header Host comes from the client, so a redirect to it could lead anywhere."""
+    answer = httpx.post(f"{url}/localize/", content=b"", headers={"Host": "evil.example"})
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert "/localize without the slash" in answer.json()["detail"]
+
+
 def test_long_bodies_are_refused_before_they_are_read(url: str) -> None:
     """At once by Content-Length; without one, when the body passes the limit."""
 

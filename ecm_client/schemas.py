@@ -33,7 +33,7 @@ class LocalizeOptions(BaseModel):
     min_score: Annotated[FiniteFloat, Field(ge=-100, le=2)] | None = None
     """Segments with a lower score are left out; scores are about 0 to 1."""
     max_segments: Annotated[int, Field(ge=0)] | None = None
-    """Largest number of segments; the best are returned."""
+    """Largest number of segments; the best are returned. The service has a limit of its own."""
     include: Literal["cas"] | None = None
     """`cas` adds the class activation sequence to the response."""
     format: Literal["segments", "activitynet"] = "segments"
@@ -118,6 +118,8 @@ class LocalizeResponse(BaseModel):
     """Score of every class, most probable class first."""
     segments: list[SegmentResult]
     """Action segments, best first."""
+    truncated: bool = False
+    """Whether `max_segments`, of the request or of the service, left out segments."""
     timing_ms: dict[str, float]
     """Milliseconds spent in each stage and in `total`."""
     cas: Cas | None = None

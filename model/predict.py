@@ -6,7 +6,7 @@ Axes: T snippets, D feature channels, C classes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -41,6 +41,8 @@ class VideoPrediction:
     """Action segments, best first."""
     cas_scale: CasScale
     """Scale of the class activation sequence for the thresholds; see `scale_cas`."""
+    truncated: bool = False
+    """Whether the option `max_segments` left out segments."""
 
 
 def predict_video(
@@ -69,15 +71,19 @@ def predict_video(
     check_finite(cas_TC, features_TD)
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
     config = config or spec.localization
-    segments = localize(
+    limit = config.max_segments
+    found = localize(
         cas_TC,
         scores_C,
         labels=spec.labels,
         duration_s=duration_s,
-        config=config,
+        config=config if limit is None else replace(config, max_segments=limit + 1),
         check=check,
     )
-    return VideoPrediction(duration_s, cas_TC, scores_C, segments, config.cas_scale)
+    segments = found[:limit]
+    return VideoPrediction(
+        duration_s, cas_TC, scores_C, segments, config.cas_scale, len(found) > len(segments)
+    )
 
 
 def check_finite(cas: NDArray[np.float32], features: NDArray[np.float32]) -> None:

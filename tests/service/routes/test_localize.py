@@ -112,6 +112,25 @@ def test_options_in_query_body_and_form_do_the_same(url: str, features_TD: np.nd
     assert query.json()["duration_s"] == 80.0
 
 
+def test_left_out_segments_are_reported(
+    repository: Path, serving: Serving, features_TD: np.ndarray
+) -> None:
+    """The limit of the service also holds for a request that asks for more."""
+    with serving(Settings(repository=repository, max_segments=3)) as url:
+
+        def ask(**options: object) -> dict:
+            body = {"features": features_TD.tolist(), "class_threshold": 0} | options
+            return httpx.post(f"{url}/localize", json=body).json()
+
+        for options, count in (({}, 3), ({"max_segments": 2}, 2), ({"max_segments": 900}, 3)):
+            answer = ask(**options)
+            assert (len(answer["segments"]), answer["truncated"]) == (count, True)
+        assert ask(min_score=2)["truncated"] is False
+        result = ask(format="activitynet")
+        assert len(result["results"]["video"]) == 3
+        assert result["external_data"] == {"truncated": True}
+
+
 def test_activitynet_format(url: str, features_TD: np.ndarray) -> None:
     """The answer is a result file that evaluators read."""
     params = {"format": "activitynet", "video_id": "v_1"}

@@ -93,7 +93,8 @@ def test_tiou_ranges() -> None:
     assert tiou_range("0.5") == (0.5,)
     assert tiou_range("0.3,0.7") == (0.3, 0.7)
     assert tiou_range("0.1:0.7:0.1") == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-    for nonsense in ("", "a", "0.5:0.1", "0", "1.5", "0.1:0.7:0"):
+    for nonsense in ("", "a", "0.5:0.1", "0", "1.5", "0.1:0.7:0",
+                     "0.1:inf:0.1", "0.1:0.7:1e-9", "nan", "0.1:nan:0.1", "inf"):  # fmt: skip
         with pytest.raises(DataError, match="tIoU"):
             tiou_range(nonsense)
 

@@ -59,7 +59,7 @@ class LocalizerApp(FastAPI):
                 allow_origins=origins,
                 allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=["Location", "Retry-After", HEADER_LENGTH],
+                expose_headers=["Location", "Retry-After", "X-Request-ID", HEADER_LENGTH],
             )
         return SecurityHeaders(stack)
 
@@ -200,7 +200,7 @@ def _videos_served(service: ServiceState) -> Iterator[None]:
         _log.warning("videos are not served: %s; see docs/service.md", error)
         yield
         return
-    videos = Videos(service.settings, service.catalog, service.metrics)
+    videos = Videos(service.settings, service.catalog, service.keeper, service.metrics)
     videos.start()
     service.videos = videos
     try:

@@ -11,7 +11,7 @@ from service.errors import UnusableInputError
 from service.routes.description import BINARY, OPTIONS, PROBLEMS, file_form, problems, whole_schema
 from service.routes.media_types import FORM, JSON, VIDEO
 from service.routes.request_body import receive_body
-from service.routes.submission import IdempotencyKey, accepted, submit
+from service.routes.submission import IdempotencyKey, accepted, check_room, submit
 from service.state import Service
 from service.videos.video_request import VideoRequest
 
@@ -39,6 +39,7 @@ async def create_job(
     request: Request, service: Service, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Submits a video, uploaded or referenced, for localization."""
+    await check_room(service, idempotency_key)
     video = await receive_body(request, service)
     if not isinstance(video, VideoRequest):
         raise UnusableInputError("expected a video; features go to POST /localize")

@@ -35,6 +35,17 @@ _NPY_MAGIC = b"\x93NUMPY"
 _PART_BYTES = 1024 * 1024
 
 
+def is_video(request: Request, max_features_bytes: int) -> bool:
+    """Returns whether the headers of a request show that its body holds a video.
+
+    A form may hold features or a video, unless it is longer than features may be.
+    """
+    media_type = _media_type(request)
+    if media_type == FORM:
+        return int(request.headers.get("content-length", 0)) > max_features_bytes
+    return media_type.startswith(VIDEO)
+
+
 async def receive_body(request: Request, service: ServiceState) -> FeaturesBody | VideoRequest:
     """Returns a request's body once it is complete; an uploaded video is written to disk.
 
@@ -47,7 +58,7 @@ async def receive_body(request: Request, service: ServiceState) -> FeaturesBody 
         VideosNotServedError, DiskFullError: the video cannot be accepted.
     """
     options = _override(LocalizeOptions(), dict(request.query_params))
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(request)
     if media_type.startswith(VIDEO):
         upload = await service.served_videos().uploads.receive(request.stream())
         return VideoRequest(options, upload=upload)
@@ -64,6 +75,10 @@ async def receive_body(request: Request, service: ServiceState) -> FeaturesBody 
     shape = request.headers.get("x-shape", "")
     dtype = request.headers.get("x-dtype", "float32")
     return FeaturesBody(media_type, content, options, shape, dtype)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _referenced_video(content: Body, options: LocalizeOptions) -> VideoRequest | None:

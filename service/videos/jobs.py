@@ -6,15 +6,15 @@ DBOS keeps the jobs in a database. `service.videos.worker` runs them, in this pr
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final, Literal, TypeAlias, get_args
 
 from dbos import DBOS, DBOSClient, WorkflowStatus
 from dbos import error as dbos_errors
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from ecm_client.schemas import (
@@ -40,7 +40,7 @@ APPLICATION: Final = "ecm-localizer"
 QUEUE: Final = "videos"
 WORKFLOW: Final = "localize-video"
 PROGRESS: Final = "progress"
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Version of the workflow's steps. Unfinished jobs of another version wait for a worker of that
 version, so it changes only with the steps, not with each release."""
 
@@ -50,18 +50,28 @@ _log = logging.getLogger(__name__)
 
 _IS_ID = re.compile(r"[0-9a-f-]{36}")
 _WAITING = ["ENQUEUED", "DELAYED"]
+_OPEN = [*_WAITING, "PENDING"]
 _SHORTEST_POLL_S, _LONGEST_POLL_S = 0.05, 0.5
+
+
+class VideoAsked(BaseModel):
+    """What a request asked for. Requests that repeat an Idempotency-Key must agree in it."""
+
+    options: LocalizeOptions
+    """Options of the request, as they came."""
+    uri: str | None = None
+    """URI of a referenced video; None if it was uploaded."""
+    sha256: str | None = None
+    """SHA-256 of the uploaded file."""
 
 
 class VideoJob(BaseModel):
     """Input of the workflow."""
 
+    asked: VideoAsked
+    """The request."""
     options: LocalizeOptions
     """Options of the request, with the chosen model and version."""
-    uri: str | None = None
-    """URI of a referenced video; None if it was uploaded."""
-    sha256: str | None = None
-    """SHA-256 of the uploaded file."""
 
 
 class JobOutcome(BaseModel):
@@ -120,23 +130,15 @@ class Jobs:
         """Closes the connections."""
         self._client.destroy()
 
-    async def check_room(self) -> None:
-        """Checks that the queue has room for one more job.
+    async def check_room(self, id_: str) -> None:
+        """Checks that the queue has room for a job, or that the job exists already.
 
         Raises:
             QueueFullError: too many jobs wait.
+            JobsUnavailableError: the database cannot be reached.
         """
-        with _database():
-            excess = await self._client.list_workflows_async(
-                queue_name=QUEUE,
-                status=_WAITING,
-                offset=self._max_queued - 1,
-                limit=1,
-                load_input=False,
-                load_output=False,
-            )
-        if excess:
-            raise QueueFullError(f"{self._max_queued} videos wait already; try again later")
+        if await self._status(id_) is None:
+            await asyncio.to_thread(self._check_room)
 
     async def unfinished(self) -> dict[str, int]:
         """Returns the numbers of queued and of running jobs.
@@ -146,10 +148,30 @@ class Jobs:
         """
         with _database():
             jobs = await self._client.list_workflows_async(
-                name=WORKFLOW, status=[*_WAITING, "PENDING"], load_input=False, load_output=False
+                name=WORKFLOW, status=_OPEN, load_input=False, load_output=False
             )
         queued = sum(job.status in _WAITING for job in jobs)
         return {"queued": queued, "running": len(jobs) - queued}
+
+    def open_versions(self) -> frozenset[tuple[str, int]]:
+        """Returns name and version of each model that a queued or running job needs."""
+        return versions_of_open_jobs(self._client.list_workflows)
+
+    async def earlier(self, id_: str, asked: VideoAsked) -> Job | None:
+        """Returns the job that the same request submitted before, or None.
+
+        Raises:
+            IdempotencyConflictError: a job with this id exists for another request.
+            JobsUnavailableError: the database cannot be reached.
+        """
+        status = await self._status(id_)
+        if status is None:
+            return None
+        if _asked(status) != asked:
+            raise IdempotencyConflictError(
+                "this Idempotency-Key was used for another video or other options; use a new key"
+            )
+        return await self._describe(status)
 
     async def submit(self, id_: str, job: VideoJob, upload: Upload | None) -> Job:
         """Submits a job unless it exists, and returns it.
@@ -157,30 +179,49 @@ class Jobs:
         The upload is hard-linked to where the worker expects it. The caller removes the original.
 
         Raises:
+            QueueFullError: too many jobs wait.
             IdempotencyConflictError: a job with this id exists for another request.
             JobsUnavailableError: the database cannot be reached.
         """
-        if not await self._status(id_):
+        await asyncio.to_thread(self._enqueue, id_, job, upload)
+        submitted = await self.earlier(id_, job.asked)
+        assert submitted
+        return submitted
+
+    def _enqueue(self, id_: str, job: VideoJob, upload: Upload | None) -> None:
+        """Puts a job into the queue unless it exists.
+
+        One request at a time, in all processes: otherwise many would find the same room.
+        """
+        with _database(), self._data.submitting():
+            if self._client.list_workflows(workflow_ids=[id_], load_input=False, load_output=False):
+                return
+            self._check_room()
             if upload:
-                with suppress(FileExistsError):  # of the same request, sent twice at once
-                    self._data.upload(id_, upload.sha256).hardlink_to(upload.path)
-            with _database():
-                await self._client.enqueue_async(
-                    {
-                        "queue_name": QUEUE,
-                        "workflow_name": WORKFLOW,
-                        "workflow_id": id_,
-                        "app_version": VERSION,
-                    },
-                    job.model_dump_json(),
-                )
-        status = await self._status(id_)
-        assert status
-        if status.input and status.input["args"][0] != job.model_dump_json():
-            raise IdempotencyConflictError(
-                "this Idempotency-Key was used for another video or other options; use a new key"
+                self._data.upload(id_, upload.sha256).hardlink_to(upload.path)
+            self._client.enqueue(
+                {
+                    "queue_name": QUEUE,
+                    "workflow_name": WORKFLOW,
+                    "workflow_id": id_,
+                    "app_version": VERSION,
+                    "attributes": job.options.model_dump(include={"model", "version"}),
+                },
+                job.model_dump_json(),
             )
-        return await self._describe(status)
+
+    def _check_room(self) -> None:
+        with _database():
+            excess = self._client.list_workflows(
+                queue_name=QUEUE,
+                status=_WAITING,
+                offset=self._max_queued - 1,
+                limit=1,
+                load_input=False,
+                load_output=False,
+            )
+        if excess:
+            raise QueueFullError(f"{self._max_queued} videos wait already; try again later")
 
     async def find(self, id_: str) -> Job:
         """Returns a job.
@@ -254,6 +295,28 @@ class Jobs:
         )
 
 
+def versions_of_open_jobs(
+    list_workflows: Callable[..., list[WorkflowStatus]],
+) -> frozenset[tuple[str, int]]:
+    """Returns name and version of each model that a queued or running job needs.
+
+    Args:
+        list_workflows: the function of `DBOS` or of a `DBOSClient`.
+
+    Raises:
+        JobsUnavailableError: the database cannot be reached.
+    """
+    with _database():
+        jobs = list_workflows(name=WORKFLOW, status=_OPEN, load_input=False, load_output=False)
+    chosen = (job.attributes for job in jobs if job.attributes)
+    return frozenset((str(one["model"]), int(one["version"])) for one in chosen)
+
+
+def mark_failed(job_id: str) -> None:
+    """Records that a job failed where a list of jobs finds it without reading results."""
+    DBOS.update_workflow_attributes(job_id, {"failed": True}, merge=True)
+
+
 def log_end(
     job_id: str, state: FinalState, elapsed_s: float, problem: Problem | None = None
 ) -> None:
@@ -262,6 +325,15 @@ def log_end(
     if problem:
         fields["error"] = problem.detail
     _log.info("job finished", extra={"fields": fields})
+
+
+def _asked(status: WorkflowStatus) -> VideoAsked | None:
+    """Returns the request of a job; None for a job of a release that did not record it."""
+    assert status.input
+    try:
+        return VideoJob.model_validate_json(status.input["args"][0]).asked
+    except ValidationError:
+        return None
 
 
 def _outcome(status: WorkflowStatus) -> JobOutcome:
@@ -296,3 +368,5 @@ def _database() -> Iterator[None]:
         raise JobsUnavailableError(
             "the job database cannot be reached; try again in a moment"
         ) from error
+    except FileNotFoundError as error:
+        raise JobsUnavailableError("the service's data folder is gone; restore it") from error

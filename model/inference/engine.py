@@ -33,8 +33,8 @@ _CUDA_REMEDY = (
 
 _NO_FOLDER = "/dev/null/no-external-data"
 """Path that cannot exist. Without it, a file could name weights in the working directory."""
-_EXTERNAL_DATA = "External data path validation failed"
-"""Part of the message for weights outside the file."""
+_EXTERNAL_DATA = "external"
+"""Part of all messages about weights outside the file."""
 
 _OUT_OF_MEMORY = (
     "failed to allocate memory",  # the arena cannot grow
@@ -155,7 +155,7 @@ def open_session(
     except Exception as error:  # the errors of onnxruntime have no base class of their own
         if _is_out_of_memory(error):
             raise EngineMemoryError("no memory to load the network; see the log") from error
-        if _EXTERNAL_DATA in str(error):
+        if _EXTERNAL_DATA in str(error).lower():
             raise ModelError(
                 "expected an ONNX file with its weights inside, got one whose weights are in "
                 "another file; export it as one file"

@@ -1,12 +1,12 @@
-"""POST /jobs, GET /jobs/{id}, GET /jobs/{id}/events, DELETE /jobs/{id}: localization as jobs."""
+"""POST and GET /jobs, GET and DELETE /jobs/{id}, GET /jobs/{id}/events: localization as jobs."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from ecm_client.schemas import Job, JobRequest
+from ecm_client.schemas import Job, JobList, JobRequest
 from service.errors import UnusableInputError
 from service.routes.description import BINARY, OPTIONS, PROBLEMS, file_form, problems, whole_schema
 from service.routes.media_types import FORM, JSON, VIDEO
@@ -44,6 +44,18 @@ async def create_job(
     if not isinstance(video, VideoRequest):
         raise UnusableInputError("expected a video; features go to POST /localize")
     return accepted(request, await submit(request, service, video, idempotency_key))
+
+
+@router.get("", responses=problems(422, 501, 503), response_model_exclude_none=True)
+async def list_jobs(
+    service: Service,
+    limit: Annotated[int, Query(ge=1, le=100, description="Most jobs of the page.")] = 20,
+    after: Annotated[
+        str | None, Query(description="`next` of the page before; absent for the newest jobs.")
+    ] = None,
+) -> JobList:
+    """Lists jobs without their results, newest first."""
+    return await service.served_videos().jobs.page(limit, after)
 
 
 @router.get("/{id_}", responses=_OF_A_JOB, response_model_exclude_none=True)

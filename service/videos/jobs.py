@@ -20,9 +20,13 @@ from sqlalchemy.exc import DBAPIError
 from ecm_client.schemas import (
     ActivityNetResponse,
     Job,
+    JobList,
     JobProgress,
+    JobState,
+    JobSummary,
     LocalizeOptions,
     LocalizeResponse,
+    ModelVersion,
     Problem,
 )
 from service.errors import (
@@ -31,6 +35,7 @@ from service.errors import (
     QueueFullError,
     ServiceError,
     UnknownJobError,
+    UnusableInputError,
     problem_of,
 )
 from service.videos.data_folder import DataFolder
@@ -48,6 +53,7 @@ FinalState: TypeAlias = Literal["done", "failed", "cancelled"]
 FINAL: Final = frozenset(get_args(FinalState))
 _log = logging.getLogger(__name__)
 
+_CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,9})")
 _IS_ID = re.compile(r"[0-9a-f-]{36}")
 _WAITING = ["ENQUEUED", "DELAYED"]
 _OPEN = [*_WAITING, "PENDING"]
@@ -223,6 +229,49 @@ class Jobs:
         if excess:
             raise QueueFullError(f"{self._max_queued} videos wait already; try again later")
 
+    async def page(self, limit: int, after: str | None) -> JobList:
+        """Returns some jobs, newest first.
+
+        Args:
+            limit: most jobs of the page.
+            after: `next` of the page before; None for the newest jobs.
+
+        Raises:
+            UnusableInputError: `after` is not from a page.
+            JobsUnavailableError: the database cannot be reached.
+        """
+        newest_ms, skipped = _position(after)
+        with _database():
+            found = await self._client.list_workflows_async(
+                name=WORKFLOW,
+                end_time=None if newest_ms is None else _iso_time(newest_ms),
+                sort_desc=True,
+                offset=skipped,
+                limit=limit + 1,
+                load_input=False,
+                load_output=False,
+            )
+        shown = found[:limit]
+        next_ = None
+        if len(found) > limit:
+            last_ms = shown[-1].created_at
+            same = sum(status.created_at == last_ms for status in shown)
+            next_ = f"{last_ms}-{same + (skipped if last_ms == newest_ms else 0)}"
+        return JobList(jobs=[await self._summarize(status) for status in shown], next=next_)
+
+    async def _summarize(self, status: WorkflowStatus) -> JobSummary:
+        chosen = status.attributes or {}
+        failed = bool(chosen.get("failed"))
+        if not chosen:  # an earlier release recorded a failure in the output only
+            whole = await self._status(status.workflow_id)
+            failed = whole is not None and _outcome(whole).error is not None
+        return JobSummary(
+            id=status.workflow_id,
+            state=_state(status, failed=failed),
+            created=_created(status),
+            model=ModelVersion(name=chosen["model"], version=chosen["version"]) if chosen else None,
+        )
+
     async def find(self, id_: str) -> Job:
         """Returns a job.
 
@@ -287,8 +336,8 @@ class Jobs:
             )
         return Job(
             id=status.workflow_id,
-            state=_state(status, outcome),
-            created=datetime.fromtimestamp((status.created_at or 0) / 1000, UTC),
+            state=_state(status, failed=outcome.error is not None),
+            created=_created(status),
             progress=JobProgress.model_validate_json(progress) if progress else JobProgress(),
             result=outcome.answer,
             error=outcome.error,
@@ -348,16 +397,35 @@ def _outcome(status: WorkflowStatus) -> JobOutcome:
     return JobOutcome()
 
 
-def _state(
-    status: WorkflowStatus, outcome: JobOutcome
-) -> Literal["queued", "running", "done", "failed", "cancelled"]:
-    if outcome.error:
+def _state(status: WorkflowStatus, *, failed: bool) -> JobState:
+    if failed or status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
         return "failed"
-    if outcome.answer:
+    if status.status == "SUCCESS":
         return "done"
     if status.status == "CANCELLED":
         return "cancelled"
     return "queued" if status.status in _WAITING else "running"
+
+
+def _created(status: WorkflowStatus) -> datetime:
+    return datetime.fromtimestamp((status.created_at or 0) / 1000, UTC)
+
+
+def _position(after: str | None) -> tuple[int | None, int]:
+    """Returns the creation time (ms) at which a page begins, and the jobs of that time to skip."""
+    if after is None:
+        return None, 0
+    match = _CURSOR.fullmatch(after)
+    if match is None:
+        raise UnusableInputError(
+            f"expected `after` as `next` of a page of jobs, got {after[:50]!r}"
+        )
+    return int(match[1]), int(match[2])
+
+
+def _iso_time(time_ms: int) -> str:
+    """Returns a time for DBOS, which rounds it down to milliseconds after a float product."""
+    return datetime.fromtimestamp((time_ms + 0.5) / 1000, UTC).isoformat()
 
 
 @contextmanager

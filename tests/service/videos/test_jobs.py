@@ -15,7 +15,7 @@ import pytest
 
 from ecm_client.schemas import Job, LocalizeOptions
 from model.repository import publish
-from service.errors import IdempotencyConflictError, QueueFullError
+from service.errors import IdempotencyConflictError, QueueFullError, UnusableInputError
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper
 from service.models.served_engine import ServingConfig
@@ -234,3 +234,39 @@ def test_an_upload_in_progress_is_not_abandoned_when_the_clock_jumps(tmp_path: P
     upload.file.close()  # as the end of its process does
     data.remove_abandoned(())
     assert not upload.path.exists()
+
+
+def test_jobs_are_listed_newest_first_in_pages(opened: Open, clip: bytes) -> None:
+    """Each job once, also if several share a millisecond; a new job does not shift later pages."""
+    videos = opened(jobs=0)
+    ids = [job_id(number) for number in range(7)]
+    for id_ in ids[:6]:
+        submit(videos, id_, clip)
+    with videos.jobs._client._sys_db.engine.begin() as database:
+        statement = "UPDATE workflow_status SET created_at = 1732809600123 WHERE workflow_uuid < "
+        database.exec_driver_sql(f"{statement} '{ids[4]}'")
+    asyncio.run(videos.jobs.cancel(ids[5]))
+    listed, after = [], None
+    while not listed or after:
+        page = asyncio.run(videos.jobs.page(2, after))
+        listed += page.jobs
+        after = page.next
+        if len(listed) == 2:
+            submit(videos, ids[6], clip)
+    assert [job.id for job in listed[:2]] == [ids[5], ids[4]]
+    assert sorted(job.id for job in listed) == ids[:6]
+    assert [job.state for job in listed] == ["cancelled"] + ["queued"] * 5
+    assert all(job.model is not None and job.model.name == "moves" for job in listed)
+    assert asyncio.run(videos.jobs.page(100, None)).jobs[0].id == ids[6]
+    with pytest.raises(UnusableInputError, match="expected `after`"):
+        asyncio.run(videos.jobs.page(2, "yesterday"))
+
+
+def test_the_list_shows_how_jobs_ended(opened: Open, clip: bytes) -> None:
+    """Without reading their results."""
+    videos = opened()
+    for number, content in ((1, clip), (2, b"Dear diary")):
+        submit(videos, job_id(number), content)
+        ended(videos, job_id(number))
+    states = {job.id: job.state for job in asyncio.run(videos.jobs.page(20, None)).jobs}
+    assert states == {job_id(1): "done", job_id(2): "failed"}

@@ -46,12 +46,13 @@ async def create_job(
     return accepted(request, await submit(request, service, video, idempotency_key))
 
 
-@router.get("", responses=problems(422, 501, 503), response_model_exclude_none=True)
+@router.get("", responses=_OF_A_JOB, response_model_exclude_none=True)
 async def list_jobs(
     service: Service,
     limit: Annotated[int, Query(ge=1, le=100, description="Most jobs of the page.")] = 20,
     after: Annotated[
-        str | None, Query(description="`next` of the page before; absent for the newest jobs.")
+        str | None,
+        Query(description="`next` of the page before: its last job. Absent for the newest."),
     ] = None,
 ) -> JobList:
     """Lists jobs without their results, newest first."""

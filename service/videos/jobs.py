@@ -35,7 +35,6 @@ from service.errors import (
     QueueFullError,
     ServiceError,
     UnknownJobError,
-    UnusableInputError,
     problem_of,
 )
 from service.videos.data_folder import DataFolder
@@ -53,7 +52,8 @@ FinalState: TypeAlias = Literal["done", "failed", "cancelled"]
 FINAL: Final = frozenset(get_args(FinalState))
 _log = logging.getLogger(__name__)
 
-_CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,9})")
+_AT_ONCE = 101
+"""Jobs that one query lists: the longest page, and one more that shows whether it is the last."""
 _IS_ID = re.compile(r"[0-9a-f-]{36}")
 _WAITING = ["ENQUEUED", "DELAYED"]
 _OPEN = [*_WAITING, "PENDING"]
@@ -234,30 +234,48 @@ class Jobs:
 
         Args:
             limit: most jobs of the page.
-            after: `next` of the page before; None for the newest jobs.
+            after: id of the last job of the page before; None for the newest jobs.
 
         Raises:
-            UnusableInputError: `after` is not from a page.
+            UnknownJobError: there is no job `after`, or it was removed.
             JobsUnavailableError: the database cannot be reached.
         """
-        newest_ms, skipped = _position(after)
-        with _database():
-            found = await self._client.list_workflows_async(
-                name=WORKFLOW,
-                end_time=None if newest_ms is None else _iso_time(newest_ms),
-                sort_desc=True,
-                offset=skipped,
-                limit=limit + 1,
-                load_input=False,
-                load_output=False,
-            )
+        found: list[WorkflowStatus] = []
+        async for status in self._from_newest(None if after is None else await self._known(after)):
+            found.append(status)
+            if len(found) > limit:
+                break
         shown = found[:limit]
-        next_ = None
-        if len(found) > limit:
-            last_ms = shown[-1].created_at
-            same = sum(status.created_at == last_ms for status in shown)
-            next_ = f"{last_ms}-{same + (skipped if last_ms == newest_ms else 0)}"
-        return JobList(jobs=[await self._summarize(status) for status in shown], next=next_)
+        return JobList(
+            jobs=[await self._summarize(status) for status in shown],
+            next=shown[-1].workflow_id if len(found) > limit else None,
+        )
+
+    async def _from_newest(self, after: WorkflowStatus | None) -> AsyncIterator[WorkflowStatus]:
+        """Yields all jobs, or those that follow a job, newest first.
+
+        SQLite counts creation times in seconds, so many jobs may share the time of `after`.
+        """
+        end_time = _iso_time(after.created_at or 0) if after else None
+        offset, begun = 0, after is None
+        while True:
+            with _database():
+                statuses = await self._client.list_workflows_async(
+                    name=WORKFLOW,
+                    end_time=end_time,
+                    sort_desc=True,
+                    offset=offset,
+                    limit=_AT_ONCE,
+                    load_input=False,
+                    load_output=False,
+                )
+            for status in statuses:
+                if begun:
+                    yield status
+                begun |= after is not None and status.workflow_id == after.workflow_id
+            if len(statuses) < _AT_ONCE:
+                return
+            offset += _AT_ONCE
 
     async def _summarize(self, status: WorkflowStatus) -> JobSummary:
         chosen = status.attributes or {}
@@ -279,10 +297,7 @@ class Jobs:
             UnknownJobError: there is no job with this id, or it was removed.
             JobsUnavailableError: the database cannot be reached.
         """
-        status = await self._status(id_) if _IS_ID.fullmatch(id_) else None
-        if status is None:
-            raise UnknownJobError(f"no job {id_!r}; finished jobs are removed after a while")
-        return await self._describe(status)
+        return await self._describe(await self._known(id_))
 
     async def cancel(self, id_: str) -> Job:
         """Cancels an unfinished job and returns it; a running one stops after its current chunk.
@@ -322,6 +337,12 @@ class Jobs:
                 return
             await asyncio.sleep(poll_s)
             poll_s = min(1.5 * poll_s, _LONGEST_POLL_S)
+
+    async def _known(self, id_: str) -> WorkflowStatus:
+        status = await self._status(id_) if _IS_ID.fullmatch(id_) else None
+        if status is None:
+            raise UnknownJobError(f"no job {id_!r}; finished jobs are removed after a while")
+        return status
 
     async def _status(self, id_: str) -> WorkflowStatus | None:
         with _database():
@@ -409,18 +430,6 @@ def _state(status: WorkflowStatus, *, failed: bool) -> JobState:
 
 def _created(status: WorkflowStatus) -> datetime:
     return datetime.fromtimestamp((status.created_at or 0) / 1000, UTC)
-
-
-def _position(after: str | None) -> tuple[int | None, int]:
-    """Returns the creation time (ms) at which a page begins, and the jobs of that time to skip."""
-    if after is None:
-        return None, 0
-    match = _CURSOR.fullmatch(after)
-    if match is None:
-        raise UnusableInputError(
-            f"expected `after` as `next` of a page of jobs, got {after[:50]!r}"
-        )
-    return int(match[1]), int(match[2])
 
 
 def _iso_time(time_ms: int) -> str:

@@ -20,6 +20,7 @@ from service.http.body import BodyLimits
 from service.http.buffers import Buffers
 from service.http.error_responses import add_handlers
 from service.http.gate import Gate
+from service.http.head_requests import HeadRequests
 from service.http.security_headers import SecurityHeaders
 from service.inference_protocol import routes as inference_protocol
 from service.inference_protocol.wire import HEADER_LENGTH
@@ -59,7 +60,7 @@ class LocalizerApp(FastAPI):
                 allow_origins=origins,
                 allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=["Location", "Retry-After", HEADER_LENGTH],
+                expose_headers=["Location", "Retry-After", "X-Request-ID", HEADER_LENGTH],
             )
         return SecurityHeaders(stack)
 
@@ -95,6 +96,7 @@ def create_app(
         swagger_ui_oauth2_redirect_url=None,
     )
     app.state.service = service
+    app.add_middleware(HeadRequests)  # requests pass the middleware added last first
     app.add_middleware(
         Gate,
         admission=service.admission,
@@ -102,7 +104,7 @@ def create_app(
         serves_videos=lambda: service.videos is not None,
     )
     if keys:
-        app.add_middleware(KeyCheck, keys=keys)  # requests pass the middleware added last first
+        app.add_middleware(KeyCheck, keys=keys)
     for router in _ROUTERS:
         app.include_router(router)
     routes = [route for router in _ROUTERS for route in router.routes]
@@ -203,7 +205,7 @@ def _videos_served(service: ServiceState) -> Iterator[None]:
         _log.warning("videos are not served: %s; see docs/service.md", error)
         yield
         return
-    videos = Videos(service.settings, service.catalog, service.metrics)
+    videos = Videos(service.settings, service.catalog, service.keeper, service.metrics)
     videos.start()
     service.videos = videos
     try:

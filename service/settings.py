@@ -120,6 +120,8 @@ class Settings(BaseSettings):
     """Most jobs in the queue; more are refused."""
     keep_jobs_s: float = setting(7 * 24 * 3600.0, "Videos and jobs", gt=0, rare=True)
     """Time for which finished jobs are kept, in seconds."""
+    model_wait_s: float = setting(600.0, "Videos and jobs", ge=0, rare=True)
+    """Longest wait of a job for a model or extractor that is not served, in seconds."""
     extraction_threads: int = setting(0, "Videos and jobs", ge=0, rare=True)
     """CPU threads that work on one video; 0 divides the cores among `jobs`."""
     chunk_snippets: int = setting(32, "Videos and jobs", ge=1, rare=True)

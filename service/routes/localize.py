@@ -24,8 +24,8 @@ from service.routes.description import (
 )
 from service.routes.features_body import FeaturesBody
 from service.routes.media_types import FORM, JSON, NPY, RAW, VIDEO
-from service.routes.request_body import receive_body
-from service.routes.submission import IdempotencyKey, accepted, submit
+from service.routes.request_body import is_video, receive_body
+from service.routes.submission import IdempotencyKey, accepted, check_room, submit
 from service.state import Service, ServiceState
 from service.videos.video_request import VideoRequest
 
@@ -67,6 +67,8 @@ async def localize(
     request: Request, service: Service, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Finds the action segments of a video, from its snippet features or from the video itself."""
+    if is_video(request, service.settings.max_body_bytes):
+        await check_room(service, idempotency_key)
     body = await receive_body(request, service)
     if isinstance(body, VideoRequest):
         return await _localize_video(request, service, body, idempotency_key)

@@ -40,6 +40,17 @@ _FIELD_BYTES = 64 * 1024
 """Longest field of a form; all of them together fit `UPLOAD_BYTES`."""
 
 
+def is_video(request: Request, max_features_bytes: int) -> bool:
+    """Returns whether the headers of a request show that its body holds a video.
+
+    A form may hold features or a video, unless it is longer than features may be.
+    """
+    media_type = _media_type(request)
+    if media_type == FORM:
+        return int(request.headers.get("content-length", 0)) > max_features_bytes
+    return media_type.startswith(VIDEO)
+
+
 async def receive_body(request: Request, service: ServiceState) -> FeaturesBody | VideoRequest:
     """Returns a request's body once it is complete; an uploaded video is written to disk.
 
@@ -52,7 +63,7 @@ async def receive_body(request: Request, service: ServiceState) -> FeaturesBody 
         VideosNotServedError, DiskFullError: the video cannot be accepted.
     """
     options = _override(LocalizeOptions(), dict(request.query_params))
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(request)
     if media_type.startswith(VIDEO):
         uploads = service.served_videos().uploads
         request.state.ticket.upload()
@@ -71,6 +82,10 @@ async def receive_body(request: Request, service: ServiceState) -> FeaturesBody 
     shape = request.headers.get("x-shape", "")
     dtype = request.headers.get("x-dtype", "float32")
     return FeaturesBody(media_type, content, options, shape, dtype)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _referenced_video(content: Body, options: LocalizeOptions) -> VideoRequest | None:

@@ -16,7 +16,7 @@ from training.commands.extract import FlowDeviceOption, extract_under_bar, failu
 from training.commands.options import DATA, RARE_DATA
 from training.datasets.annotations import read_annotations
 from training.datasets.feature_clock import FeatureRate
-from training.datasets.native import read_native, with_features
+from training.datasets.layouts.native import read_native, with_features
 from training.datasets.opening import open_data
 from training.datasets.tags import read_tags
 from training.datasets.video_record import VideoSet

@@ -7,7 +7,7 @@ import numpy as np
 from model.arrays import read_features
 from model.errors import FeatureError
 from model.whole_file import whole_file
-from training.datasets.native import ANNOTATIONS, FEATURES
+from training.datasets.layouts.native import ANNOTATIONS, FEATURES
 from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoProgress, VideoRecord, VideoSet
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from types import ModuleType
 
 from model.errors import DataError
-from training.datasets import activitynet, basnet, native, released_ecm, wtalc
 from training.datasets.feature_clock import FeatureRate
+from training.datasets.layouts import activitynet, basnet, native, released_ecm, wtalc
 from training.datasets.video_record import VideoSet
 
 LAYOUTS: dict[str, ModuleType] = {

@@ -13,9 +13,9 @@ import pytest
 from model.errors import DataError, FeatureError
 from model.segments import Segment
 from training.__main__ import main
-from training.datasets import basnet
 from training.datasets.conversion import write_native
 from training.datasets.inspection import inspect_data
+from training.datasets.layouts import basnet
 from training.datasets.opening import LAYOUTS, layout_of, open_data
 from training.datasets.video_record import VideoSet
 

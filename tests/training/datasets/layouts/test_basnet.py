@@ -10,8 +10,8 @@ import pytest
 
 from model.errors import DataError, OptionError
 from training.commands.data import DataOptions
-from training.datasets import basnet
 from training.datasets.feature_clock import FeatureRate
+from training.datasets.layouts import basnet
 
 SNIPPETS = 10
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from model.errors import DataError
-from training.datasets import wtalc
 from training.datasets.feature_clock import FeatureRate
+from training.datasets.layouts import wtalc
 
 SNIPPETS = 10
 

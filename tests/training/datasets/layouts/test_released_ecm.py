@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from model.errors import DataError
-from training.datasets import released_ecm
 from training.datasets.feature_clock import FeatureRate
+from training.datasets.layouts import released_ecm
 
 
 def write(path: Path, **changes: object) -> None:

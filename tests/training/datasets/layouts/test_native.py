@@ -8,7 +8,7 @@ import pytest
 from model.errors import DataError
 from model.segments import Segment
 from training.datasets.feature_clock import FeatureRate
-from training.datasets.native import read_native
+from training.datasets.layouts.native import read_native
 
 
 def write(

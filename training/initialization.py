@@ -4,7 +4,7 @@ Axes: T snippets, D feature channels, C classes.
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from model.network import Ecm, EcmConfig, Standardization
 from model.snippets import SnippetClock
 from model.spec import ModelSpec, Provenance
 from training.checkpoint import LAST, Checkpoint, load_checkpoint
+from training.data_digest import DataDigest, data_change, data_digest
 from training.datasets.video_record import VideoSet
 from training.recipe import Recipe
 
@@ -46,15 +47,47 @@ def learnable_videos(training: VideoSet, recipe: Recipe) -> VideoSet:
     return replace(training, videos=labelled)
 
 
-def initial_checkpoint(training: VideoSet, recipe: Recipe, out: Path, software: str) -> Checkpoint:
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """Videos of a run with their digests."""
+
+    training: VideoSet
+    """Videos to learn from."""
+    training_digest: DataDigest
+    """Digest of the training videos."""
+    validation_digest: DataDigest | None
+    """Digest of the validation videos; None without any."""
+
+    @classmethod
+    def of(cls, training: VideoSet, validation: VideoSet | None) -> "RunData":
+        """Reads every feature file once.
+
+        Raises:
+            DataError: Features cannot be read.
+        """
+        held_out = None if validation is None else data_digest(validation)
+        return cls(training, data_digest(training), held_out)
+
+
+def initial_checkpoint(
+    data: RunData, recipe: Recipe, out: Path, software: str, *, retrain: bool = False
+) -> Checkpoint:
     """Returns the last checkpoint in `out`, or without one a checkpoint of fresh weights.
+
+    Args:
+        data: Videos of the run.
+        recipe: Choices of the experiment.
+        out: Folder of the run.
+        software: Name and version of this software, for the provenance.
+        retrain: Whether to start from fresh weights in any case.
 
     Raises:
         DataError: A video's features cannot be used.
-        OptionError: `out` contains a run of another recipe or of other classes.
+        OptionError: `out` contains a run of another recipe, other classes or other data.
     """
-    if (out / LAST).is_file():
-        return _resumed(load_checkpoint(out / LAST), training, recipe, out)
+    if (out / LAST).is_file() and not retrain:
+        return _resumed(load_checkpoint(out / LAST), data, recipe, out)
+    training = data.training
     spec = make_spec(training, recipe, software)
     config = EcmConfig(
         spec.feature_dim,
@@ -70,21 +103,80 @@ def initial_checkpoint(training: VideoSet, recipe: Recipe, out: Path, software: 
         mean_D, deviation_D = channel_statistics(training)
         network.standardize.mean_D.copy_(torch.from_numpy(mean_D))
         network.standardize.deviation_D.copy_(torch.from_numpy(deviation_D))
-    return Checkpoint(spec, recipe, config, network.state_dict(), {}, epoch=0)
+    return Checkpoint(
+        spec,
+        recipe,
+        config,
+        network.state_dict(),
+        {},
+        epoch=0,
+        training_data=data.training_digest,
+        validation_data=data.validation_digest,
+    )
 
 
-def _resumed(last: Checkpoint, training: VideoSet, recipe: Recipe, out: Path) -> Checkpoint:
+def _resumed(last: Checkpoint, data: RunData, recipe: Recipe, out: Path) -> Checkpoint:
     """Returns a run's last checkpoint with the recipe to continue by.
 
     The recipe may differ in `epochs` and `patience` alone. With a cosine schedule, `epochs` has to
     stay because every learning rate depends on it.
     """
     epochs = last.recipe.epochs if recipe.schedule == "cosine" else recipe.epochs
-    if replace(last.recipe, epochs=epochs, patience=recipe.patience) != recipe:
-        raise OptionError(f"{out} contains a run of another recipe; choose another --out")
-    if last.spec.labels != training.classes:
-        raise OptionError(f"{out} contains a run with other classes; choose another --out")
-    return replace(last, recipe=recipe)
+    resumable = replace(last.recipe, epochs=epochs, patience=recipe.patience)
+    if differences := resumable.differences(recipe):
+        raise _refusal(out, "of another recipe", "; ".join(differences))
+    before, now = set(last.spec.labels), set(data.training.classes)
+    if before != now:
+        changes = {"without": sorted(before - now), "with": sorted(now - before)}
+        named = [f"now {kind} {', '.join(labels)}" for kind, labels in changes.items() if labels]
+        raise _refusal(out, "with other classes", "; ".join(named))
+    return _on_same_data(replace(last, recipe=recipe), data, out)
+
+
+def _on_same_data(last: Checkpoint, data: RunData, out: Path) -> Checkpoint:
+    """Returns a checkpoint that goes on with the data at hand.
+
+    Added videos are learned from in the epochs that are left. Other validation videos make earlier
+    scores incomparable, so the best epoch is chosen again.
+
+    Raises:
+        OptionError: Training videos changed, or were added to a finished run.
+    """
+    change = data_change(last.training_data or data.training_digest, data.training_digest)
+    if change.altered or (change.added and last.finished):
+        more = ", --epochs with a larger number learns from the added videos by going on"
+        raise _refusal(out, "on other data", f"{change}", "" if change.altered else more)
+    if change.added:
+        _log.warning(
+            "added videos are learned from after epoch %d only; --retrain starts anew: %s",
+            last.epoch,
+            change.added,
+        )
+        last = replace(last, spec=_with_facts_of(data.training, last))
+    held_out = last.validation_data or {}, data.validation_digest or {}
+    if last.training_data is not None and not last.finished and data_change(*held_out):
+        _log.warning(
+            "the best epoch is chosen again after epoch %d, because validation videos changed: %s",
+            last.epoch,
+            data_change(*held_out),
+        )
+        last = replace(last, best_score=None, improved_epoch=last.epoch)
+    return replace(last, training_data=data.training_digest, validation_data=data.validation_digest)
+
+
+def _with_facts_of(training: VideoSet, last: Checkpoint) -> ModelSpec:
+    """Returns a checkpoint's spec with the clock and the number of these training videos."""
+    facts = make_spec(training, last.recipe, last.spec.provenance.software)
+    videos = facts.provenance.training_videos
+    provenance = replace(last.spec.provenance, training_videos=videos)
+    return replace(last.spec, snippet_s=facts.snippet_s, provenance=provenance)
+
+
+def _refusal(out: Path, kind: str, changes: str, remedy: str = "") -> OptionError:
+    return OptionError(
+        f"{out} contains a run {kind} ({changes}); another --out keeps that run, "
+        f"--retrain replaces it{remedy}"
+    )
 
 
 def initial_network(config: EcmConfig, recipe: Recipe) -> Ecm:

@@ -20,10 +20,22 @@ from model.network import Ecm
 from model.spec import ModelSpec
 from training.batches import MicroBatch, TrainingFeatures, micro_batches, steps_per_epoch
 from training.calibration import calibrate_logits, with_display_score
-from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
+from training.checkpoint import (
+    BEST,
+    LAST,
+    Checkpoint,
+    load_checkpoint,
+    remove_run,
+    save_checkpoint,
+)
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
-from training.initialization import initial_checkpoint, learnable_videos, moving_average
+from training.initialization import (
+    RunData,
+    initial_checkpoint,
+    learnable_videos,
+    moving_average,
+)
 from training.losses import LossTerms
 from training.measurement.evaluation import TorchEngine, validation_score
 from training.parallel import ProcessGroup
@@ -40,6 +52,7 @@ def fit(
     execution: Execution | None = None,
     group: ProcessGroup | None = None,
     software: str = "",
+    retrain: bool = False,
 ) -> Checkpoint:
     """Trains a network, or resumes the run in `out`, and returns its last checkpoint.
 
@@ -51,18 +64,22 @@ def fit(
         execution: Choices of the machine.
         group: Processes that train together; this process alone if not given.
         software: Name and version of this software, for the provenance.
+        retrain: Whether a run in `out` is removed instead of resumed.
 
     Raises:
         DataError: Features cannot be used, or no training video has a label.
-        OptionError: `out` contains a run of another recipe or of other classes.
+        OptionError: `out` contains a run of another recipe, other classes or other data.
     """
     if recipe.patience is not None and validation is None:
         raise OptionError("patience needs validation videos, and there are none")
     training = learnable_videos(training, recipe)
-    checkpoint = initial_checkpoint(training, recipe, out, software)
+    data = RunData.of(training, validation)
+    checkpoint = initial_checkpoint(data, recipe, out, software, retrain=retrain)
     if checkpoint.finished:
         return checkpoint
     group = group or ProcessGroup()
+    if retrain and group.is_main:
+        remove_run(out)
     run = _Run(checkpoint, training, validation, execution or Execution(), group)
     epoch, steps = checkpoint.epoch, steps_per_epoch(len(training.videos), recipe)
     with show_progress(out, recipe, epoch=epoch, steps=steps, is_main=group.is_main) as progress:

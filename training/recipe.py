@@ -125,14 +125,21 @@ class Recipe:
                 if name in holder and not isinstance(holder[name], dict)
             ]
             if not holders:
-                raise OptionError(
-                    f"unknown option {name!r}; there are {', '.join(_names(content))}"
-                )
+                raise OptionError(f"unknown option {name!r}; there are {', '.join(_flat(content))}")
             holders[0][name] = value
         try:
             return _ADAPTER.validate_python(content)
         except ValidationError as error:
             raise OptionError(first_problem(error)) from None
+
+    def differences(self, other: "Recipe") -> tuple[str, ...]:
+        """Returns the fields that differ, with both values: `seed 0, now 1`."""
+        mine, others = _flat(asdict(self)), _flat(asdict(other))
+        return tuple(
+            f"{name} {value}, now {others[name]}"
+            for name, value in mine.items()
+            if value != others[name]
+        )
 
     def to_json(self) -> str:
         """Returns the JSON that `from_json` reads."""
@@ -148,9 +155,11 @@ class Recipe:
         return parse_json(_ADAPTER, text, name="the recipe", error_class=OptionError)
 
 
-def _names(content: Mapping[str, Any]) -> list[str]:
-    own = [name for name, value in content.items() if not isinstance(value, dict)]
-    return own + [n for value in content.values() if isinstance(value, dict) for n in _names(value)]
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a recipe and of its parts by name, the recipe's own first."""
+    own = {name: value for name, value in content.items() if not isinstance(value, dict)}
+    parts = (value for value in content.values() if isinstance(value, dict))
+    return own | {name: value for part in parts for name, value in part.items()}
 
 
 _ADAPTER = TypeAdapter(Recipe)

@@ -13,7 +13,12 @@ from model.network import EcmConfig
 from model.snippets import resample
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoSet
-from training.initialization import channel_statistics, initial_checkpoint, initial_network
+from training.initialization import (
+    RunData,
+    channel_statistics,
+    initial_checkpoint,
+    initial_network,
+)
 from training.loop import fit
 from training.presets import preset
 
@@ -81,6 +86,7 @@ def test_training_length_can_be_the_median(simulated: VideoSet, tmp_path: Path) 
     """Half of the videos are longer, half are shorter."""
     training = simulated.subset("training")
     middle = np.median([len(video.features()) for video in training.videos])
-    spec = initial_checkpoint(training, RECIPE, tmp_path, "test").spec
+    data = RunData.of(training, None)
+    spec = initial_checkpoint(data, RECIPE, tmp_path, "test").spec
     assert spec.snippets == round(float(middle))
     assert len(resample(np.zeros((5, 2), np.float32), spec.snippets)) == spec.snippets

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from model.localization.localize import LocalizationConfig
 from training.commands.data import NO_DATA, Data
-from training.commands.options import RARE_DATA, RUN, field_values, split, with_fields
+from training.commands.options import RARE_DATA, RUN, Flag, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import evaluation_text, flush_denormals, software, torch_engine
 from training.execution import Execution
@@ -33,6 +33,7 @@ def fit(
     preset: Annotated[PresetName, Parameter(group=RUN)] = DEFAULT_PRESET,
     train_subset: Annotated[str, Parameter(group=RARE_DATA)] = "training",
     validation_subset: Annotated[str, Parameter(group=RARE_DATA)] = "validation",
+    retrain: Annotated[Flag, Parameter(group=RUN)] = False,
     **options: Any,
 ) -> None:
     """Trains a network and prints how good it is.
@@ -43,6 +44,7 @@ def fit(
         preset: Recipe to start from, one of `ecm presets`.
         train_subset: Subset to learn from.
         validation_subset: Subset whose tags choose best.pt. It may be absent.
+        retrain: Replace the run in the folder by a new one, instead of resuming it.
         **options: what differs from the preset.
     """
     flush_denormals()
@@ -61,6 +63,7 @@ def fit(
             execution=execution,
             group=group,
             software=software(),
+            retrain=retrain,
         )
         if not group.is_main:
             return

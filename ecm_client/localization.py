@@ -56,6 +56,8 @@ class Localization(Sequence[Segment]):
     """Class activation sequence, logits (T, C); only with the option `include="cas"`."""
     cas_labels: tuple[str, ...] = field(default=(), compare=False)
     """Class of each column of `cas_TC`; empty without it."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the result, such as the reason why there is no segment."""
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -93,6 +95,7 @@ class Localization(Sequence[Segment]):
                 {"label": label, "start_s": start_s, "end_s": end_s, "score": score}
                 for start_s, end_s, label, score in map(rounded, self.segments)
             ],
+            "notes": self.notes,
             "timing_ms": {stage: round(ms, 3) for stage, ms in self.timing_ms.items()},
         }
         if self.cas_TC is not None:

@@ -117,6 +117,8 @@ class LocalizeResponse(BaseModel):
     """Score of every class, most probable class first."""
     segments: list[SegmentResult]
     """Action segments, best first."""
+    notes: list[str] = []
+    """Sentences about the result, such as the reason why there is no segment."""
     timing_ms: dict[str, float]
     """Milliseconds spent in each stage and in `total`."""
     cas: Cas | None = None

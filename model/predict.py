@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model.errors import FeatureError
 from model.localization.localize import CasScale, LocalizationConfig, class_scores, localize
+from model.localization.nothing_found import why_nothing_found
 from model.segments import Segment
 from model.snippets import resample
 from model.spec import ModelSpec
@@ -40,6 +41,8 @@ class VideoPrediction:
     """Action segments, best first."""
     cas_scale: CasScale
     """Scale of the class activation sequence for the thresholds; see `scale_cas`."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the result, such as the reason why there is no segment."""
 
 
 def predict_video(
@@ -67,7 +70,8 @@ def predict_video(
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
     config = config or spec.localization
     segments = localize(cas_TC, scores_C, labels=spec.labels, duration_s=duration_s, config=config)
-    return VideoPrediction(duration_s, cas_TC, scores_C, segments, config.cas_scale)
+    notes = () if segments else (f"no segment was found: {why_nothing_found(scores_C, config)}",)
+    return VideoPrediction(duration_s, cas_TC, scores_C, segments, config.cas_scale, notes)
 
 
 def check_finite(cas: NDArray[np.float32], features: NDArray[np.float32]) -> None:

@@ -118,11 +118,16 @@ def initial_checkpoint(
 def _resumed(last: Checkpoint, data: RunData, recipe: Recipe, out: Path) -> Checkpoint:
     """Returns a run's last checkpoint with the recipe to continue by.
 
-    The recipe may differ in `epochs` and `patience` alone. With a cosine schedule, `epochs` has to
-    stay because every learning rate depends on it.
+    The recipe may differ in `epochs`, `patience` and `class_threshold_from` alone. With a cosine
+    schedule, `epochs` has to stay because every learning rate depends on it.
     """
     epochs = last.recipe.epochs if recipe.schedule == "cosine" else recipe.epochs
-    resumable = replace(last.recipe, epochs=epochs, patience=recipe.patience)
+    resumable = replace(
+        last.recipe,
+        epochs=epochs,
+        patience=recipe.patience,
+        class_threshold_from=recipe.class_threshold_from,
+    )
     if differences := resumable.differences(recipe):
         raise _refusal(out, "of another recipe", "; ".join(differences))
     before, now = set(last.spec.labels), set(data.training.classes)

@@ -80,6 +80,7 @@ def thumos14() -> Recipe:
         snippets=750,
         sampling="resampled",
         epochs=150,
+        class_threshold_from="option",
         objective=Objective(absence="paper"),
         localization=_THUMOS14_LOCALIZATION,
     )

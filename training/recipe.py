@@ -17,6 +17,7 @@ TrainingSampling: TypeAlias = Literal["linear", "random"]
 Schedule: TypeAlias = Literal["step", "cosine"]
 Precision: TypeAlias = Literal["fp32", "bf16"]
 TransitionStart: TypeAlias = Literal["random", "identity"]
+ThresholdSource: TypeAlias = Literal["tags", "option"]
 Judge: TypeAlias = Literal["tags", "mAP@0.5", "mAP"]
 
 
@@ -74,6 +75,10 @@ class Recipe:
     patience: int | None = None
     """Epochs without a better validation score after which training ends; `none` trains all
     `epochs`."""
+    class_threshold_from: ThresholdSource = "tags"
+    """Source of the model's class threshold: `tags` lowers `class_threshold` until every class
+    passes in nine of ten of its own training videos, `option` keeps it. A given `class_threshold`
+    implies `option`."""
     seed: int = 0
     """Seed of the initial weights, the order of the videos, their sampling, and dropout."""
     objective: Objective = field(default_factory=Objective)
@@ -118,6 +123,8 @@ class Recipe:
             OptionError: There is no such field, or a value is not valid.
         """
         content = asdict(self)
+        if "class_threshold" in values:
+            values = {"class_threshold_from": "option", **values}
         for name, value in values.items():
             holders = [
                 holder

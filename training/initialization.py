@@ -19,7 +19,7 @@ from model.snippets import SnippetClock
 from model.spec import ModelSpec, Provenance
 from training.checkpoint import LAST, Checkpoint, load_checkpoint
 from training.data_digest import DataDigest, data_change, data_digest
-from training.datasets.video_record import VideoSet
+from training.datasets.video_record import VideoRecord, VideoSet
 from training.recipe import Recipe
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -33,18 +33,41 @@ def learnable_videos(training: VideoSet, recipe: Recipe) -> VideoSet:
     """Returns the videos that a recipe can learn from: those with labels, or with `sigmoid` all.
 
     Raises:
-        DataError: No video has a label.
+        DataError: No video has a label, or all have the same.
     """
     labelled = tuple(video for video in training.videos if video.labels)
     if not labelled:
         raise DataError(f"{training.source}: no training video has a label")
-    if recipe.objective.activation == "sigmoid" or len(labelled) == len(training.videos):
+    is_sigmoid = recipe.objective.activation == "sigmoid"
+    _require_differing_tags(training, training.videos if is_sigmoid else labelled)
+    if is_sigmoid or len(labelled) == len(training.videos):
         return training
     _log.warning(
         "%d training videos without any label are left out; `--activation sigmoid` uses them",
         len(training.videos) - len(labelled),
     )
     return replace(training, videos=labelled)
+
+
+def _require_differing_tags(training: VideoSet, learned: tuple[VideoRecord, ...]) -> None:
+    """Checks that the tags tell some videos from others; no network learns from equal tags.
+
+    Raises:
+        DataError: All videos that count have the same tags.
+    """
+    tags = {video.labels for video in learned}
+    if len(tags) > 1:
+        return
+    untagged = len(training.videos) - len(learned)
+    remedy = (
+        f"use --preset own-videos, which also learns from the {untagged} videos without a tag"
+        if untagged
+        else "add videos without these tags and use --preset own-videos"
+    )
+    raise DataError(
+        f"{training.source}: a network learns what distinguishes videos, but all {len(learned)} "
+        f"training videos have the same tags ({', '.join(*tags)}); {remedy}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

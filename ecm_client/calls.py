@@ -225,6 +225,7 @@ def _localization(response: LocalizeResponse) -> Localization:
         model=response.model.name,
         version=response.model.version,
         timing_ms=response.timing_ms,
+        familiarity=response.familiarity,
         notes=tuple(response.notes),
         cas_TC=np.array(cas.logits, dtype=np.float32) if cas else None,
         cas_labels=tuple(cas.labels) if cas else (),

@@ -117,8 +117,12 @@ class LocalizeResponse(BaseModel):
     """Score of every class, most probable class first."""
     segments: list[SegmentResult]
     """Action segments, best first."""
+    familiarity: float | None = None
+    """Share of the training videos that are as far from the others as this video; 0 if all are
+    nearer, null if the model has no statistics of them."""
     notes: list[str] = []
-    """Sentences about the result, such as the reason why there is no segment."""
+    """Sentences about the result: why there is no segment, that the video is unlike the training
+    videos."""
     timing_ms: dict[str, float]
     """Milliseconds spent in each stage and in `total`."""
     cas: Cas | None = None

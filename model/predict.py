@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import FeatureError
+from model.familiarity import familiarity
 from model.localization.localize import CasScale, LocalizationConfig, class_scores, localize
 from model.localization.nothing_found import why_nothing_found
 from model.segments import Segment
@@ -41,6 +42,9 @@ class VideoPrediction:
     """Action segments, best first."""
     cas_scale: CasScale
     """Scale of the class activation sequence for the thresholds; see `scale_cas`."""
+    familiarity: float | None = None
+    """Share of the training videos that are as far from the others as this video; None if the spec
+    has no statistics of them."""
     notes: tuple[str, ...] = ()
     """Sentences about the result, such as the reason why there is no segment."""
 
@@ -70,8 +74,17 @@ def predict_video(
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
     config = config or spec.localization
     segments = localize(cas_TC, scores_C, labels=spec.labels, duration_s=duration_s, config=config)
-    notes = () if segments else (f"no segment was found: {why_nothing_found(scores_C, config)}",)
-    return VideoPrediction(duration_s, cas_TC, scores_C, segments, config.cas_scale, notes)
+    known = spec.training_features and familiarity(features_TD, spec.training_features)
+    nothing = None if segments else f"no segment was found: {why_nothing_found(scores_C, config)}"
+    return VideoPrediction(
+        duration_s,
+        cas_TC,
+        scores_C,
+        segments,
+        config.cas_scale,
+        familiarity=known.share if known else None,
+        notes=tuple(filter(None, (nothing, known.note if known else None))),
+    )
 
 
 def check_finite(cas: NDArray[np.float32], features: NDArray[np.float32]) -> None:

@@ -20,6 +20,7 @@ from model.spec import ModelSpec, Provenance
 from training.checkpoint import LAST, Checkpoint, load_checkpoint
 from training.data_digest import DataDigest, data_change, data_digest
 from training.datasets.video_record import VideoRecord, VideoSet
+from training.measurement.feature_statistics import feature_statistics
 from training.recipe import Recipe
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -193,11 +194,16 @@ def _on_same_data(last: Checkpoint, data: RunData, out: Path) -> Checkpoint:
 
 
 def _with_facts_of(training: VideoSet, last: Checkpoint) -> ModelSpec:
-    """Returns a checkpoint's spec with the clock and the number of these training videos."""
+    """Returns a checkpoint's spec with the facts that follow from these training videos."""
     facts = make_spec(training, last.recipe, last.spec.provenance.software)
     videos = facts.provenance.training_videos
     provenance = replace(last.spec.provenance, training_videos=videos)
-    return replace(last.spec, snippet_s=facts.snippet_s, provenance=provenance)
+    return replace(
+        last.spec,
+        snippet_s=facts.snippet_s,
+        training_features=facts.training_features,
+        provenance=provenance,
+    )
 
 
 def _refusal(out: Path, kind: str, changes: str, remedy: str = "") -> OptionError:
@@ -279,6 +285,7 @@ def make_spec(training: VideoSet, recipe: Recipe, software: str) -> ModelSpec:
         snippet_s=_common_snippet_s(training, [snippets for snippets, _ in shapes]),
         extractor=training.extractor,
         localization=recipe.localization,
+        training_features=feature_statistics(training),
         provenance=Provenance(
             software=software,
             recipe=recipe.to_json(),

@@ -125,6 +125,7 @@ def _to_json(
             {"label": label, "start_s": start_s, "end_s": end_s, "score": score}
             for start_s, end_s, label, score in video.segments
         ],
+        "familiarity": video.familiarity,
         "notes": video.notes,
         "timing_ms": {name: round(1e3 * seconds, 3) for name, seconds in timing_s.items()},
     }

@@ -46,7 +46,7 @@ def test_videos_and_tags_make_a_network(videos: Path, caplog: pytest.LogCaptureF
 
 
 def test_tags_choose_the_objective_without_a_preset(videos: Path) -> None:
-    """A video without a tag needs a sigmoid, which `own-videos` has; options change it as always."""
+    """A video without a tag needs a sigmoid, which `own-videos` has; options change the rest."""
     tags, out = ["--tags", str(videos.parent / "tags.csv")], videos.parent / "run"
     assert main(["fit", "--videos", str(videos), *tags, "--out", str(out), *SMALL]) == 0
     recipe = load_checkpoint(out).recipe

@@ -2,8 +2,8 @@
 
     python -m benchmarks.familiarity A.json features --others other_features
 
-Prints how far each video is from the training videos: its distance over that of the farthest training
-video, and whether an answer would have a note.
+Prints the distance of each video over that of the farthest training video, its familiarity, and
+whether an answer would have a note.
 """
 
 import argparse

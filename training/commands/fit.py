@@ -13,7 +13,7 @@ from model.spec import ModelSpec
 from training.commands.data import NO_DATA, Data
 from training.commands.options import RARE_DATA, RUN, Flag, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
-from training.commands.run import evaluation_text, flush_denormals, software, torch_engine
+from training.commands.run import evaluation_text, flushed_denormals, software, torch_engine
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.loop import fit as train
@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @with_fields(Execution, Recipe, Objective, LocalizationConfig)
+@flushed_denormals()
 def fit(
     *,
     data: Data = NO_DATA,
@@ -53,13 +54,14 @@ def fit(
         retrain: Replace the run in the folder by a new one, instead of resuming it.
         **options: changes of the preset and of the execution.
     """
-    flush_denormals()
     execution, changes = split(options, Execution)
     named_recipe(preset or DEFAULT_PRESET).override(changes)  # a mistake ends before extraction
     videos = data.read()
     has_validation = any(video.subset == validation_subset for video in videos.videos)
     validation = videos.subset(validation_subset) if has_validation else None
     training = videos.subset(train_subset)
+    if validation:
+        training.require_apart(validation)
     recipe = _recipe(preset, changes, training)
     with join_process_group(execution.torch_device()) as group:
         last = train(
@@ -70,7 +72,8 @@ def fit(
             engine = torch_engine(last, execution.device)
             named = data.command_line()
             summary = summarize(engine, last.spec, training, validation, out=out, data=named)
-            print(f"{out}: {last.epoch} epochs, {len(last.spec.labels)} classes")
+            classes = len(last.spec.labels)
+            print(f"{out}: {last.epoch} epochs, {classes} class{'' if classes == 1 else 'es'}")
             print(_tagging(summary))
             _print_figures(engine, last.spec, validation)
             print(f"next: {summary.next_command}")

@@ -234,6 +234,8 @@ def _localization(response: LocalizeResponse) -> Localization:
         version=response.model.version,
         truncated=response.truncated,
         timing_ms=response.timing_ms,
+        familiarity=response.familiarity,
+        notes=tuple(response.notes),
         cas_TC=np.array(cas.logits, dtype=np.float32) if cas else None,
         cas_labels=tuple(cas.labels) if cas else (),
     )

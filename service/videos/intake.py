@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from anyio import to_thread
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -69,7 +70,7 @@ class Videos:
             ServiceError, InputError: the request cannot be fulfilled, or not at present.
         """
         try:
-            job = self._job(request)
+            job = await to_thread.run_sync(self._job, request)  # it may hash large files
             if not request.upload:
                 await self.jobs.check_room()
             return await self.jobs.submit(job_id, job, request.upload)

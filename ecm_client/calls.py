@@ -232,6 +232,7 @@ def _localization(response: LocalizeResponse) -> Localization:
         snippets=response.snippets,
         model=response.model.name,
         version=response.model.version,
+        truncated=response.truncated,
         timing_ms=response.timing_ms,
         cas_TC=np.array(cas.logits, dtype=np.float32) if cas else None,
         cas_labels=tuple(cas.labels) if cas else (),

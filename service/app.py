@@ -92,6 +92,7 @@ def create_app(
         version=software_version(),
         summary="Finds when actions happen in untrimmed videos.",
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would go to the host that the request names
         swagger_ui_oauth2_redirect_url=None,
     )
     app.state.service = service
@@ -173,6 +174,7 @@ def _open_admission(settings: Settings, catalog: Catalog) -> Admission:
         settings.max_waiting,
         settings.max_wait_s,
         settings.max_memory_bytes,
+        settings.max_uploads,
     )
     return Admission(bounds, Buffers(settings.max_memory_bytes))
 
@@ -183,6 +185,7 @@ def _body_limits(settings: Settings) -> BodyLimits:
         max_video_bytes=settings.max_video_bytes,
         longest_s=settings.max_body_s,
         stall_s=settings.body_stall_s,
+        min_bytes_per_s=settings.min_upload_bytes_per_s,
     )
 
 

@@ -78,7 +78,14 @@ async def localize(
 async def _localize_features(
     request: Request, service: ServiceState, body: FeaturesBody
 ) -> Response:
-    work = partial(localize_body, body, service.catalog, max_snippets=service.settings.max_snippets)
+    settings = service.settings
+    work = partial(
+        localize_body,
+        body,
+        service.catalog,
+        max_snippets=settings.max_snippets,
+        max_segments=settings.max_segments,
+    )
     answer = await service.slots.compute(request, work)
     record: RequestRecord = request.state.record
     record.computed(answer.model, answer.snippets, answer.stages_s)
@@ -105,7 +112,7 @@ async def _localize_video(
 
 
 def localize_body(
-    body: FeaturesBody, catalog: Catalog, stop: Stop, *, max_snippets: int
+    body: FeaturesBody, catalog: Catalog, stop: Stop, *, max_snippets: int, max_segments: int
 ) -> LocalizedAnswer:
     """Returns the answer to a body of features. Runs in a worker thread.
 
@@ -120,4 +127,12 @@ def localize_body(
     features_TD = check_features(features, feature_dim=spec.feature_dim, max_snippets=max_snippets)
     duration_s = features_duration_s(options, spec, len(features_TD))
     before = {"parse": perf_counter() - start}
-    return localize_features(features_TD, options, entry, duration_s, before=before, stop=stop)
+    return localize_features(
+        features_TD,
+        options,
+        entry,
+        duration_s,
+        before=before,
+        max_segments=max_segments,
+        stop=stop,
+    )

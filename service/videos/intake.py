@@ -23,13 +23,7 @@ from service.telemetry.metrics import Metrics
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.job_steps import reference_rules
-from service.videos.jobs import (
-    Jobs,
-    VideoAsked,
-    VideoJob,
-    prepare_database,
-    versions_of_open_jobs,
-)
+from service.videos.jobs import Jobs, VideoAsked, VideoJob, prepare_database, versions_of_open_jobs
 from service.videos.uploads import Uploads
 from service.videos.video_request import VideoRequest
 from service.videos.worker import Worker

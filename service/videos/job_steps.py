@@ -268,6 +268,7 @@ class JobSteps:
                 entry,
                 features_duration_s(job.options, entry.spec, len(features_TD)),
                 before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
+                max_segments=self._settings.max_segments,
             )
         self._metrics.localized_job(answer.snippets, answer.segments, answer.stages_s)
         return f'{{"answer": {answer.content.decode()}}}'  # JSON of a JobOutcome

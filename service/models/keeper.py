@@ -56,13 +56,13 @@ class _Known:
 
         Args:
             stamp: present stamp.
-            again: whether a failed version is tried again even if its files did not change.
+            again: whether a version with a fault is tried again even if its files did not change.
         """
         if self.stamp != stamp or self.entry.unloaded:
             return True
-        if not self.entry.ready and (self.ran or again):
+        if not self.entry.ready and self.ran:
             return True
-        return self.entry.error is not None and monotonic() >= self.again_s
+        return self.entry.reason is not None and (again or monotonic() >= self.again_s)
 
 
 class ModelKeeper:

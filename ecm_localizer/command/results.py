@@ -120,7 +120,8 @@ class ResultFile:
     def close(self) -> None:
         """Writes the file; an old file is replaced as a whole."""
         with whole_file(self.path) as file:
-            file.write(self._text().encode())
+            # A file's name may have bytes that are no text, which UTF-8 cannot encode.
+            file.write(self._text().encode(errors="backslashreplace"))
 
     def _text(self) -> str:
         ending = self.path.suffix.lower()

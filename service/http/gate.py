@@ -74,8 +74,9 @@ class Gate:
 
     def _max_bytes(self, scope: Scope) -> int:
         """Returns the limit for a request's body; that of videos also holds for forms."""
-        media_type = Headers(scope=scope).get("content-type", "").lower()
-        is_video = media_type.startswith(("video/", "multipart/"))
+        headers = Headers(scope=scope)
+        media_type = headers.get("content-type", "").lower()
+        is_video = media_type.startswith(("video/", "multipart/")) or is_unnamed(headers)
         is_video &= self._serves_videos() and not is_inference_protocol(scope["path"])
         return self._limits.max_video_bytes if is_video else self._limits.max_bytes
 
@@ -101,6 +102,12 @@ class Gate:
             return message
 
         return bounded
+
+
+def is_unnamed(headers: Headers) -> bool:
+    """Returns whether a body is bytes that may be a video, because features would have a shape."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/octet-stream" and "x-shape" not in headers
 
 
 def _declared_bytes(headers: Headers) -> int | None:

@@ -50,7 +50,7 @@ def reproduce(
 
     Args:
         experiment: Table or figure; docs/reproduce.md describes each.
-        data: where the data set is.
+        data: the data set.
         seeds: Networks of each kind to train.
         out: Folder of the runs, which experiments share, and of the findings.
         preset: Recipe, one of `ecm presets`; the experiment's own if not given.
@@ -60,7 +60,7 @@ def reproduce(
         train_subset: Subset to learn from.
         test_subset: Subset to measure on; test if there is one, else validation.
         video: Test videos that figure5 draws.
-        **options: what differs from the preset.
+        **options: changes of the preset and of the execution.
     """
     flush_denormals()
     kind = import_module(f"training.experiments.{experiment}")

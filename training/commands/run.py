@@ -1,4 +1,4 @@
-"""A trained run as the commands use it, and the forms in which they show results and progress."""
+"""The network and the spec of a trained run, and the display of figures and progress."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -20,6 +20,7 @@ from service.http.body import BodyLimits
 from service.http.buffers import Buffers
 from service.http.error_responses import add_handlers
 from service.http.gate import Gate
+from service.http.path_prefix import PathPrefix
 from service.http.security_headers import SecurityHeaders
 from service.inference_protocol import routes as inference_protocol
 from service.inference_protocol.wire import HEADER_LENGTH
@@ -61,7 +62,9 @@ class LocalizerApp(FastAPI):
                 allow_headers=["*"],
                 expose_headers=["Location", "Retry-After", HEADER_LENGTH],
             )
-        return SecurityHeaders(stack)
+        stack = SecurityHeaders(stack)
+        prefix = service.settings.root_path
+        return PathPrefix(stack, prefix) if prefix else stack
 
     def openapi(self) -> dict[str, Any]:
         """Returns the OpenAPI description, which marks the calls that need an API key."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
 
 from service.models.version_policy import VersionPolicy
 
+_PATH = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 Group: TypeAlias = Literal["Models", "Network", "Computing", "Limits", "Videos and jobs",
                            "Video references", "Access", "General"]  # fmt: skip
 """Subject of a setting, in the order of help texts."""
@@ -50,9 +51,11 @@ class Settings(BaseModel):
     warm_snippets: tuple[PositiveInt, ...] = setting((), "Models", rare=True)
     """Video lengths in snippets to run before a model is served; by default, the model's own."""
     host: str = setting("127.0.0.1", "Network")
-    """Address to listen on; 0.0.0.0 for all addresses."""
+    """Address to listen on; 0.0.0.0 for all IPv4 addresses, * for all of IPv4 and IPv6."""
     port: int = setting(8000, "Network", ge=0, le=65535)
     """Port to listen on; 0 for any free port."""
+    root_path: str = setting("", "Network", rare=True)
+    """Path below which a proxy serves the service, such as /ecm; the proxy may strip it or not."""
     processes: int = setting(1, "Network", ge=1)
     """Server processes that share the port, each with its own models and jobs."""
     drain_s: float = setting(0.0, "Network", ge=0, rare=True)
@@ -160,6 +163,15 @@ class Settings(BaseModel):
         if value.lstrip().startswith("["):
             return _parsed(value)
         return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("root_path")
+    @classmethod
+    def _slashes(cls, value: str) -> str:
+        """Returns the path with a slash at its start and none at its end."""
+        parts = value.strip("/")
+        if parts and not _PATH.fullmatch(parts):
+            raise ValueError("expected a path such as /ecm, of letters, digits, '.', '_', '-', '/'")
+        return f"/{parts}" if parts else ""
 
     @field_validator("versions", mode="before")
     @classmethod

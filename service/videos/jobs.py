@@ -7,7 +7,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final, Literal, TypeAlias, get_args
@@ -154,7 +154,8 @@ class Jobs:
     async def submit(self, id_: str, job: VideoJob, upload: Upload | None) -> Job:
         """Submits a job unless it exists, and returns it.
 
-        The upload is hard-linked to where the worker expects it. The caller removes the original.
+        The upload is moved to where the worker expects it. A rename needs no hard links, which
+        exFAT and many network shares lack. It may replace the same video of a request sent twice.
 
         Raises:
             IdempotencyConflictError: a job with this id exists for another request.
@@ -162,8 +163,7 @@ class Jobs:
         """
         if not await self._status(id_):
             if upload:
-                with suppress(FileExistsError):  # of the same request, sent twice at once
-                    self._data.upload(id_, upload.sha256).hardlink_to(upload.path)
+                upload.path.replace(self._data.upload(id_, upload.sha256))
             with _database():
                 await self._client.enqueue_async(
                     {

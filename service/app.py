@@ -95,6 +95,8 @@ def create_app(
         summary="Finds when actions happen in untrimmed videos.",
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        servers=[{"url": settings.root_path or "/", "description": "This service."}],
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.service = service
     app.add_middleware(

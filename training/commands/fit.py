@@ -12,7 +12,7 @@ from model.spec import ModelSpec
 from training.commands.data import NO_DATA, Data
 from training.commands.options import RARE_DATA, RUN, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
-from training.commands.run import evaluation_text, flush_denormals, software, torch_engine
+from training.commands.run import evaluation_text, flushed_denormals, software, torch_engine
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.loop import fit as train
@@ -28,6 +28,7 @@ DEFAULT_PRESET = "own-data"
 
 
 @with_fields(Execution, Recipe, Objective, LocalizationConfig)
+@flushed_denormals()
 def fit(
     *,
     data: Data = NO_DATA,
@@ -47,7 +48,6 @@ def fit(
         validation_subset: Subset whose tags choose best.pt. It may be absent.
         **options: changes of the preset and of the execution.
     """
-    flush_denormals()
     execution, changes = split(options, Execution)
     recipe = named_recipe(preset).override(changes)
     videos = data.read()

@@ -242,6 +242,13 @@ def _localization(response: LocalizeResponse) -> Localization:
 
 
 def _refusal(response: httpx.Response) -> LocalizerServiceError:
+    if response.has_redirect_location:  # never followed, because a key must not go elsewhere
+        target = response.request.url.join(response.headers["Location"])
+        return LocalizerServiceError(
+            f"{response.request.url} redirects to {target}; give the client the address of the "
+            "service itself",
+            response.status_code,
+        )
     try:
         return _error(Problem.model_validate_json(response.content))
     except ValidationError:

@@ -182,7 +182,8 @@ class Jobs:
     async def submit(self, id_: str, job: VideoJob, upload: Upload | None) -> Job:
         """Submits a job unless it exists, and returns it.
 
-        The upload is hard-linked to where the worker expects it. The caller removes the original.
+        The upload is moved to where the worker expects it. A rename needs no hard links, which
+        exFAT and many network shares lack.
 
         Raises:
             QueueFullError: too many jobs wait.
@@ -204,7 +205,7 @@ class Jobs:
                 return
             self._check_room()
             if upload:
-                self._data.upload(id_, upload.sha256).hardlink_to(upload.path)
+                upload.path.replace(self._data.upload(id_, upload.sha256))
             self._client.enqueue(
                 {
                     "queue_name": QUEUE,

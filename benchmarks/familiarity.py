@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from model.arrays import read_features
 from model.errors import DataError
 from model.familiarity import Familiarity, FeatureStatistics, familiarity
-from training.datasets.native import read_native
+from training.datasets.layouts.native import read_native
 from training.measurement.feature_statistics import feature_statistics
 
 

@@ -17,6 +17,7 @@ from training.datasets.native import read_native
 from model.arrays import read_features
 from model.errors import DataError
 from model.familiarity import Familiarity, FeatureStatistics, familiarity
+from training.datasets.layouts.native import read_native
 from training.measurement.feature_statistics import feature_statistics
 
 

@@ -9,6 +9,7 @@ from training.datasets.native import read_native
 
 from model.familiarity import familiarity
 from training.datasets.feature_files import HeldArray
+from training.datasets.layouts.native import read_native
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.measurement.feature_statistics import feature_statistics
 

@@ -18,12 +18,13 @@ from typing import Self, TypeVar, Unpack
 import httpx
 
 from ecm_client.calls import Call, Calls, Result, advance
+from ecm_client.environment import network_settings_named
 from ecm_client.inputs import Source
 from ecm_client.localization import Localization
 from ecm_client.many import Outcome, outcomes, outcomes_async
 from ecm_client.options import OnProgress, Progress, ServiceOptions, ignore_progress
 from ecm_client.retries import Reply
-from ecm_client.schemas import Health, Job, ModelDetail, ModelSummary
+from ecm_client.schemas import Health, Job, JobList, ModelDetail, ModelSummary
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -54,10 +55,14 @@ class Client:
             timeout_s: longest wait for a connection or for the next bytes, in seconds.
             retries: number of further tries while the service is busy or cannot be reached.
             transport: replaces the network in tests.
+
+        Raises:
+            InputError: an environment variable for proxies or certificates cannot be used.
         """
-        self._http = httpx.Client(
-            base_url=url, headers=_headers(api_key), timeout=timeout_s, transport=transport
-        )
+        with network_settings_named():
+            self._http = httpx.Client(
+                base_url=url, headers=_headers(api_key), timeout=timeout_s, transport=transport
+            )
         self._calls = Calls(self._http, retries)
 
     def localize(
@@ -125,6 +130,15 @@ class Client:
             InputError: the video cannot be read, or the input is features.
         """
         return self._run(self._calls.submit_video(source, options, on_progress))
+
+    def jobs(self, *, limit: int = 20, after: str | None = None) -> JobList:
+        """Returns a page of jobs without their results, newest first.
+
+        Args:
+            limit: most jobs of the page, from 1 to 100.
+            after: `next` of the page before; None for the newest jobs.
+        """
+        return self._run(self._calls.jobs(limit, after))
 
     def job(self, job_id: str) -> Job:
         """Returns the present state of a job, with its result once it is done."""
@@ -194,9 +208,10 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Prepares a client without connecting; see `Client`."""
-        self._http = httpx.AsyncClient(
-            base_url=url, headers=_headers(api_key), timeout=timeout_s, transport=transport
-        )
+        with network_settings_named():
+            self._http = httpx.AsyncClient(
+                base_url=url, headers=_headers(api_key), timeout=timeout_s, transport=transport
+            )
         self._calls = Calls(self._http, retries)
 
     async def localize(
@@ -233,6 +248,10 @@ class AsyncClient:
     ) -> Job:
         """Submits a video and returns its job; see `Client.submit_video`."""
         return await self._run(self._calls.submit_video(source, options, on_progress))
+
+    async def jobs(self, *, limit: int = 20, after: str | None = None) -> JobList:
+        """Returns a page of jobs without their results, newest first; see `Client.jobs`."""
+        return await self._run(self._calls.jobs(limit, after))
 
     async def job(self, job_id: str) -> Job:
         """Returns the present state of a job, with its result once it is done."""

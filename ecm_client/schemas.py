@@ -120,6 +120,12 @@ class LocalizeResponse(BaseModel):
     """Action segments, best first."""
     truncated: bool = False
     """Whether `max_segments`, of the request or of the service, left out segments."""
+    familiarity: float | None = None
+    """Share of the training videos that are as far from the others as this video; 0 if all are
+    nearer, null if the model has no statistics of them."""
+    notes: list[str] = []
+    """Sentences about the result: why there is no segment, that the video is unlike the training
+    videos."""
     timing_ms: dict[str, float]
     """Milliseconds spent in each stage and in `total`."""
     cas: Cas | None = None
@@ -155,13 +161,16 @@ class JobProgress(BaseModel):
     """Seconds to the end at the present speed."""
 
 
+JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
 class Job(BaseModel):
     """Work on a video."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    state: JobState
     """State of the job; the last three are final."""
     created: datetime
     """Time of submission, UTC."""
@@ -170,6 +179,29 @@ class Job(BaseModel):
     """Result of a job that is `done`."""
     error: "Problem | None" = None
     """Reason why a job `failed`."""
+
+
+class JobSummary(BaseModel):
+    """One job in a list, without its progress and result."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    state: JobState
+    created: datetime
+    """Time of submission, UTC."""
+    model: ModelVersion | None = None
+    """Model of the job; None if an earlier release submitted it."""
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    jobs: list[JobSummary]
+    next: str | None = None
+    """Value of `after` for the next page, which has older jobs; absent on the last page."""
 
 
 class ModelSummary(BaseModel):
@@ -225,8 +257,8 @@ class Health(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: HealthStatus
-    """`degraded`: some model failed. `unavailable`: no model can be served. `draining`: the service
-    is shutting down and still answers requests."""
+    """`degraded`: some model failed, or the data folder is gone. `unavailable`: no model can be
+    served. `draining`: the service is shutting down and still answers requests."""
     version: str
     models_ready: int
     models_failed: int

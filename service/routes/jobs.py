@@ -1,18 +1,19 @@
-"""POST /jobs, GET /jobs/{id}, GET /jobs/{id}/events, DELETE /jobs/{id}: localization as jobs."""
+"""POST and GET /jobs, GET and DELETE /jobs/{id}, GET /jobs/{id}/events: localization as jobs."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from ecm_client.schemas import Job, JobRequest
+from ecm_client.schemas import Job, JobList, JobRequest
 from service.errors import OverloadedError, UnusableInputError
 from service.routes.description import BINARY, OPTIONS, PROBLEMS, file_form, problems, whole_schema
-from service.routes.media_types import FORM, JSON, VIDEO
+from service.routes.examples import OF_VIDEO
+from service.routes.media_types import FORM, JSON, RAW, VIDEO
 from service.routes.request_body import receive_body
-from service.routes.submission import IdempotencyKey, accepted, submit
+from service.routes.submission import IdempotencyKey, accepted, check_room, submit
 from service.state import Service
 from service.videos.video_request import VideoRequest
 
@@ -21,8 +22,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 _BODY = {
     "required": True,
     "content": {
-        JSON: {"schema": whole_schema(JobRequest)},
+        JSON: {"schema": whole_schema(JobRequest), "examples": OF_VIDEO},
         f"{VIDEO}*": {"schema": BINARY},
+        RAW: {"schema": BINARY},
         FORM: {"schema": file_form("A video file.")},
     },
 }
@@ -40,10 +42,24 @@ async def create_job(
     request: Request, service: Service, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Submits a video, uploaded or referenced, for localization."""
+    await check_room(service, idempotency_key)
     video = await receive_body(request, service)
     if not isinstance(video, VideoRequest):
         raise UnusableInputError("expected a video; features go to POST /localize")
     return accepted(request, await submit(request, service, video, idempotency_key))
+
+
+@router.get("", responses=_OF_A_JOB, response_model_exclude_none=True)
+async def list_jobs(
+    service: Service,
+    limit: Annotated[int, Query(ge=1, le=100, description="Most jobs of the page.")] = 20,
+    after: Annotated[
+        str | None,
+        Query(description="`next` of the page before: its last job. Absent for the newest."),
+    ] = None,
+) -> JobList:
+    """Lists jobs without their results, newest first."""
+    return await service.served_videos().jobs.page(limit, after)
 
 
 @router.get("/{id_}", responses=_OF_A_JOB, response_model_exclude_none=True)

@@ -15,8 +15,8 @@ from model.errors import DataError
 from model.segments import Segment, temporal_iou
 from model.snippets import snippet_centres
 
-_MAX_THRESHOLDS = 1000
-
+MAX_THRESHOLDS = 1000
+"""tIoU thresholds that a range may have."""
 Videos = Mapping[str, Sequence[Segment]]
 """Segments of each video, by its id."""
 
@@ -53,8 +53,8 @@ def tiou_range(text: str) -> tuple[float, ...]:
         if ":" in text:
             first, last, step = map(float, text.split(":"))
             steps = (last - first) / step
-            if not 0 <= steps < _MAX_THRESHOLDS:
-                raise ValueError(f"expected fewer than {_MAX_THRESHOLDS} thresholds")
+            if not 0 <= steps < MAX_THRESHOLDS:
+                raise ValueError(f"expected 1 to {MAX_THRESHOLDS} thresholds")
             values = [first + step * i for i in range(round(steps) + 1)]
         else:
             values = [float(part) for part in text.split(",")]

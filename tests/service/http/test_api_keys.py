@@ -198,6 +198,14 @@ def test_an_error_about_a_line_does_not_quote_it(line: str, tmp_path: Path) -> N
     assert INFER not in str(caught.value)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    """Editors on Windows write one before the first key."""
+    file = tmp_path / "keys"
+    _, record = new_key("ada", frozenset({"infer"}))
+    file.write_bytes(b"\xef\xbb\xbf" + record.line().encode())
+    assert read_keys((), file) == (record,)
+
+
 def test_a_file_without_keys_is_an_error(tmp_path: Path) -> None:
     """A missing or empty file, or one with comments only, must not open the service."""
     file = tmp_path / "keys"
@@ -291,3 +299,22 @@ def test_an_open_service_on_a_public_address_warns(
         process.stop()
         assert ("without API keys" in process.log.read_text()) == warns
         process.log.unlink()
+
+
+def test_a_key_has_256_bits() -> None:
+    """43 characters of base64 after its prefix."""
+    key, _ = new_key("camera", frozenset({"infer"}))
+    assert re.fullmatch("ecm_[A-Za-z0-9_-]{43}", key)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a,b", "a:b", "ä"])
+def test_names_with_other_characters_are_refused(name: str, tmp_path: Path) -> None:
+    """In a setting, in a file and by new-key; the first entry is entry 1."""
+    line = f"{name} infer {INFER_KEPT.digest.hex()}"
+    with pytest.raises(OptionError, match=r"api_keys, entry 1: a name has"):
+        read_keys((line,))
+    (tmp_path / "keys").write_text(f"{LINES[0]}\n{line}\n", encoding="utf-8")
+    with pytest.raises(OptionError, match=r"line 2: a name has"):
+        read_keys((), tmp_path / "keys")
+    with pytest.raises(OptionError, match=r"a name has"):
+        new_key(name, frozenset({"infer"}))

@@ -44,6 +44,21 @@ def test_resample_follows_its_formula(snippets: int, length: int) -> None:
     np.testing.assert_allclose(resample(values, length), np.stack(expected, axis=1), atol=1e-6)
 
 
+class LargestDraws(np.random.Generator):
+    """A generator that draws the largest number below 1."""
+
+    def random(self, size: int) -> np.ndarray:  # type: ignore[override]
+        """Returns `size` of them."""
+        return np.full(size, np.nextafter(1.0, 0.0))
+
+
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_largest_draw_stays_inside(snippets: int, length: int) -> None:
+    """The sum of a bin's start and a draw next to 1 may round up to the end of the video."""
+    indices = sample_one_per_bin(snippets, length, LargestDraws(np.random.PCG64(0)))
+    assert indices.max() < snippets
+
+
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 1000))
 def test_each_bin_has_one_sample(snippets: int, length: int, seed: int) -> None:
     """Indices ascend, stay in the video, and leave no bin out."""

@@ -182,7 +182,8 @@ class Jobs:
     async def submit(self, id_: str, job: VideoJob, upload: Upload | None) -> Job:
         """Submits a job unless it exists, and returns it.
 
-        The upload is hard-linked to where the worker expects it. The caller removes the original.
+        The upload is moved to where the worker expects it. A rename needs no hard links, which
+        exFAT and many network shares lack.
 
         Raises:
             QueueFullError: too many jobs wait.
@@ -203,18 +204,22 @@ class Jobs:
             if self._client.list_workflows(workflow_ids=[id_], load_input=False, load_output=False):
                 return
             self._check_room()
-            if upload:
-                self._data.upload(id_, upload.sha256).hardlink_to(upload.path)
-            self._client.enqueue(
-                {
-                    "queue_name": QUEUE,
-                    "workflow_name": WORKFLOW,
-                    "workflow_id": id_,
-                    "app_version": VERSION,
-                    "attributes": job.options.model_dump(include={"model", "version"}),
-                },
-                job.model_dump_json(),
-            )
+            try:
+                if upload:
+                    upload.path.replace(self._data.upload(id_, upload.sha256))
+                self._client.enqueue(
+                    {
+                        "queue_name": QUEUE,
+                        "workflow_name": WORKFLOW,
+                        "workflow_id": id_,
+                        "app_version": VERSION,
+                        "attributes": job.options.model_dump(include={"model", "version"}),
+                    },
+                    job.model_dump_json(),
+                )
+            except BaseException:
+                self._data.remove_job(id_)
+                raise
 
     def _check_room(self) -> None:
         with _database():

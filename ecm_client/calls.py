@@ -234,12 +234,21 @@ def _localization(response: LocalizeResponse) -> Localization:
         version=response.model.version,
         truncated=response.truncated,
         timing_ms=response.timing_ms,
+        familiarity=response.familiarity,
+        notes=tuple(response.notes),
         cas_TC=np.array(cas.logits, dtype=np.float32) if cas else None,
         cas_labels=tuple(cas.labels) if cas else (),
     )
 
 
 def _refusal(response: httpx.Response) -> LocalizerServiceError:
+    if response.has_redirect_location:  # never followed, because a key must not go elsewhere
+        target = response.request.url.join(response.headers["Location"])
+        return LocalizerServiceError(
+            f"{response.request.url} redirects to {target}; give the client the address of the "
+            "service itself",
+            response.status_code,
+        )
     try:
         return _error(Problem.model_validate_json(response.content))
     except ValidationError:

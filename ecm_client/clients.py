@@ -18,6 +18,7 @@ from typing import Self, TypeVar, Unpack
 import httpx
 
 from ecm_client.calls import Call, Calls, Result, advance
+from ecm_client.environment import network_settings_named
 from ecm_client.inputs import Source
 from ecm_client.localization import Localization
 from ecm_client.many import Outcome, outcomes, outcomes_async
@@ -54,10 +55,14 @@ class Client:
             timeout_s: longest wait for a connection or for the next bytes, in seconds.
             retries: number of further tries while the service is busy or cannot be reached.
             transport: replaces the network in tests.
+
+        Raises:
+            InputError: an environment variable for proxies or certificates cannot be used.
         """
-        self._http = httpx.Client(
-            base_url=url, headers=_headers(api_key), timeout=timeout_s, transport=transport
-        )
+        with network_settings_named():
+            self._http = httpx.Client(
+                base_url=url, headers=_headers(api_key), timeout=timeout_s, transport=transport
+            )
         self._calls = Calls(self._http, retries)
 
     def localize(
@@ -203,9 +208,10 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Prepares a client without connecting; see `Client`."""
-        self._http = httpx.AsyncClient(
-            base_url=url, headers=_headers(api_key), timeout=timeout_s, transport=transport
-        )
+        with network_settings_named():
+            self._http = httpx.AsyncClient(
+                base_url=url, headers=_headers(api_key), timeout=timeout_s, transport=transport
+            )
         self._calls = Calls(self._http, retries)
 
     async def localize(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecm_client.errors import FeatureError, InputError
+from ecm_client.features import as_array, check_features, check_regular, read_features
 
 _FEATURE_SUFFIXES = (".npy", ".npz")
 _EXPECTED = (
@@ -39,7 +40,7 @@ class Features:
     """Features of one video."""
 
     values_TD: NDArray[np.floating[Any]]
-    """Values (T, D). Their number and their finiteness are not checked yet."""
+    """Finite values (T, D), float16 or float32. Their number is not checked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,11 @@ def open_source(source: Source) -> Features | VideoFile | VideoUri:
     """Returns an input as what it is: an array or .npy file is features, all else is a video.
 
     Raises:
-        FeatureError: the features cannot be read, or are not floating point of shape (T, D).
+        FeatureError: the features cannot be read, or are not finite floating point of shape (T, D).
         InputError: neither features nor an existing file nor a URI.
     """
     if hasattr(source, "__array__"):
-        return Features(_checked(_as_array(source)))
+        return Features(_checked(as_array(source)))
     if not isinstance(source, str | os.PathLike):
         several = isinstance(source, Iterable) and not isinstance(source, bytes)
         hint = "; localize_many takes several inputs" if several else ""
@@ -88,50 +89,23 @@ def is_uri(text: str) -> bool:
     return "://" in text or text.startswith("file:")
 
 
-def read_features(path: Path) -> NDArray[Any]:
-    """Returns the array of an .npy file, memory-mapped. Its values are not checked yet.
-
-    Raises:
-        FeatureError: the file is absent, no .npy file, cut short, or holds pickled objects.
-    """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise FeatureError(f"no feature file {path}") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise FeatureError(f"{path} is not a readable .npy array: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise FeatureError(f"{path} is an .npz archive; expected one .npy array")
-    return array
-
-
-def _as_array(source: Any) -> NDArray[Any]:
-    if isinstance(source, np.ma.MaskedArray):
-        raise FeatureError("expected features without a mask, got a masked array; call filled()")
-    if hasattr(source, "detach"):  # a torch tensor, on a GPU or with a gradient perhaps
-        source = source.detach().cpu()
-    try:
-        return np.asarray(source)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise FeatureError(f"{type(source).__name__} does not convert to numpy: {error}") from error
-
-
 def _checked(values: NDArray[Any], where: str = "") -> NDArray[np.floating[Any]]:
-    """Returns features if they have two axes and are floating point."""
-    if values.ndim != 2:
-        raise FeatureError(
-            f"{where}expected features of shape (snippets, channels), got shape {values.shape}"
-        )
-    if not np.issubdtype(values.dtype, np.floating):
-        raise FeatureError(f"{where}expected floating-point features, got dtype {values.dtype}")
-    return values
+    """Returns features of which every value can be used; float16 stays float16."""
+    try:
+        features_TD = check_features(values)
+    except FeatureError as error:
+        raise FeatureError(f"{where}{error}") from None
+    return values if values.dtype == np.float16 else features_TD
 
 
 def _readable(path: Path) -> Path:
     if os.path.isdir(path):  # noqa: PTH112, because Path.is_dir raises on a name that is too long
         raise InputError(f"{path} is a folder; {_EXPECTED}; localize_many takes several of them")
     try:
+        check_regular(path)
         path.open("rb").close()
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{str(path)!r} cannot be read: {reason}; {_EXPECTED}") from error

@@ -58,6 +58,11 @@ class Localization(Sequence[Segment]):
     """Class activation sequence, logits (T, C); only with the option `include="cas"`."""
     cas_labels: tuple[str, ...] = field(default=(), compare=False)
     """Class of each column of `cas_TC`; empty without it."""
+    familiarity: float | None = None
+    """Share of the training videos that are as far from the others as this video; 0 if all are
+    nearer, None if the model has no statistics of them."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the result, such as the reason why there is no segment."""
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -96,6 +101,8 @@ class Localization(Sequence[Segment]):
                 for start_s, end_s, label, score in map(rounded, self.segments)
             ],
             "truncated": self.truncated,
+            "familiarity": self.familiarity and round(self.familiarity, SCORE_DIGITS),
+            "notes": self.notes,
             "timing_ms": {stage: round(ms, 3) for stage, ms in self.timing_ms.items()},
         }
         if self.cas_TC is not None:

@@ -28,8 +28,7 @@ def features_request(
     """Returns the request that localizes features, sent as raw bytes: the fastest form."""
     values_TD = features.values_TD
     dtype = "float16" if values_TD.dtype == np.float16 else "float32"
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes Inf, which is refused
-        body = np.ascontiguousarray(values_TD, dtype=np.dtype(dtype).newbyteorder("<"))
+    body = np.ascontiguousarray(values_TD, dtype=np.dtype(dtype).newbyteorder("<"))
     headers = {
         "Content-Type": "application/octet-stream",
         "X-Shape": ",".join(map(str, body.shape)),
@@ -89,12 +88,27 @@ class VideoUpload(httpx.SyncByteStream, httpx.AsyncByteStream):
             self._on_progress(Progress("upload", sent, self.length))
 
     def _parts(self) -> Iterator[bytes]:
+        """Yields the file, which must not change meanwhile.
+
+        Raises:
+            InputError: the file cannot be read, or is longer or shorter than at the beginning.
+        """
+        left_bytes = self.length
         try:
             with self._path.open("rb") as file:
                 while part := file.read(_PART_BYTES):
+                    left_bytes -= len(part)
+                    if left_bytes < 0:
+                        break
                     yield part
         except OSError as error:
             raise InputError(f"{self._path} cannot be read: {error.strerror}") from error
+        if left_bytes:
+            change = "grew" if left_bytes < 0 else "shrank"
+            raise InputError(
+                f"{self._path} {change} while it was sent, from {self.length} bytes; send it again "
+                "when it is complete"
+            )
 
 
 def _given(options: Mapping[str, object]) -> dict[str, object]:

@@ -32,6 +32,8 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """Yields the result or the error of each input, in order.
 
+    An unexpected error of any library becomes a LocalizerError with that error as its cause.
+
     Args:
         localize: localizes one input.
         sources: inputs; at most `concurrency` are read ahead.
@@ -112,6 +114,12 @@ def _outcome(work: Future[Localization] | asyncio.Task[Localization]) -> Outcome
         return work.result()
     except LocalizerError as error:
         return error
+    except CancelledError:
+        raise
+    except Exception as error:  # any, because one input must cost no other its result
+        failure = LocalizerError(f"{type(error).__name__}: {error}")
+        failure.__cause__ = error
+        return failure
 
 
 def _check(concurrency: int) -> None:

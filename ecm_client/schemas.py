@@ -120,6 +120,12 @@ class LocalizeResponse(BaseModel):
     """Action segments, best first."""
     truncated: bool = False
     """Whether `max_segments`, of the request or of the service, left out segments."""
+    familiarity: float | None = None
+    """Share of the training videos that are as far from the others as this video; 0 if all are
+    nearer, null if the model has no statistics of them."""
+    notes: list[str] = []
+    """Sentences about the result: why there is no segment, that the video is unlike the training
+    videos."""
     timing_ms: dict[str, float]
     """Milliseconds spent in each stage and in `total`."""
     cas: Cas | None = None

@@ -198,6 +198,8 @@ class Localizer:
             timing_ms={stage: 1e3 * seconds for stage, seconds in times_s.items()},
             cas_TC=prediction.cas_TC if with_cas else None,
             cas_labels=labels if with_cas else (),
+            familiarity=prediction.familiarity,
+            notes=prediction.notes,
         )
 
     def __enter__(self) -> Self:

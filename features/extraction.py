@@ -161,7 +161,7 @@ def known_origin(features: Path, name: str) -> Origin | None:
         return None
     try:
         return _ORIGIN.validate_json((features / f"{name}.json").read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):  # the name may have no room for the ending
         return None
 
 

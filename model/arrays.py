@@ -1,7 +1,4 @@
-"""Snippet features from outside: reading and checking them.
-
-Axes: T snippets, D feature channels.
-"""
+"""Snippet features in the bytes of a request or a file."""
 
 import io
 import math
@@ -9,59 +6,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ecm_client.inputs import read_features as read_features
+# The clients check features by the same functions, and do not import this package.
+from ecm_client.features import check_features as check_features
+from ecm_client.features import read_features as read_features
 from model.errors import FeatureError
-
-
-def check_features(
-    features: NDArray[np.generic],
-    *,
-    feature_dim: int | None = None,
-    max_snippets: int | None = None,
-) -> NDArray[np.float32]:
-    """Returns features as contiguous float32 (T, D).
-
-    Args:
-        features: an array from outside.
-        feature_dim: the required D; any if not given.
-        max_snippets: the largest T; any if not given.
-
-    Raises:
-        FeatureError: not two axes, T = 0, T above `max_snippets`, D other than `feature_dim`,
-            not floating point, or a value that is not finite.
-    """
-    _check_shape(features, feature_dim, max_snippets)
-    return _finite(features)
-
-
-def _check_shape(
-    features: NDArray[np.generic], feature_dim: int | None, max_snippets: int | None
-) -> None:
-    if features.ndim != 2:
-        raise FeatureError(
-            f"expected features of shape (snippets, channels), got shape {features.shape}"
-        )
-    snippets, channels = features.shape
-    if not np.issubdtype(features.dtype, np.floating):
-        raise FeatureError(f"expected floating-point features, got dtype {features.dtype}")
-    if snippets == 0:
-        raise FeatureError("expected at least one snippet, got none (T = 0)")
-    if max_snippets is not None and snippets > max_snippets:
-        raise FeatureError(f"expected at most {max_snippets} snippets, got T = {snippets}")
-    if feature_dim is not None and channels != feature_dim:
-        raise FeatureError(f"expected {feature_dim} channels (D), got {channels}")
-
-
-def _finite(features: NDArray[np.generic]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        # A float64 outside the range of float32 becomes Inf.
-        features_TD = np.ascontiguousarray(features, dtype=np.float32)
-        # A sum takes half the time of a test of each value. It is finite only if all values are.
-        is_finite = np.isfinite(features_TD.sum()) or np.isfinite(features_TD).all()
-    if not is_finite:
-        bad = int(np.argmin(np.isfinite(features_TD).all(axis=1)))
-        raise FeatureError(f"expected finite features, got NaN or Inf in snippet {bad}")
-    return features_TD
 
 
 def parse_npy(body: bytes | memoryview) -> NDArray[np.generic]:

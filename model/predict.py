@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import FeatureError
+from model.familiarity import familiarity
 from model.localization.localize import CasScale, LocalizationConfig, class_scores, localize
+from model.localization.nothing_found import why_nothing_found
 from model.segments import Segment
 from model.snippets import resample
 from model.spec import ModelSpec
@@ -43,6 +45,11 @@ class VideoPrediction:
     """Scale of the class activation sequence for the thresholds; see `scale_cas`."""
     truncated: bool = False
     """Whether the option `max_segments` left out segments."""
+    familiarity: float | None = None
+    """Share of the training videos that are as far from the others as this video; None if the spec
+    has no statistics of them."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the result, such as the reason why there is no segment."""
 
 
 def predict_video(
@@ -81,8 +88,17 @@ def predict_video(
         check=check,
     )
     segments = found[:limit]
+    known = spec.training_features and familiarity(features_TD, spec.training_features)
+    nothing = None if segments else f"no segment was found: {why_nothing_found(scores_C, config)}"
     return VideoPrediction(
-        duration_s, cas_TC, scores_C, segments, config.cas_scale, len(found) > len(segments)
+        duration_s,
+        cas_TC,
+        scores_C,
+        segments,
+        config.cas_scale,
+        truncated=len(found) > len(segments),
+        familiarity=known.share if known else None,
+        notes=tuple(filter(None, (nothing, known.note if known else None))),
     )
 
 

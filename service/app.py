@@ -21,6 +21,7 @@ from service.http.buffers import Buffers
 from service.http.error_responses import add_handlers
 from service.http.gate import Gate
 from service.http.head_requests import HeadRequests
+from service.http.path_prefix import PathPrefix
 from service.http.security_headers import SecurityHeaders
 from service.inference_protocol import routes as inference_protocol
 from service.inference_protocol.wire import HEADER_LENGTH
@@ -62,7 +63,9 @@ class LocalizerApp(FastAPI):
                 allow_headers=["*"],
                 expose_headers=["Location", "Retry-After", "X-Request-ID", HEADER_LENGTH],
             )
-        return SecurityHeaders(stack)
+        stack = SecurityHeaders(stack)
+        prefix = service.settings.root_path
+        return PathPrefix(stack, prefix) if prefix else stack
 
     def openapi(self) -> dict[str, Any]:
         """Returns the OpenAPI description, which marks the calls that need an API key."""
@@ -94,6 +97,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go to the host that the request names
         swagger_ui_oauth2_redirect_url=None,
+        servers=[{"url": settings.root_path or "/", "description": "This service."}],
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.service = service
     app.add_middleware(HeadRequests)  # requests pass the middleware added last first

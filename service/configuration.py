@@ -1,6 +1,7 @@
 """Reads the settings: a flag overrides an environment variable, the file, and the default."""
 
 import json
+import logging
 import re
 import tomllib
 from collections.abc import Mapping
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import EnvSettingsSource, SettingsError
 
 from model.errors import OptionError
+from service.environment import read_environment
 from service.settings import Settings
 
+_log = logging.getLogger(__name__)
 _DEFAULT = "default"
 _MASK = "***"
 _PASSWORD = re.compile(r"(?<=[?&]password=)[^&]*|(?<=[?&]sslpassword=)[^&]*")
@@ -27,6 +29,8 @@ class Configuration:
     """Values of the settings."""
     origins: dict[str, str]
     """Source of each value: flag, environment, file PATH or default."""
+    warnings: tuple[str, ...] = ()
+    """Sentences about environment variables that are ignored."""
 
     def shown(self) -> dict[str, Any]:
         """Returns the values in their JSON form, with secrets masked."""
@@ -35,6 +39,11 @@ class Configuration:
             values["database_url"] = _without_password(self.settings.database_url)
         values["api_keys"] = [_MASK for _ in self.settings.api_keys]
         return values
+
+    def log_warnings(self) -> None:
+        """Logs the warnings, once there is a handler for them."""
+        for warning in self.warnings:
+            _log.warning("%s", warning)
 
     def lines(self) -> str:
         """Returns one line for each setting: its value and its source."""
@@ -62,15 +71,12 @@ def read_configuration(flags: Mapping[str, Any]) -> Configuration:
     Raises:
         OptionError: one cannot be used, or the file cannot be read.
     """
-    try:
-        from_environment = EnvSettingsSource(Settings)()
-    except SettingsError as error:
-        raise OptionError(f'{error}; expected JSON, as ["a", "b"] or {{"a": "b"}}') from error
+    environment = read_environment(Settings.model_fields)
     sources: list[tuple[str, Mapping[str, Any]]] = [
-        ("environment", from_environment),
+        ("environment", environment.values),
         ("flag", flags),
     ]
-    file = flags.get("config", from_environment.get("config"))
+    file = flags.get("config", environment.values.get("config"))
     if file is not None:
         sources.insert(0, (f"file {file}", _read_file(Path(file))))
     values: dict[str, Any] = {}
@@ -79,14 +85,14 @@ def read_configuration(flags: Mapping[str, Any]) -> Configuration:
         values |= given
         origins |= dict.fromkeys(given, origin)
     try:
-        return Configuration(Settings(**values), origins)
+        return Configuration(Settings(**values), origins, environment.warnings)
     except ValidationError as error:
         raise OptionError(_complaints(error, origins)) from None
 
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise OptionError(f"settings file {path} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -10,6 +10,7 @@ ServiceError                    500  root, and unexpected failures
 ├── IdempotencyConflictError    409  the Idempotency-Key belongs to another request
 ├── BodyTooLargeError           413  the body is longer than the limit
 ├── UnsupportedMediaError       415  unsupported content type
+│   └── UnsupportedCodingError  415  unsupported content coding
 ├── UnusableInputError          422  unusable features, video or option
 ├── EngineFailedError           500  the network failed
 ├── WorkerFailedError           500  the process that reads a video failed
@@ -123,6 +124,12 @@ class UnsupportedMediaError(ServiceError):
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported-media-type"
+
+
+class UnsupportedCodingError(UnsupportedMediaError):
+    """The Content-Encoding is not supported, or not for this kind of body."""
+
+    headers = {"Accept-Encoding": "gzip, deflate"}
 
 
 class UnusableInputError(ServiceError):

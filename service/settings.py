@@ -1,19 +1,15 @@
 """Settings of the service; configuration.py reads their values."""
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, PositiveInt, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
 
 from service.models.version_policy import VersionPolicy
 
+_PATH = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 Group: TypeAlias = Literal["Models", "Network", "Computing", "Limits", "Videos and jobs",
                            "Video references", "Access", "General"]  # fmt: skip
 """Subject of a setting, in the order of help texts."""
@@ -32,16 +28,14 @@ def setting(
     return Field(default, ge=ge, gt=gt, le=le, json_schema_extra={"group": group, "rare": rare})
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Settings of the service.
 
     Every field is declared by `setting`, which adds two keys to its `json_schema_extra`:
     `group` is the heading of the setting in help texts, and `rare` hides it from the short help.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="ECM_", use_attribute_docstrings=True, extra="ignore"
-    )
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 
     secrets: ClassVar[frozenset[str]] = frozenset({"database_url", "api_keys"})
     """Names of the settings whose values are never shown."""
@@ -57,9 +51,11 @@ class Settings(BaseSettings):
     warm_snippets: tuple[PositiveInt, ...] = setting((), "Models", rare=True)
     """Video lengths in snippets to run before a model is served; by default, the model's own."""
     host: str = setting("127.0.0.1", "Network")
-    """Address to listen on; 0.0.0.0 for all addresses."""
+    """Address to listen on; 0.0.0.0 for all IPv4 addresses, * for all of IPv4 and IPv6."""
     port: int = setting(8000, "Network", ge=0, le=65535)
     """Port to listen on; 0 for any free port."""
+    root_path: str = setting("", "Network", rare=True)
+    """Path below which a proxy serves the service, such as /ecm; the proxy may strip it or not."""
     processes: int = setting(1, "Network", ge=1)
     """Server processes that share the port, each with its own models and jobs."""
     drain_s: float = setting(0.0, "Network", ge=0, rare=True)
@@ -148,8 +144,8 @@ class Settings(BaseSettings):
     """Longest wait for the next bytes of a download, in seconds."""
     api_keys_file: Path | None = setting(None, "Access")
     """File with API keys, one per line: NAME SCOPES SHA256HEX; without keys, access is open."""
-    api_keys: Annotated[tuple[str, ...], NoDecode] = setting((), "Access", rare=True)
-    """API keys in the form of api_keys_file, separated by commas or as a JSON list."""
+    api_keys: tuple[str, ...] = setting((), "Access", rare=True)
+    """API keys in the form of api_keys_file."""
     cors_origins: tuple[str, ...] = setting((), "Access", rare=True)
     """Origins whose web pages may call the service."""
     log_format: Literal["text", "json"] = setting("text", "General")
@@ -161,39 +157,58 @@ class Settings(BaseSettings):
     config: Path | None = setting(None, "General")
     """TOML file with settings; environment variables and flags override it."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        *read: PydanticBaseSettingsSource,  # noqa: ARG003
-        **also_read: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Disables pydantic's own sources, because configuration.py reads and records them."""
-        return (init_settings,)
-
-    @field_validator("api_keys", mode="before")
+    @field_validator(
+        "warm_snippets", "video_roots", "video_hosts", "video_buckets", "api_keys", "cors_origins",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _split(cls, value: object) -> object:
+        """Returns the list that a text, or the only flag, spells as JSON or with commas."""
+        if isinstance(value, tuple) and len(value) == 1:
+            value = value[0]
         if not isinstance(value, str):
-            return value
+            return value if isinstance(value, list | tuple) else (value,)
         if value.lstrip().startswith("["):
-            return json.loads(value)
-        return tuple(line for line in value.split(",") if line.strip())
+            return _parsed(value)
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("root_path")
+    @classmethod
+    def _slashes(cls, value: str) -> str:
+        """Returns the path with a slash at its start and none at its end."""
+        parts = value.strip("/")
+        if parts and not _PATH.fullmatch(parts):
+            raise ValueError("expected a path such as /ecm, of letters, digits, '.', '_', '-', '/'")
+        return f"/{parts}" if parts else ""
 
     @field_validator("versions", mode="before")
     @classmethod
     def _join(cls, value: object) -> object:
-        """Returns the table that flags spell as JSON, or as one NAME=VALUE each."""
-        if not isinstance(value, tuple):
+        """Returns the table that texts spell as JSON, or as one NAME=VALUE each."""
+        texts = _pairs(value) if isinstance(value, str) else value
+        if not isinstance(texts, tuple):
             return value
         table: dict[str, object] = {}
-        for text in value:
+        for text in texts:
             name, equals, policy = text.partition("=")
             if text.lstrip().startswith("{"):
-                table |= json.loads(text)
+                table |= _parsed(text)
             elif equals:
-                table[name] = json.loads(policy) if policy.startswith("[") else policy
+                table[name.strip()] = _parsed(policy) if policy.startswith("[") else policy.strip()
             else:
                 raise ValueError('expected NAME=VALUE, or JSON as {"a": "b"}')
         return table
+
+
+def _pairs(text: str) -> tuple[str, ...]:
+    """Returns the parts of `a=newest,b=[1, 3]`; commas within brackets separate no parts."""
+    if text.lstrip().startswith("{"):
+        return (text,)
+    return tuple(re.split(r",(?![^\[]*\])", text))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f'expected JSON, as ["a", "b"] or {{"a": "b"}}: {error}') from None

@@ -88,13 +88,24 @@ def _localize_all(
     failed = segments = 0
     results = outcomes(call, list(by_source), concurrency=concurrency, progress_bar=None)
     for item, outcome in zip(by_source.values(), results, strict=True):
-        if isinstance(outcome, LocalizerError):
+        error = outcome if isinstance(outcome, LocalizerError) else _hand_over(sink, item, outcome)
+        if error is not None:
             failed += 1
-            tqdm.write(f"error: {item.source}: {outcome}", file=sys.stderr)
-        else:
+            tqdm.write(f"error: {item.source}: {error}", file=sys.stderr)
+        elif isinstance(outcome, Localization):
             segments += len(outcome)
-            sink.add(item, outcome)
     return failed, segments
+
+
+def _hand_over(sink: Output, item: Input, localization: Localization) -> Exception | None:
+    """Gives the output one result; returns the error if this result cannot be written."""
+    try:
+        sink.add(item, localization)
+    except BrokenPipeError:
+        raise
+    except (OSError, LocalizerError) as error:
+        return error
+    return None
 
 
 def _summarize(output: OutputOptions, inputs: int, failed: int, segments: int) -> None:

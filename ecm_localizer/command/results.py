@@ -112,7 +112,8 @@ class ResultFile(Output):
     def close(self) -> None:
         """Writes the file. An older file is replaced only if the whole new one can be written."""
         with whole_file(self.path) as file:
-            file.write(self._text().encode())
+            # A file's name may have bytes that are no text, which UTF-8 cannot encode.
+            file.write(self._text().encode(errors="backslashreplace"))
 
     def _text(self) -> str:
         ending = self.path.suffix.lower()

@@ -1,5 +1,6 @@
 """`ecm config`."""
 
+import sys
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -19,4 +20,6 @@ def config(
         **flags: settings that go before those of the environment and the file.
     """
     configuration = read_configuration(flags)
+    for warning in configuration.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     print(configuration.to_json() if as_json else configuration.lines())

@@ -17,6 +17,8 @@ def serve(**flags: Any) -> int:
     Args:
         **flags: settings that go before those of the environment and the file.
     """
-    settings = read_configuration(flags).settings
+    configuration = read_configuration(flags)
+    settings = configuration.settings
     log_to_stderr(settings.log_level, settings.log_format)
+    configuration.log_warnings()
     return leave(status_of(partial(serve_until_stopped, settings)))

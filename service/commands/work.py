@@ -14,6 +14,7 @@ from service.models.catalog import Catalog
 from service.models.keeper import kept
 from service.process.ending import leave, status_of
 from service.process.heaps import share_heaps, tended_heaps
+from service.process.listening import metrics_host
 from service.settings import Settings
 from service.telemetry.log_format import log_to_stderr
 from service.telemetry.metrics import Metrics
@@ -27,8 +28,10 @@ def work(**flags: Any) -> int:
     Args:
         **flags: settings that go before those of the environment and the file.
     """
-    settings = read_configuration(flags).settings
+    configuration = read_configuration(flags)
+    settings = configuration.settings
     log_to_stderr(settings.log_level, settings.log_format)
+    configuration.log_warnings()
     return leave(status_of(partial(_work_until_stopped, settings)))
 
 
@@ -41,6 +44,6 @@ def _work_until_stopped(settings: Settings) -> None:
     metrics = Metrics(catalog)
     models = open_models(settings, catalog, metrics)
     if settings.metrics_port is not None:
-        start_http_server(settings.metrics_port, settings.host, metrics.registry)
+        start_http_server(settings.metrics_port, metrics_host(settings.host), metrics.registry)
     with kept(models, settings.reload_s), take_jobs(settings, models, metrics), tended_heaps():
         stop.wait()

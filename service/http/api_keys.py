@@ -68,7 +68,7 @@ def read_keys(lines: Sequence[str], file: Path | None = None) -> tuple[ApiKey, .
 
 def _read_file(path: Path) -> list[ApiKey]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise OptionError(f"api_keys_file {path} cannot be read: {type(error).__name__}") from None
     keys = [

@@ -169,6 +169,12 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_headers_complete()
         cycle = weakref.proxy(self.cycle)  # a cycle of references would leave requests to the GC
         cycle.transport = _ResponseTransport(self, cycle)
+        if self.scope["http_version"] == "1.0":
+            # Such a client knows no chunks (RFC 9112, section 7); its response ends with the
+            # connection.
+            cycle.chunked_encoding = False
+            cycle.expected_content_length = _AnyLength()
+            cycle.keep_alive = False
         self.scope["extensions"] = {BODY: partial(self._receive_body, cycle)}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
@@ -253,6 +259,16 @@ class _Flow(FlowControl):
         """Stops reading for good."""
         self._stopped = True
         self.pause_reading()
+
+
+class _AnyLength(int):
+    """Length of a response that may be any; uvicorn compares it with the bytes that it sends."""
+
+    def __lt__(self, _: int) -> bool:
+        return False
+
+    def __sub__(self, _: int) -> "_AnyLength":
+        return self
 
 
 class _ResponseTransport:

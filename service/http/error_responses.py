@@ -57,7 +57,8 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 def _response(path: str, problem: Problem, headers: Mapping[str, str]) -> Response:
     if not is_inference_protocol(path):
         return problem_response(problem, headers)
-    status = 400 if problem.status == 422 else problem.status  # the protocol has no 422
+    # The protocol has neither of these two.
+    status = 400 if problem.status in (415, 422) else problem.status
     content = InferenceError(error=problem.detail).model_dump_json()
     return Response(content, status, headers=headers, media_type="application/json")
 

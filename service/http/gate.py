@@ -73,8 +73,9 @@ class Gate:
 
     def _max_bytes(self, scope: Scope) -> int:
         """Returns the limit for a request's body; that of videos also holds for forms."""
-        media_type = Headers(scope=scope).get("content-type", "").lower()
-        is_video = media_type.startswith(("video/", "multipart/"))
+        headers = Headers(scope=scope)
+        media_type = headers.get("content-type", "").lower()
+        is_video = media_type.startswith(("video/", "multipart/")) or is_unnamed(headers)
         is_video &= self._serves_videos() and not is_inference_protocol(scope["path"])
         return self._limits.max_video_bytes if is_video else self._limits.max_bytes
 
@@ -118,3 +119,9 @@ class Gate:
                 f"only {received_bytes} bytes arrived in {elapsed_s:.0f} s, the limit is "
                 f"{slowest:g} bytes a second; send the body again"
             )
+
+
+def is_unnamed(headers: Headers) -> bool:
+    """Returns whether a body is bytes that may be a video, because features would have a shape."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/octet-stream" and "x-shape" not in headers

@@ -16,13 +16,13 @@ from model.inference.engine import CAS, FEATURES, LENGTHS
 from model.predict import check_finite
 from service.errors import UnusableInputError
 from service.http.body import Body
+from service.http.content_coding import content_coding, decompress
 from service.inference_protocol.schemas import InferenceResponse
 from service.inference_protocol.wire import (
     HEADER_LENGTH,
     InputTensor,
     ParsedRequest,
     compress,
-    decompress,
     parse_request,
     response_encoding,
     write_response,
@@ -85,7 +85,7 @@ def infer(
     entry = catalog.find(received.model, received.version)
     assert entry.engine is not None
     feature_dim = entry.spec.feature_dim
-    content = decompress(received.content, received.encoding, max_bytes=max_bytes)
+    content = decompress(received.content, content_coding(received.encoding), max_bytes=max_bytes)
     request = parse_request(content, received.header_length, feature_dim, max_snippets=max_snippets)
     binary = _binary_outputs(request)
     inputs = _named(request.inputs)

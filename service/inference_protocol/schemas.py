@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt, model_validator
 
 Datatype = Literal["FP32", "FP16", "INT64"]
 Size = Annotated[StrictInt, Field(ge=0)]
@@ -79,7 +79,18 @@ class ModelConfig(BaseModel):
     output: list[TensorConfig]
 
 
-class IndexRequest(BaseModel):
+class _FromClient(BaseModel):
+    """Part of a request; null means that a field is absent, because many clients write it so."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {name: field for name, field in value.items() if field is not None}
+
+
+class IndexRequest(_FromClient):
     """Body of POST /v2/repository/index."""
 
     ready: StrictBool = False
@@ -96,7 +107,7 @@ class IndexEntry(BaseModel):
     """Reason why the version cannot be served."""
 
 
-class TensorParameters(BaseModel):
+class TensorParameters(_FromClient):
     """Parameters of an input or output; others are ignored."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -111,7 +122,7 @@ class TensorParameters(BaseModel):
     """Not supported."""
 
 
-class RequestInput(BaseModel):
+class RequestInput(_FromClient):
     """Input tensor of a request."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -124,14 +135,14 @@ class RequestInput(BaseModel):
     """Numbers in row-major order, in one list or nested according to `shape`."""
 
 
-class RequestOutput(BaseModel):
+class RequestOutput(_FromClient):
     """Requested output."""
 
     name: ShortText
     parameters: TensorParameters = TensorParameters()
 
 
-class RequestParameters(BaseModel):
+class RequestParameters(_FromClient):
     """Parameters of a request; others are ignored."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -140,7 +151,7 @@ class RequestParameters(BaseModel):
     """Whether to send outputs in binary that have no `binary_data` parameter."""
 
 
-class InferenceRequest(BaseModel):
+class InferenceRequest(_FromClient):
     """JSON of POST /v2/models/{name}/infer; binary tensors follow in the order of `inputs`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

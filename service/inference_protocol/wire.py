@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from model.arrays import parse_raw
 from model.inference.engine import FEATURES
 from service.errors import (
-    BodyTooLargeError,
     MalformedBodyError,
     UnsupportedCallError,
     UnusableInputError,
     unusable_if_invalid,
 )
 from service.http.body import Body
+from service.http.content_coding import WINDOW_BITS
 from service.http.json_bounds import check_structure
 from service.inference_protocol.schemas import (
     InferenceRequest,
@@ -40,7 +40,6 @@ DTYPES: dict[str, np.dtype[np.generic]] = {
     "FP16": np.dtype("<f2"),
     "INT64": np.dtype("<i8"),
 }
-_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 _OTHER_LISTS = 100
 """Lists in the JSON beside those of nested data."""
 _FASTEST = 1
@@ -100,32 +99,6 @@ class ParsedRequest:
     """Whether to send outputs in binary by default."""
 
 
-def decompress(content: Body, encoding: str, *, max_bytes: int) -> Body:
-    """Returns a decompressed body.
-
-    Raises:
-        MalformedBodyError: the encoding is not gzip or deflate, or the body does not match it.
-        BodyTooLargeError: the result is longer than `max_bytes`; decompression stops there.
-    """
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return content
-    if encoding not in _WINDOW_BITS:
-        raise MalformedBodyError(f"expected Content-Encoding gzip or deflate, got {encoding!r}")
-    stream = zlib.decompressobj(_WINDOW_BITS[encoding])
-    try:
-        whole = stream.decompress(content, max_bytes + 1)
-    except zlib.error as error:
-        raise MalformedBodyError(f"the body is not in the encoding {encoding}: {error}") from None
-    if len(whole) > max_bytes:
-        raise BodyTooLargeError(
-            f"the decompressed body has more than {max_bytes} bytes, which is the limit"
-        )
-    if not stream.eof or stream.unused_data:
-        raise MalformedBodyError(f"the body is not one complete stream in the encoding {encoding}")
-    return whole
-
-
 def response_encoding(accepted: str) -> str | None:
     """Returns the encoding that header Accept-Encoding requests, or None.
 
@@ -133,12 +106,12 @@ def response_encoding(accepted: str) -> str | None:
     that they can read, which is no wish to wait for compression.
     """
     accepted = accepted.strip().lower()
-    return accepted if accepted in _WINDOW_BITS else None
+    return accepted if accepted in WINDOW_BITS else None
 
 
 def compress(content: bytes, encoding: str) -> bytes:
     """Returns a body in an encoding that `response_encoding` returned."""
-    return zlib.compress(content, _FASTEST, _WINDOW_BITS[encoding])
+    return zlib.compress(content, _FASTEST, WINDOW_BITS[encoding])
 
 
 def parse_request(

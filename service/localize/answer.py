@@ -130,6 +130,8 @@ def _to_json(
             for start_s, end_s, label, score in video.segments
         ],
         "truncated": video.truncated,
+        "familiarity": video.familiarity,
+        "notes": video.notes,
         "timing_ms": {name: round(1e3 * seconds, 3) for name, seconds in timing_s.items()},
     }
     if options.include == "cas":

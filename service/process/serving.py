@@ -14,7 +14,7 @@ from model.errors import OptionError
 from service.app import create_app, running
 from service.process.ending import status_of
 from service.process.heaps import share_heaps, tended_heaps
-from service.process.listening import bind, urls
+from service.process.listening import bind, metrics_host, urls
 from service.process.server import Server
 from service.process.supervisor import Supervisor
 from service.routes import json_features
@@ -62,7 +62,7 @@ def _serve_here(
     rest = partial(service.admission.buffers.rest, settings.max_body_bytes)
     with running(service), tended_heaps(json_features.give_back, rest):
         if metrics_port is not None:
-            start_http_server(metrics_port, settings.host, service.metrics.registry)
+            start_http_server(metrics_port, metrics_host(settings.host), service.metrics.registry)
         Server(app, service, on_started).run(sockets)
 
 

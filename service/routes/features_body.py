@@ -17,6 +17,7 @@ from model.arrays import parse_npy, parse_raw
 from model.errors import FeatureError
 from service.errors import MalformedBodyError, UnusableInputError, unusable_if_invalid
 from service.http.body import Body
+from service.http.content_coding import decompress
 from service.http.json_bounds import check_structure
 from service.routes.json_features import parse_matrix
 from service.routes.media_types import JSON, RAW
@@ -46,6 +47,10 @@ class FeaturesBody:
     """Header X-Shape."""
     dtype: str = ""
     """Header X-Dtype."""
+    coding: str = ""
+    """Content coding; empty if the body was sent as it is."""
+    max_bytes: int = 0
+    """Longest body once it is unpacked."""
 
     def parse(self, max_snippets: int) -> tuple[NDArray[np.generic], LocalizeOptions]:
         """Returns the features, not yet checked, and the options.
@@ -54,15 +59,17 @@ class FeaturesBody:
             max_snippets: longest video. JSON with more lists is refused before it is parsed.
 
         Raises:
-            MalformedBodyError: the body is not JSON or not base64.
+            MalformedBodyError: the body is not JSON or not base64, or does not match its coding.
+            BodyTooLargeError: the unpacked body is too long.
             UnusableInputError: an option, field or header is invalid.
             FeatureError: the features cannot be read.
         """
+        content = decompress(self.content, self.coding, max_bytes=self.max_bytes)
         if self.media_type == JSON:
-            return _parse_json(self.content, self.options, max_snippets)
+            return _parse_json(content, self.options, max_snippets)
         if self.media_type == RAW:
-            return _parse_raw(self.content, self.shape, self.dtype), self.options
-        return parse_npy(memoryview(self.content)), self.options
+            return _parse_raw(content, self.shape, self.dtype), self.options
+        return parse_npy(memoryview(content)), self.options
 
 
 def parse_fields(content: Body) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from ecm_client.schemas import Job, JobList, JobRequest
 from service.errors import OverloadedError, UnusableInputError
 from service.routes.description import BINARY, OPTIONS, PROBLEMS, file_form, problems, whole_schema
-from service.routes.media_types import FORM, JSON, VIDEO
+from service.routes.examples import OF_VIDEO
+from service.routes.media_types import FORM, JSON, RAW, VIDEO
 from service.routes.request_body import receive_body
 from service.routes.submission import IdempotencyKey, accepted, check_room, submit
 from service.state import Service
@@ -21,8 +22,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 _BODY = {
     "required": True,
     "content": {
-        JSON: {"schema": whole_schema(JobRequest)},
+        JSON: {"schema": whole_schema(JobRequest), "examples": OF_VIDEO},
         f"{VIDEO}*": {"schema": BINARY},
+        RAW: {"schema": BINARY},
         FORM: {"schema": file_form("A video file.")},
     },
 }

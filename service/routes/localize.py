@@ -22,6 +22,7 @@ from service.routes.description import (
     file_form,
     whole_schema,
 )
+from service.routes.examples import OF_FEATURES, OF_SEGMENTS, OF_VIDEO
 from service.routes.features_body import FeaturesBody
 from service.routes.media_types import FORM, JSON, NPY, RAW, VIDEO
 from service.routes.request_body import is_video, receive_body
@@ -34,7 +35,7 @@ router = APIRouter(tags=["localize"])
 _BODY = {
     "required": True,
     "content": {
-        JSON: {"schema": whole_schema(LocalizeRequest)},
+        JSON: {"schema": whole_schema(LocalizeRequest), "examples": OF_FEATURES | OF_VIDEO},
         NPY: {"schema": BINARY},
         RAW: {"schema": BINARY},
         f"{VIDEO}*": {"schema": BINARY},
@@ -52,15 +53,16 @@ _RAW_HEADERS = [
     }
     for name, example in (("X-Shape", "750,2048"), ("X-Dtype", "float32"))
 ]
-_ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {"model": Job, "description": "The video takes longer; poll this job."}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {JSON: {"examples": OF_SEGMENTS}}},
+    202: {"model": Job, "description": "The video takes longer; poll this job."},
 }
 
 
 @router.post(
     "/localize",
     response_model=LocalizeResponse | ActivityNetResponse,
-    responses=_ACCEPTED | PROBLEMS,
+    responses=_ANSWERS | PROBLEMS,
     openapi_extra={"requestBody": _BODY, "parameters": [*OPTIONS, *_RAW_HEADERS, TIMEOUT_HEADER]},
 )
 async def localize(

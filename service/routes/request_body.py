@@ -4,6 +4,7 @@ The kind is decided here, once, by content type. JSON is decided by its field `v
 """
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,15 @@ from ecm_client.schemas import LocalizeOptions
 from service.errors import (
     BodyTooLargeError,
     MalformedBodyError,
+    UnsupportedCodingError,
     UnsupportedMediaError,
+    UnusableInputError,
     unusable_if_invalid,
 )
 from service.http.admission import Ticket
 from service.http.body import Body, receive_whole
+from service.http.content_coding import content_coding, decompress
+from service.http.gate import is_unnamed
 from service.http.json_bounds import check_structure
 from service.routes.features_body import (
     FEATURES,
@@ -28,7 +33,15 @@ from service.routes.features_body import (
     check_fields,
     parse_fields,
 )
-from service.routes.media_types import FORM, JSON, NPY, RAW, VIDEO
+from service.routes.media_types import (
+    FORM,
+    JSON,
+    MAGIC_BYTES,
+    NPY,
+    RAW,
+    VIDEO,
+    looks_like_video,
+)
 from service.state import ServiceState
 from service.videos.video_request import VideoRequest
 
@@ -57,18 +70,25 @@ async def receive_body(request: Request, service: ServiceState) -> FeaturesBody 
     Options come from the query, and from the other fields of a form or a JSON object.
 
     Raises:
-        UnsupportedMediaError: the content type is not supported.
+        UnsupportedMediaError: the content type or the content coding is not supported.
         MalformedBodyError: a form is broken or has no file, or the body is not JSON.
         UnusableInputError: an option or a video cannot be used.
         VideosNotServedError, DiskFullError: the video cannot be accepted.
     """
     options = _override(LocalizeOptions(), dict(request.query_params))
     media_type = _media_type(request)
+    coding = content_coding(request.headers.get("content-encoding", ""))
+    if coding and (media_type.startswith(VIDEO) or media_type == FORM):
+        raise UnsupportedCodingError(
+            f"expected no Content-Encoding with {media_type}, got {coding}"
+        )
     if media_type.startswith(VIDEO):
         uploads = service.served_videos().uploads
         request.state.ticket.upload()
         upload = await uploads.receive(request.stream())
         return VideoRequest(options, upload=upload)
+    if is_unnamed(request.headers):
+        return await _receive_unnamed(request, service, options)
     if media_type == FORM:
         return await _receive_form(request, service, options)
     if media_type not in (JSON, NPY, RAW):
@@ -77,22 +97,60 @@ async def receive_body(request: Request, service: ServiceState) -> FeaturesBody 
             f"{media_type or 'none'}"
         )
     content = await receive_whole(request)
-    if media_type == JSON and (video := _referenced_video(content, options)):
+    if media_type == JSON and (video := _referenced_video(content, coding, options)):
         return video
     shape = request.headers.get("x-shape", "")
     dtype = request.headers.get("x-dtype", "float32")
-    return FeaturesBody(media_type, content, options, shape, dtype)
+    max_bytes = service.settings.max_body_bytes
+    return FeaturesBody(media_type, content, options, shape, dtype, coding, max_bytes)
 
 
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _referenced_video(content: Body, options: LocalizeOptions) -> VideoRequest | None:
+async def _receive_unnamed(
+    request: Request, service: ServiceState, options: LocalizeOptions
+) -> VideoRequest:
+    """Receives a video that is recognized by its first bytes.
+
+    Raises:
+        UnusableInputError: the body is no video, and raw features need the header X-Shape.
+    """
+    async with aclosing(request.stream()) as parts:
+        start = b""
+        async for part in parts:
+            start += part
+            if len(start) >= MAGIC_BYTES:
+                break
+        if not looks_like_video(start):
+            is_npy = start.startswith(_NPY_MAGIC)
+            expected = f"Content-Type: {NPY}" if is_npy else "X-Shape: SNIPPETS,CHANNELS"
+            raise UnusableInputError(
+                f"expected header {expected} with features, or a video, as {RAW}; the body begins "
+                f"with {start[:8]!r}"
+            )
+        uploads = service.served_videos().uploads
+        request.state.ticket.upload()
+        upload = await uploads.receive(_joined(start, parts))
+    return VideoRequest(options, upload=upload)
+
+
+async def _joined(start: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield start
+    async for part in parts:
+        yield part
+
+
+def _referenced_video(content: Body, coding: str, options: LocalizeOptions) -> VideoRequest | None:
     """Returns the video that a JSON body references; None if there is no reference.
 
     Longer JSON holds features. A worker thread parses it, because the event loop has no time.
     """
+    try:
+        content = decompress(content, coding, max_bytes=REFERENCE_BYTES)
+    except BodyTooLargeError:
+        return None
     if len(content) > REFERENCE_BYTES:
         return None
     check_structure(content, max_lists=REFERENCE_BYTES)

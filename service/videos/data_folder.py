@@ -66,7 +66,17 @@ class DataFolder:
 
     @property
     def database_url(self) -> str:
-        """URL of the SQLite database, used if no other is set."""
+        """URL of the SQLite database, used if no other is set.
+
+        Raises:
+            OptionError: the path has a question mark, where the URL would end.
+        """
+        if "?" in str(self._root):
+            raise OptionError(
+                f"the data folder {self._root} has a '?' in its path, which the URL of the SQLite "
+                "database cannot have; set data (--data or ECM_DATA) to another, or set "
+                "database_url"
+            )
         return f"sqlite:///{self._root / 'jobs.sqlite'}"
 
     def job(self, job_id: str) -> Path:

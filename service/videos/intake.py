@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from anyio import to_thread
 from dbos import DBOS
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -93,7 +94,7 @@ class Videos:
             asked = _asked(request)
             if job := await self.jobs.earlier(job_id, asked):
                 return job
-            chosen = self._chosen_options(asked)
+            chosen = await to_thread.run_sync(self._chosen_options, asked)  # may hash large files
             return await self.jobs.submit(
                 job_id, VideoJob(asked=asked, options=chosen), request.upload
             )

@@ -2,15 +2,23 @@ import asyncio
 import email.utils
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
+from ecm_client.localization import Localization
 from ecm_client.retries import retry_delay_s
-from ecm_localizer import AsyncClient, Client, InputError, LocalizerServiceError, Progress
+from ecm_localizer import (
+    AsyncClient,
+    Client,
+    InputError,
+    LocalizerError,
+    LocalizerServiceError,
+    Progress,
+)
 
 FEATURES = np.zeros((4, 8), dtype=np.float32)
 ANSWER = {
@@ -224,6 +232,68 @@ def test_an_upload_that_breaks_off_is_sent_again_as_the_same_job(tmp_path: Path)
         sent = [progress.done for progress in reports if progress.stage == "upload"]
         assert sent == [262144, 524288, 768000] * 3
         assert reports[-1] == Progress("running", 3, 4, 0.5)
+
+
+class Uploads(httpx.BaseTransport):
+    """Receives uploads, and calls a function after the first part of the first one."""
+
+    def __init__(self, disturb: Callable[[], object]) -> None:
+        self.count = 0
+        self._disturb = disturb
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Receives one."""
+        self.count += 1
+        for _ in request.stream:
+            if self.count == 1:
+                self._disturb()
+        return httpx.Response(202, json=JOB | {"state": "done", "result": ANSWER})
+
+
+@pytest.mark.parametrize(("is_longer", "words"), [(True, "grew"), (False, "shrank")])
+def test_a_file_that_changes_while_it_is_sent_is_named(
+    is_longer: bool, words: str, tmp_path: Path
+) -> None:
+    """It costs no other input, and is not sent again."""
+    growing, whole = tmp_path / "growing.mp4", tmp_path / "whole.mp4"
+    for path in (growing, whole):
+        path.write_bytes(bytes(600_000))
+    uploads = Uploads(lambda: growing.write_bytes(bytes(600_001 * is_longer)))
+    with Client("http://test", transport=uploads) as client:
+        bad, good = client.localize_many([growing, whole], concurrency=1)
+    assert isinstance(bad, InputError)
+    assert f"growing.mp4 {words} while it was sent, from 600000 bytes" in str(bad)
+    assert isinstance(good, Localization)
+    assert uploads.count == 2
+
+
+def test_an_unexpected_error_costs_no_other_input() -> None:
+    """It becomes an error of ours that keeps the cause; both clients go on."""
+
+    class Broken:
+        shape = (4, 8)
+
+        def __array__(self) -> np.ndarray:
+            raise MemoryError("too large")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers["X-Shape"] == "5,8":
+            raise OverflowError("port must be 0-65535")
+        return httpx.Response(200, json=ANSWER)
+
+    async def ask(sources: list[object]) -> list[object]:
+        async with AsyncClient("http://test", transport=httpx.MockTransport(answer)) as client:
+            return [found async for found in client.localize_many(sources)]
+
+    sources = [Broken(), np.zeros((5, 8), np.float32), FEATURES]
+    with Client("http://test", transport=httpx.MockTransport(answer)) as client:
+        found = list(client.localize_many(sources))
+    for outcomes in (found, asyncio.run(ask(sources))):
+        assert "too large" in str(outcomes[0])
+        assert isinstance(outcomes[1], LocalizerError)
+        assert str(outcomes[1]) == "OverflowError: port must be 0-65535"
+        assert isinstance(outcomes[1].__cause__, OverflowError)
+        assert isinstance(outcomes[2], Localization)
 
 
 def test_a_video_that_is_not_there_is_refused_before_anything_is_sent(tmp_path: Path) -> None:

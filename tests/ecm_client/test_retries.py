@@ -166,3 +166,20 @@ def test_the_last_failure_of_a_proxy_is_the_error(scripted: tuple[str, list[byte
         client.localize(FEATURES)
     assert error.value.status == 502
     assert "<html>" not in str(error.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_error_that_names_its_target(status: int) -> None:
+    """It is never followed, because a key must not go to another host."""
+    sent = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.url)
+        return httpx.Response(status, headers={"Location": "/ecm/localize"})
+
+    with (
+        Client("http://test", transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(LocalizerServiceError, match="redirects to http://test/ecm/localize") as got,
+    ):
+        client.localize(FEATURES)
+    assert (got.value.status, len(sent)) == (status, 1)

@@ -113,7 +113,7 @@ def test_a_missing_file_and_a_malformed_variable_are_errors(tmp_path: Path) -> N
     """Neither is ignored."""
     told = config("--config", tmp_path / "none.toml")
     assert (told.returncode, "none.toml cannot be read" in told.stderr) == (2, True)
-    told = config(ECM_VIDEO_HOSTS="a.example.org")
+    told = config(ECM_VIDEO_HOSTS='["a.example.org"')
     assert (told.returncode, "expected JSON" in told.stderr) == (2, True)
     assert "Traceback" not in told.stderr
 
@@ -134,3 +134,82 @@ def test_work_reads_the_file(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "service", "work", "--config", str(file)]
     told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert (told.returncode, "setting jobs to be 1 or more" in told.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("text", ["a.org,b.org", " a.org , b.org,", '["a.org", "b.org"]'])
+def test_a_list_has_commas_or_is_json(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment and in a flag."""
+    monkeypatch.setenv("ECM_VIDEO_HOSTS", text)
+    assert read_configuration({}).settings.video_hosts == ("a.org", "b.org")
+    flags = {"cors_origins": (text,)}
+    assert read_configuration(flags).settings.cors_origins == ("a.org", "b.org")
+
+
+def test_every_list_and_table_may_be_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers, paths and the table of versions too."""
+    monkeypatch.setenv("ECM_WARM_SNIPPETS", "64,750")
+    monkeypatch.setenv("ECM_VIDEO_ROOTS", "/a,/b")
+    monkeypatch.setenv("ECM_VERSIONS", "fights=[1, 3],*=newest:2")
+    found = read_configuration({}).settings
+    assert found.warm_snippets == (64, 750)
+    assert (Path("/a"), Path("/b")) == found.video_roots
+    assert {"fights", "*"} == set(found.versions)
+    monkeypatch.setenv("ECM_VERSIONS", '{"fights": [1, 3], "*": "newest:2"}')
+    assert found.versions == read_configuration({}).settings.versions
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For every setting, because compose files write `${X:-}`."""
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"ECM_{name.upper()}", "")
+    monkeypatch.setenv("ECM_PORT", " ")
+    found = read_configuration({})
+    assert (Settings(), ()) == (found.settings, found.warnings)
+    assert {"default"} == set(found.origins.values())
+
+
+def test_service_links_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Service named ecm, or ecm-metrics, changes no port; one sentence names the remedy."""
+    for service in ("ECM", "ECM_METRICS"):
+        for name, value in {
+            "SERVICE_HOST": "10.0.0.1",
+            "SERVICE_PORT": "8000",
+            "SERVICE_PORT_HTTP": "8000",
+            "PORT": "tcp://10.0.0.1:8000",
+            "PORT_8000_TCP": "tcp://10.0.0.1:8000",
+            "PORT_8000_TCP_PROTO": "tcp",
+            "PORT_8000_TCP_PORT": "8000",
+            "PORT_8000_TCP_ADDR": "10.0.0.1",
+        }.items():
+            monkeypatch.setenv(f"{service}_{name}", value)
+    found = read_configuration({})
+    assert (found.settings.port, found.settings.metrics_port) == (8000, None)
+    assert [text.split("=")[0] for text in found.warnings] == ["ECM_METRICS_PORT", "ECM_PORT"]
+    assert all("enableServiceLinks: false" in text for text in found.warnings)
+
+
+def test_a_mistyped_variable_is_named_with_the_likely_spelling() -> None:
+    """`config` prints it, and the variable of the client is none."""
+    told = config(ECM_REPOSITRY="/srv/models", ECM_API_KEY="secret", ECM_COLOUR="red")
+    assert told.returncode == 0
+    assert "ECM_REPOSITRY is ignored, because it is no setting; did you mean ECM_REPOSITORY?" in (
+        told.stderr
+    )
+    assert "ECM_COLOUR is ignored" in told.stderr
+    assert "ECM_API_KEY " not in told.stderr
+
+
+def test_serve_logs_mistyped_variables(launch, repository: Path, tmp_path: Path) -> None:
+    """As a warning, in the format of the log."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECM_REPOSITRY", "/srv/models")
+        process = launch("serve", repository=repository, data=tmp_path / "data", jobs=0,
+                         log_format="json")  # fmt: skip
+    lines = [json.loads(line) for line in process.log.read_text().splitlines()]
+    assert any("did you mean ECM_REPOSITORY?" in str(line) for line in lines), lines
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(file: Path) -> None:
+    """Editors on Windows write one before TOML."""
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert read_configuration({"config": file}).settings.port == 81

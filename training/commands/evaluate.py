@@ -2,8 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from model.localization.localize import LocalizationConfig
-from training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+from training.checkpoint import find_checkpoint, load_checkpoint
 from training.commands.data import NO_DATA, Data
 from training.commands.options import DATA, RARE_DATA, RUN, Device, Flag, with_fields
 from training.commands.run import (
@@ -25,6 +24,8 @@ from training.datasets.ambiguous import read_ambiguous
 from training.datasets.result_file import write_detections, write_json
 from training.datasets.video_record import VideoSet
 from training.measurement.evaluation import evaluate as measure
+from training.measurement.evaluation import require_labels
+from training.measurement.figures import add_figures
 from training.measurement.metrics import tiou_range
 from training.recipe import Recipe
 
@@ -49,7 +50,7 @@ def evaluate(
 ) -> None:
     """Measures a run on videos with known segments.
 
-    The figures are stored in the checkpoint, so that an export carries them, unless an option
+    The figures are stored beside the checkpoint, so that an export carries them, unless an option
     changes the localization or what counts.
 
     Args:
@@ -71,6 +72,7 @@ def evaluate(
     every = data.read()
     subset = subset or measured_subset(every)
     videos = every.subset(subset)
+    require_labels(spec, videos)
     engine = torch_engine(checkpoint, device)
     bar = progress_bar(len(videos.videos))
     times = read_ambiguous(ambiguous) if ambiguous else None
@@ -78,7 +80,8 @@ def evaluate(
     figures = result.figures()
     print(json.dumps(figures) if as_json else evaluation_text(result, spec))
     if not (options or ambiguous):
-        save_checkpoint(_with_figures(checkpoint, subset, figures), path)
+        named = {f"{subset}.{name}": value for name, value in figures.items()}
+        add_figures(path, checkpoint.network_state, named)
     if out:
         write_json(out / "figures.json", figures)
         write_detections(out / "predictions.json", result.segments, version=software())
@@ -102,9 +105,3 @@ def _print_ending(checkpoint: Path, out: Path | None, report: Path | None) -> No
 def measured_subset(videos: VideoSet) -> str:
     """Returns the subset that is measured on by default: validation if there is one, else test."""
     return "validation" if any(v.subset == "validation" for v in videos.videos) else "test"
-
-
-def _with_figures(checkpoint: Checkpoint, subset: str, figures: Mapping[str, float]) -> Checkpoint:
-    named = {f"{subset}.{name}": value for name, value in figures.items()}
-    spec = checkpoint.spec
-    return replace(checkpoint, spec=replace(spec, evaluation=spec.evaluation | named))

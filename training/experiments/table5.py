@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.localization.localize import LocalizationConfig
+from model.localization.nothing_found import why_nothing_found
 from model.localization.suppression import suppress
 from model.predict import CasEngine
 from model.segments import Segment
@@ -25,7 +26,7 @@ from training.experiments.finding import Finding, published_cell, spread, table
 from training.experiments.published import TABLE_5, THUMOS14_TIOU
 from training.experiments.study import Study
 from training.experiments.variants import TITLES
-from training.measurement.evaluation import predict, why_nothing_found
+from training.measurement.evaluation import predict
 from training.measurement.metrics import DetectionScore, Videos, detection_score
 
 PRESET = "thumos14"

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,49 @@ def test_one_bad_file_costs_no_other(
     assert "narrow.npy" in output.err
     assert "text.npy" in output.err
     assert output.err.endswith("error: 2 of 4 inputs failed\n")
+
+
+@pytest.mark.parametrize("name", ["all.json", "all.jsonl", "all.csv", "all.vtt", "folder", ""])
+def test_a_name_that_is_no_text_is_written_escaped(
+    name: str, good: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In every format, and on the screen."""
+    odd = good / os.fsdecode(b"caf\xe9.npy")
+    shutil.copy(good / "a.npy", odd)
+    out = ["--out", str(tmp_path / name)] if name else ["--all"]
+    assert main(["localize", str(odd), "--model", str(repository / "small"), *out]) == 0
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_result_that_cannot_be_written_costs_no_other(
+    good: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name of 251 bytes has no room for the ending .json of its result."""
+    shutil.copy(good / "a.npy", good / f"{'x' * 251}.npy")
+    out = tmp_path / "out"
+    words = ["localize", str(good), "--model", str(repository / "small"), "--out", str(out)]
+    assert main(words) == 1
+    assert sorted(path.name for path in out.rglob("*.json")) == ["a.json", "b.json"]
+    output = capsys.readouterr().err
+    assert "File name too long" in output
+    assert output.endswith("error: 1 of 3 inputs failed\n")
+
+
+def test_inputs_of_other_kinds_cost_no_other(
+    good: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipe, an archive, a long name, values that overflow the network, and a null byte."""
+    os.mkfifo(good / "pipe.npy")
+    np.savez(good / "archive.npz", np.zeros((4, 8), np.float32))
+    np.save(good / "large.npy", np.full((40, 8), 3e38, np.float32))
+    bad = [good / "pipe.npy", good / "archive.npz", good / "large.npy", "x" * 5000, "a\0.mp4"]
+    out = tmp_path / "all.json"
+    words = ["localize", *map(str, bad), str(good / "a.npy"), "--out", str(out)]
+    assert main([*words, "--model", str(repository / "small")]) == 1
+    assert list(read_detections(out)) == ["a"]
+    output = capsys.readouterr().err
+    assert output.endswith("error: 5 of 6 inputs failed\n")
+    assert "Traceback" not in output
 
 
 def test_service_and_process_write_the_same(

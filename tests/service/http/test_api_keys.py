@@ -198,6 +198,14 @@ def test_an_error_about_a_line_does_not_quote_it(line: str, tmp_path: Path) -> N
     assert INFER not in str(caught.value)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    """Editors on Windows write one before the first key."""
+    file = tmp_path / "keys"
+    _, record = new_key("ada", frozenset({"infer"}))
+    file.write_bytes(b"\xef\xbb\xbf" + record.line().encode())
+    assert read_keys((), file) == (record,)
+
+
 def test_a_file_without_keys_is_an_error(tmp_path: Path) -> None:
     """A missing or empty file, or one with comments only, must not open the service."""
     file = tmp_path / "keys"

@@ -416,6 +416,21 @@ def test_bytes_that_do_not_fit_are_refused(url: str) -> None:
     assert_error(post(url, b'{"inputs": [' + b"{}," * 5000), 400, "objects")
 
 
+def test_null_means_that_a_field_is_absent(url: str) -> None:
+    """In every part of a request, as clients without optional fields write it."""
+    absent = {"parameters": None}
+    tensor = {"name": "features", "datatype": "FP32", "shape": list(GOOD.shape), **absent}
+    whole = {"id": None, "parameters": {"binary_data_output": None}}
+    outputs = [{"name": "cas", "parameters": {"binary_data": None, "classification": None}}]
+    answers = [
+        httpx.post(f"{url}{INFER}", json={"inputs": [tensor | {"data": GOOD.tolist()}], **rest})
+        for rest in ({}, whole | {"outputs": outputs}, absent | {"outputs": None})
+    ]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert answers[0].json()["outputs"] == answers[1].json()["outputs"]
+    assert httpx.post(f"{url}/v2/repository/index", json={"ready": None}).status_code == 200
+
+
 def test_compressed_bodies_are_unpacked_within_the_limit(url: str) -> None:
     """A compression bomb, truncated data, trailing data and uncompressed data are refused."""
     content, length = body(("features", "FP32", GOOD))

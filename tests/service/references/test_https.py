@@ -218,6 +218,28 @@ def test_redirects_are_followed(host: VideoHost, wire: LoopbackWire, fetch: Fetc
     assert wire.asked == [ADDRESS] * 3
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_every_redirect_is_followed(status: int, host: VideoHost, fetch: Fetch) -> None:
+    """All five statuses that carry a Location for a GET (RFC 9110, section 15.4)."""
+    host.answers = [
+        reply(f"{status} Elsewhere", "Location: /b.mp4", "Content-Length: 0"),
+        video(b"abc"),
+    ]
+    assert fetch() == b"abc"
+
+
+@pytest.mark.parametrize("status", [300, 304, 305, 306])
+def test_other_statuses_are_no_redirects(status: int, host: VideoHost, fetch: Fetch) -> None:
+    """Their Location is not followed."""
+    host.answers = [
+        reply(f"{status} Elsewhere", "Location: /b.mp4", "Content-Length: 0"),
+        video(b"abc"),
+    ]
+    with pytest.raises(DownloadError, match=f"expected status 200, got {status}"):
+        fetch()
+    assert len(host.heads) == 1
+
+
 @pytest.mark.parametrize(
     "location",
     [

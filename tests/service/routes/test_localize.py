@@ -1,8 +1,10 @@
 """POST /localize through a real server, with plain requests as curl sends them."""
 
 import base64
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -75,6 +77,48 @@ def test_every_form_gives_the_segments_of_offline_localization(
         truth = dict(zip(spec.labels, expected.class_scores_C, strict=True))
         assert scores == pytest.approx(truth, abs=1e-5)
         assert set(body["timing_ms"]) == {"parse", "inference", "localization", "total"}
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "GZIP"])
+def test_compressed_bodies_give_the_same_answer(
+    coding: str, url: str, features_TD: np.ndarray
+) -> None:
+    """In every form of features; damaged data, a bomb and other codings are refused."""
+    pack = zlib.compress if coding == "deflate" else gzip.compress
+    expected = httpx.post(f"{url}/localize", content=npy(features_TD), headers=NPY).json()
+    lists = json.dumps({"features": features_TD.tolist()}).encode()
+    text = {"Content-Type": "application/json"}
+    forms = [(npy(features_TD), NPY), (features_TD.tobytes(), RAW), (lists, text)]
+    for content, headers in forms:
+        headers = headers | {"Content-Encoding": coding}
+        answer = httpx.post(f"{url}/localize", content=pack(content), headers=headers)
+        assert answer.json()["segments"] == expected["segments"]
+        damaged = httpx.post(f"{url}/localize", content=pack(content)[:-1], headers=headers)
+        assert_problem(damaged, 400, "one complete stream")
+        bomb = httpx.post(f"{url}/localize", content=pack(bytes(5_000_000)), headers=headers)
+        assert_problem(bomb, 413, "more than 100000 bytes")
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "compress"])
+def test_other_codings_are_refused_by_name(coding: str, url: str, features_TD: np.ndarray) -> None:
+    """With the codings that are accepted (RFC 9110, section 15.5.16)."""
+    headers = NPY | {"Content-Encoding": coding}
+    answer = httpx.post(f"{url}/localize", content=npy(features_TD), headers=headers)
+    assert_problem(answer, 415, "gzip or deflate", coding)
+    assert answer.headers["accept-encoding"] == "gzip, deflate"
+    form = {"file": ("a.npy", npy(features_TD))}
+    answer = httpx.post(f"{url}/localize", files=form, headers={"Content-Encoding": "gzip"})
+    assert_problem(answer, 415, "expected no Content-Encoding with multipart/form-data")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\0" * 99_000])
+def test_bytes_of_unknown_kind_are_refused_by_their_start(url: str, content: bytes) -> None:
+    """Octet-stream without a shape is a video, or the error names the missing header."""
+    headers = {"Content-Type": "application/octet-stream"}
+    answer = httpx.post(f"{url}/localize", content=content, headers=headers)
+    assert_problem(answer, 422, "X-Shape", "or a video", repr(content[:8]))
+    answer = httpx.post(f"{url}/localize", content=npy(np.zeros((4, 8))), headers=headers)
+    assert_problem(answer, 422, "expected header Content-Type: application/x-npy")
 
 
 def test_service_gives_the_cas_of_torch(

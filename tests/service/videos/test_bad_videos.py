@@ -302,6 +302,20 @@ def test_features_in_a_form_are_features_still(server: str, motion_repository: P
         assert_problem(answer, 413, "100000")
 
 
+def test_a_video_without_a_type_of_its_own_is_recognized(server: str, good: bytes) -> None:
+    """As octet-stream, with the limit of videos; a packed video is refused before it is read."""
+    raw = {"Content-Type": "application/octet-stream"}
+    answer = httpx.post(f"{server}/localize", content=good, headers=raw, timeout=60)
+    expected = httpx.post(f"{server}/localize", content=good, headers=MP4, timeout=60)
+    assert (answer.status_code, answer.json()["segments"]) == (200, expected.json()["segments"])
+    assert httpx.post(f"{server}/jobs", content=good, headers=raw).status_code == 202
+    too_long = good + bytes(MAX_VIDEO_BYTES)
+    answer = httpx.post(f"{server}/jobs", content=too_long, headers=raw)
+    assert_problem(answer, 413, str(MAX_VIDEO_BYTES))
+    answer = httpx.post(f"{server}/jobs", content=good, headers=MP4 | {"Content-Encoding": "gzip"})
+    assert_problem(answer, 415, "no Content-Encoding")
+
+
 def test_requests_that_make_no_sense_are_refused(server: str, good: bytes) -> None:
     """Each with its status and the expectation."""
     for path in ("localize", "jobs"):

@@ -204,18 +204,22 @@ class Jobs:
             if self._client.list_workflows(workflow_ids=[id_], load_input=False, load_output=False):
                 return
             self._check_room()
-            if upload:
-                upload.path.replace(self._data.upload(id_, upload.sha256))
-            self._client.enqueue(
-                {
-                    "queue_name": QUEUE,
-                    "workflow_name": WORKFLOW,
-                    "workflow_id": id_,
-                    "app_version": VERSION,
-                    "attributes": job.options.model_dump(include={"model", "version"}),
-                },
-                job.model_dump_json(),
-            )
+            try:
+                if upload:
+                    upload.path.replace(self._data.upload(id_, upload.sha256))
+                self._client.enqueue(
+                    {
+                        "queue_name": QUEUE,
+                        "workflow_name": WORKFLOW,
+                        "workflow_id": id_,
+                        "app_version": VERSION,
+                        "attributes": job.options.model_dump(include={"model", "version"}),
+                    },
+                    job.model_dump_json(),
+                )
+            except BaseException:
+                self._data.remove_job(id_)
+                raise
 
     def _check_room(self) -> None:
         with _database():

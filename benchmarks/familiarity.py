@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from training.datasets.native import read_native
 
 from model.arrays import read_features
 from model.errors import DataError

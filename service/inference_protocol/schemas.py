@@ -79,8 +79,17 @@ class ModelConfig(BaseModel):
     output: list[TensorConfig]
 
 
+def _with_nulls(schema: dict[str, Any]) -> None:
+    """Lets each optional field of a JSON schema be null."""
+    for name, field in schema["properties"].items():
+        if name not in schema.get("required", ()) and {"type", "$ref"} & field.keys():
+            schema["properties"][name] = {"anyOf": [field, {"type": "null"}]}
+
+
 class _FromClient(BaseModel):
     """Part of a request; null means that a field is absent, because many clients write it so."""
+
+    model_config = ConfigDict(json_schema_extra=_with_nulls)
 
     @model_validator(mode="before")
     @classmethod

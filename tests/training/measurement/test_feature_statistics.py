@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from training.datasets.native import read_native
 
 from model.familiarity import familiarity
 from training.datasets.feature_files import HeldArray

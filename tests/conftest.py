@@ -178,6 +178,7 @@ def _film(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     sound_s: float = 0.0,
+    rate: int | Fraction = 25,
 ) -> Path:
     """Writes a video with a frame at each stamp, its number in eight bars, black 0 and white 1.
 
@@ -185,7 +186,7 @@ def _film(
     """
     with av.open(str(path), "w", options=container_options or {}) as container:
         sound = container.add_stream("aac", rate=16000) if sound_s else None
-        video = container.add_stream(codec, rate=25, options=options or {})
+        video = container.add_stream(codec, rate=rate, options=options or {})
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
         ticks = 25 if path.suffix == ".avi" else 50_000

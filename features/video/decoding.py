@@ -98,7 +98,11 @@ def _packets(stream: VideoStream) -> Iterator["av.Packet[VideoStream] | None"]:
 def _open_container(path: Path, limits: VideoLimits) -> InputContainer:
     if not path.is_file():
         raise VideoError(f"there is no video file {path.name}")
-    rules = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+    rules = {
+        "protocol_whitelist": "file",
+        "format_whitelist": FORMATS,
+        "correct_ts_overflow": "0",  # it takes one wrong stamp for a clock that began again
+    }
     try:
         return av.open(
             f"file:{path.absolute()}",

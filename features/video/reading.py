@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from features.video.decoding import VideoLimits, decode, open_video
 from features.video.frame_pixels import FrameScaler, shape_of
-from features.video.frame_times import at_rate, claimed_s, frames_from, origin_s, timed_frames
+from features.video.frame_times import (
+    at_rate,
+    claimed_s,
+    first_frame,
+    frames_from,
+    origin_s,
+    timed_frames,
+)
 from model.errors import VideoError
 
 DEFAULT_LIMITS = VideoLimits()
@@ -47,7 +54,8 @@ def probe(path: Path, *, limits: VideoLimits = DEFAULT_LIMITS) -> VideoInfo:
         VideoError: the video is not readable, or its frames exceed the limits.
     """
     with open_video(path, limits=limits, threads=1) as stream:
-        width, height = shape_of(_first_frame(stream), stream.sample_aspect_ratio).shown
+        _, frame = _first_frame(stream)
+        width, height = shape_of(frame, stream.sample_aspect_ratio).shown
         fps = stream.average_rate
         codec = stream.codec_context.name
         return VideoInfo(claimed_s(stream), width, height, float(fps) if fps else None, codec)
@@ -84,9 +92,9 @@ def read_snippets(
             after some snippets.
     """
     with open_video(path, limits=limits, threads=1) as stream:
-        first_frame = _first_frame(stream)
-        scaler = FrameScaler(shape_of(first_frame, stream.sample_aspect_ratio), short_side)
-        start_s = origin_s(stream, first_frame)
+        first_s, frame = _first_frame(stream)
+        scaler = FrameScaler(shape_of(frame, stream.sample_aspect_ratio), short_side)
+        start_s = origin_s(stream, first_s)
     first = first_snippet * snippet_frames
     with ExitStack() as files:
         stream = files.enter_context(open_video(path, limits=limits, threads=threads))
@@ -99,11 +107,12 @@ def read_snippets(
         yield from _snippets(images, snippet_frames, whole=first == 0)
 
 
-def _first_frame(stream: VideoStream) -> VideoFrame:
-    for frame in decode(stream):
-        return frame
-    name = Path(stream.container.name).name
-    raise VideoError(f"{name} has a video stream without a frame that can be decoded")
+def _first_frame(stream: VideoStream) -> tuple[float, VideoFrame]:
+    first = first_frame(stream)
+    if first is None:
+        name = Path(stream.container.name).name
+        raise VideoError(f"{name} has a video stream without a frame that can be decoded")
+    return first
 
 
 def _images(frames: Iterable[VideoFrame], scaler: FrameScaler) -> Iterator[NDArray[np.uint8]]:

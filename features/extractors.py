@@ -3,7 +3,7 @@
 Axes: F frames, H height, W width, C the channels red, green and blue, D feature channels.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -81,6 +81,8 @@ def video_rows(
     video: Path,
     *,
     first_snippet: int = 0,
+    border: str | None = None,
+    on_border: Callable[[int, str], None] | None = None,
     limits: "VideoLimits | None" = None,
     threads: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
@@ -90,6 +92,9 @@ def video_rows(
         extractor: the extractor.
         video: a local file.
         first_snippet: index of the snippet to start at.
+        border: a digest that `on_border` received for this snippet. The video is then read from
+            the middle; see `read_snippets`.
+        on_border: is called with the index of each snippet and a digest of its first frame.
         limits: limits on decoding; the defaults of `VideoLimits` if not given.
         threads: decoder threads; 0 for one on each core.
 
@@ -105,6 +110,8 @@ def video_rows(
         snippet_frames=extractor.snippet_frames,
         short_side=extractor.short_side,
         first_snippet=first_snippet,
+        border=border,
+        on_border=on_border,
         limits=limits or VideoLimits(),
         threads=threads,
     )

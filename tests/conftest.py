@@ -175,10 +175,12 @@ def _film(
     *,
     size: tuple[int, int] = (64, 48),
     codec: str = "libx264",
+    pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     sound_s: float = 0.0,
     rate: int | Fraction = 25,
+    ticks: int = 50_000,
 ) -> Path:
     """Writes a video with a frame at each stamp, its number in eight bars, black 0 and white 1.
 
@@ -188,8 +190,8 @@ def _film(
         sound = container.add_stream("aac", rate=16000) if sound_s else None
         video = container.add_stream(codec, rate=rate, options=options or {})
         video.width, video.height = size
-        video.pix_fmt = "yuv420p"
-        ticks = 25 if path.suffix == ".avi" else 50_000
+        video.pix_fmt = pixels
+        ticks = 25 if path.suffix == ".avi" else ticks
         video.codec_context.time_base = Fraction(1, ticks)
         if sound is not None:
             silence = av.AudioFrame.from_ndarray(np.zeros((1, int(16000 * sound_s)), np.float32),

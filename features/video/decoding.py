@@ -39,14 +39,21 @@ class VideoLimits:
     """Largest number of coded frames: a little more than 12 hours of 60 frames a second."""
 
 
+class DamagedVideoError(VideoError):
+    """Damage was met where none is accepted; `decode` without `strict` reads past it."""
+
+
 @contextmanager
-def open_video(path: Path, *, limits: VideoLimits, threads: int) -> Iterator[VideoStream]:
+def open_video(
+    path: Path, *, limits: VideoLimits, threads: int, strict: bool = False
+) -> Iterator[VideoStream]:
     """Opens the video stream of a local file, ready to decode, and closes the file at the end.
 
     Args:
         path: a file; a path that looks like a URL is also a file.
         limits: limits; frames with too many pixels are refused before memory is allocated.
         threads: decoder threads; 0 for one on each core.
+        strict: whether damage in a frame is an error of the decoder, not concealed.
 
     Raises:
         VideoError: there is no such file, the format is not allowed, there is no video stream or
@@ -60,29 +67,35 @@ def open_video(path: Path, *, limits: VideoLimits, threads: int) -> Iterator[Vid
                 f"{path.name} has frames of {codec.width} x {codec.height} pixels; expected at "
                 f"most {limits.max_frame_pixels} pixels"
             )
-        codec.options = _pixel_limit(limits)  # later frames may be larger than the header claims
+        # Later frames may be larger than the header claims.
+        codec.options = _pixel_limit(limits) | ({"err_detect": "explode"} if strict else {})
         codec.thread_type = "AUTO" if codec.name in _FRAME_THREADED else "SLICE"
         codec.thread_count = threads
         yield stream
 
 
-def decode(stream: VideoStream) -> Iterator[VideoFrame]:
+def decode(stream: VideoStream, *, strict: bool = False) -> Iterator[VideoFrame]:
     """Yields the frames from the current position of the file, in presentation order.
 
     Damaged packets are skipped with a warning. If the file is broken, decoding ends there.
+
+    Raises:
+        DamagedVideoError: `strict` is given, and a packet is damaged or the file is broken.
     """
     damaged = 0
-    for packet in _packets(stream):
+    name = Path(stream.container.name).name
+    for packet in _packets(stream, strict):
         try:
             yield from stream.decode(packet)
-        except av.FFmpegError:
+        except av.FFmpegError as error:
+            if strict:
+                raise DamagedVideoError(f"{name} has a damaged packet: {error.strerror}") from error
             damaged += 1
     if damaged:
-        name = Path(stream.container.name).name
         _log.warning("%s: skipped %d damaged packets", name, damaged)
 
 
-def _packets(stream: VideoStream) -> Iterator["av.Packet[VideoStream] | None"]:
+def _packets(stream: VideoStream, strict: bool) -> Iterator["av.Packet[VideoStream] | None"]:
     """Yields the packets of the stream, then None to flush the last frames."""
     assert isinstance(stream.container, InputContainer)
     try:
@@ -91,6 +104,8 @@ def _packets(stream: VideoStream) -> Iterator["av.Packet[VideoStream] | None"]:
                 yield packet
     except (av.FFmpegError, IndexError) as error:  # IndexError: a stream that appeared late
         name = Path(stream.container.name).name
+        if strict:
+            raise DamagedVideoError(f"{name} is broken: {error}") from error
         _log.warning("%s: the file is broken and was read up to that point: %s", name, error)
     yield None
 

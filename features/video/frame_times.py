@@ -69,7 +69,9 @@ def claimed_s(stream: VideoStream) -> float | None:
 def frames_from(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame] | None:
     """Returns the frames from a key frame at or before a time stamp.
 
-    Formats without a reliable index are read from their start.
+    Formats without a reliable index are read from their start. In other formats, the first frame
+    is decoded before the seek, because only its packet may contain settings of the encoder on
+    which decoding depends (H.264 4:4:4 by old x264, for example).
 
     Args:
         stream: a stream of a file from which nothing has been read yet.
@@ -78,9 +80,13 @@ def frames_from(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame] | N
     Returns:
         The frames; None if the index leads to no such key frame. The position of the stream is
         then undefined, and the file must be opened again.
+
+    Raises:
+        DamagedVideoError: a frame is damaged.
     """
     if not _is_indexed(stream):
         return decode(stream)
+    next(decode(stream, strict=True), None)
     for margin_s in _MARGINS_S:
         frames = _after_seek(stream, stamp_s - margin_s)
         first = next(frames, None)
@@ -151,7 +157,7 @@ def _after_seek(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame]:
         _container(stream).seek(int(stamp_s / stream.time_base), stream=stream)
     except av.FFmpegError:
         return iter(())
-    return dropwhile(lambda frame: not frame.key_frame, decode(stream))
+    return dropwhile(lambda frame: not frame.key_frame, decode(stream, strict=True))
 
 
 def _stamped(

@@ -28,10 +28,13 @@ class ChunkTask:
     """Index of the first snippet."""
     snippets: int
     """Number of snippets."""
+    border: str | None = None
+    """Border at which the chunk before these snippets ended; None if unknown."""
 
-    def following(self) -> "ChunkTask":
+    def following(self, border: str | None) -> "ChunkTask":
         """Returns the task for the same number of snippets after these."""
-        return replace(self, first_snippet=self.first_snippet + self.snippets)
+        first = self.first_snippet + self.snippets
+        return replace(self, first_snippet=first, border=border)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,9 @@ class Chunk:
     """Fewer rows than requested if the video ends here."""
     claimed_snippets: int | None
     """Snippets of the whole video according to its header; None if the header has no length."""
+    border: str | None
+    """Digest of the first frame of the next chunk. It shows whether a process that starts there
+    reads the same frames. None if the video ends before."""
 
 
 class ChunkReader:
@@ -70,18 +76,28 @@ class ChunkReader:
             self._open(task)
         self._next = None
         rows = list(islice(self._rows, task.snippets))
-        self._next = task.following()
+        border = self._border(task.first_snippet + task.snippets)
+        self._next = task.following(border)
         features_TD = np.stack(rows) if rows else np.empty((0, self._feature_dim), np.float32)
-        return Chunk(features_TD, self._claimed_snippets)
+        return Chunk(features_TD, self._claimed_snippets, border)
+
+    def _border(self, snippet: int) -> str | None:
+        """Returns the border before a snippet, and forgets all earlier ones."""
+        for index in [index for index in self._borders if index < snippet]:
+            del self._borders[index]
+        return self._borders.get(snippet)
 
     def _open(self, task: ChunkTask) -> None:
         extractor = self._extractor(task)
         self._claimed_snippets = claimed_snippets(extractor, task.video, limits=self._limits)
         self._feature_dim = extractor.feature_dim
+        self._borders: dict[int, str] = {}
         self._rows = video_rows(
             extractor,
             task.video,
             first_snippet=task.first_snippet,
+            border=task.border,
+            on_border=self._borders.__setitem__,
             limits=self._limits,
             threads=self._threads,
         )

@@ -16,7 +16,8 @@ APART = 6
 
 def times(*written_S: float | None, period_s: float = PERIOD_S, end_s: float = 0.0) -> list[float]:
     """The mended stamps; the order of the frames is checked on the way."""
-    mended = list(ascending(zip(written_S, range(99_999)), period_s=period_s, end_s=end_s))
+    numbered = ((stamp_s, number) for number, stamp_s in enumerate(written_S))
+    mended = list(ascending(numbered, period_s=period_s, end_s=end_s))
     assert list(range(len(written_S))) == [frame for _, frame in mended]
     return [stamp_s for stamp_s, _ in mended]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from features.extractors import MOTION, open_extractor, video_rows
 from features.video.decoding import VideoLimits
 from model.errors import ModelError, OptionError, VideoError
+from service.videos import chunks
 from service.videos.chunks import ChunkReader, ChunkTask
 
 EXTRACTOR = open_extractor(MOTION)
@@ -26,8 +27,14 @@ def reader() -> ChunkReader:
     return ChunkReader(VideoLimits(), 1)
 
 
-def task(video: Path, first: int, size: int, extractor_id: str = EXTRACTOR.id) -> ChunkTask:
-    return ChunkTask(video, MOTION, extractor_id, first, size)
+def task(
+    video: Path,
+    first: int,
+    size: int,
+    extractor_id: str = EXTRACTOR.id,
+    border: str | None = None,
+) -> ChunkTask:
+    return ChunkTask(video, MOTION, extractor_id, first, size, border)
 
 
 def moving(film, path: Path, snippets: float) -> Path:
@@ -60,10 +67,11 @@ def test_chunks_of_any_size_make_up_one_pass(
     video: Path, whole: np.ndarray, sizes: list[int]
 ) -> None:
     """Also if the size changes midway, because a restart may change the setting."""
-    read, first, parts = reader(), 0, []
+    read, first, parts, border = reader(), 0, [], None
     for number in count():
         size = sizes[min(number, len(sizes) - 1)]
-        chunk = read(task(video, first, size))
+        chunk = read(task(video, first, size, border=border))
+        border = chunk.border
         assert chunk.claimed_snippets == len(whole)
         parts.append(chunk.features_TD)
         first += size
@@ -87,9 +95,29 @@ def test_a_last_chunk_that_is_full_is_followed_by_an_empty_one(
 def test_a_process_that_begins_later_gives_the_same(
     video: Path, whole: np.ndarray, first: int
 ) -> None:
-    """As after a crash."""
-    got_TD = reader()(task(video, first, 4)).features_TD
-    np.testing.assert_array_equal(got_TD, whole[first : first + 4])
+    """As after a crash, with and without the border that was stored before it."""
+    border = reader()(task(video, 0, first)).border
+    assert border
+    for known in (border, None, "another"):
+        got_TD = reader()(task(video, first, 4, border=known)).features_TD
+        np.testing.assert_array_equal(got_TD, whole[first : first + 4])
+
+
+def test_a_chunk_at_the_end_of_the_video_has_no_border(video: Path) -> None:
+    """No frame starts a next chunk."""
+    assert reader()(task(video, 8, 4)).border is None
+    assert reader()(task(video, 8, 99)).border is None
+
+
+def test_consecutive_chunks_are_decoded_once(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decoder stays open if the task continues from the last border."""
+    opened = []
+    rows = chunks.video_rows
+    monkeypatch.setattr(chunks, "video_rows", lambda *a, **k: opened.append(1) or rows(*a, **k))
+    read, border = reader(), None
+    for first in (0, 4, 8):
+        border = read(task(video, first, 4, border=border)).border
+    assert opened == [1]
 
 
 def test_a_repeated_chunk_is_the_same(video: Path, whole: np.ndarray) -> None:

@@ -179,6 +179,7 @@ def _film(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     sound_s: float = 0.0,
+    still: bool = False,
     rate: int | Fraction = 25,
     ticks: int = 50_000,
 ) -> Path:
@@ -200,7 +201,7 @@ def _film(
             container.mux(sound.encode(silence))
             container.mux(sound.encode())
         for number, stamp_s in enumerate(stamps_s):
-            frame = av.VideoFrame.from_ndarray(_bars(number, *size), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(_bars(0 if still else number, *size), format="rgb24")
             frame.pts, frame.time_base = round(stamp_s * ticks), Fraction(1, ticks)
             container.mux(video.encode(frame))
         container.mux(video.encode())

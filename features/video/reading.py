@@ -32,6 +32,9 @@ from model.errors import VideoError
 
 _log = logging.getLogger(__name__)
 
+_FEW_FRAMES = 50
+"""Fewer frames may be equal without a warning."""
+
 DEFAULT_LIMITS = VideoLimits()
 
 
@@ -103,7 +106,7 @@ def read_snippets(
     """
     reading = _Reading.prepare(path, rate_fps, short_side, limits, threads)
     first = first_snippet * snippet_frames
-    images = reading.images(first, border)
+    images = _watched(reading.images(first, border), path.name)
     if on_border is not None:
         images = _noted(images, first, snippet_frames, on_border)
     yield from _snippets((image.pixels_HWC for image in images), snippet_frames, whole=first == 0)
@@ -195,6 +198,22 @@ class _Reading:
                 if image is None or frame is not last:
                     last, image = frame, _Image(frame.pts, self.scaler(frame))
                 yield image
+
+
+def _watched(images: Iterable[_Image], name: str) -> Iterator[_Image]:
+    """Yields images, and warns at the end if most frames equal the frame before."""
+    frames, repeated, last = 0, 0, None
+    for image in images:
+        if image is not last:
+            frames += 1
+            repeated += last is not None and np.array_equal(last.pixels_HWC, image.pixels_HWC)
+            last = image
+        yield image
+    if frames >= _FEW_FRAMES and 2 * repeated > frames:
+        _log.warning(
+            "%s: %d of %d frames equal the frame before; the video shows a still image, or the "
+            "decoder failed", name, repeated, frames,
+        )  # fmt: skip
 
 
 def _noted(

@@ -23,11 +23,11 @@ _INSTALL_COMPLETION = "--install-completion"
 def application(
     words: Sequence[str], command: Command | None, side: Side | None
 ) -> Callable[[], object]:
-    """Returns a function that runs a command line and returns what the command's function does.
+    """Returns a function that runs a command line and returns the result of its command.
 
     Args:
         words: the command line, without the name of the program.
-        command: the command that it names, if it names one.
+        command: the command that the words name; None for unknown words and flags.
         side: leaves out the commands of the other side.
     """
     program = f"python -m {side}" if side else "ecm"

@@ -1,4 +1,4 @@
-"""Every command of `ecm`, with the text that lists it and two examples of its use."""
+"""The commands of `ecm`, each with a sentence, two examples and the path of its function."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -20,7 +20,7 @@ class Command:
     examples: tuple[str, str]
     """Arguments of two typical calls, without the command's name."""
     defaults: str | None = None
-    """Import path of a function from the arguments typed so far to the defaults that help shows."""
+    """Import path of a function that returns the defaults in the help text, given the arguments."""
 
     @property
     def side(self) -> Side | None:

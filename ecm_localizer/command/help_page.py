@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 RARE = ", rare"
 """End of the name of a group of options that `--help` leaves out."""
 _TEXT_COLUMN = 28
-"""Column in which the text of an option starts; longer names get a line of their own."""
+"""Column at which the text of an option starts. It follows a longer name on the next line."""
 _NARROW_COLUMNS = 60
-"""Width of a terminal below which the text of an option goes below its name."""
+"""Terminals with fewer columns have the text of each option below its name."""
 _CLAUSE_END = re.compile(r"(?<!\.)[.;]\s|(?<=\.\.\.);\s")
 
 
 class HelpPage:
-    """Writes a help page as plain columns, at the width of the terminal."""
+    """Writes a help page in two columns, at the width of the terminal."""
 
     def __init__(
         self, *, complete: bool, defaults: Mapping[str, str], examples: Sequence[str]
@@ -33,7 +33,7 @@ class HelpPage:
         """Prepares a page.
 
         Args:
-            complete: whether rare options and all sentences are written.
+            complete: whether to write rare options and whole texts.
             defaults: defaults by option (`--epochs`), in place of those of the signature.
             examples: command lines at the end of the page.
         """
@@ -68,7 +68,7 @@ class HelpPage:
             _write(console, _row(_label(entry), self._text(entry), options.max_width))
 
     def ending(self) -> str:
-        """Returns the end of a page that is written: the number of rare options, and examples."""
+        """Returns the end of the page: the number of options that were left out, and examples."""
         rare = f"\n{self._left_out} more options with --help-all\n" if self._left_out else ""
         return "\n".join([rare, "Examples:", *(f"  {example}" for example in self._examples)])
 
@@ -106,7 +106,7 @@ def _row(label: str, text: str, columns: int) -> str:
 
 
 def _plain(text: Any) -> str:
-    """Returns a text as cyclopts hands it over with `help_format="plaintext"`, on one line."""
+    """Returns a help text of cyclopts (`help_format="plaintext"`) on one line."""
     plain = getattr(getattr(text, "primary_renderable", text), "plain", "")
     return " ".join(plain.replace("`", "").split())
 

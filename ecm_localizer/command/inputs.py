@@ -1,4 +1,4 @@
-"""Inputs of `ecm localize`: files, folders and URIs, and the ids under which results appear."""
+"""Inputs of `ecm localize`: files, folders and URIs, and the ids of their results."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,26 +18,27 @@ class Input:
     """One video, or the features of one."""
 
     source: str
-    """Path or URI, as `localize` of a client takes it."""
+    """Path or URI for the `localize` of a Localizer or a Client."""
     id: str
-    """Path below its folder without the ending; a file's name without the ending; or a URI."""
+    """Path below the folder that was named, or name of the file, without its ending; or the URI."""
     clock: dict[str, float] = field(default_factory=dict)
-    """Option `snippet_s` or `duration_s` of features that have a clock of their own."""
+    """Option `snippet_s` or `duration_s` for features whose clock is known; else empty."""
 
 
 def find_inputs(words: Sequence[str], annotations: Path | None = None) -> list[Input]:
-    """Returns the inputs that the words name, with distinct ids. Files need not exist.
+    """Returns the distinct inputs that the words name. Their ids differ. Files need not exist.
 
     Args:
         words: paths of files and folders, and URIs.
-        annotations: ActivityNet's JSON, with the durations of videos by id.
+        annotations: file in ActivityNet's JSON format, for the durations of videos by id.
 
     Raises:
         DataError: a folder contains neither features nor videos.
     """
     named = read_annotations(annotations) if annotations else []
     durations_s = {video.id: video.duration_s for video in named if video.duration_s}
-    inputs = [one for word in words for one in _inputs(word, durations_s)]
+    every = (one for word in words for one in _inputs(word, durations_s))
+    inputs = list({one.source: one for one in every}.values())
     uses = Counter(one.id for one in inputs)
     return [one if uses[one.id] == 1 else replace(one, id=one.source) for one in inputs]
 

@@ -43,16 +43,16 @@ def localize(
     """Localizes each input, and lists or writes its segments.
 
     Args:
-        inputs: Features as .npy files (snippets, channels), videos, folders of both, or URIs.
-        where: the model.
-        output: the form of the results.
+        inputs: Features as .npy files (snippets, channels), videos, folders of both, and URIs.
+        where: options that name the model.
+        output: options for the results.
         annotations: Annotations in ActivityNet's JSON format, for the durations of features.
         sampling: Length of features at inference: native, or resampled as in training.
         **options: options of localization.
 
     Raises:
         OptionError: options contradict each other.
-        DataError: some inputs failed; the others are done.
+        DataError: some inputs failed. The results of the others are written.
     """
     found = find_inputs(inputs, annotations)
     if "duration_s" in options and len(found) > 1:
@@ -77,7 +77,7 @@ def _localize_all(
     sink: Output,
     concurrency: int,
 ) -> tuple[int, int]:
-    """Hands the results over in order; returns the number of failures and of segments."""
+    """Adds the results in order to the sink; returns the numbers of failures and of segments."""
     by_source: dict[Source, Input] = {item.source: item for item in inputs}
     has_clock = not {"duration_s", "snippet_s"}.isdisjoint(options)
 
@@ -98,7 +98,7 @@ def _localize_all(
 
 
 def _summarize(output: OutputOptions, inputs: int, failed: int, segments: int) -> None:
-    """Prints the outcome of the whole, where it is not on the screen already."""
+    """Prints the totals that are not on the screen yet; failures become an error."""
     if output.out is not None:
         print(f"{output.out}: {count(inputs - failed, 'video')}, {count(segments, 'segment')}")
     if output.out is not None and output.out.suffix == ".json":

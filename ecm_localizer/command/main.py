@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None, *, side: Side | None = None) ->
         arguments: words after the program's name; those of this process if not given.
         side: leaves out the commands of the other side.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = _with_switches_joined(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of files may have letters that it cannot encode
             stream.reconfigure(errors="backslashreplace")
@@ -59,6 +59,18 @@ def _run(words: Sequence[str], side: Side | None) -> int:
     except (LocalizerError, OSError) as error:
         return _complain(error, _STATUS_ERROR)
     return status if isinstance(status, int) else 0
+
+
+def _with_switches_joined(words: Sequence[str]) -> list[str]:
+    """Returns the words with `--switch true` as `--switch=true`, as cyclopts expects it."""
+    joined: list[str] = []
+    for word in words:
+        is_value = word.lower() in ("true", "false")
+        if is_value and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={word.lower()}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _unknown_command(word: str, names: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""The options of `ecm localize` that name a model: one in this process or one of a service."""
+"""The options of `ecm localize` that name a model, in this process or of a service."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ _Rare = Parameter(group=RARE_MODEL)
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """Options that name the model and say how it runs."""
+    """Options that name the model and configure it."""
 
     model: str | None = None
     """Model in this process: models/NAME, an .onnx file or the folder of a run. With --url, the
@@ -42,7 +42,7 @@ class ModelOptions:
     extractors: Annotated[Path, _Rare] = Path("extractors")
     """Folder with the ONNX files of extractors, for a model in this process."""
     concurrency: Annotated[int | None, _Rare] = None
-    """Inputs at the same time; 4 with a service and 1 in this process if not given."""
+    """Inputs at the same time; by default 4 with a service and 1 in this process."""
 
     @property
     def is_local(self) -> bool:

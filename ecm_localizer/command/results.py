@@ -1,4 +1,4 @@
-"""Where `ecm localize` puts its results: the screen, a file or a folder."""
+"""Outputs of `ecm localize`: the screen, a file or a folder."""
 
 import csv
 import io
@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import Group, Parameter
 from tqdm import tqdm
 
 from ecm_client.clients import Client
+from ecm_client.errors import LocalizerServiceError
 from ecm_client.formats import activitynet_text, rounded
 from ecm_client.localization import Localization
 from ecm_localizer.command.inputs import Input
@@ -30,7 +31,7 @@ _Flag: TypeAlias = Annotated[bool, Parameter(negative="")]
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """The form of the results."""
+    """Options for the results."""
 
     out: Path | None = None
     """File for the results: .json (ActivityNet's result format), .jsonl, .csv or .vtt; or a folder
@@ -43,38 +44,35 @@ class OutputOptions:
     """List times in seconds."""
 
 
-class Output(Protocol):
+class Output:
     """Takes results, one video at a time."""
 
     def add(self, item: Input, localization: Localization) -> None:
         """Takes the result of one video."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Writes the results that are not written yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class JsonLines:
+class JsonLines(Output):
     """Prints each result as a line of JSON."""
 
     def add(self, item: Input, localization: Localization) -> None:
         """Prints one result."""
         tqdm.write(_json_line(item, localization))
 
-    def close(self) -> None:
-        """Does nothing."""
-
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(Output):
     """Prints each result as a list."""
 
     model: "Localizer | Client"
-    """Model that localizes; its spec has the lowest score to list."""
+    """Model that localizes."""
     display: Display
-    """Choices of the user, which go before those of the model."""
+    """Choices of the user. The spec of the model completes them."""
     displays: dict[tuple[str, int | None], Display] = field(default_factory=dict)
-    """Choices by model and version."""
+    """Completed choices by model and version."""
 
     def add(self, item: Input, localization: Localization) -> None:
         """Prints one result."""
@@ -83,13 +81,10 @@ class Screen:
             self.displays[key] = self.display.completed(_spec(self.model, localization))
         tqdm.write(segment_list(item.source, localization, self.displays[key]))
 
-    def close(self) -> None:
-        """Does nothing."""
-
 
 @dataclass(frozen=True, slots=True)
-class ResultFolder:
-    """Writes an ID.json for each result, as POST /localize answers."""
+class ResultFolder(Output):
+    """Writes each result to a file ID.json, in the format of POST /localize."""
 
     path: Path
     """The folder."""
@@ -100,16 +95,13 @@ class ResultFolder:
         with whole_file(self.path / f"{name}{_JSON}") as file:
             file.write(localization.to_json().encode())
 
-    def close(self) -> None:
-        """Does nothing."""
-
 
 @dataclass(frozen=True, slots=True)
-class ResultFile:
+class ResultFile(Output):
     """Writes all results to one file at the end."""
 
     path: Path
-    """The file; its ending decides about the format."""
+    """The file. The ending of its name determines the format."""
     results: list[tuple[Input, Localization]] = field(default_factory=list)
     """Results so far."""
 
@@ -118,7 +110,7 @@ class ResultFile:
         self.results.append((item, localization))
 
     def close(self) -> None:
-        """Writes the file; an old file is replaced as a whole."""
+        """Writes the file. An older file is replaced only if the whole new one can be written."""
         with whole_file(self.path) as file:
             file.write(self._text().encode())
 
@@ -130,6 +122,9 @@ class ResultFile:
             return "".join(f"{_json_line(item, result)}\n" for item, result in self.results)
         if ending == _VTT:
             return "".join(result.to_vtt() for _, result in self.results)
+        return self._csv()
+
+    def _csv(self) -> str:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("video", "label", "start_s", "end_s", "score"))
@@ -145,9 +140,9 @@ def open_output(
     """Returns the output that the options ask for.
 
     Args:
-        options: the form of the results.
+        options: options for the results.
         model: model that localizes.
-        localization: options of the calls; a `min_score` among them decides about the list.
+        localization: options of the calls. With a `min_score`, the list shows all segments.
     """
     if options.out is not None:
         return ResultFile(options.out) if options.out.suffix else ResultFolder(options.out)
@@ -163,10 +158,10 @@ def open_output(
 
 
 def check_output(out: Path | None, inputs: int) -> None:
-    """Checks that the results fit into the output, before the work begins.
+    """Checks that an output can hold the results, before the work begins.
 
     Raises:
-        OptionError: the format is unknown, or has room for one video.
+        OptionError: the format is unknown, or holds only one video.
     """
     ending = "" if out is None else out.suffix.lower()
     if ending not in ("", _JSON, _LINES, _CSV, _VTT):
@@ -178,10 +173,13 @@ def check_output(out: Path | None, inputs: int) -> None:
 
 
 def _spec(model: "Localizer | Client", localization: Localization) -> Mapping[str, Any]:
-    """Returns the spec of the model that localized, as JSON has it."""
+    """Returns the JSON form of the model's spec; an empty one if the service does not show it."""
     if not isinstance(model, Client):
         return json.loads(model.spec.to_json())
-    return model.model(localization.model, localization.version or 1).spec or {}
+    try:
+        return model.model(localization.model, localization.version or 1).spec or {}
+    except LocalizerServiceError:
+        return {}
 
 
 def _json_line(item: Input, localization: Localization) -> str:

@@ -1,4 +1,4 @@
-"""Segments as a list for people."""
+"""The list of segments that `ecm localize` prints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,22 +9,22 @@ from ecm_client.localization import Localization
 from ecm_client.segments import Segment
 
 DISPLAY_MIN_SCORE = 0.2
-"""Score below which a segment is not listed, for models whose spec has no such score."""
+"""Lowest score in the list, for models whose spec has no `display_min_score`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """Choices of the list."""
+    """Choices for the list."""
 
     min_score: float | None = None
-    """Segments with a lower score are counted, but not listed; None for the model's choice."""
+    """Lowest score in the list; lower ones are only counted. None for the model's choice."""
     class_threshold: float | None = None
     """Class score that localization requires; None for the model's choice."""
     in_seconds: bool = False
     """Whether times are seconds instead of minutes and seconds."""
 
     def completed(self, spec: Mapping[str, Any]) -> "Display":
-        """Returns the choices with those of a model's spec, as JSON has it, for None."""
+        """Returns the choices with those of a model's spec, in its JSON form, in place of None."""
         own = spec.get("display_min_score")
         min_score = DISPLAY_MIN_SCORE if own is None else own
         threshold = spec.get("localization", {}).get("class_threshold")
@@ -36,7 +36,7 @@ class Display:
 
 
 def segment_list(name: str, localization: Localization, display: Display) -> str:
-    """Returns the segments of one video by time, under a line that counts them."""
+    """Returns the segments of one video in order of time, below a line with their number."""
     min_score = DISPLAY_MIN_SCORE if display.min_score is None else display.min_score
     listed = [segment for segment in localization.by_time() if segment.score >= min_score]
     head = f"{name}: {count(len(listed), 'segment')} in a video of {localization.duration_s:.1f} s"
@@ -49,7 +49,7 @@ def segment_list(name: str, localization: Localization, display: Display) -> str
 
 
 def why_none(localization: Localization, display: Display) -> str:
-    """Returns the reason for an empty list."""
+    """Returns the reason why a list is empty."""
     if localization.segments:
         best = max(segment.score for segment in localization)
         hidden = count(len(localization), "segment")

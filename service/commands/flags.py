@@ -15,7 +15,7 @@ Function = TypeVar("Function", bound=Callable[..., int | None])
 
 
 def with_settings(function: Function) -> Function:
-    """Gives a command one option for each setting; those given arrive as `**flags`, by name."""
+    """Gives a command one option per setting. `**flags` receives those that the user gave."""
     flags = {name: _flag(field) for name, field in Settings.model_fields.items()}
     given = TypedDict("given", flags, total=False)  # type: ignore[misc] # not a literal
     function.__annotations__["flags"] = Unpack[given]
@@ -40,5 +40,5 @@ def _flag(field: FieldInfo) -> Any:
 
 
 def shown_defaults(_: Sequence[str]) -> dict[str, Any]:
-    """Returns the defaults of the settings; environment and files may change them."""
+    """Returns the defaults of the settings, without those of the environment and of files."""
     return {name: field.default for name, field in Settings.model_fields.items()}

@@ -115,7 +115,7 @@ def test_unknown_extractor_is_an_error(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The error comes before any video is read."""
-    assert extract(videos, tmp_path / "features", "--extractor", "emotion") == 1
+    assert extract(videos, tmp_path / "features", "--extractor", "emotion") == 2
     assert "no extractor 'emotion'" in capsys.readouterr().err
 
 
@@ -168,7 +168,7 @@ def test_flow_on_a_gpu_that_is_not_there_is_an_error(
     out, cuda = tmp_path / "features", ("--flow-device", "cuda")
     assert extract(videos, out, "--extractor", str(mean_flow), *cuda) == 1
     assert "torch sees no CUDA GPU" in capsys.readouterr().err
-    assert extract(videos, out, *cuda) == 1
+    assert extract(videos, out, *cuda) == 2
     assert "motion-" in (told := capsys.readouterr().err)
     assert "does not use" in told
     assert not out.exists()

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DataOptions:
-    """Where a data set is: a folder of a known layout, or labels with features or videos."""
+    """Options that name a data set: a folder, or labels with features or videos."""
 
     data: Path | None = None
     """Folder of a data set in a known layout (docs/data.md)."""
@@ -80,7 +80,7 @@ class DataOptions:
 Data: TypeAlias = Annotated[DataOptions, Parameter(name="*", group=DATA)]
 """The options as a parameter of a command."""
 NO_DATA = DataOptions()
-"""Default of the parameter; commands reject it, because it names no data set."""
+"""Default of the parameter. It names no data set, so `read` rejects it."""
 
 
 def read_videos(

@@ -15,14 +15,14 @@ from training.datasets.inspection import DataReport, inspect_data
 from training.datasets.simulated import SimulationConfig, write_simulated
 
 SHOWN_PROBLEMS = 20
-"""Problems that `check` prints; more are only counted."""
+"""Number of problems that `check` prints."""
 
 
 def check(*, data: Data = NO_DATA) -> None:
     """Prints the contents of a data set and its problems.
 
     Args:
-        data: where the data set is.
+        data: the data set.
 
     Raises:
         DataError: there are problems, or the data set cannot be read.
@@ -50,7 +50,7 @@ def convert(*, data: Data = NO_DATA, out: Annotated[Path, Parameter(group=DATA)]
     """Writes a data set in the native layout.
 
     Args:
-        data: where the data set is.
+        data: the data set.
         out: Folder of the new data set.
     """
     videos = data.read()

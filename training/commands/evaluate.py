@@ -1,6 +1,7 @@
 """`ecm evaluate`."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from training.measurement.metrics import tiou_range
 from training.recipe import Recipe
 
 TRAINING_ONLY = {field.name for field in fields(Recipe)} - {"sampling"}
-"""Fields of a recipe that no longer matter after training."""
+"""Fields of a recipe that only training uses."""
 
 
 @with_fields(Recipe, LocalizationConfig, leave_out=TRAINING_ONLY)
@@ -50,7 +51,7 @@ def evaluate(
 
     Args:
         run: Folder of a run, which stands for its last.pt, or a .pt file.
-        data: where the videos and their segments are.
+        data: the data set.
         subset: Subset to measure on.
         tiou: tIoU thresholds of mAP: 0.5, or 0.3,0.5,0.7, or first:last:step.
         out: Folder for figures.json and predictions.json.
@@ -79,8 +80,15 @@ def evaluate(
         subject = Subject(str(path), spec, videos, subset, software(), datetime.now(UTC))
         write_report(report, subject, result, engine)
     if not as_json:
-        files = ", ".join(str(file) for file in (out, report) if file)
-        print(f"written: {files}" if files else f"next: ecm export {run} --name {path.parent.name}")
+        _print_ending(path, out, report)
+
+
+def _print_ending(checkpoint: Path, out: Path | None, report: Path | None) -> None:
+    for path in (out, report):
+        if path:
+            print(f"written: {path}")
+    run = checkpoint.parent
+    print(f"next: ecm export {shlex.quote(str(run))} --name {shlex.quote(run.resolve().name)}")
 
 
 def _with_figures(checkpoint: Checkpoint, subset: str, figures: Mapping[str, float]) -> Checkpoint:

@@ -8,13 +8,15 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from model.localization.localize import LocalizationConfig
+from model.spec import ModelSpec
 from training.commands.data import NO_DATA, Data
 from training.commands.options import RARE_DATA, RUN, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
-from training.commands.run import evaluation_text, flush_denormals, software, torch_engine
+from training.commands.run import evaluation_text, flushed_denormals, software, torch_engine
+from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.loop import fit as train
-from training.measurement.evaluation import evaluate
+from training.measurement.evaluation import TorchEngine, evaluate
 from training.measurement.metrics import tiou_range
 from training.measurement.summary import TrainingSummary, summarize
 from training.objective import Objective
@@ -26,6 +28,7 @@ DEFAULT_PRESET = "own-data"
 
 
 @with_fields(Execution, Recipe, Objective, LocalizationConfig)
+@flushed_denormals()
 def fit(
     *,
     data: Data = NO_DATA,
@@ -35,17 +38,16 @@ def fit(
     validation_subset: Annotated[str, Parameter(group=RARE_DATA)] = "validation",
     **options: Any,
 ) -> None:
-    """Trains a network and prints how good it is.
+    """Trains a network and prints how well it recognizes the tags.
 
     Args:
-        data: where the videos and their labels are.
+        data: the data set.
         out: Folder of the run.
         preset: Recipe to start from, one of `ecm presets`.
         train_subset: Subset to learn from.
         validation_subset: Subset whose tags choose best.pt. It may be absent.
-        **options: what differs from the preset.
+        **options: changes of the preset and of the execution.
     """
-    flush_denormals()
     execution, changes = split(options, Execution)
     recipe = named_recipe(preset).override(changes)
     videos = data.read()
@@ -54,26 +56,24 @@ def fit(
     training = videos.subset(train_subset)
     with join_process_group(execution.torch_device()) as group:
         last = train(
-            training,
-            validation,
-            recipe,
-            out,
-            execution=execution,
-            group=group,
-            software=software(),
+            training, validation, recipe, out, execution=execution, group=group, software=software()
         )
-        if not group.is_main:
-            return
-        engine = torch_engine(last, execution.device)
-        summary = summarize(
-            engine, last.spec, training, validation, out=out, data=data.command_line()
-        )
-        print(f"{out}: {last.epoch} epochs, {len(last.spec.labels)} classes")
-        print(_tagging(summary))
-        if validation and any(video.instances for video in validation.videos):
-            result = evaluate(engine, last.spec, validation, tiou_range("0.1:0.7:0.1"))
-            print(f"last epoch on {validation_subset}:\n{evaluation_text(result, last.spec)}")
-        print(f"next: {summary.next_command}")
+        if group.is_main:
+            engine = torch_engine(last, execution.device)
+            named = data.command_line()
+            summary = summarize(engine, last.spec, training, validation, out=out, data=named)
+            classes = len(last.spec.labels)
+            print(f"{out}: {last.epoch} epochs, {classes} class{'' if classes == 1 else 'es'}")
+            print(_tagging(summary))
+            _print_figures(engine, last.spec, validation)
+            print(f"next: {summary.next_command}")
+
+
+def _print_figures(engine: TorchEngine, spec: ModelSpec, validation: VideoSet | None) -> None:
+    """Prints mAP, if there are validation videos with times to measure it on."""
+    if validation and any(video.instances for video in validation.videos):
+        result = evaluate(engine, spec, validation, tiou_range("0.1:0.7:0.1"))
+        print(f"last epoch on {validation.videos[0].subset}:\n{evaluation_text(result, spec)}")
 
 
 def _tagging(summary: TrainingSummary) -> str:
@@ -92,6 +92,5 @@ def _percent(share: float) -> str:
 
 def shown_defaults(words: Sequence[str]) -> dict[str, Any]:
     """Returns the values of the preset that the words name, and those of the execution."""
-    return field_values(Execution()) | field_values(
-        named_recipe(preset_in(words) or DEFAULT_PRESET)
-    )
+    recipe = named_recipe(preset_in(words) or DEFAULT_PRESET)
+    return field_values(Execution()) | field_values(recipe)

@@ -1,7 +1,7 @@
 """Options of the command line, made from the fields of dataclasses.
 
-`with_fields` gives a command one option for each field of some dataclasses, described by the
-field's docstring. Only the options that the user gives reach the command.
+`with_fields` gives a command one option for each field of a dataclass. The field's docstring is the
+help text. The command receives only the options that the user gave.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -29,8 +29,8 @@ _PARTS = {
     ),
     "Execution": ("Machine", ("device",)),
 }  # fmt: skip
-"""Heading of a dataclass's options, and those that many users need; `--help-all` alone shows the
-others. All options of other dataclasses are shown under `Data`."""
+"""Heading of the options of each dataclass, and the options that many users need. Only `--help-all`
+shows its other options. All options of other dataclasses have the heading `Data`."""
 
 
 def _ordered(heading: str) -> tuple[Group, Group]:
@@ -46,7 +46,7 @@ _, RARE_SEGMENTS = _GROUPS["Segments"]
 Flag: TypeAlias = Annotated[bool, Parameter(negative="")]
 """An option without a value."""
 Device: TypeAlias = Annotated[Literal["auto", "cpu", "cuda"], Parameter(group=MACHINE)]
-"""Where torch computes."""
+"""The device of torch."""
 
 Function = TypeVar("Function", bound=Callable[..., None])
 Part = TypeVar("Part")
@@ -77,7 +77,7 @@ def with_fields(*parts: type, leave_out: Collection[str] = ()) -> Callable[[Func
 
 
 def _options(part: type) -> dict[str, Any]:
-    """Returns the annotation of each field of a dataclass, as cyclopts reads it."""
+    """Returns the annotation of each field of a dataclass for cyclopts."""
     texts = {text.arg_name: text.description for text in parse_from_object(part).params}
     types = get_type_hints(part, include_extras=True)
     return {
@@ -99,7 +99,7 @@ def _group(part: type, name: str) -> Group:
 
 
 def split(options: Mapping[str, Any], part: type[Part]) -> tuple[Part, dict[str, Any]]:
-    """Returns a dataclass made from its options, and the options that belong to others.
+    """Returns a dataclass made from its own options, and the remaining options.
 
     Raises:
         OptionError: a value is out of its range.

@@ -31,7 +31,7 @@ def plot(
 
     Args:
         run: Folder of a run, which stands for its last.pt, or a .pt file.
-        data: where the video is.
+        data: the data set.
         video: Id of the video.
         out: Image to write: .png, .svg or .pdf.
         **options: sampling and localization, where they differ from those of the run.

@@ -11,7 +11,7 @@ from model.localization.localize import LocalizationConfig
 from training.commands.data import NO_DATA, Data
 from training.commands.options import DATA, RARE_DATA, RUN, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
-from training.commands.run import flush_denormals, software
+from training.commands.run import flushed_denormals, software
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.experiments.study import Study
@@ -28,6 +28,7 @@ Protocol: TypeAlias = Literal["honest", "released"]
 @with_fields(
     Execution, Recipe, Objective, LocalizationConfig, leave_out=("seed", "protocol", "judge")
 )
+@flushed_denormals()
 def reproduce(
     experiment: Annotated[str, Parameter(choices=EXPERIMENTS)],
     /,
@@ -50,7 +51,7 @@ def reproduce(
 
     Args:
         experiment: Table or figure; docs/reproduce.md describes each.
-        data: where the data set is.
+        data: the data set.
         seeds: Networks of each kind to train.
         out: Folder of the runs, which experiments share, and of the findings.
         preset: Recipe, one of `ecm presets`; the experiment's own if not given.
@@ -60,9 +61,8 @@ def reproduce(
         train_subset: Subset to learn from.
         test_subset: Subset to measure on; test if there is one, else validation.
         video: Test videos that figure5 draws.
-        **options: what differs from the preset.
+        **options: changes of the preset and of the execution.
     """
-    flush_denormals()
     kind = import_module(f"training.experiments.{experiment}")
     execution, changes = split(options, Execution)
     training, judging, test = splits(

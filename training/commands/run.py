@@ -1,6 +1,7 @@
-"""A trained run as the commands use it, and the forms in which they show results and progress."""
+"""The network and the spec of a trained run, and the display of figures and progress."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -33,12 +34,17 @@ def changed_spec(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> ModelSpe
     return replace(spec, localization=recipe.localization, sampling=recipe.sampling)
 
 
-def flush_denormals() -> None:
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
     """Makes torch take numbers near 0 for 0, because the CPU is several times slower with them.
 
-    Late in training, gradients get that small. Call this before torch starts its threads.
+    Late in training, gradients get that small. Enter this before torch starts its threads.
     """
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def figure_table(figures: Mapping[str, float]) -> str:

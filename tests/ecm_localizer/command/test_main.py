@@ -1,5 +1,6 @@
 """`ecm` in processes of its own: what it loads, how it ends, and its errors."""
 
+import json
 import os
 import signal
 import socket
@@ -25,6 +26,17 @@ def ecm(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
         cwd=ROOT,
         env=os.environ | environment,
     )
+
+
+@pytest.mark.parametrize(
+    "value", [["--require-cuda"], ["--require-cuda", "true"], ["--require-cuda=true"]]
+)
+def test_switches_take_a_value_in_each_form(
+    value: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Alone, with `true` after it, and with `=true`."""
+    assert main(["config", "--json", *value]) == 0
+    assert json.loads(capsys.readouterr().out)["require_cuda"]["value"] is True
 
 
 @pytest.mark.parametrize("words", [["--help"], ["presets"], ["presets", "demo"], ["--version"]])

@@ -199,7 +199,9 @@ def test_a_missing_package_is_an_error(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(builtins, "__import__", without_clouds)
     rules = ReferenceRules(buckets=("s3://bucket",))
     with (
-        pytest.raises(DownloadError, match=r"s3:.*pip install 'ecm-localizer\[clouds\]'") as caught,
+        pytest.raises(
+            DownloadError, match=r"s3:.*pip install -c constraints.txt '.\[clouds\]'"
+        ) as caught,
         local_file(URI, rules, folder),
     ):
         pass

@@ -3,7 +3,9 @@
 Axes: F frames, H height, W width, C the channels red, green and blue, D feature channels.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -115,7 +117,32 @@ def video_rows(
         limits=limits or VideoLimits(),
         threads=threads,
     )
-    yield from extractor.features(snippets)
+    yield from _computed_once(extractor, snippets)
+
+
+def _computed_once(
+    extractor: Extractor, snippets: Iterable[NDArray[np.uint8]]
+) -> Iterator[NDArray[np.float32]]:
+    """Yields the row of each snippet; a snippet that is repeated at once is computed once.
+
+    `read_snippets` yields the same array as long as one frame is shown. For the snippets a a a b,
+    the extractor gets a and b, and their rows are yielded 3 times and once.
+    """
+    counts: deque[int] = deque()
+
+    def runs() -> Iterator[NDArray[np.uint8]]:
+        source = iter(snippets)
+        current = next(source, None)
+        while current is not None:
+            count = 1
+            while (following := next(source, None)) is current:
+                count += 1
+            counts.append(count)
+            yield current
+            current = following
+
+    for row_D in extractor.features(runs()):
+        yield from repeat(row_D, counts.popleft())
 
 
 def claimed_snippets(

@@ -108,17 +108,20 @@ def timed_frames(
         limits: limits on the number of frames and on their times.
 
     Raises:
-        VideoError: the video exceeds the limits.
+        VideoError: the video exceeds the limits. In MP4, this is known before a frame is decoded.
     """
     name = Path(_container(stream).name).name
+    too_long = VideoError(f"{name} lasts longer than {limits.max_duration_s:g} s; split it")
     stated_s = claimed_s(stream) or 0.0
+    if _has_table(stream) and stated_s > limits.max_duration_s:
+        raise too_long
     end_s = 0.0
     for count, (stamp_s, frame) in enumerate(_stamped(stream, frames)):
         time_s = stamp_s - origin_s
         if count == limits.max_frames:
             raise VideoError(f"{name} has more than {limits.max_frames} frames")
         if time_s > limits.max_duration_s:
-            raise VideoError(f"{name} lasts longer than {limits.max_duration_s:g} s")
+            raise too_long
         end_s = time_s + _duration_s(stream, frame, longest_s=stated_s - time_s)
         yield TimedFrame(time_s, end_s, frame)
     if stated_s > end_s + _CUT_SHORT_S:
@@ -194,6 +197,11 @@ def _period_s(stream: VideoStream) -> float:
     return float(1 / rate) if rate else 0.04
 
 
+def _has_table(stream: VideoStream) -> bool:
+    """Returns whether the duration is the sum of a table of all frames, which MP4 has."""
+    return _container(stream).format.name == _MP4 and stream.duration is not None
+
+
 def _is_indexed(stream: VideoStream) -> bool:
     return _container(stream).format.name in _INDEXED
 
@@ -203,7 +211,9 @@ def _container(stream: VideoStream) -> InputContainer:
     return stream.container
 
 
-_INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
+_MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+"""Name of the format of MP4 and MOV files."""
+_INDEXED = {_MP4, "matroska,webm"}
 """Formats whose time stamps are right after a seek; the others are read from the start."""
 _MARGINS_S = (0.0, 2.0, 20.0)
 """Seconds before the time stamp at which three attempts look for a key frame."""

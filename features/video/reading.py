@@ -242,7 +242,8 @@ def _snippets(
 ) -> Iterator[NDArray[np.uint8]]:
     """Yields groups of images, in which the last one is also the first one of the next group.
 
-    For snippets of 2 frames, the images 0 to 4 are grouped to 0 1 2, 2 3 4 and 4 4 4.
+    For snippets of 2 frames, the images 0 to 4 are grouped to 0 1 2, 2 3 4 and 4 4 4. As long as
+    one image is repeated, the groups are one and the same array.
 
     Args:
         images: images (H, W, 3).
@@ -250,10 +251,15 @@ def _snippets(
         whole: whether these are all images of the video, so that at least one group is needed.
     """
     group: list[NDArray[np.uint8]] = []
+    still: NDArray[np.uint8] | None = None
     for image_HWC in images:
         group.append(image_HWC)
         if len(group) > snippet_frames:
-            yield np.stack(group)
+            is_still = all(other is image_HWC for other in group)
+            # The first image of a group is the last one of the group before.
+            snippet_FHWC = still if is_still and still is not None else np.stack(group)
+            yield snippet_FHWC
+            still = snippet_FHWC if is_still else None
             group, whole = group[-1:], False
     if group and (whole or 2 * len(group) >= snippet_frames):
         yield np.stack(group + group[-1:] * (snippet_frames + 1 - len(group)))

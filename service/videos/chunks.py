@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.extractors import Extractor, claimed_snippets, video_rows
+from features.extractors import Extractor, claimed_snippets, snippet_clock, video_rows
 from features.model_extractor import open_model_extractor
 from features.video.decoding import VideoLimits
 from features.worker_pool import WorkerPool
@@ -53,15 +53,18 @@ class Chunk:
 class ChunkReader:
     """Answers tasks. For consecutive chunks of one video it keeps the decoder open."""
 
-    def __init__(self, limits: VideoLimits, threads: int) -> None:
+    def __init__(self, limits: VideoLimits, threads: int, max_snippets: int) -> None:
         """Prepares a reader.
 
         Args:
             limits: bounds on videos.
             threads: CPU threads of decoding and extraction.
+            max_snippets: most snippets of a video. A longer one is refused as soon as the table of
+                an MP4 file or a time stamp shows its length.
         """
         self._limits = limits
         self._threads = threads
+        self._max_snippets = max_snippets
         self._next: ChunkTask | None = None
         self._opened = ("", "")
 
@@ -69,7 +72,8 @@ class ChunkReader:
         """Returns the features of a chunk.
 
         Raises:
-            VideoError, OptionError: raised by `video_rows` and `open_model_extractor`.
+            VideoError: the video is too long, or as `video_rows` raises.
+            OptionError: raised by `open_model_extractor`.
             ModelError: raised by `open_model_extractor`.
         """
         if task != self._next:
@@ -90,6 +94,8 @@ class ChunkReader:
     def _open(self, task: ChunkTask) -> None:
         extractor = self._extractor(task)
         self._claimed_snippets = claimed_snippets(extractor, task.video, limits=self._limits)
+        longest_s = (self._max_snippets + 1) * snippet_clock(extractor).snippet_s
+        limits = replace(self._limits, max_duration_s=min(self._limits.max_duration_s, longest_s))
         self._feature_dim = extractor.feature_dim
         self._borders: dict[int, str] = {}
         self._rows = video_rows(
@@ -98,7 +104,7 @@ class ChunkReader:
             first_snippet=task.first_snippet,
             border=task.border,
             on_border=self._borders.__setitem__,
-            limits=self._limits,
+            limits=limits,
             threads=self._threads,
         )
 
@@ -110,6 +116,8 @@ class ChunkReader:
         return self._current
 
 
-def chunk_pool(workers: int, limits: VideoLimits, threads: int) -> WorkerPool[ChunkTask, Chunk]:
+def chunk_pool(
+    workers: int, limits: VideoLimits, threads: int, max_snippets: int
+) -> WorkerPool[ChunkTask, Chunk]:
     """Returns a pool of processes that extract chunks, one process for each video."""
-    return WorkerPool(partial(ChunkReader, limits, threads), workers)
+    return WorkerPool(partial(ChunkReader, limits, threads, max_snippets), workers)

@@ -77,7 +77,7 @@ class JobSteps:
         self._cache = FeatureCache(data.features, settings.feature_cache_bytes)
         limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
         threads = settings.extraction_threads or max(1, cores() // settings.jobs)
-        self._pool = chunk_pool(settings.jobs, limits, threads)
+        self._pool = chunk_pool(settings.jobs, limits, threads, settings.max_snippets)
         self._stopping = threading.Event()
         self.running: set[str] = set()
         """Ids of the jobs that run at present."""

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.extractors import MOTION, open_extractor, video_rows
+from features.motion import MotionExtractor
 from features.video.decoding import VideoLimits
 from model.errors import ModelError, OptionError, VideoError
 from service.videos import chunks
@@ -23,8 +24,8 @@ def one_pass(video: Path) -> np.ndarray:
     return np.stack(list(video_rows(EXTRACTOR, video)))
 
 
-def reader() -> ChunkReader:
-    return ChunkReader(VideoLimits(), 1)
+def reader(max_snippets: int = 20_000) -> ChunkReader:
+    return ChunkReader(VideoLimits(), 1, max_snippets)
 
 
 def task(
@@ -164,3 +165,25 @@ def test_the_length_in_the_header_is_converted_to_snippets(film, tmp_path: Path)
     silent = film(tmp_path / "silent.h264", np.arange(3 * SNIPPET) / 25)
     chunk = reader()(task(silent, 0, 4))
     assert (chunk.claimed_snippets, len(chunk.features_TD)) == (None, 3)
+
+
+def test_a_table_with_too_many_snippets_is_refused_at_once(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No row is computed for an MP4 file that is too long."""
+    assert len(reader(12)(task(video, 0, 99)).features_TD) == 12
+    monkeypatch.setattr(MotionExtractor, "_row", None)
+    with pytest.raises(VideoError, match=r"lasts longer than 6\.6 s; split it"):
+        reader(10)(task(video, 0, 1))
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mkv", "mp4"])
+def test_an_image_shown_for_hours_is_refused_by_the_next_stamp(
+    film, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No repetition is computed before."""
+    monkeypatch.setattr(MotionExtractor, "_row", None)
+    stamps_s = [0, 36_000, *(36_000 + number / 25 for number in range(1, 9))]
+    path = film(tmp_path / f"still.{suffix}", stamps_s)
+    with pytest.raises(VideoError, match=r"lasts longer than 60\.6 s"):
+        reader(100)(task(path, 0, 1))

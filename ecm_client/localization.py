@@ -50,6 +50,8 @@ class Localization(Sequence[Segment]):
     """Name of the model."""
     version: int | None = None
     """Version of the model; None for a file outside a model repository."""
+    truncated: bool = field(default=False, compare=False)
+    """Whether `max_segments`, of the call or of the service, left out segments."""
     timing_ms: dict[str, float] = field(default_factory=dict, compare=False)
     """Milliseconds spent in each stage and in `total`."""
     cas_TC: NDArray[np.float32] | None = field(default=None, compare=False)
@@ -93,6 +95,7 @@ class Localization(Sequence[Segment]):
                 {"label": label, "start_s": start_s, "end_s": end_s, "score": score}
                 for start_s, end_s, label, score in map(rounded, self.segments)
             ],
+            "truncated": self.truncated,
             "timing_ms": {stage: round(ms, 3) for stage, ms in self.timing_ms.items()},
         }
         if self.cas_TC is not None:

@@ -2,11 +2,15 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from features.extractors import Extractor, open_extractor
 from model.errors import InputError, ModelError, ModelNotFoundError, OptionError
 from model.spec import ModelSpec
 from model.whole_file import sha256_of
+
+MAX_ONNX_BYTES: Final = 2**31
+"""No file of ONNX, which is one protobuf message, is longer. Longer files are not read."""
 
 
 def find_extractor(spec: ModelSpec, folder: Path) -> str:
@@ -65,6 +69,8 @@ def open_model_extractor(name: str, wanted_id: str, *, threads: int) -> Extracto
 def _file(name: str, sha256: str, folder: Path) -> Path:
     for path in sorted(folder.glob("*.onnx")):
         about = path.stat()
+        if about.st_size > MAX_ONNX_BYTES:
+            continue
         if _sha256(path, about.st_mtime_ns, about.st_size) == sha256:
             return path
     raise ModelNotFoundError(

@@ -5,7 +5,8 @@ Evaluation in training, the command line and the service all use `predict_video`
 Axes: T snippets, D feature channels, C classes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -40,6 +41,8 @@ class VideoPrediction:
     """Action segments, best first."""
     cas_scale: CasScale
     """Scale of the class activation sequence for the thresholds; see `scale_cas`."""
+    truncated: bool = False
+    """Whether the option `max_segments` left out segments."""
 
 
 def predict_video(
@@ -49,6 +52,7 @@ def predict_video(
     *,
     duration_s: float,
     config: LocalizationConfig | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> VideoPrediction:
     """Returns the segments of a video, together with the output of the network.
 
@@ -58,6 +62,7 @@ def predict_video(
         spec: the spec of that network.
         duration_s: duration of the features.
         config: options of localization; those of the spec if not given.
+        check: called during the localization; an error that it raises ends it.
 
     Raises:
         FeatureError: the features are so large that the network overflows.
@@ -66,8 +71,19 @@ def predict_video(
     check_finite(cas_TC, features_TD)
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
     config = config or spec.localization
-    segments = localize(cas_TC, scores_C, labels=spec.labels, duration_s=duration_s, config=config)
-    return VideoPrediction(duration_s, cas_TC, scores_C, segments, config.cas_scale)
+    limit = config.max_segments
+    found = localize(
+        cas_TC,
+        scores_C,
+        labels=spec.labels,
+        duration_s=duration_s,
+        config=config if limit is None else replace(config, max_segments=limit + 1),
+        check=check,
+    )
+    segments = found[:limit]
+    return VideoPrediction(
+        duration_s, cas_TC, scores_C, segments, config.cas_scale, len(found) > len(segments)
+    )
 
 
 def check_finite(cas: NDArray[np.float32], features: NDArray[np.float32]) -> None:

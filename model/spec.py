@@ -1,5 +1,6 @@
 """The spec of a model: JSON in the metadata `ecm.spec` of its ONNX file."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -98,10 +99,12 @@ class ModelSpec:
             )
         if not 0 < self.topk_ratio <= 1:
             raise SpecError(f"topk_ratio must be in (0, 1], not {self.topk_ratio}")
-        if not self.logit_scale > 0:
-            raise SpecError(f"logit_scale must be above 0, not {self.logit_scale}")
-        if self.snippet_s is not None and not self.snippet_s > 0:
-            raise SpecError(f"snippet_s must be above 0, not {self.snippet_s}")
+        if not 0 < self.logit_scale < math.inf:
+            raise SpecError(f"logit_scale must be above 0 and finite, not {self.logit_scale}")
+        if self.snippet_s is not None and not 0 < self.snippet_s < math.inf:
+            raise SpecError(f"snippet_s must be above 0 and finite, not {self.snippet_s}")
+        if not math.isfinite(self.display_min_score or 0):
+            raise SpecError(f"display_min_score must be finite, not {self.display_min_score}")
 
     def to_json(self) -> str:
         """Returns the spec as JSON."""

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from model.errors import OptionError
 from model.localization.localize import LocalizationConfig
 from model.spec import Attention, InferenceSampling
-from model.validation import first_problem, parse_json
+from model.validation import check_ranges, first_problem, parse_json
 from training.objective import Objective
 
 TrainingSampling: TypeAlias = Literal["linear", "random"]
@@ -82,21 +82,21 @@ class Recipe:
     """Settings of localization."""
 
     def __post_init__(self) -> None:
-        for name in ("hidden_width", "snippets", "batch_size", "epochs", "patience"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"{name} must be at least 1, not {value}")
-        if not 0 <= self.dropout < 1:
-            raise OptionError(f"dropout must be in [0, 1), not {self.dropout}")
-        if not 0 < self.objective.topk_ratio <= 1:
-            raise OptionError(f"topk_ratio must be in (0, 1], not {self.objective.topk_ratio}")
-        if not (self.learning_rate > 0 and self.weight_decay >= 0):
-            raise OptionError(
-                "learning_rate must be above 0 and weight_decay at least 0, not "
-                f"{self.learning_rate} and {self.weight_decay}"
-            )
-        if not (self.ema_decay is None or 0 < self.ema_decay < 1):
-            raise OptionError(f"ema_decay must be in (0, 1), not {self.ema_decay}")
+        check_ranges(
+            self,
+            hidden_width="[1, inf)",
+            snippets="[1, inf)",
+            batch_size="[1, inf)",
+            epochs="[1, inf)",
+            patience="[1, inf)",
+            decay_epoch="[0, inf)",
+            warmup_epochs="[0, inf)",
+            dropout="[0, 1)",
+            learning_rate="(0, inf)",
+            weight_decay="[0, inf)",
+            ema_decay="(0, 1)",
+            seed="[0, inf)",
+        )
 
     def learning_rate_at(self, epoch: int) -> float:
         """Returns the learning rate in an epoch, counted from 0.

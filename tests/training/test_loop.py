@@ -9,7 +9,7 @@ from model.errors import DataError, OptionError
 from training.calibration import display_min_score
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 from training.datasets.feature_files import NpyFile
-from training.datasets.native import read_native
+from training.datasets.layouts.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
 from training.loop import fit

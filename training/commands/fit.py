@@ -54,6 +54,8 @@ def fit(
     has_validation = any(video.subset == validation_subset for video in videos.videos)
     validation = videos.subset(validation_subset) if has_validation else None
     training = videos.subset(train_subset)
+    if validation:
+        training.require_apart(validation)
     with join_process_group(execution.torch_device()) as group:
         last = train(
             training, validation, recipe, out, execution=execution, group=group, software=software()

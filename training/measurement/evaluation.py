@@ -3,6 +3,7 @@
 Axes: T snippets, D feature channels, V videos, C classes, K tIoU thresholds.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -17,6 +18,7 @@ from model.network import Ecm
 from model.predict import CasEngine, VideoPrediction, predict_video
 from model.segments import Segment
 from model.spec import ExtractorIdentity, ModelSpec
+from training.datasets.ambiguous import Times, decided
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.measurement.metrics import (
     DetectionScore,
@@ -27,6 +29,8 @@ from training.measurement.metrics import (
     tiou_range,
 )
 from training.recipe import Judge
+
+_log = logging.getLogger(__name__)
 
 Results: TypeAlias = Iterator[tuple[VideoRecord, VideoPrediction]]
 Progress: TypeAlias = Callable[[Results], Results]
@@ -159,12 +163,30 @@ def require_extractor(spec: ModelSpec, videos: VideoSet) -> None:
         )
 
 
+def require_labels(spec: ModelSpec, videos: VideoSet) -> None:
+    """Checks that a model knows the classes of videos, and warns of those that it does not.
+
+    Raises:
+        DataError: The model knows none of the classes.
+    """
+    shown = {label for video in videos.videos for label in video.labels}
+    unknown = sorted(shown - set(spec.labels))
+    if unknown and len(unknown) == len(shown):
+        raise DataError(
+            f"{videos.source}: the model knows none of the classes {unknown[:5]}; it was trained "
+            f"on {list(spec.labels[:5])}"
+        )
+    if unknown:
+        _log.warning("%s: the model does not know the classes %s", videos.source, unknown)
+
+
 def evaluate(
     engine: CasEngine,
     spec: ModelSpec,
     videos: VideoSet,
     tiou_K: Sequence[float],
     *,
+    ambiguous: Times | None = None,
     progress: Progress = iter,
 ) -> Evaluation:
     """Evaluates a network on videos with annotated times.
@@ -174,18 +196,22 @@ def evaluate(
         spec: Spec of the network; its localization counts.
         videos: Videos to evaluate on.
         tiou_K: Thresholds of the detection metric.
+        ambiguous: Undecided times of each video. As in W-TALC's protocol, segments that overlap
+            them do not count.
         progress: Wraps the iteration over the videos, to show a progress bar.
 
     Raises:
-        DataError: No video has annotated times, or the features are of another extractor.
+        DataError: No video has annotated times, the features are of another extractor, or the
+            videos show no class of the network.
     """
     require_extractor(spec, videos)
+    require_labels(spec, videos)
     truth: dict[str, Sequence[Segment]] = {video.id: video.instances for video in videos.videos}
     segments: dict[str, Sequence[Segment]] = {}
     scores_VC = []
     accuracy = FrameAccuracy()
     for video, result in progress(predict(engine, spec, videos.videos)):
-        segments[video.id] = result.segments
+        segments[video.id] = decided(result.segments, (ambiguous or {}).get(video.id, ()))
         scores_VC.append(result.class_scores_C)
         accuracy.add(
             result.cas_TC,

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.errors import DataError
 from model.localization.localize import LocalizationConfig
 from training.checkpoint import load_checkpoint
 from training.datasets.video_record import VideoSet
@@ -60,3 +61,30 @@ def test_evaluation_gives_the_reason_only_where_it_found_nothing(
     spec = replace(checkpoint.spec, localization=strict)
     nothing = evaluate(engine, spec, videos, (0.5,))
     assert "no class reached class_threshold 1;" in str(nothing.why_nothing_found(strict))
+
+
+def test_unknown_classes_are_refused_or_named(
+    simulated: VideoSet, run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A network that knows no class of the videos would have 0 without a word."""
+    checkpoint = load_checkpoint(run / "last.pt")
+    engine, videos = TorchEngine(checkpoint.network()), simulated.subset("validation")
+    first, *others = videos.videos
+    strange = replace(first, labels=tuple(label.upper() + "_" for label in first.labels))
+    with pytest.raises(DataError, match=r"knows none of the classes \['.*'\]; it was trained on"):
+        evaluate(engine, checkpoint.spec, replace(videos, videos=(strange,)), (0.5,))
+    mixed = replace(videos, videos=(strange, *others))
+    evaluate(engine, checkpoint.spec, mixed, (0.5,))
+    assert "the model does not know the classes" in caplog.text
+
+
+def test_segments_in_ambiguous_times_do_not_count(simulated: VideoSet, run: Path) -> None:
+    """Those of other videos stay."""
+    checkpoint = load_checkpoint(run / "last.pt")
+    engine, videos = TorchEngine(checkpoint.network()), simulated.subset("validation")
+    id_ = videos.videos[0].id
+    every = evaluate(engine, checkpoint.spec, videos, (0.5,)).segments
+    ambiguous = {id_: [(0.0, videos.videos[0].duration_s + 1)]}
+    left = evaluate(engine, checkpoint.spec, videos, (0.5,), ambiguous=ambiguous).segments
+    assert every[id_]
+    assert left == {**every, id_: ()}

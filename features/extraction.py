@@ -35,8 +35,10 @@ FlowDevice: TypeAlias = Literal["auto", "cpu", "cuda"]
 one."""
 
 SUFFIXES = (
-    ".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
-    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+    ".3g2", ".3gp", ".apng", ".asf", ".avi", ".dav", ".divx", ".dv", ".f4v", ".flv", ".gif",
+    ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2ts", ".m2v", ".m4v", ".mj2", ".mjpeg", ".mjpg",
+    ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogv", ".qt",
+    ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".xvid", ".y4m",
 )  # fmt: skip
 """Suffixes of video files; other files are ignored."""
 
@@ -85,7 +87,9 @@ def extract(
 
     The features are float32, as a service computes them, so training and service see the same
     values. Features of the same bytes by the same extractor are not computed again. A video that
-    cannot be read, or that crashes its worker, does not affect the others.
+    cannot be read, that crashes its worker, or whose name is too long, does not affect the others.
+    One process at a time extracts to a folder. The others, of torchrun for example, wait, and then
+    find its features up to date.
 
     Args:
         videos: video files by id.
@@ -98,14 +102,25 @@ def extract(
     Raises:
         OptionError: there is no such extractor, or it does not use TV-L1 flow and `cuda` is given.
         DeviceError: `cuda` is given and there is no GPU.
-        OSError: features cannot be written.
+        OSError: features cannot be written, for example because the disk is full.
     """
     on_gpu = flow_on_gpu(flow_device, open_extractor(extractor))
     available = cores()
     count = min(workers or (1 if on_gpu else available), len(videos))
     choice = ExtractorChoice(extractor, on_gpu, threads=max(1, available // count) if on_gpu else 1)
-    pool = WorkerPool[VideoTask, VideoResult](partial(VideoExtraction, choice), count)
-    threads = ThreadPoolExecutor(count)
+    from features.folder_lock import locked  # here, because Windows has no such locks
+
+    with locked(features):
+        for left in features.rglob(".*.partial"):  # by processes that were killed
+            left.unlink(missing_ok=True)
+        yield from _extract_all(videos, features, choice, count)
+
+
+def _extract_all(
+    videos: Mapping[str, Path], features: Path, choice: ExtractorChoice, workers: int
+) -> Iterator[Outcome]:
+    pool = WorkerPool[VideoTask, VideoResult](partial(VideoExtraction, choice), workers)
+    threads = ThreadPoolExecutor(workers)
     try:
         jobs = [threads.submit(_extract_one, pool, *video, features) for video in videos.items()]
         for job in as_completed(jobs):
@@ -146,6 +161,7 @@ def _extract_one(
 ) -> Outcome:
     """Extracts one video in a worker and writes its features."""
     try:
+        (features / f"{name}.json").exists()  # a name too long for a file fails before the work
         result = pool.ask(VideoTask(video, known_origin(features, name)))
     except (LocalizerError, OSError) as error:
         return Outcome(name, failure=str(error))

@@ -3,7 +3,9 @@
 Axes: F frames, H height, W width, C the channels red, green and blue, D feature channels.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -81,6 +83,8 @@ def video_rows(
     video: Path,
     *,
     first_snippet: int = 0,
+    border: str | None = None,
+    on_border: Callable[[int, str], None] | None = None,
     limits: "VideoLimits | None" = None,
     threads: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
@@ -90,6 +94,9 @@ def video_rows(
         extractor: the extractor.
         video: a local file.
         first_snippet: index of the snippet to start at.
+        border: a digest that `on_border` received for this snippet. The video is then read from
+            the middle; see `read_snippets`.
+        on_border: is called with the index of each snippet and a digest of its first frame.
         limits: limits on decoding; the defaults of `VideoLimits` if not given.
         threads: decoder threads; 0 for one on each core.
 
@@ -105,10 +112,37 @@ def video_rows(
         snippet_frames=extractor.snippet_frames,
         short_side=extractor.short_side,
         first_snippet=first_snippet,
+        border=border,
+        on_border=on_border,
         limits=limits or VideoLimits(),
         threads=threads,
     )
-    yield from extractor.features(snippets)
+    yield from _computed_once(extractor, snippets)
+
+
+def _computed_once(
+    extractor: Extractor, snippets: Iterable[NDArray[np.uint8]]
+) -> Iterator[NDArray[np.float32]]:
+    """Yields the row of each snippet; a snippet that is repeated at once is computed once.
+
+    `read_snippets` yields the same array as long as one frame is shown. For the snippets a a a b,
+    the extractor gets a and b, and their rows are yielded 3 times and once.
+    """
+    counts: deque[int] = deque()
+
+    def runs() -> Iterator[NDArray[np.uint8]]:
+        source = iter(snippets)
+        current = next(source, None)
+        while current is not None:
+            count = 1
+            while (following := next(source, None)) is current:
+                count += 1
+            counts.append(count)
+            yield current
+            current = following
+
+    for row_D in extractor.features(runs()):
+        yield from repeat(row_D, counts.popleft())
 
 
 def claimed_snippets(

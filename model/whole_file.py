@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import IO
 
 
@@ -36,9 +37,11 @@ def whole_path(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; the file written there replaces `path` at the end.
 
     For writers that take a path instead of an open file. If anything fails, `path` is unchanged.
+    The temporary name is short, because names are limited to 255 bytes, and random, so writers of
+    one path do not meet.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{token_hex(8)}.partial")
     try:
         yield partial
         partial.replace(path)

@@ -175,9 +175,13 @@ def _film(
     *,
     size: tuple[int, int] = (64, 48),
     codec: str = "libx264",
+    pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     sound_s: float = 0.0,
+    still: bool = False,
+    rate: int | Fraction = 25,
+    ticks: int = 50_000,
 ) -> Path:
     """Writes a video with a frame at each stamp, its number in eight bars, black 0 and white 1.
 
@@ -185,10 +189,10 @@ def _film(
     """
     with av.open(str(path), "w", options=container_options or {}) as container:
         sound = container.add_stream("aac", rate=16000) if sound_s else None
-        video = container.add_stream(codec, rate=25, options=options or {})
+        video = container.add_stream(codec, rate=rate, options=options or {})
         video.width, video.height = size
-        video.pix_fmt = "yuv420p"
-        ticks = 25 if path.suffix == ".avi" else 50_000
+        video.pix_fmt = pixels
+        ticks = 25 if path.suffix == ".avi" else ticks
         video.codec_context.time_base = Fraction(1, ticks)
         if sound is not None:
             silence = av.AudioFrame.from_ndarray(np.zeros((1, int(16000 * sound_s)), np.float32),
@@ -197,7 +201,7 @@ def _film(
             container.mux(sound.encode(silence))
             container.mux(sound.encode())
         for number, stamp_s in enumerate(stamps_s):
-            frame = av.VideoFrame.from_ndarray(_bars(number, *size), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(_bars(0 if still else number, *size), format="rgb24")
             frame.pts, frame.time_base = round(stamp_s * ticks), Fraction(1, ticks)
             container.mux(video.encode(frame))
         container.mux(video.encode())

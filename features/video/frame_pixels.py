@@ -118,12 +118,21 @@ def _orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
     """
     try:
         matrix = frame.side_data["DISPLAYMATRIX"]  # type: ignore[typeddict-item] # the stub is wrong
-    except (KeyError, ValueError):  # no matrix, or other side data that PyAV does not know
+    except KeyError:
         return False, False, False
+    except ValueError:  # other side data that PyAV does not know, beside a matrix or not
+        return _ROTATED[round(frame.rotation / 90) % 4]
     a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
     if abs(b) > abs(a):
         return True, c < 0, b < 0
     return False, a < 0, d < 0
 
 
+_ROTATED = (
+    (False, False, False),
+    (True, False, True),
+    (False, True, True),
+    (True, True, False),
+)
+"""Orientation by quarter turns counterclockwise. Without the matrix, mirroring is unknown."""
 _ANY_BASE = Fraction(1, 25)

@@ -4,14 +4,11 @@ A time stamp is a time as written in the file. A time counts from the start of t
 player.
 """
 
-import heapq
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, dropwhile
 from pathlib import Path
-from typing import TypeAlias
 
 import av
 from av.container import InputContainer
@@ -19,14 +16,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from features.video.decoding import VideoLimits, decode
+from features.video.stamps import ascending
 from model.errors import VideoError
 
 _log = logging.getLogger(__name__)
 
 ROUNDING_S = 0.002
 """Times closer than this are equal, because Matroska, for example, rounds to milliseconds."""
-
-_Stamped: TypeAlias = tuple[float, VideoFrame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +32,27 @@ class TimedFrame:
     start_s: float
     """Start of presentation, never before that of an earlier frame."""
     end_s: float
-    """End of presentation if no other frame follows, at most one second after the start."""
+    """End of presentation if no other frame follows. It is at most one second after the start,
+    unless the header confirms that the video lasts longer."""
     frame: VideoFrame
     """The coded frame."""
 
 
-def origin_s(stream: VideoStream, first_frame: VideoFrame) -> float:
+def first_frame(stream: VideoStream) -> tuple[float, VideoFrame] | None:
+    """Returns the first frame and its time stamp; None if no frame can be decoded."""
+    return next(_stamped(stream, decode(stream)), None)
+
+
+def origin_s(stream: VideoStream, first_s: float) -> float:
     """Returns the time stamp at which the clock of a player starts.
 
     This is the start of the file, which may be before the first frame if sound starts earlier. A
     short gap, however, is the delay of a codec and does not count.
+
+    Args:
+        stream: the stream.
+        first_s: time stamp of its first frame.
     """
-    first_s = _stamp_s(stream, first_frame) or 0.0
     start = _container(stream).start_time
     file_s = first_s if start is None else max(0.0, start / av.time_base)
     return file_s if first_s - file_s > _CODEC_DELAY_S else first_s
@@ -64,7 +69,9 @@ def claimed_s(stream: VideoStream) -> float | None:
 def frames_from(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame] | None:
     """Returns the frames from a key frame at or before a time stamp.
 
-    Formats without a reliable index are read from their start.
+    Formats without a reliable index are read from their start. In other formats, the first frame
+    is decoded before the seek, because only its packet may contain settings of the encoder on
+    which decoding depends (H.264 4:4:4 by old x264, for example).
 
     Args:
         stream: a stream of a file from which nothing has been read yet.
@@ -73,9 +80,13 @@ def frames_from(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame] | N
     Returns:
         The frames; None if the index leads to no such key frame. The position of the stream is
         then undefined, and the file must be opened again.
+
+    Raises:
+        DamagedVideoError: a frame is damaged.
     """
-    if _container(stream).format.name not in _INDEXED:
+    if not _is_indexed(stream):
         return decode(stream)
+    next(decode(stream, strict=True), None)
     for margin_s in _MARGINS_S:
         frames = _after_seek(stream, stamp_s - margin_s)
         first = next(frames, None)
@@ -97,20 +108,25 @@ def timed_frames(
         limits: limits on the number of frames and on their times.
 
     Raises:
-        VideoError: the video exceeds the limits.
+        VideoError: the video exceeds the limits. In MP4, this is known before a frame is decoded.
     """
     name = Path(_container(stream).name).name
-    time_s = 0.0
-    for count, (stamp_s, frame) in enumerate(_ascending(stream, frames)):
+    too_long = VideoError(f"{name} lasts longer than {limits.max_duration_s:g} s; split it")
+    stated_s = claimed_s(stream) or 0.0
+    if _has_table(stream) and stated_s > limits.max_duration_s:
+        raise too_long
+    end_s = 0.0
+    for count, (stamp_s, frame) in enumerate(_stamped(stream, frames)):
         time_s = stamp_s - origin_s
         if count == limits.max_frames:
             raise VideoError(f"{name} has more than {limits.max_frames} frames")
         if time_s > limits.max_duration_s:
-            raise VideoError(f"{name} lasts longer than {limits.max_duration_s:g} s")
-        yield TimedFrame(time_s, time_s + _duration_s(stream, frame), frame)
-    if (stated_s := claimed_s(stream) or 0.0) > time_s + _CUT_SHORT_S:
+            raise too_long
+        end_s = time_s + _duration_s(stream, frame, longest_s=stated_s - time_s)
+        yield TimedFrame(time_s, end_s, frame)
+    if stated_s > end_s + _CUT_SHORT_S:
         _log.warning(
-            "%s: the last frame is at %.1f s, but the header claims %.1f s", name, time_s, stated_s
+            "%s: the video ends at %.1f s, but the header claims %.1f s", name, end_s, stated_s
         )
 
 
@@ -144,46 +160,28 @@ def _after_seek(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame]:
         _container(stream).seek(int(stamp_s / stream.time_base), stream=stream)
     except av.FFmpegError:
         return iter(())
-    return dropwhile(lambda frame: not frame.key_frame, decode(stream))
+    return dropwhile(lambda frame: not frame.key_frame, decode(stream, strict=True))
 
 
-def _ascending(stream: VideoStream, frames: Iterable[VideoFrame]) -> Iterator[_Stamped]:
-    """Yields frames with time stamps that never decrease.
+def _stamped(
+    stream: VideoStream, frames: Iterable[VideoFrame]
+) -> Iterator[tuple[float, VideoFrame]]:
+    """Yields frames with time stamps that never decrease."""
+    start_s = float((stream.start_time or 0) * (stream.time_base or 0))
+    # Other formats have no duration of their own: FFmpeg computes it from the last time stamp.
+    end_s = start_s + (claimed_s(stream) or 0.0) if _is_indexed(stream) else 0.0
+    stamped = ((_stamp_s(stream, frame), frame) for frame in frames)
+    return ascending(stamped, period_s=_period_s(stream), end_s=end_s)
 
-    Frames are in presentation order, but some files (AVI with packed B-frames) exchange the time
-    stamps of neighbours. Time stamps are therefore sorted over a few frames.
+
+def _duration_s(stream: VideoStream, frame: VideoFrame, *, longest_s: float) -> float:
+    """Returns the duration of a frame according to the file, or the average one.
+
+    A duration of more than a second counts in full if it is at most `longest_s`, the rest of the
+    video according to the header.
     """
-    waiting: deque[VideoFrame] = deque()
-    stamps_s: list[float] = []
-    for stamp_s, frame in _without_jumps(stream, frames):
-        waiting.append(frame)
-        heapq.heappush(stamps_s, stamp_s)
-        if len(waiting) > _SORTED_FRAMES:
-            yield heapq.heappop(stamps_s), waiting.popleft()
-    while waiting:
-        yield heapq.heappop(stamps_s), waiting.popleft()
-
-
-def _without_jumps(stream: VideoStream, frames: Iterable[VideoFrame]) -> Iterator[_Stamped]:
-    """Yields frames with time stamps.
-
-    If the clock jumps back (joined transport streams), it continues from the previous frame. A
-    frame without a time stamp is one tick after the previous frame.
-    """
-    offset_s, next_s, tick_s = 0.0, 0.0, _tick_s(stream)
-    for frame in frames:
-        own_s = _stamp_s(stream, frame)
-        stamp_s = next_s if own_s is None else own_s + offset_s
-        if stamp_s < next_s - _JUMP_S:
-            offset_s += next_s - stamp_s
-            stamp_s = next_s
-        next_s = stamp_s + tick_s
-        yield stamp_s, frame
-
-
-def _duration_s(stream: VideoStream, frame: VideoFrame) -> float:
-    stated_s = float((frame.duration or 0) * (stream.time_base or 0))
-    return min(stated_s, 1.0) if stated_s > 0 else _tick_s(stream)
+    stated_s = float((frame.duration or 0) * (stream.time_base or 0)) or _period_s(stream)
+    return stated_s if stated_s <= longest_s + ROUNDING_S else min(stated_s, 1.0)
 
 
 def _stamp_s(stream: VideoStream, frame: VideoFrame) -> float | None:
@@ -193,9 +191,19 @@ def _stamp_s(stream: VideoStream, frame: VideoFrame) -> float | None:
     return float(frame.pts * stream.time_base)
 
 
-def _tick_s(stream: VideoStream) -> float:
+def _period_s(stream: VideoStream) -> float:
+    """Returns the average seconds from one frame to the next according to the header."""
     rate = stream.average_rate or stream.guessed_rate
     return float(1 / rate) if rate else 0.04
+
+
+def _has_table(stream: VideoStream) -> bool:
+    """Returns whether the duration is the sum of a table of all frames, which MP4 has."""
+    return _container(stream).format.name == _MP4 and stream.duration is not None
+
+
+def _is_indexed(stream: VideoStream) -> bool:
+    return _container(stream).format.name in _INDEXED
 
 
 def _container(stream: VideoStream) -> InputContainer:
@@ -203,15 +211,13 @@ def _container(stream: VideoStream) -> InputContainer:
     return stream.container
 
 
-_INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
+_MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+"""Name of the format of MP4 and MOV files."""
+_INDEXED = {_MP4, "matroska,webm"}
 """Formats whose time stamps are right after a seek; the others are read from the start."""
 _MARGINS_S = (0.0, 2.0, 20.0)
 """Seconds before the time stamp at which three attempts look for a key frame."""
 _CODEC_DELAY_S = 0.2
 """A longer gap between the start of the file and the first frame is not the delay of a codec."""
-_SORTED_FRAMES = 4
-"""Number of frames over which time stamps are sorted."""
 _CUT_SHORT_S = 2.0
 """A video that ends this much before its header claims gets a warning."""
-_JUMP_S = 1.0
-"""A clock that goes back by more than this has jumped."""

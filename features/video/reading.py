@@ -6,8 +6,10 @@ at once, whatever the length of the video.
 Axes: F frames, H height, W width, C the channels red, green and blue.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+import hashlib
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +18,22 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from features.video.decoding import VideoLimits, decode, open_video
+from features.video.decoding import DamagedVideoError, VideoLimits, decode, open_video
 from features.video.frame_pixels import FrameScaler, shape_of
-from features.video.frame_times import at_rate, claimed_s, frames_from, origin_s, timed_frames
+from features.video.frame_times import (
+    at_rate,
+    claimed_s,
+    first_frame,
+    frames_from,
+    origin_s,
+    timed_frames,
+)
 from model.errors import VideoError
+
+_log = logging.getLogger(__name__)
+
+_FEW_FRAMES = 50
+"""Fewer frames may be equal without a warning."""
 
 DEFAULT_LIMITS = VideoLimits()
 
@@ -47,7 +61,8 @@ def probe(path: Path, *, limits: VideoLimits = DEFAULT_LIMITS) -> VideoInfo:
         VideoError: the video is not readable, or its frames exceed the limits.
     """
     with open_video(path, limits=limits, threads=1) as stream:
-        width, height = shape_of(_first_frame(stream), stream.sample_aspect_ratio).shown
+        _, frame = _first_frame(stream)
+        width, height = shape_of(frame, stream.sample_aspect_ratio).shown
         fps = stream.average_rate
         codec = stream.codec_context.name
         return VideoInfo(claimed_s(stream), width, height, float(fps) if fps else None, codec)
@@ -60,6 +75,8 @@ def read_snippets(
     snippet_frames: int,
     short_side: int,
     first_snippet: int = 0,
+    border: str | None = None,
+    on_border: Callable[[int, str], None] | None = None,
     limits: VideoLimits = DEFAULT_LIMITS,
     threads: int = 0,
 ) -> Iterator[NDArray[np.uint8]]:
@@ -76,6 +93,10 @@ def read_snippets(
         snippet_frames: frames from the start of a snippet to the start of the next.
         short_side: pixels of the shorter side of the scaled frames.
         first_snippet: index of the first snippet; the snippets are the same as when read from 0.
+        border: what an earlier reading passed to `on_border` for `first_snippet`. The file is then
+            read from the middle, unless another frame is found there. Without it, the file is
+            decoded from its start.
+        on_border: is called with the index of each snippet and a digest of its first frame.
         limits: limits on decoding.
         threads: decoder threads; 0 for one on each core.
 
@@ -83,36 +104,137 @@ def read_snippets(
         VideoError: the video is not readable, or exceeds the limits. The latter may be raised
             after some snippets.
     """
-    with open_video(path, limits=limits, threads=1) as stream:
-        first_frame = _first_frame(stream)
-        scaler = FrameScaler(shape_of(first_frame, stream.sample_aspect_ratio), short_side)
-        start_s = origin_s(stream, first_frame)
+    reading = _Reading.prepare(path, rate_fps, short_side, limits, threads)
     first = first_snippet * snippet_frames
-    with ExitStack() as files:
-        stream = files.enter_context(open_video(path, limits=limits, threads=threads))
-        coded = frames_from(stream, start_s + first / rate_fps) if first else decode(stream)
-        if coded is None:
-            stream = files.enter_context(open_video(path, limits=limits, threads=threads))
-            coded = decode(stream)
-        timed = timed_frames(stream, coded, origin_s=start_s, limits=limits)
-        images = _images(at_rate(timed, rate_fps, first=first), scaler)
-        yield from _snippets(images, snippet_frames, whole=first == 0)
+    images = _watched(reading.images(first, border), path.name)
+    if on_border is not None:
+        images = _noted(images, first, snippet_frames, on_border)
+    yield from _snippets((image.pixels_HWC for image in images), snippet_frames, whole=first == 0)
 
 
-def _first_frame(stream: VideoStream) -> VideoFrame:
-    for frame in decode(stream):
-        return frame
-    name = Path(stream.container.name).name
-    raise VideoError(f"{name} has a video stream without a frame that can be decoded")
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """The image that is shown at a time."""
+
+    pts: int | None
+    """Time stamp of its frame in the file, in units of the stream."""
+    pixels_HWC: NDArray[np.uint8]
+    """RGB pixels."""
+
+    def digest(self) -> str:
+        """Returns a digest of time stamp and pixels."""
+        digest = hashlib.sha256(self.pixels_HWC.tobytes())
+        digest.update(str(self.pts).encode())
+        return digest.hexdigest()
 
 
-def _images(frames: Iterable[VideoFrame], scaler: FrameScaler) -> Iterator[NDArray[np.uint8]]:
-    """Yields the images of frames; a frame that is repeated is scaled once."""
-    last, image_HWC = None, None
-    for frame in frames:
-        if image_HWC is None or frame is not last:
-            last, image_HWC = frame, scaler(frame)
-        yield image_HWC
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A video, and the images that are read from it."""
+
+    path: Path
+    """The file."""
+    rate_fps: float
+    """Images a second."""
+    scaler: FrameScaler
+    """Converts frames to images."""
+    start_s: float
+    """Time stamp of time 0."""
+    limits: VideoLimits
+    """Limits on decoding."""
+    threads: int
+    """Decoder threads; 0 for one on each core."""
+
+    @classmethod
+    def prepare(
+        cls, path: Path, rate_fps: float, short_side: int, limits: VideoLimits, threads: int
+    ) -> "_Reading":
+        """Decodes the first frame, which determines the size of all images and time 0."""
+        with open_video(path, limits=limits, threads=1) as stream:
+            first_s, frame = _first_frame(stream)
+            scaler = FrameScaler(shape_of(frame, stream.sample_aspect_ratio), short_side)
+            start_s = origin_s(stream, first_s)
+        return cls(path, rate_fps, scaler, start_s, limits, threads)
+
+    def images(self, first: int, border: str | None) -> Iterator[_Image]:
+        """Yields the images from an index on, as one thread decodes them from the start.
+
+        The file is read by several threads, and from the middle, as long as no damage is met and
+        the first image has the digest `border`. How a decoder conceals damage depends on its
+        threads and on all frames before it.
+        """
+        index = first
+        seek = first > 0 and border is not None
+        if seek or self.threads != 1:
+            with (
+                suppress(DamagedVideoError),
+                closing(self._decoded(first, seek, strict=True)) as images,
+            ):
+                for image in images:
+                    if seek and index == first and image.digest() != border:
+                        break
+                    yield image
+                    index += 1
+                else:
+                    if index > first or not seek:
+                        return
+            _log.info("%s: damaged, or without a right index; read again", self.path.name)
+        yield from self._decoded(index, seek=False, strict=False)
+
+    def _decoded(self, first: int, seek: bool, strict: bool) -> Generator[_Image, None, None]:
+        """Yields the images from an index on; a frame that is repeated is scaled once.
+
+        Raises:
+            VideoError: the video exceeds the limits.
+            DamagedVideoError: the video is damaged, and `strict` is given.
+        """
+        threads = self.threads if strict else 1
+        with open_video(self.path, limits=self.limits, threads=threads, strict=strict) as stream:
+            stamp_s = self.start_s + first / self.rate_fps
+            coded = frames_from(stream, stamp_s) if seek else decode(stream, strict=strict)
+            timed = timed_frames(stream, coded or (), origin_s=self.start_s, limits=self.limits)
+            last, image = None, None
+            for frame in at_rate(timed, self.rate_fps, first=first):
+                if image is None or frame is not last:
+                    last, image = frame, _Image(frame.pts, self.scaler(frame))
+                yield image
+
+
+def _watched(images: Iterable[_Image], name: str) -> Iterator[_Image]:
+    """Yields images, and warns at the end if most frames equal the frame before."""
+    frames, repeated, last = 0, 0, None
+    for image in images:
+        if image is not last:
+            frames += 1
+            repeated += last is not None and np.array_equal(last.pixels_HWC, image.pixels_HWC)
+            last = image
+        yield image
+    if frames >= _FEW_FRAMES and 2 * repeated > frames:
+        _log.warning(
+            "%s: %d of %d frames equal the frame before; the video shows a still image, or the "
+            "decoder failed", name, repeated, frames,
+        )  # fmt: skip
+
+
+def _noted(
+    images: Iterable[_Image],
+    first: int,
+    snippet_frames: int,
+    on_border: Callable[[int, str], None],
+) -> Iterator[_Image]:
+    """Yields images, and passes on the digest of each one that starts a snippet."""
+    for index, image in enumerate(images, first):
+        if index % snippet_frames == 0:
+            on_border(index // snippet_frames, image.digest())
+        yield image
+
+
+def _first_frame(stream: VideoStream) -> tuple[float, VideoFrame]:
+    first = first_frame(stream)
+    if first is None:
+        name = Path(stream.container.name).name
+        raise VideoError(f"{name} has a video stream without a frame that can be decoded")
+    return first
 
 
 def _snippets(
@@ -120,7 +242,8 @@ def _snippets(
 ) -> Iterator[NDArray[np.uint8]]:
     """Yields groups of images, in which the last one is also the first one of the next group.
 
-    For snippets of 2 frames, the images 0 to 4 are grouped to 0 1 2, 2 3 4 and 4 4 4.
+    For snippets of 2 frames, the images 0 to 4 are grouped to 0 1 2, 2 3 4 and 4 4 4. As long as
+    one image is repeated, the groups are one and the same array.
 
     Args:
         images: images (H, W, 3).
@@ -128,10 +251,15 @@ def _snippets(
         whole: whether these are all images of the video, so that at least one group is needed.
     """
     group: list[NDArray[np.uint8]] = []
+    still: NDArray[np.uint8] | None = None
     for image_HWC in images:
         group.append(image_HWC)
         if len(group) > snippet_frames:
-            yield np.stack(group)
+            is_still = all(other is image_HWC for other in group)
+            # The first image of a group is the last one of the group before.
+            snippet_FHWC = still if is_still and still is not None else np.stack(group)
+            yield snippet_FHWC
+            still = snippet_FHWC if is_still else None
             group, whole = group[-1:], False
     if group and (whole or 2 * len(group) >= snippet_frames):
         yield np.stack(group + group[-1:] * (snippet_frames + 1 - len(group)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.extractors import Extractor, claimed_snippets, video_rows
+from features.extractors import Extractor, claimed_snippets, snippet_clock, video_rows
 from features.model_extractor import open_model_extractor
 from features.video.decoding import VideoLimits
 from features.worker_pool import WorkerPool
@@ -28,10 +28,13 @@ class ChunkTask:
     """Index of the first snippet."""
     snippets: int
     """Number of snippets."""
+    border: str | None = None
+    """Border at which the chunk before these snippets ended; None if unknown."""
 
-    def following(self) -> "ChunkTask":
+    def following(self, border: str | None) -> "ChunkTask":
         """Returns the task for the same number of snippets after these."""
-        return replace(self, first_snippet=self.first_snippet + self.snippets)
+        first = self.first_snippet + self.snippets
+        return replace(self, first_snippet=first, border=border)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +45,26 @@ class Chunk:
     """Fewer rows than requested if the video ends here."""
     claimed_snippets: int | None
     """Snippets of the whole video according to its header; None if the header has no length."""
+    border: str | None
+    """Digest of the first frame of the next chunk. It shows whether a process that starts there
+    reads the same frames. None if the video ends before."""
 
 
 class ChunkReader:
     """Answers tasks. For consecutive chunks of one video it keeps the decoder open."""
 
-    def __init__(self, limits: VideoLimits, threads: int) -> None:
+    def __init__(self, limits: VideoLimits, threads: int, max_snippets: int) -> None:
         """Prepares a reader.
 
         Args:
             limits: bounds on videos.
             threads: CPU threads of decoding and extraction.
+            max_snippets: most snippets of a video. A longer one is refused as soon as the table of
+                an MP4 file or a time stamp shows its length.
         """
         self._limits = limits
         self._threads = threads
+        self._max_snippets = max_snippets
         self._next: ChunkTask | None = None
         self._opened = ("", "")
 
@@ -63,26 +72,39 @@ class ChunkReader:
         """Returns the features of a chunk.
 
         Raises:
-            VideoError, OptionError: raised by `video_rows` and `open_model_extractor`.
+            VideoError: the video is too long, or as `video_rows` raises.
+            OptionError: raised by `open_model_extractor`.
             ModelError: raised by `open_model_extractor`.
         """
         if task != self._next:
             self._open(task)
         self._next = None
         rows = list(islice(self._rows, task.snippets))
-        self._next = task.following()
+        border = self._border(task.first_snippet + task.snippets)
+        self._next = task.following(border)
         features_TD = np.stack(rows) if rows else np.empty((0, self._feature_dim), np.float32)
-        return Chunk(features_TD, self._claimed_snippets)
+        return Chunk(features_TD, self._claimed_snippets, border)
+
+    def _border(self, snippet: int) -> str | None:
+        """Returns the border before a snippet, and forgets all earlier ones."""
+        for index in [index for index in self._borders if index < snippet]:
+            del self._borders[index]
+        return self._borders.get(snippet)
 
     def _open(self, task: ChunkTask) -> None:
         extractor = self._extractor(task)
         self._claimed_snippets = claimed_snippets(extractor, task.video, limits=self._limits)
+        longest_s = (self._max_snippets + 1) * snippet_clock(extractor).snippet_s
+        limits = replace(self._limits, max_duration_s=min(self._limits.max_duration_s, longest_s))
         self._feature_dim = extractor.feature_dim
+        self._borders: dict[int, str] = {}
         self._rows = video_rows(
             extractor,
             task.video,
             first_snippet=task.first_snippet,
-            limits=self._limits,
+            border=task.border,
+            on_border=self._borders.__setitem__,
+            limits=limits,
             threads=self._threads,
         )
 
@@ -94,6 +116,8 @@ class ChunkReader:
         return self._current
 
 
-def chunk_pool(workers: int, limits: VideoLimits, threads: int) -> WorkerPool[ChunkTask, Chunk]:
+def chunk_pool(
+    workers: int, limits: VideoLimits, threads: int, max_snippets: int
+) -> WorkerPool[ChunkTask, Chunk]:
     """Returns a pool of processes that extract chunks, one process for each video."""
-    return WorkerPool(partial(ChunkReader, limits, threads), workers)
+    return WorkerPool(partial(ChunkReader, limits, threads, max_snippets), workers)

@@ -1,6 +1,6 @@
 """Folder in which the service stores files.
 
-DATA/jobs/ID/       video and stored chunks of features of an unfinished job
+DATA/jobs/ID/       video, stored chunks of features and borders of an unfinished job
 DATA/incoming/      incomplete uploads, each locked by the process that receives it
 DATA/features/      features of finished videos; see feature_cache.py
 DATA/features.lock  lock of the process that writes to features/

@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -101,7 +101,7 @@ class JobSteps:
         self._cache = FeatureCache(data.features, settings.feature_cache_bytes)
         limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
         threads = settings.extraction_threads or max(1, cores() // settings.jobs)
-        self._pool = chunk_pool(settings.jobs, limits, threads)
+        self._pool = chunk_pool(settings.jobs, limits, threads, settings.max_snippets)
         self._stopping = threading.Event()
         self.running: set[str] = set()
         """Ids of the jobs that run at present."""
@@ -240,8 +240,11 @@ class JobSteps:
                 f"the video has more than {self._settings.max_snippets} snippets; split it"
             )
         start = perf_counter()
-        chunk = self._ask(task)
+        chunk = self._ask(replace(task, border=self._border(id_, number)))
         self._store(id_, number, chunk.features_TD)
+        if chunk.border:
+            with whole_file(self._border_path(id_, number + 1)) as file:
+                file.write(chunk.border.encode())
         elapsed_s = perf_counter() - start
         _log.debug("chunk stored", extra={"fields": {"job": id_, "chunk": number}})
         rows = len(chunk.features_TD)
@@ -289,6 +292,16 @@ class JobSteps:
     def _store(self, id_: str, number: int, features_TD: NDArray[np.float32]) -> None:
         with whole_file(self._chunk_path(id_, number)) as file:
             np.save(file, features_TD)
+
+    def _border(self, id_: str, number: int) -> str | None:
+        """Returns the border before a chunk; None if it was not stored."""
+        try:
+            return self._border_path(id_, number).read_text()
+        except FileNotFoundError:
+            return None
+
+    def _border_path(self, id_: str, number: int) -> Path:
+        return self._data.job(id_) / f"{number:06}.border"
 
     def _chunk_path(self, id_: str, number: int) -> Path:
         return self._data.job(id_) / f"{number:06}.npy"

@@ -232,3 +232,41 @@ def wait_for_more_than(count: int, out: Path, process: "subprocess.Popen[bytes]"
         if time.monotonic() > deadline:
             pytest.fail("no video within a minute")
         time.sleep(0.01)
+
+
+def test_names_of_any_length_affect_no_other_video(
+    film: Film, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name of 250 bytes has features, one of 251 bytes has no room for its origin."""
+    folder, out = tmp_path / "videos", tmp_path / "features"
+    folder.mkdir()
+    for name in ("a", "b" * 243, "c" * 250, "d" * 251):
+        film(folder / "new.mp4", [n / 25 for n in range(20)]).rename(folder / f"{name}.mp4")
+    assert extract(folder, out) == 1
+    printed = capsys.readouterr()
+    assert "3 videos extracted, 0 up to date, 1 failed" in printed.out
+    assert "File name too long" in printed.err
+    assert {"a.npy", f"{'b' * 243}.npy", f"{'c' * 250}.npy"} == {p.name for p in out.glob("*.npy")}
+
+
+def test_processes_that_extract_to_one_folder_take_turns(videos: Path, tmp_path: Path) -> None:
+    """As the processes of torchrun do: one extracts, the others find its features up to date."""
+    out = tmp_path / "features"
+    out.mkdir()
+    (out / ".0123.partial").write_bytes(b"left by a process that was killed")
+    command = [sys.executable, "-m", "training", "extract", str(videos), "--out", str(out)]
+    started = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    printed = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert sum("2 videos extracted, 0 up to date" in text for text in printed) == 1
+    assert sum("0 videos extracted, 2 up to date" in text for text in printed) == 2
+    assert not list(out.rglob(".*"))
+
+
+@pytest.mark.parametrize("suffix", ["3g2", "dav", "divx", "f4v", "m2v", "qt", "rm", "RMVB"])
+def test_rarer_suffixes_are_videos(tmp_path: Path, suffix: str) -> None:
+    """Their containers are among those that are read."""
+    (tmp_path / f"video.{suffix}").touch()
+    assert list(find_videos(tmp_path)) == ["video"]

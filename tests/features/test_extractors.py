@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.extractors import Extractor, open_extractor, uses_tvl1
+from features.extractors import Extractor, open_extractor, uses_tvl1, video_rows
+from features.motion import MotionExtractor
 from features.video.reading import read_snippets
 from model.errors import OptionError
 
@@ -81,3 +82,19 @@ def test_module_is_light() -> None:
     heavy = "import sys, features.extractors; print({'av', 'cv2', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_an_image_shown_for_hours_is_computed_once(
+    film: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row is repeated as often as it is shown."""
+    path = film(tmp_path / "still.mp4", [0, 0.04, 3600, 3600.04, 3600.6, 3600.7, 3601.3])
+    computed = []
+    row = MotionExtractor._row
+    monkeypatch.setattr(
+        MotionExtractor, "_row", lambda self, frames: computed.append(1) or row(self, frames)
+    )
+    rows = list(video_rows(open_extractor("motion"), path))
+    assert pytest.approx(6002, abs=1) == len(rows)
+    assert 3 <= len(computed) < 8
+    np.testing.assert_array_equal(rows[1], rows[5000])

@@ -45,3 +45,24 @@ def test_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     path.write_bytes(b"content")
     assert sha256_of(path) == sha256_of(b"content") == hashlib.sha256(b"content").hexdigest()
+
+
+@pytest.mark.parametrize("length", [243, 255])
+def test_the_longest_names_are_written(tmp_path: Path, length: int) -> None:
+    """A file system allows 255 bytes, and the temporary name is shorter."""
+    path = tmp_path / ("x" * length)
+    with whole_file(path) as file:
+        file.write(b"content")
+    assert path.read_bytes() == b"content"
+
+
+def test_writers_of_one_path_do_not_meet(tmp_path: Path) -> None:
+    """Each has a temporary file of its own; the last one to end wins."""
+    path = tmp_path / "file.bin"
+    with whole_file(path) as first:
+        with whole_file(path) as second:
+            second.write(b"second")
+        assert path.read_bytes() == b"second"
+        first.write(b"first")
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]

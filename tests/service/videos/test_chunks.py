@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.extractors import MOTION, open_extractor, video_rows
+from features.motion import MotionExtractor
 from features.video.decoding import VideoLimits
 from model.errors import ModelError, OptionError, VideoError
+from service.videos import chunks
 from service.videos.chunks import ChunkReader, ChunkTask
 
 EXTRACTOR = open_extractor(MOTION)
@@ -22,12 +24,18 @@ def one_pass(video: Path) -> np.ndarray:
     return np.stack(list(video_rows(EXTRACTOR, video)))
 
 
-def reader() -> ChunkReader:
-    return ChunkReader(VideoLimits(), 1)
+def reader(max_snippets: int = 20_000) -> ChunkReader:
+    return ChunkReader(VideoLimits(), 1, max_snippets)
 
 
-def task(video: Path, first: int, size: int, extractor_id: str = EXTRACTOR.id) -> ChunkTask:
-    return ChunkTask(video, MOTION, extractor_id, first, size)
+def task(
+    video: Path,
+    first: int,
+    size: int,
+    extractor_id: str = EXTRACTOR.id,
+    border: str | None = None,
+) -> ChunkTask:
+    return ChunkTask(video, MOTION, extractor_id, first, size, border)
 
 
 def moving(film, path: Path, snippets: float) -> Path:
@@ -60,10 +68,11 @@ def test_chunks_of_any_size_make_up_one_pass(
     video: Path, whole: np.ndarray, sizes: list[int]
 ) -> None:
     """Also if the size changes midway, because a restart may change the setting."""
-    read, first, parts = reader(), 0, []
+    read, first, parts, border = reader(), 0, [], None
     for number in count():
         size = sizes[min(number, len(sizes) - 1)]
-        chunk = read(task(video, first, size))
+        chunk = read(task(video, first, size, border=border))
+        border = chunk.border
         assert chunk.claimed_snippets == len(whole)
         parts.append(chunk.features_TD)
         first += size
@@ -87,9 +96,29 @@ def test_a_last_chunk_that_is_full_is_followed_by_an_empty_one(
 def test_a_process_that_begins_later_gives_the_same(
     video: Path, whole: np.ndarray, first: int
 ) -> None:
-    """As after a crash."""
-    got_TD = reader()(task(video, first, 4)).features_TD
-    np.testing.assert_array_equal(got_TD, whole[first : first + 4])
+    """As after a crash, with and without the border that was stored before it."""
+    border = reader()(task(video, 0, first)).border
+    assert border
+    for known in (border, None, "another"):
+        got_TD = reader()(task(video, first, 4, border=known)).features_TD
+        np.testing.assert_array_equal(got_TD, whole[first : first + 4])
+
+
+def test_a_chunk_at_the_end_of_the_video_has_no_border(video: Path) -> None:
+    """No frame starts a next chunk."""
+    assert reader()(task(video, 8, 4)).border is None
+    assert reader()(task(video, 8, 99)).border is None
+
+
+def test_consecutive_chunks_are_decoded_once(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decoder stays open if the task continues from the last border."""
+    opened = []
+    rows = chunks.video_rows
+    monkeypatch.setattr(chunks, "video_rows", lambda *a, **k: opened.append(1) or rows(*a, **k))
+    read, border = reader(), None
+    for first in (0, 4, 8):
+        border = read(task(video, first, 4, border=border)).border
+    assert opened == [1]
 
 
 def test_a_repeated_chunk_is_the_same(video: Path, whole: np.ndarray) -> None:
@@ -136,3 +165,25 @@ def test_the_length_in_the_header_is_converted_to_snippets(film, tmp_path: Path)
     silent = film(tmp_path / "silent.h264", np.arange(3 * SNIPPET) / 25)
     chunk = reader()(task(silent, 0, 4))
     assert (chunk.claimed_snippets, len(chunk.features_TD)) == (None, 3)
+
+
+def test_a_table_with_too_many_snippets_is_refused_at_once(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No row is computed for an MP4 file that is too long."""
+    assert len(reader(12)(task(video, 0, 99)).features_TD) == 12
+    monkeypatch.setattr(MotionExtractor, "_row", None)
+    with pytest.raises(VideoError, match=r"lasts longer than 6\.6 s; split it"):
+        reader(10)(task(video, 0, 1))
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mkv", "mp4"])
+def test_an_image_shown_for_hours_is_refused_by_the_next_stamp(
+    film, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No repetition is computed before."""
+    monkeypatch.setattr(MotionExtractor, "_row", None)
+    stamps_s = [0, 36_000, *(36_000 + number / 25 for number in range(1, 9))]
+    path = film(tmp_path / f"still.{suffix}", stamps_s)
+    with pytest.raises(VideoError, match=r"lasts longer than 60\.6 s"):
+        reader(100)(task(path, 0, 1))

@@ -1,0 +1,109 @@
+"""Times of the frames of files: how long they are shown, and where time starts."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from features.video.reading import probe, read_snippets
+
+Film = Callable[..., Path]
+
+
+def seconds(path: Path) -> float:
+    """Length of a video to a tenth of a second."""
+    return sum(1 for _ in read_snippets(path, rate_fps=10, snippet_frames=1, short_side=8)) / 10
+
+
+def steady(frames: int, fps: float, start_s: float = 0.0) -> list[float]:
+    return [start_s + number / fps for number in range(frames)]
+
+
+def slides(count: int) -> list[float]:
+    """Stamps of slides 20 s apart, with five quick frames each."""
+    return [20 * slide + 0.2 * frame for slide in range(count) for frame in range(5)]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "webm"])
+def test_slides_of_a_variable_rate_last_as_long_as_shown(
+    film: Film, tmp_path: Path, suffix: str
+) -> None:
+    """Quick frames after a long one are not taken for a clock that jumped back."""
+    codec = "libvpx-vp9" if suffix == "webm" else "libx264"
+    path = film(tmp_path / f"slides.{suffix}", slides(4), codec=codec)
+    assert pytest.approx(60.8, abs=0.3) == seconds(path)
+
+
+@pytest.mark.parametrize("name", ["slides.mp4", "slides.mkv"])
+def test_reference_slides_last_100_s(shared: Callable[[str], Path], name: str) -> None:
+    """The average rate in the header of one of them is 0.3 frames a second."""
+    assert pytest.approx(100.8, abs=0.11) == seconds(shared(f"data/cases/video/{name}"))
+
+
+def shift_stamp(path: Path, frame: int, seconds: int) -> None:
+    """Adds seconds to the time stamp of one frame of a transport stream."""
+    content = bytearray(path.read_bytes())
+    starts = [
+        at
+        for at in range(0, len(content), 188)
+        if content[at + 1] & 0x40 and b"\0\0\1\xe0" in content[at : at + 188]
+    ]
+    at = content.index(b"\0\0\1\xe0", starts[frame]) + 9
+    a, b, c, d, e = content[at : at + 5]
+    ticks = ((a >> 1 & 7) << 30) + (b << 22) + ((c >> 1) << 15) + (d << 7) + (e >> 1)
+    ticks += seconds * 90_000
+    content[at : at + 5] = bytes(
+        [a & 0xF1 | ticks >> 29 & 0xE, ticks >> 22 & 255, ticks >> 14 & 254 | 1, ticks >> 7 & 255,
+         ticks << 1 & 254 | 1]
+    )  # fmt: skip
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("frame", [0, 1, 50, 98, 99])
+@pytest.mark.parametrize("off_s", [3760, 20, -7])
+def test_one_wrong_stamp_changes_nothing(
+    film: Film, tmp_path: Path, frame: int, off_s: int
+) -> None:
+    """Whether it is ahead or behind, and wherever it is."""
+    path = film(tmp_path / "video.ts", steady(100, 25, start_s=10), options={"bf": "0"})
+    shift_stamp(path, frame, off_s)
+    if (frame, off_s) == (0, -7):
+        assert pytest.approx(11.0, abs=0.15) == seconds(path)  # a first frame may last long
+    else:
+        assert pytest.approx(4.0, abs=0.15) == seconds(path)
+
+
+@pytest.mark.parametrize("start_s", [95441.717, 95443.6])
+def test_clock_that_wraps_around_goes_on(film: Film, tmp_path: Path, start_s: float) -> None:
+    """The clock of a transport stream begins again after 26.5 hours."""
+    path = film(tmp_path / "video.ts", steady(100, 25, start_s=start_s))
+    assert pytest.approx(4.0, abs=0.15) == seconds(path)
+
+
+def test_reference_outlier_changes_nothing(shared: Callable[[str], Path]) -> None:
+    """One frame of 500 is stamped an hour ahead."""
+    path = shared("data/cases/video/one_frame_future.ts")
+    assert pytest.approx(20.0, abs=0.15) == seconds(path)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_last_image_of_a_time_lapse_counts_as_long_as_the_header_confirms(
+    film: Film, tmp_path: Path, suffix: str
+) -> None:
+    """Six images at 0.1 frames a second last a minute."""
+    path = film(tmp_path / f"lapse.{suffix}", steady(6, 0.1), rate=Fraction(1, 10))
+    assert probe(path).duration_s == pytest.approx(60.0, abs=0.1)
+    assert pytest.approx(60.0, abs=0.15) == seconds(path)
+
+
+def test_video_with_a_longer_sound_has_its_own_length(film: Film, tmp_path: Path) -> None:
+    """The header of the file has the length of the sound."""
+    path = film(tmp_path / "video.mp4", steady(50, 25), sound_s=9)
+    assert probe(path).duration_s == pytest.approx(2.0, abs=0.05)
+
+
+def test_frames_without_stamps_are_one_period_apart(film: Film, tmp_path: Path) -> None:
+    """A raw stream has its rate in the header, but no time stamps."""
+    path = film(tmp_path / "video.m4v", steady(30, 10), codec="mpeg4", rate=10)
+    assert pytest.approx(3.0, abs=0.15) == seconds(path)

@@ -26,6 +26,7 @@ from ecm_client.retries import Reply, is_temporary, retry_delay_s
 from ecm_client.schemas import (
     Health,
     Job,
+    JobList,
     LocalizeResponse,
     ModelDetail,
     ModelList,
@@ -116,6 +117,11 @@ class Calls:
         request = video_request(self._http, video, options, on_progress)
         return read_body(Job, (yield from send(request, self._retries)))
 
+    def jobs(self, limit: int, after: str | None) -> Call[JobList]:
+        """Returns a page of jobs."""
+        params = {"limit": str(limit)} | ({} if after is None else {"after": after})
+        return self._call(JobList, "GET", "/jobs", params)
+
     def job(self, job_id: str) -> Call[Job]:
         """Returns a job."""
         return self._call(Job, "GET", f"/jobs/{job_id}")
@@ -136,8 +142,10 @@ class Calls:
         """Returns the state of the service."""
         return self._call(Health, "GET", "/health")
 
-    def _call(self, kind: type[Body], method: str, path: str) -> Call[Body]:
-        request = self._http.build_request(method, path)
+    def _call(
+        self, kind: type[Body], method: str, path: str, params: dict[str, str] | None = None
+    ) -> Call[Body]:
+        request = self._http.build_request(method, path, params=params)
         return read_body(kind, (yield from send(request, self._retries)))
 
 
@@ -224,7 +232,10 @@ def _localization(response: LocalizeResponse) -> Localization:
         snippets=response.snippets,
         model=response.model.name,
         version=response.model.version,
+        truncated=response.truncated,
         timing_ms=response.timing_ms,
+        familiarity=response.familiarity,
+        notes=tuple(response.notes),
         cas_TC=np.array(cas.logits, dtype=np.float32) if cas else None,
         cas_labels=tuple(cas.labels) if cas else (),
     )

@@ -24,7 +24,7 @@ from ecm_client.localization import Localization
 from ecm_client.many import Outcome, outcomes, outcomes_async
 from ecm_client.options import OnProgress, Progress, ServiceOptions, ignore_progress
 from ecm_client.retries import Reply
-from ecm_client.schemas import Health, Job, ModelDetail, ModelSummary
+from ecm_client.schemas import Health, Job, JobList, ModelDetail, ModelSummary
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -130,6 +130,15 @@ class Client:
             InputError: the video cannot be read, or the input is features.
         """
         return self._run(self._calls.submit_video(source, options, on_progress))
+
+    def jobs(self, *, limit: int = 20, after: str | None = None) -> JobList:
+        """Returns a page of jobs without their results, newest first.
+
+        Args:
+            limit: most jobs of the page, from 1 to 100.
+            after: `next` of the page before; None for the newest jobs.
+        """
+        return self._run(self._calls.jobs(limit, after))
 
     def job(self, job_id: str) -> Job:
         """Returns the present state of a job, with its result once it is done."""
@@ -239,6 +248,10 @@ class AsyncClient:
     ) -> Job:
         """Submits a video and returns its job; see `Client.submit_video`."""
         return await self._run(self._calls.submit_video(source, options, on_progress))
+
+    async def jobs(self, *, limit: int = 20, after: str | None = None) -> JobList:
+        """Returns a page of jobs without their results, newest first; see `Client.jobs`."""
+        return await self._run(self._calls.jobs(limit, after))
 
     async def job(self, job_id: str) -> Job:
         """Returns the present state of a job, with its result once it is done."""

@@ -50,12 +50,19 @@ class Localization(Sequence[Segment]):
     """Name of the model."""
     version: int | None = None
     """Version of the model; None for a file outside a model repository."""
+    truncated: bool = field(default=False, compare=False)
+    """Whether `max_segments`, of the call or of the service, left out segments."""
     timing_ms: dict[str, float] = field(default_factory=dict, compare=False)
     """Milliseconds spent in each stage and in `total`."""
     cas_TC: NDArray[np.float32] | None = field(default=None, compare=False)
     """Class activation sequence, logits (T, C); only with the option `include="cas"`."""
     cas_labels: tuple[str, ...] = field(default=(), compare=False)
     """Class of each column of `cas_TC`; empty without it."""
+    familiarity: float | None = None
+    """Share of the training videos that are as far from the others as this video; 0 if all are
+    nearer, None if the model has no statistics of them."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the result, such as the reason why there is no segment."""
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -93,6 +100,9 @@ class Localization(Sequence[Segment]):
                 {"label": label, "start_s": start_s, "end_s": end_s, "score": score}
                 for start_s, end_s, label, score in map(rounded, self.segments)
             ],
+            "truncated": self.truncated,
+            "familiarity": self.familiarity and round(self.familiarity, SCORE_DIGITS),
+            "notes": self.notes,
             "timing_ms": {stage: round(ms, 3) for stage, ms in self.timing_ms.items()},
         }
         if self.cas_TC is not None:

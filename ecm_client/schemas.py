@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
-Positive = Annotated[FiniteFloat, Field(gt=0)]
+Seconds = Annotated[FiniteFloat, Field(ge=1e-6, le=1e9)]
+Name = Annotated[str, Field(max_length=1024)]
 
 
 class LocalizeOptions(BaseModel):
@@ -14,25 +15,25 @@ class LocalizeOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    model: str | None = None
+    model: Name | None = None
     """Name of the model. Optional where the service has one model or a default."""
     version: Annotated[int, Field(ge=1)] | None = None
     """Version of the model; the newest by default."""
-    video_id: str = "video"
+    video_id: Name = "video"
     """Name of the video in a response in ActivityNet's format."""
-    duration_s: Positive | None = None
+    duration_s: Seconds | None = None
     """Length of the features in seconds, from which the length of a snippet follows."""
-    snippet_s: Positive | None = None
+    snippet_s: Seconds | None = None
     """Length of a snippet in seconds, as an alternative to `duration_s`. Without both, the clock of
     the model counts."""
     class_threshold: Share | None = None
     """Classes with a lower class score are not localized."""
     nms_iou: Share | None = None
     """Greedy NMS at this tIoU, instead of the suppression that the model prefers."""
-    min_score: FiniteFloat | None = None
-    """Segments with a lower score are left out."""
+    min_score: Annotated[FiniteFloat, Field(ge=-100, le=2)] | None = None
+    """Segments with a lower score are left out; scores are about 0 to 1."""
     max_segments: Annotated[int, Field(ge=0)] | None = None
-    """Largest number of segments; the best are returned."""
+    """Largest number of segments; the best are returned. The service has a limit of its own."""
     include: Literal["cas"] | None = None
     """`cas` adds the class activation sequence to the response."""
     format: Literal["segments", "activitynet"] = "segments"
@@ -117,6 +118,14 @@ class LocalizeResponse(BaseModel):
     """Score of every class, most probable class first."""
     segments: list[SegmentResult]
     """Action segments, best first."""
+    truncated: bool = False
+    """Whether `max_segments`, of the request or of the service, left out segments."""
+    familiarity: float | None = None
+    """Share of the training videos that are as far from the others as this video; 0 if all are
+    nearer, null if the model has no statistics of them."""
+    notes: list[str] = []
+    """Sentences about the result: why there is no segment, that the video is unlike the training
+    videos."""
     timing_ms: dict[str, float]
     """Milliseconds spent in each stage and in `total`."""
     cas: Cas | None = None
@@ -152,13 +161,16 @@ class JobProgress(BaseModel):
     """Seconds to the end at the present speed."""
 
 
+JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
 class Job(BaseModel):
     """Work on a video."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    state: JobState
     """State of the job; the last three are final."""
     created: datetime
     """Time of submission, UTC."""
@@ -167,6 +179,29 @@ class Job(BaseModel):
     """Result of a job that is `done`."""
     error: "Problem | None" = None
     """Reason why a job `failed`."""
+
+
+class JobSummary(BaseModel):
+    """One job in a list, without its progress and result."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    state: JobState
+    created: datetime
+    """Time of submission, UTC."""
+    model: ModelVersion | None = None
+    """Model of the job; None if an earlier release submitted it."""
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    jobs: list[JobSummary]
+    next: str | None = None
+    """Value of `after` for the next page, which has older jobs; absent on the last page."""
 
 
 class ModelSummary(BaseModel):
@@ -222,8 +257,8 @@ class Health(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: HealthStatus
-    """`degraded`: some model failed. `unavailable`: no model can be served. `draining`: the service
-    is shutting down and still answers requests."""
+    """`degraded`: some model failed, or the data folder is gone. `unavailable`: no model can be
+    served. `draining`: the service is shutting down and still answers requests."""
     version: str
     models_ready: int
     models_failed: int

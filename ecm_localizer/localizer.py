@@ -194,9 +194,12 @@ class Localizer:
             snippets=len(prediction.cas_TC),
             model=self._model.name,
             version=self._model.version,
+            truncated=prediction.truncated,
             timing_ms={stage: 1e3 * seconds for stage, seconds in times_s.items()},
             cas_TC=prediction.cas_TC if with_cas else None,
             cas_labels=labels if with_cas else (),
+            familiarity=prediction.familiarity,
+            notes=prediction.notes,
         )
 
     def __enter__(self) -> Self:

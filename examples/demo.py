@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ecm_localizer import Client, LocalizerError, LocalizerServiceError, Segment
-from training.datasets.native import read_native
+from training.datasets.layouts.native import read_native
 from training.measurement.metrics import detection_score
 
 ROOT = Path("demo")

@@ -1,12 +1,18 @@
 """The extractor that a model was trained with; the model needs features of this extractor."""
 
+import threading
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from features.extractors import Extractor, open_extractor
 from model.errors import InputError, ModelError, ModelNotFoundError, OptionError
 from model.spec import ModelSpec
 from model.whole_file import sha256_of
+
+MAX_ONNX_BYTES: Final = 2**31
+"""No file of ONNX, which is one protobuf message, is longer. Longer files are not read."""
+_hashing = threading.Lock()
 
 
 def find_extractor(spec: ModelSpec, folder: Path) -> str:
@@ -63,10 +69,13 @@ def open_model_extractor(name: str, wanted_id: str, *, threads: int) -> Extracto
 
 
 def _file(name: str, sha256: str, folder: Path) -> Path:
-    for path in sorted(folder.glob("*.onnx")):
-        about = path.stat()
-        if _sha256(path, about.st_mtime_ns, about.st_size) == sha256:
-            return path
+    with _hashing:  # several callers would hash the same files
+        for path in sorted(folder.glob("*.onnx")):
+            about = path.stat()
+            if about.st_size > MAX_ONNX_BYTES or not path.is_file():
+                continue
+            if _sha256(path, about.st_mtime_ns, about.st_size) == sha256:
+                return path
     raise ModelNotFoundError(
         f"this model was trained with the extractor {name}, sha256 {sha256}; no .onnx file in the "
         "folder `extractors` has this hash; put the file there"

@@ -28,9 +28,18 @@ def features_duration_s(options: LocalizeOptions, spec: ModelSpec, snippets: int
 
 
 def localization_config(
-    options: LocalizeOptions, default: LocalizationConfig
+    options: LocalizeOptions, default: LocalizationConfig, *, most_segments: int | None = None
 ) -> LocalizationConfig:
-    """Returns the localization settings of a model with the changes that the options make."""
+    """Returns the localization settings of a model with the changes that the options make.
+
+    Args:
+        options: options of a request.
+        default: settings of the model.
+        most_segments: upper limit for `max_segments`; None for no limit.
+
+    Raises:
+        OptionError: an option is out of range.
+    """
     config = default
     if options.class_threshold is not None:
         config = replace(config, class_threshold=options.class_threshold)
@@ -40,4 +49,5 @@ def localization_config(
         config = replace(config, min_score=options.min_score)
     if options.max_segments is not None:
         config = replace(config, max_segments=options.max_segments)
-    return config
+    limits = [limit for limit in (config.max_segments, most_segments) if limit is not None]
+    return replace(config, max_segments=min(limits, default=None))

@@ -5,14 +5,17 @@ Evaluation in training, the command line and the service all use `predict_video`
 Axes: T snippets, D feature channels, C classes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import FeatureError
+from model.familiarity import familiarity
 from model.localization.localize import CasScale, LocalizationConfig, class_scores, localize
+from model.localization.nothing_found import why_nothing_found
 from model.segments import Segment
 from model.snippets import resample
 from model.spec import ModelSpec
@@ -40,6 +43,13 @@ class VideoPrediction:
     """Action segments, best first."""
     cas_scale: CasScale
     """Scale of the class activation sequence for the thresholds; see `scale_cas`."""
+    truncated: bool = False
+    """Whether the option `max_segments` left out segments."""
+    familiarity: float | None = None
+    """Share of the training videos that are as far from the others as this video; None if the spec
+    has no statistics of them."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the result, such as the reason why there is no segment."""
 
 
 def predict_video(
@@ -49,6 +59,7 @@ def predict_video(
     *,
     duration_s: float,
     config: LocalizationConfig | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> VideoPrediction:
     """Returns the segments of a video, together with the output of the network.
 
@@ -58,6 +69,7 @@ def predict_video(
         spec: the spec of that network.
         duration_s: duration of the features.
         config: options of localization; those of the spec if not given.
+        check: called during the localization; an error that it raises ends it.
 
     Raises:
         FeatureError: the features are so large that the network overflows.
@@ -66,8 +78,28 @@ def predict_video(
     check_finite(cas_TC, features_TD)
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
     config = config or spec.localization
-    segments = localize(cas_TC, scores_C, labels=spec.labels, duration_s=duration_s, config=config)
-    return VideoPrediction(duration_s, cas_TC, scores_C, segments, config.cas_scale)
+    limit = config.max_segments
+    found = localize(
+        cas_TC,
+        scores_C,
+        labels=spec.labels,
+        duration_s=duration_s,
+        config=config if limit is None else replace(config, max_segments=limit + 1),
+        check=check,
+    )
+    segments = found[:limit]
+    known = spec.training_features and familiarity(features_TD, spec.training_features)
+    nothing = None if segments else f"no segment was found: {why_nothing_found(scores_C, config)}"
+    return VideoPrediction(
+        duration_s,
+        cas_TC,
+        scores_C,
+        segments,
+        config.cas_scale,
+        truncated=len(found) > len(segments),
+        familiarity=known.share if known else None,
+        notes=tuple(filter(None, (nothing, known.note if known else None))),
+    )
 
 
 def check_finite(cas: NDArray[np.float32], features: NDArray[np.float32]) -> None:

@@ -3,7 +3,8 @@
     models/thumos14/1/model.onnx          the network with its spec inside
     models/thumos14/1/model.onnx.sha256   its SHA-256, in the format of `sha256sum`
 
-Versions are whole numbers from 1. Triton reads the same layout.
+Versions are whole numbers from 1 with at most 15 digits, which JSON numbers hold exactly. Triton
+reads the same layout.
 """
 
 import re
@@ -14,9 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import IntegrityError, OptionError
-from model.whole_file import sha256_of
+from model.whole_file import read_regular, sha256_of
 
 MODEL_FILE = "model.onnx"
+_MAX_BYTES = 2 * 1024**3
+"""Largest ONNX file: the limit of its format."""
+_MAX_HASH_BYTES = 4096
+_MAX_DIGITS = 15
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = re.compile(r"[1-9][0-9]*")
 
@@ -39,10 +44,16 @@ class PublishedModel:
         a recorded hash is not checked.
 
         Raises:
-            IntegrityError: the file cannot be read, or its hash is not the recorded one.
+            IntegrityError: the file cannot be read, its hash is not the recorded one, or the
+                version has too many digits.
         """
+        if len(str(self.version)) > _MAX_DIGITS:
+            raise IntegrityError(
+                f"expected a version of at most {_MAX_DIGITS} digits, got {self.version}; rename "
+                "its folder"
+            )
         try:
-            content = self.path.read_bytes()
+            content = read_regular(self.path, max_bytes=_MAX_BYTES)
         except OSError as error:
             raise IntegrityError(f"{self.path} cannot be read: {error.strerror}") from error
         sha256 = sha256_of(content)
@@ -55,31 +66,56 @@ class PublishedModel:
 
     def _recorded_sha256(self) -> str | None:
         try:
-            return _hash_file(self.path).read_text().split()[0].lower()
+            text = read_regular(hash_file(self.path), max_bytes=_MAX_HASH_BYTES).decode()
+            return text.split()[0].lower()
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError, IndexError) as error:
-            raise IntegrityError(f"{_hash_file(self.path)} contains no hash: {error}") from error
+            raise IntegrityError(f"{hash_file(self.path)} contains no hash: {error}") from error
+
+
+def list_names(repository: Path) -> list[str]:
+    """Returns the names of all models in order; none without a folder.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    if not repository.is_dir():
+        return []
+    return sorted(folder.name for folder in repository.iterdir() if _NAME.fullmatch(folder.name))
 
 
 def list_models(repository: Path) -> list[PublishedModel]:
-    """Returns all versions of all models, sorted by name and version; none without a folder."""
-    if not repository.is_dir():
-        return []
-    names = sorted(folder for folder in repository.iterdir() if _NAME.fullmatch(folder.name))
-    return [model for folder in names for model in list_versions(folder)]
+    """Returns all versions of all models, sorted by name and version; none without a folder.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    return [model for name in list_names(repository) for model in list_versions(repository / name)]
 
 
 def list_versions(folder: Path) -> list[PublishedModel]:
-    """Returns every version of the model in a folder, oldest first; none if it is no folder."""
+    """Returns every version of the model in a folder, oldest first; none if it is no folder.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
     if not folder.is_dir():
         return []
     versions = (
         PublishedModel(folder.name, int(version.name), version / MODEL_FILE)
         for version in folder.iterdir()
-        if version.is_dir() and _VERSION.fullmatch(version.name)
+        if _VERSION.fullmatch(version.name) and _may_be_folder(version)
     )
     return sorted(versions, key=lambda model: model.version)
+
+
+def _may_be_folder(path: Path) -> bool:
+    """Returns whether a path is a folder or cannot be examined; reading it then gives a reason."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return True
 
 
 def publish(
@@ -102,6 +138,8 @@ def publish(
         )
     if version is not None and version < 1:
         raise OptionError(f"expected a whole number from 1 as version, got {version}")
+    if version is not None and len(str(version)) > _MAX_DIGITS:
+        raise OptionError(f"expected a version of at most {_MAX_DIGITS} digits, got {version}")
     folder = repository / name
     folder.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
@@ -110,7 +148,8 @@ def publish(
         _record_hash(partial / MODEL_FILE)
         partial.chmod(0o755)  # private after mkdtemp; the service may run as another user
         versions = [model.version for model in list_versions(folder)]
-        number = version or max(versions, default=0) + 1
+        counted = [number for number in versions if len(str(number)) <= _MAX_DIGITS]
+        number = version or max(counted, default=0) + 1
         if number in versions:
             raise OptionError(f"{folder / str(number)} exists already, and versions never change")
         partial.rename(folder / str(number))
@@ -120,8 +159,9 @@ def publish(
 
 
 def _record_hash(path: Path) -> None:
-    _hash_file(path).write_text(f"{sha256_of(path)}  {path.name}\n")
+    hash_file(path).write_text(f"{sha256_of(path)}  {path.name}\n")
 
 
-def _hash_file(path: Path) -> Path:
+def hash_file(path: Path) -> Path:
+    """Returns the file with the SHA-256 of a model file."""
     return path.with_name(path.name + ".sha256")

@@ -30,7 +30,13 @@ class SnippetClock:
 
     @classmethod
     def from_rate(cls, *, fps: float, stride_frames: int = SNIPPET_FRAMES) -> "SnippetClock":
-        """Returns the clock of snippets that start every `stride_frames` frames."""
+        """Returns the clock of snippets that start every `stride_frames` frames.
+
+        Raises:
+            InputError: the rate or the stride is not above 0.
+        """
+        if not (np.isfinite(fps) and fps > 0):
+            raise InputError(f"expected more than 0 frames a second, got {fps}")
         return cls(stride_frames / fps)
 
     @classmethod

@@ -1,11 +1,13 @@
 """The spec of a model: JSON in the metadata `ecm.spec` of its ONNX file."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 from model.errors import SpecError
+from model.familiarity import FOLDED_CHANNELS, FeatureStatistics
 from model.localization.localize import Activation, LocalizationConfig
 from model.validation import parse_json
 
@@ -81,6 +83,9 @@ class ModelSpec:
     display_min_score: float | None = None
     """Lowest score of a segment that is worth listing, chosen on the training videos; None in older
     files. Neither evaluation nor the service uses it."""
+    training_features: FeatureStatistics | None = None
+    """Statistics of the training features, for the familiarity of a video; None in older files and
+    for fewer than five training videos."""
     evaluation: dict[str, float] = field(default_factory=dict)
     """Metrics on held-out videos by name; empty without held-out videos."""
     provenance: Provenance = field(default_factory=Provenance)
@@ -98,10 +103,18 @@ class ModelSpec:
             )
         if not 0 < self.topk_ratio <= 1:
             raise SpecError(f"topk_ratio must be in (0, 1], not {self.topk_ratio}")
-        if not self.logit_scale > 0:
-            raise SpecError(f"logit_scale must be above 0, not {self.logit_scale}")
-        if self.snippet_s is not None and not self.snippet_s > 0:
-            raise SpecError(f"snippet_s must be above 0, not {self.snippet_s}")
+        if not 0 < self.logit_scale < math.inf:
+            raise SpecError(f"logit_scale must be above 0 and finite, not {self.logit_scale}")
+        folded = min(self.feature_dim, FOLDED_CHANNELS)
+        if self.training_features and len(self.training_features.mean_F) != folded:
+            raise SpecError(
+                f"training_features must have {folded} channels, not "
+                f"{len(self.training_features.mean_F)}"
+            )
+        if self.snippet_s is not None and not 0 < self.snippet_s < math.inf:
+            raise SpecError(f"snippet_s must be above 0 and finite, not {self.snippet_s}")
+        if not math.isfinite(self.display_min_score or 0):
+            raise SpecError(f"display_min_score must be finite, not {self.display_min_score}")
 
     def to_json(self) -> str:
         """Returns the spec as JSON."""

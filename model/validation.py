@@ -1,10 +1,10 @@
-"""JSON and options that pydantic checks, with its complaints as errors of ours."""
+"""Checks of JSON and options: by pydantic, with its complaints as errors of ours, and by range."""
 
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from model.errors import LocalizerError
+from model.errors import LocalizerError, OptionError
 
 Value = TypeVar("Value")
 
@@ -29,6 +29,30 @@ def parse_json(
     except ValidationError as error:
         problem = _newer_format(error) or first_problem(error)
         raise error_class(f"{name} cannot be read: {problem}") from error
+
+
+def check_ranges(options: object, **intervals: str) -> None:
+    """Checks numbers of a dataclass of options; NaN and infinity are outside every interval.
+
+    Args:
+        options: the dataclass; a value may be None.
+        intervals: the interval of each option in the notation of mathematics: `[0, 1)` contains 0
+            and not 1, and `[1, inf)` contains every finite number from 1.
+
+    Raises:
+        OptionError: a number is outside its interval.
+    """
+    for name, interval in intervals.items():
+        value = getattr(options, name)
+        if value is not None and not _is_within(value, interval):
+            raise OptionError(f"{name} must be in {interval}, not {value}")
+
+
+def _is_within(value: float, interval: str) -> bool:
+    low, high = map(float, interval[1:-1].split(","))
+    is_above = value >= low if interval.startswith("[") else value > low
+    is_below = value <= high if interval.endswith("]") else value < high
+    return is_above and is_below
 
 
 def first_problem(error: ValidationError) -> str:

@@ -1,7 +1,9 @@
-"""Files that are written completely or not at all, and the hashes of files."""
+"""Files that are written or read completely or not at all, and the hashes of files."""
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,3 +56,30 @@ def sha256_of(content: Path | bytes) -> str:
         return hashlib.sha256(content).hexdigest()
     with content.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_regular(path: Path, *, max_bytes: int) -> bytes:
+    """Returns the content of a regular file; never waits for a pipe and never reads a device.
+
+    Args:
+        path: path of the file.
+        max_bytes: size of the largest allowed file.
+
+    Raises:
+        OSError: the file cannot be read, is not a regular file, is too large, or grows.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "expected a regular file", str(path))
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > max_bytes:
+            raise OSError(errno.EFBIG, f"expected at most {max_bytes} bytes, got {size}", str(path))
+        content = file.read(size + 1)
+    if len(content) != size:
+        raise OSError(errno.EBUSY, "the file changes while it is read", str(path))
+    return content
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a pipe that took its place meanwhile is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -20,6 +20,7 @@ from service.http.body import BodyLimits
 from service.http.buffers import Buffers
 from service.http.error_responses import add_handlers
 from service.http.gate import Gate
+from service.http.head_requests import HeadRequests
 from service.http.path_prefix import PathPrefix
 from service.http.security_headers import SecurityHeaders
 from service.inference_protocol import routes as inference_protocol
@@ -60,7 +61,7 @@ class LocalizerApp(FastAPI):
                 allow_origins=origins,
                 allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=["Location", "Retry-After", HEADER_LENGTH],
+                expose_headers=["Location", "Retry-After", "X-Request-ID", HEADER_LENGTH],
             )
         stack = SecurityHeaders(stack)
         prefix = service.settings.root_path
@@ -94,11 +95,13 @@ def create_app(
         version=software_version(),
         summary="Finds when actions happen in untrimmed videos.",
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would go to the host that the request names
         swagger_ui_oauth2_redirect_url=None,
         servers=[{"url": settings.root_path or "/", "description": "This service."}],
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.service = service
+    app.add_middleware(HeadRequests)  # requests pass the middleware added last first
     app.add_middleware(
         Gate,
         admission=service.admission,
@@ -106,7 +109,7 @@ def create_app(
         serves_videos=lambda: service.videos is not None,
     )
     if keys:
-        app.add_middleware(KeyCheck, keys=keys)  # requests pass the middleware added last first
+        app.add_middleware(KeyCheck, keys=keys)
     for router in _ROUTERS:
         app.include_router(router)
     routes = [route for router in _ROUTERS for route in router.routes]
@@ -176,6 +179,7 @@ def _open_admission(settings: Settings, catalog: Catalog) -> Admission:
         settings.max_waiting,
         settings.max_wait_s,
         settings.max_memory_bytes,
+        settings.max_uploads,
     )
     return Admission(bounds, Buffers(settings.max_memory_bytes))
 
@@ -186,6 +190,7 @@ def _body_limits(settings: Settings) -> BodyLimits:
         max_video_bytes=settings.max_video_bytes,
         longest_s=settings.max_body_s,
         stall_s=settings.body_stall_s,
+        min_bytes_per_s=settings.min_upload_bytes_per_s,
     )
 
 
@@ -205,7 +210,7 @@ def _videos_served(service: ServiceState) -> Iterator[None]:
         _log.warning("videos are not served: %s; see docs/service.md", error)
         yield
         return
-    videos = Videos(service.settings, service.catalog, service.metrics)
+    videos = Videos(service.settings, service.catalog, service.keeper, service.metrics)
     videos.start()
     service.videos = videos
     try:

@@ -30,10 +30,10 @@ ServiceError                    500  root, and unexpected failures
 import errno
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import ValidationError
 
@@ -41,6 +41,8 @@ from ecm_client.schemas import Problem
 from model.errors import EngineError, InputError, LocalizerError, ModelError, WorkerError
 
 _log = logging.getLogger(__name__)
+_NAMED_ERRORS: Final = 3
+"""Invalid fields that an error names; a body may have thousands."""
 
 
 class ServiceError(Exception):
@@ -263,13 +265,19 @@ def _problem(kind: type[ServiceError], detail: str) -> Problem:
     )
 
 
-def describe_validation(errors: object) -> str:
-    """Returns the errors of a pydantic ValidationError as one line."""
-    assert isinstance(errors, list | tuple)
-    places = (".".join(map(str, error["loc"])) for error in errors)
-    return "; ".join(
-        f"{place}: {error['msg']}" for place, error in zip(places, errors, strict=True)
-    )
+def describe_validation(errors: Sequence[Any]) -> str:
+    """Returns the first errors of a pydantic ValidationError as one line of bounded length."""
+    parts = [
+        f"{shortened('.'.join(map(str, error['loc'])))}: {shortened(error['msg'], 200)}"
+        for error in errors[:_NAMED_ERRORS]
+    ]
+    more = len(errors) - len(parts)
+    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """Returns a text of at most `length` characters, with dots in place of the rest."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 @contextmanager
@@ -282,4 +290,5 @@ def unusable_if_invalid() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        raise UnusableInputError(describe_validation(error.errors())) from None
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        raise UnusableInputError(describe_validation(errors)) from None

@@ -96,6 +96,12 @@ class Settings(BaseModel):
     """Longest time for a body of features to arrive, in seconds."""
     body_stall_s: float = setting(20.0, "Limits", gt=0, rare=True)
     """Longest wait for the next bytes of any body, in seconds."""
+    max_uploads: int = setting(100, "Limits", ge=1, rare=True)
+    """Videos and forms that are received at the same time; more are refused."""
+    min_upload_bytes_per_s: float = setting(10_000.0, "Limits", ge=0, rare=True)
+    """Lowest mean rate of a video or form, in bytes a second, measured after `body_stall_s`."""
+    max_segments: int = setting(10_000, "Limits", ge=1, rare=True)
+    """Most segments in a response, the best ones; a request may set a lower number."""
     data: Path = setting(Path("data"), "Videos and jobs")
     """Folder for jobs, uploads and features; processes that share jobs also share this folder."""
     database_url: str | None = setting(None, "Videos and jobs")
@@ -110,6 +116,8 @@ class Settings(BaseModel):
     """Most jobs in the queue; more are refused."""
     keep_jobs_s: float = setting(7 * 24 * 3600.0, "Videos and jobs", gt=0, rare=True)
     """Time for which finished jobs are kept, in seconds."""
+    model_wait_s: float = setting(600.0, "Videos and jobs", ge=0, rare=True)
+    """Longest wait of a job for a model or extractor that is not served, in seconds."""
     extraction_threads: int = setting(0, "Videos and jobs", ge=0, rare=True)
     """CPU threads that work on one video; 0 divides the cores among `jobs`."""
     chunk_snippets: int = setting(32, "Videos and jobs", ge=1, rare=True)

@@ -1,6 +1,6 @@
 """State that the routes of one application share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
@@ -13,6 +13,7 @@ from service.models.keeper import ModelKeeper
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.telemetry.observation import Spans
+from service.videos.followers import Followers
 
 if TYPE_CHECKING:
     from service.videos.intake import Videos
@@ -40,6 +41,8 @@ class ServiceState:
     """Exports each request as a trace span."""
     videos: "Videos | None" = None
     """Accepts videos while the service runs; None if it serves features only."""
+    followers: Followers = field(default_factory=Followers)
+    """Clients that follow jobs."""
     draining: bool = False
     """Whether shutdown has begun; requests are still answered."""
 

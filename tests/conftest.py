@@ -23,7 +23,7 @@ from service.app import create_app
 from service.http.connection import BoundedConnection
 from service.settings import Settings
 from training.checkpoint import Checkpoint
-from training.datasets.native import read_native
+from training.datasets.layouts.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
 from training.loop import fit

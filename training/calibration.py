@@ -3,30 +3,83 @@
 Axes: V videos, C classes, N pairs of a video and a class.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.localization.localize import Activation, topk_mean
-from model.predict import CasEngine, at_inference_length
+from model.localization.localize import Activation, activate, topk_mean
+from model.predict import CasEngine, at_inference_length, check_finite
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
 from training.datasets.video_record import VideoSet
 from training.losses import classification_loss
 from training.measurement.evaluation import TorchEngine, best_segment_scores
+from training.recipe import Recipe
 
 SCALES = 2.0 ** np.arange(-4, 10)
 """Candidate scales of the logits. A sum over hundreds of snippets needs a scale of hundreds."""
 
 
-def calibrate_logits(engine: CasEngine, spec: ModelSpec, training: VideoSet) -> float:
-    """Returns the `logit_scale` of a network, from one pass over its training videos."""
-    features = (video.features(feature_dim=spec.feature_dim) for video in training.videos)
-    inputs = (at_inference_length(features_TD, spec) for features_TD in features)
-    logits_VC = np.array([topk_mean(engine.cas(video), spec.topk_ratio) for video in inputs])
-    return logit_scale(logits_VC, training.labels_VC(spec.labels), spec.activation)
+def training_logits(engine: CasEngine, spec: ModelSpec, training: VideoSet) -> NDArray[np.float64]:
+    """Returns the top-k mean of each class in each training video, (V, C).
+
+    Raises:
+        FeatureError: The network overflows.
+    """
+    logits_VC = []
+    for video in training.videos:
+        features_TD = video.features(feature_dim=spec.feature_dim)
+        cas_TC = engine.cas(at_inference_length(features_TD, spec))
+        check_finite(cas_TC, features_TD)
+        logits_VC.append(topk_mean(cas_TC, spec.topk_ratio))
+    return np.array(logits_VC)
+
+
+def with_class_threshold(
+    engine: CasEngine, spec: ModelSpec, training: VideoSet, recipe: Recipe
+) -> ModelSpec:
+    """Returns a spec with the class threshold that the recipe wants; `tags` costs one pass."""
+    highest = recipe.localization.class_threshold
+    if recipe.class_threshold_from == "tags":
+        logits_VC = spec.logit_scale * training_logits(engine, spec, training)
+        scores_VC = activate(logits_VC, spec.activation)
+        highest = class_threshold(scores_VC, training.labels_VC(spec.labels), highest)
+    return replace(spec, localization=replace(spec.localization, class_threshold=highest))
+
+
+def class_threshold(
+    scores_VC: NDArray[np.floating], labels_VC: NDArray[np.floating], highest: float
+) -> float:
+    """Returns the class threshold that every class reaches in its own training videos.
+
+    A softmax divides 1 among the tags of a video: six tags have 0.17 each, so a fixed threshold of
+    0.25 would reject all of them. Each class has to pass in nine of ten of the videos that have its
+    tag, and in all of fewer than ten. The threshold is rounded down to two digits, so that a score
+    does not depend on the last bits of an engine.
+
+    Example: one class has 0.9 and 0.18 in its two videos, another 0.3 in its only one. The lowest
+    is 0.18, so the result is 0.17 with `highest` 0.25, and 0.1 with `highest` 0.1.
+
+    Args:
+        scores_VC: Probability of each class (column) in each training video (row).
+        labels_VC: 1 where a video shows a class, 0 elsewhere.
+        highest: Largest result.
+    """
+    pairs = zip(scores_VC.T, labels_VC.T, strict=True)
+    own = (np.sort(score_V[tag_V > 0]) for score_V, tag_V in pairs)
+    lowest = min((float(own_N[len(own_N) // 10]) for own_N in own if len(own_N)), default=highest)
+    return highest if lowest >= highest else _just_below(lowest)
+
+
+def _just_below(score: float) -> float:
+    """Returns the largest number of two digits that is at least 1 % below a score; 0 for 0."""
+    if score <= 0:
+        return 0.0
+    unit = 10.0 ** (math.floor(math.log10(0.99 * score)) - 1)
+    return float(f"{math.floor(0.99 * score / unit) * unit:.2g}")
 
 
 def logit_scale(
@@ -47,9 +100,13 @@ def logit_scale(
     return float(SCALES[int(np.argmin(losses))])
 
 
-def with_display_score(checkpoint: Checkpoint, training: VideoSet, device: str) -> Checkpoint:
-    """Returns a checkpoint with its spec's `display_min_score`, from one pass over the videos."""
-    engine, spec = TorchEngine(checkpoint.network().to(device), device), checkpoint.spec
+def calibrated(checkpoint: Checkpoint, training: VideoSet, device: str) -> Checkpoint:
+    """Returns a checkpoint with class threshold and `display_min_score`, from its training videos.
+
+    The display score follows the threshold, because a rejected class has no segments.
+    """
+    engine = TorchEngine(checkpoint.network().to(device), device)
+    spec = with_class_threshold(engine, checkpoint.spec, training, checkpoint.recipe)
     best_score_VC = best_segment_scores(engine, spec, training.videos)
     score = display_min_score(best_score_VC, training.labels_VC(spec.labels))
     return replace(checkpoint, spec=replace(spec, display_min_score=score))

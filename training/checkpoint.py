@@ -3,6 +3,7 @@
     runs/X/last.pt     state after the last epoch; `fit` resumes from it
     runs/X/best.pt     state after the epoch with the best validation score, if there is one
     runs/X/events.*    TensorBoard's curves
+    runs/X/last.figures.json, best.figures.json    figures of `ecm evaluate`
 
 A run's folder means its last checkpoint, because tagging accuracy saturates long before
 localization does. A checkpoint contains tensors and text alone, so loading one runs no code.
@@ -19,6 +20,8 @@ from model.errors import ModelError, ModelNotFoundError
 from model.network import Ecm, EcmConfig
 from model.spec import ModelSpec
 from model.whole_file import whole_file
+from training.data_digest import DataDigest, digest_from_json, digest_to_json
+from training.measurement.figures import read_figures
 from training.recipe import Recipe
 
 LAST, BEST = "last.pt", "best.pt"
@@ -46,6 +49,10 @@ class Checkpoint:
     """Epochs done when the validation score last improved."""
     raw_state: dict[str, Tensor] = field(default_factory=dict)
     """Weights that the optimizer updates, where `network_state` is their average; else empty."""
+    training_data: DataDigest | None = None
+    """Digest of the training videos; None in an imported network and in older files."""
+    validation_data: DataDigest | None = None
+    """Digest of the validation videos; None without any and in older files."""
 
     @property
     def finished(self) -> bool:
@@ -107,9 +114,17 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "best_score": checkpoint.best_score,
         "improved_epoch": checkpoint.improved_epoch,
         "raw_state": checkpoint.raw_state,
+        "training_data": _digest_text(checkpoint.training_data),
+        "validation_data": _digest_text(checkpoint.validation_data),
     }
     with whole_file(path) as file:
         torch.save(content, file)
+
+
+def remove_run(out: Path) -> None:
+    """Removes the checkpoints, figures and curves of a run, last.pt first."""
+    for path in (out / LAST, out / BEST, *out.glob("*.figures.json"), *out.glob("events.*")):
+        path.unlink(missing_ok=True)
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -128,6 +143,8 @@ def find_checkpoint(path: Path) -> Path:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Returns the checkpoint in a file or in a run's folder; see `find_checkpoint`.
 
+    Its spec contains the figures that `ecm evaluate` wrote beside the file.
+
     Raises:
         ModelNotFoundError: There is no such file.
         ModelError: The file cannot be read.
@@ -135,8 +152,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     path = find_checkpoint(path)
     content = read_tensors(path)
     try:
+        spec = ModelSpec.from_json(content["spec"])
+        figures = spec.evaluation | read_figures(path, content["network_state"])
         return Checkpoint(
-            spec=ModelSpec.from_json(content["spec"]),
+            spec=replace(spec, evaluation=figures),
             recipe=Recipe.from_json(content["recipe"]),
             network_config=EcmConfig(**content["network_config"]),
             network_state=content["network_state"],
@@ -145,9 +164,19 @@ def load_checkpoint(path: Path) -> Checkpoint:
             best_score=content["best_score"],
             improved_epoch=content.get("improved_epoch", 0),
             raw_state=content.get("raw_state", {}),
+            training_data=_digest(content.get("training_data")),
+            validation_data=_digest(content.get("validation_data")),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ModelError(f"{path} is not a checkpoint of this software: {error}") from error
+
+
+def _digest_text(digest: DataDigest | None) -> str | None:
+    return None if digest is None else digest_to_json(digest)
+
+
+def _digest(text: str | None) -> DataDigest | None:
+    return None if text is None else digest_from_json(text)
 
 
 def read_tensors(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Axes: T snippets, D feature channels, C classes.
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,7 +18,9 @@ from model.network import Ecm, EcmConfig, Standardization
 from model.snippets import SnippetClock
 from model.spec import ModelSpec, Provenance
 from training.checkpoint import LAST, Checkpoint, load_checkpoint
-from training.datasets.video_record import VideoSet
+from training.data_digest import DataDigest, data_change, data_digest
+from training.datasets.video_record import VideoRecord, VideoSet
+from training.measurement.feature_statistics import feature_statistics
 from training.recipe import Recipe
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -32,12 +34,14 @@ def learnable_videos(training: VideoSet, recipe: Recipe) -> VideoSet:
     """Returns the videos that a recipe can learn from: those with labels, or with `sigmoid` all.
 
     Raises:
-        DataError: No video has a label.
+        DataError: No video has a label, or all have the same.
     """
     labelled = tuple(video for video in training.videos if video.labels)
     if not labelled:
         raise DataError(f"{training.source}: no training video has a label")
-    if recipe.objective.activation == "sigmoid" or len(labelled) == len(training.videos):
+    is_sigmoid = recipe.objective.activation == "sigmoid"
+    _require_differing_tags(training, training.videos if is_sigmoid else labelled)
+    if is_sigmoid or len(labelled) == len(training.videos):
         return training
     _log.warning(
         "%d training videos without any label are left out; `--activation sigmoid` uses them",
@@ -46,15 +50,68 @@ def learnable_videos(training: VideoSet, recipe: Recipe) -> VideoSet:
     return replace(training, videos=labelled)
 
 
-def initial_checkpoint(training: VideoSet, recipe: Recipe, out: Path, software: str) -> Checkpoint:
+def _require_differing_tags(training: VideoSet, learned: tuple[VideoRecord, ...]) -> None:
+    """Checks that the tags tell some videos from others; no network learns from equal tags.
+
+    Raises:
+        DataError: All videos that count have the same tags.
+    """
+    tags = {video.labels for video in learned}
+    if len(tags) > 1:
+        return
+    untagged = len(training.videos) - len(learned)
+    remedy = (
+        f"use --preset own-videos, which also learns from the {untagged} videos without a tag"
+        if untagged
+        else "add videos without these tags and use --preset own-videos"
+    )
+    raise DataError(
+        f"{training.source}: a network learns what distinguishes videos, but all {len(learned)} "
+        f"training videos have the same tags ({', '.join(*tags)}); {remedy}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """Videos of a run with their digests."""
+
+    training: VideoSet
+    """Videos to learn from."""
+    training_digest: DataDigest
+    """Digest of the training videos."""
+    validation_digest: DataDigest | None
+    """Digest of the validation videos; None without any."""
+
+    @classmethod
+    def of(cls, training: VideoSet, validation: VideoSet | None) -> "RunData":
+        """Reads every feature file once.
+
+        Raises:
+            DataError: Features cannot be read.
+        """
+        held_out = None if validation is None else data_digest(validation)
+        return cls(training, data_digest(training), held_out)
+
+
+def initial_checkpoint(
+    data: RunData, recipe: Recipe, out: Path, software: str, *, retrain: bool = False
+) -> Checkpoint:
     """Returns the last checkpoint in `out`, or without one a checkpoint of fresh weights.
+
+    Args:
+        data: Videos of the run.
+        recipe: Choices of the experiment.
+        out: Folder of the run.
+        software: Name and version of this software, for the provenance.
+        retrain: Whether to start from fresh weights in any case.
 
     Raises:
         DataError: A video's features cannot be used.
-        OptionError: `out` contains a run of another recipe or of other classes.
+        OptionError: `out` contains a run of another recipe, other classes or other data.
     """
-    if (out / LAST).is_file():
-        return _resumed(load_checkpoint(out / LAST), training, recipe, out)
+    if (out / LAST).is_file() and not retrain:
+        return _resumed(load_checkpoint(out / LAST), data, recipe, out)
+    training = data.training
     spec = make_spec(training, recipe, software)
     config = EcmConfig(
         spec.feature_dim,
@@ -70,21 +127,90 @@ def initial_checkpoint(training: VideoSet, recipe: Recipe, out: Path, software: 
         mean_D, deviation_D = channel_statistics(training)
         network.standardize.mean_D.copy_(torch.from_numpy(mean_D))
         network.standardize.deviation_D.copy_(torch.from_numpy(deviation_D))
-    return Checkpoint(spec, recipe, config, network.state_dict(), {}, epoch=0)
+    return Checkpoint(
+        spec,
+        recipe,
+        config,
+        network.state_dict(),
+        {},
+        epoch=0,
+        training_data=data.training_digest,
+        validation_data=data.validation_digest,
+    )
 
 
-def _resumed(last: Checkpoint, training: VideoSet, recipe: Recipe, out: Path) -> Checkpoint:
+def _resumed(last: Checkpoint, data: RunData, recipe: Recipe, out: Path) -> Checkpoint:
     """Returns a run's last checkpoint with the recipe to continue by.
 
-    The recipe may differ in `epochs` and `patience` alone. With a cosine schedule, `epochs` has to
-    stay because every learning rate depends on it.
+    The recipe may differ in `epochs`, `patience` and `class_threshold_from` alone. With a cosine
+    schedule, `epochs` has to stay because every learning rate depends on it.
     """
     epochs = last.recipe.epochs if recipe.schedule == "cosine" else recipe.epochs
-    if replace(last.recipe, epochs=epochs, patience=recipe.patience) != recipe:
-        raise OptionError(f"{out} contains a run of another recipe; choose another --out")
-    if last.spec.labels != training.classes:
-        raise OptionError(f"{out} contains a run with other classes; choose another --out")
-    return replace(last, recipe=recipe)
+    resumable = replace(
+        last.recipe,
+        epochs=epochs,
+        patience=recipe.patience,
+        class_threshold_from=recipe.class_threshold_from,
+    )
+    if differences := resumable.differences(recipe):
+        raise _refusal(out, "of another recipe", "; ".join(differences))
+    before, now = set(last.spec.labels), set(data.training.classes)
+    if before != now:
+        changes = {"without": sorted(before - now), "with": sorted(now - before)}
+        named = [f"now {kind} {', '.join(labels)}" for kind, labels in changes.items() if labels]
+        raise _refusal(out, "with other classes", "; ".join(named))
+    return _on_same_data(replace(last, recipe=recipe), data, out)
+
+
+def _on_same_data(last: Checkpoint, data: RunData, out: Path) -> Checkpoint:
+    """Returns a checkpoint that goes on with the data at hand.
+
+    Added videos are learned from in the epochs that are left. Other validation videos make earlier
+    scores incomparable, so the best epoch is chosen again.
+
+    Raises:
+        OptionError: Training videos changed, or were added to a finished run.
+    """
+    change = data_change(last.training_data or data.training_digest, data.training_digest)
+    if change.altered or (change.added and last.finished):
+        more = ", --epochs with a larger number learns from the added videos by going on"
+        raise _refusal(out, "on other data", f"{change}", "" if change.altered else more)
+    if change.added:
+        _log.warning(
+            "added videos are learned from after epoch %d only; --retrain starts anew: %s",
+            last.epoch,
+            change.added,
+        )
+        last = replace(last, spec=_with_facts_of(data.training, last))
+    held_out = last.validation_data or {}, data.validation_digest or {}
+    if last.training_data is not None and not last.finished and data_change(*held_out):
+        _log.warning(
+            "the best epoch is chosen again after epoch %d, because validation videos changed: %s",
+            last.epoch,
+            data_change(*held_out),
+        )
+        last = replace(last, best_score=None, improved_epoch=last.epoch)
+    return replace(last, training_data=data.training_digest, validation_data=data.validation_digest)
+
+
+def _with_facts_of(training: VideoSet, last: Checkpoint) -> ModelSpec:
+    """Returns a checkpoint's spec with the facts that follow from these training videos."""
+    facts = make_spec(training, last.recipe, last.spec.provenance.software)
+    videos = facts.provenance.training_videos
+    provenance = replace(last.spec.provenance, training_videos=videos)
+    return replace(
+        last.spec,
+        snippet_s=facts.snippet_s,
+        training_features=facts.training_features,
+        provenance=provenance,
+    )
+
+
+def _refusal(out: Path, kind: str, changes: str, remedy: str = "") -> OptionError:
+    return OptionError(
+        f"{out} contains a run {kind} ({changes}); another --out keeps that run, "
+        f"--retrain replaces it{remedy}"
+    )
 
 
 def initial_network(config: EcmConfig, recipe: Recipe) -> Ecm:
@@ -159,6 +285,7 @@ def make_spec(training: VideoSet, recipe: Recipe, software: str) -> ModelSpec:
         snippet_s=_common_snippet_s(training, [snippets for snippets, _ in shapes]),
         extractor=training.extractor,
         localization=recipe.localization,
+        training_features=feature_statistics(training),
         provenance=Provenance(
             software=software,
             recipe=recipe.to_json(),

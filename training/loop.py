@@ -19,11 +19,28 @@ from model.errors import OptionError
 from model.network import Ecm
 from model.spec import ModelSpec
 from training.batches import MicroBatch, TrainingFeatures, micro_batches, steps_per_epoch
-from training.calibration import calibrate_logits, with_display_score
-from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
+from training.calibration import (
+    calibrated,
+    logit_scale,
+    training_logits,
+    with_class_threshold,
+)
+from training.checkpoint import (
+    BEST,
+    LAST,
+    Checkpoint,
+    load_checkpoint,
+    remove_run,
+    save_checkpoint,
+)
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
-from training.initialization import initial_checkpoint, learnable_videos, moving_average
+from training.initialization import (
+    RunData,
+    initial_checkpoint,
+    learnable_videos,
+    moving_average,
+)
 from training.losses import LossTerms
 from training.measurement.evaluation import TorchEngine, validation_score
 from training.parallel import ProcessGroup
@@ -40,6 +57,7 @@ def fit(
     execution: Execution | None = None,
     group: ProcessGroup | None = None,
     software: str = "",
+    retrain: bool = False,
 ) -> Checkpoint:
     """Trains a network, or resumes the run in `out`, and returns its last checkpoint.
 
@@ -51,18 +69,22 @@ def fit(
         execution: Choices of the machine.
         group: Processes that train together; this process alone if not given.
         software: Name and version of this software, for the provenance.
+        retrain: Whether a run in `out` is removed instead of resumed.
 
     Raises:
         DataError: Features cannot be used, or no training video has a label.
-        OptionError: `out` contains a run of another recipe or of other classes.
+        OptionError: `out` contains a run of another recipe, other classes or other data.
     """
     if recipe.patience is not None and validation is None:
         raise OptionError("patience needs validation videos, and there are none")
     training = learnable_videos(training, recipe)
-    checkpoint = initial_checkpoint(training, recipe, out, software)
+    data = RunData.of(training, validation)
+    checkpoint = initial_checkpoint(data, recipe, out, software, retrain=retrain)
     if checkpoint.finished:
         return checkpoint
     group = group or ProcessGroup()
+    if retrain and group.is_main:
+        remove_run(out)
     run = _Run(checkpoint, training, validation, execution or Execution(), group)
     epoch, steps = checkpoint.epoch, steps_per_epoch(len(training.videos), recipe)
     with show_progress(out, recipe, epoch=epoch, steps=steps, is_main=group.is_main) as progress:
@@ -159,15 +181,19 @@ class _Run:
 
     def describe(self) -> ModelSpec:
         """Returns the spec of the network as it is after the epoch under way."""
-        spec, scale = self.checkpoint.spec, 1.0
-        if not self.recipe.objective.pre:  # no loss determines the scale of the snippets' logits
-            engine = TorchEngine(self.result.eval(), self.device)
-            scale = calibrate_logits(engine, spec, self.training)
+        spec, recipe = self.checkpoint.spec, self.recipe
+        spec = replace(spec, logit_scale=1.0, localization=recipe.localization)
+        engine = TorchEngine(self.result.eval(), self.device)
+        if not recipe.objective.pre:  # no loss determines the scale of the snippets' logits
+            logits_VC = training_logits(engine, spec, self.training)
+            labels_VC = self.training.labels_VC(spec.labels)
+            scale = logit_scale(logits_VC, labels_VC, spec.activation)
+            spec = replace(spec, logit_scale=scale)
+        if recipe.judge != "tags":  # detection depends on the threshold
+            spec = with_class_threshold(engine, spec, self.training, recipe)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         provenance = replace(spec.provenance, created=now, epoch=self.checkpoint.epoch + 1)
-        return replace(
-            spec, provenance=provenance, logit_scale=scale, evaluation={}, display_min_score=None
-        )
+        return replace(spec, provenance=provenance, evaluation={}, display_min_score=None)
 
     def validate(self, spec: ModelSpec) -> float | None:
         """Returns the score of the network on the validation videos; None without any."""
@@ -197,14 +223,14 @@ class _Run:
             save_checkpoint(self.checkpoint, out / LAST)
 
     def _finish(self, best: Path | None) -> None:
-        """Adds `display_min_score` to the final checkpoint, and to that in `best` if there is one.
+        """Calibrates the final checkpoint, and that in `best` if there is one.
 
         The file `best` is written now because a run whose last.pt is finished is not resumed.
         """
         spec = self.checkpoint.spec
         if self.group.is_main:
-            spec = with_display_score(self.checkpoint, self.training, self.device).spec
+            spec = calibrated(self.checkpoint, self.training, self.device).spec
             if best and best.is_file():
-                checkpoint = with_display_score(load_checkpoint(best), self.training, self.device)
+                checkpoint = calibrated(load_checkpoint(best), self.training, self.device)
                 save_checkpoint(checkpoint, best)
         self.checkpoint = replace(self.checkpoint, spec=self.group.from_main(spec))

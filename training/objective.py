@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from model.localization.localize import Activation
 from model.spec import AbsenceTerm
+from model.validation import check_ranges
 
 ClassWeights: TypeAlias = Literal["equal", "balanced"]
 
@@ -34,6 +35,16 @@ class Objective:
     class_weights: ClassWeights = "equal"
     """Weight of a class in L_cls: `equal`, or `balanced` so that rare classes count as much as
     frequent ones."""
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            topk_ratio="(0, 1]",
+            pre="[0, inf)",
+            post="[0, inf)",
+            alpha="[0, inf)",
+            beta="[0, inf)",
+        )
 
     @property
     def classifies_aggregated(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from model.errors import OptionError
 from model.localization.localize import LocalizationConfig
+from training.datasets.video_record import VideoSet
 from training.objective import Objective
 from training.recipe import Recipe
 
@@ -80,6 +81,7 @@ def thumos14() -> Recipe:
         snippets=750,
         sampling="resampled",
         epochs=150,
+        class_threshold_from="option",
         objective=Objective(absence="paper"),
         localization=_THUMOS14_LOCALIZATION,
     )
@@ -133,6 +135,16 @@ PRESETS = {
     "activitynet13-released": activitynet13_released,
 }
 """Presets by their names on the command line."""
+
+
+def preset_for(training: VideoSet) -> str:
+    """Returns the name of the preset for videos of no benchmark, by what their tags allow.
+
+    A softmax needs two classes and ignores videos without a tag. `own-videos` has a sigmoid.
+    """
+    classes = {label for video in training.videos for label in video.labels}
+    has_untagged = any(not video.labels for video in training.videos)
+    return "own-videos" if has_untagged or len(classes) == 1 else "own-data"
 
 
 def preset(name: str) -> Recipe:

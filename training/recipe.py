@@ -10,13 +10,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from model.errors import OptionError
 from model.localization.localize import LocalizationConfig
 from model.spec import Attention, InferenceSampling
-from model.validation import first_problem, parse_json
+from model.validation import check_ranges, first_problem, parse_json
 from training.objective import Objective
 
 TrainingSampling: TypeAlias = Literal["linear", "random"]
 Schedule: TypeAlias = Literal["step", "cosine"]
 Precision: TypeAlias = Literal["fp32", "bf16"]
 TransitionStart: TypeAlias = Literal["random", "identity"]
+ThresholdSource: TypeAlias = Literal["tags", "option"]
 Judge: TypeAlias = Literal["tags", "mAP@0.5", "mAP"]
 
 
@@ -74,6 +75,10 @@ class Recipe:
     patience: int | None = None
     """Epochs without a better validation score after which training ends; `none` trains all
     `epochs`."""
+    class_threshold_from: ThresholdSource = "tags"
+    """Source of the model's class threshold: `tags` lowers `class_threshold` until every class
+    passes in nine of ten of its own training videos, `option` keeps it. A given `class_threshold`
+    implies `option`."""
     seed: int = 0
     """Seed of the initial weights, the order of the videos, their sampling, and dropout."""
     objective: Objective = field(default_factory=Objective)
@@ -82,21 +87,21 @@ class Recipe:
     """Settings of localization."""
 
     def __post_init__(self) -> None:
-        for name in ("hidden_width", "snippets", "batch_size", "epochs", "patience"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"{name} must be at least 1, not {value}")
-        if not 0 <= self.dropout < 1:
-            raise OptionError(f"dropout must be in [0, 1), not {self.dropout}")
-        if not 0 < self.objective.topk_ratio <= 1:
-            raise OptionError(f"topk_ratio must be in (0, 1], not {self.objective.topk_ratio}")
-        if not (self.learning_rate > 0 and self.weight_decay >= 0):
-            raise OptionError(
-                "learning_rate must be above 0 and weight_decay at least 0, not "
-                f"{self.learning_rate} and {self.weight_decay}"
-            )
-        if not (self.ema_decay is None or 0 < self.ema_decay < 1):
-            raise OptionError(f"ema_decay must be in (0, 1), not {self.ema_decay}")
+        check_ranges(
+            self,
+            hidden_width="[1, inf)",
+            snippets="[1, inf)",
+            batch_size="[1, inf)",
+            epochs="[1, inf)",
+            patience="[1, inf)",
+            decay_epoch="[0, inf)",
+            warmup_epochs="[0, inf)",
+            dropout="[0, 1)",
+            learning_rate="(0, inf)",
+            weight_decay="[0, inf)",
+            ema_decay="(0, 1)",
+            seed="[0, inf)",
+        )
 
     def learning_rate_at(self, epoch: int) -> float:
         """Returns the learning rate in an epoch, counted from 0.
@@ -118,6 +123,8 @@ class Recipe:
             OptionError: There is no such field, or a value is not valid.
         """
         content = asdict(self)
+        if "class_threshold" in values:
+            values = {"class_threshold_from": "option", **values}
         for name, value in values.items():
             holders = [
                 holder
@@ -125,14 +132,21 @@ class Recipe:
                 if name in holder and not isinstance(holder[name], dict)
             ]
             if not holders:
-                raise OptionError(
-                    f"unknown option {name!r}; there are {', '.join(_names(content))}"
-                )
+                raise OptionError(f"unknown option {name!r}; there are {', '.join(_flat(content))}")
             holders[0][name] = value
         try:
             return _ADAPTER.validate_python(content)
         except ValidationError as error:
             raise OptionError(first_problem(error)) from None
+
+    def differences(self, other: "Recipe") -> tuple[str, ...]:
+        """Returns the fields that differ, with both values: `seed 0, now 1`."""
+        mine, others = _flat(asdict(self)), _flat(asdict(other))
+        return tuple(
+            f"{name} {value}, now {others[name]}"
+            for name, value in mine.items()
+            if value != others[name]
+        )
 
     def to_json(self) -> str:
         """Returns the JSON that `from_json` reads."""
@@ -148,9 +162,11 @@ class Recipe:
         return parse_json(_ADAPTER, text, name="the recipe", error_class=OptionError)
 
 
-def _names(content: Mapping[str, Any]) -> list[str]:
-    own = [name for name, value in content.items() if not isinstance(value, dict)]
-    return own + [n for value in content.values() if isinstance(value, dict) for n in _names(value)]
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a recipe and of its parts by name, the recipe's own first."""
+    own = {name: value for name, value in content.items() if not isinstance(value, dict)}
+    parts = (value for value in content.values() if isinstance(value, dict))
+    return own | {name: value for part in parts for name, value in part.items()}
 
 
 _ADAPTER = TypeAdapter(Recipe)

@@ -19,7 +19,7 @@ from gpu_parts.sizes import TrainingSize
 from model.network import Ecm, EcmConfig
 from model.spec import AbsenceTerm
 from training.checkpoint import Checkpoint
-from training.datasets.native import read_native
+from training.datasets.layouts.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
 from training.execution import Execution

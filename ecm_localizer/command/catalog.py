@@ -122,8 +122,9 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         Command(
             "check",
             "Describe a data set and list what is wrong with it.",
-            "training.commands.datasets:check",
+            "training.commands.check:check",
             ("--data my_data/", "--annotations tags.json --features my_features/"),
+            "training.commands.fit:shown_defaults",
         ),
         Command(
             "convert",

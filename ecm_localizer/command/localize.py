@@ -46,7 +46,7 @@ def localize(
         inputs: Features as .npy files (snippets, channels), videos, folders of both, and URIs.
         where: options that name the model.
         output: options for the results.
-        annotations: Annotations in ActivityNet's JSON format, for the durations of features.
+        annotations: Annotations in ActivityNet's JSON format, for ids and durations of features.
         sampling: Length of features at inference: native, or resampled as in training.
         **options: options of localization.
 

@@ -10,6 +10,8 @@ from ecm_client.segments import Segment
 
 DISPLAY_MIN_SCORE = 0.2
 """Lowest score in the list, for models whose spec has no `display_min_score`."""
+NOTHING = "no segment"
+"""Start of the note on an empty answer, whose place `why_none` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,13 @@ def segment_list(name: str, localization: Localization, display: Display) -> str
     min_score = DISPLAY_MIN_SCORE if display.min_score is None else display.min_score
     listed = [segment for segment in localization.by_time() if segment.score >= min_score]
     head = f"{name}: {count(len(listed), 'segment')} in a video of {localization.duration_s:.1f} s"
+    notes = [f"  note: {note}" for note in localization.notes if not note.startswith(NOTHING)]
     if not listed:
-        return f"{head}: {why_none(localization, display)}"
+        return "\n".join([f"{head}: {why_none(localization, display)}", *notes])
     if hidden := len(localization) - len(listed):
         head += f" ({hidden} more with a score below {min_score:.2g}, see --all)"
     columns = f"  {'start':>9}  {'end':>9}  {'score':>5}  label"
-    return "\n".join([head, columns, *(_row(segment, display) for segment in listed)])
+    return "\n".join([head, columns, *(_row(segment, display) for segment in listed), *notes])
 
 
 def why_none(localization: Localization, display: Display) -> str:

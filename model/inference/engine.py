@@ -31,6 +31,11 @@ _CUDA_REMEDY = (
     "extra `service`"
 )
 
+_NO_FOLDER = "/dev/null/no-external-data"
+"""Path that cannot exist. Without it, a file could name weights in the working directory."""
+_EXTERNAL_DATA = "external"
+"""Part of all messages about weights outside the file."""
+
 _OUT_OF_MEMORY = (
     "failed to allocate memory",  # the arena cannot grow
     "is smaller than requested bytes",  # the arena has a limit
@@ -131,13 +136,16 @@ def open_session(
 
     Raises:
         EngineMemoryError: there is not enough memory for the weights.
-        ModelError: the bytes are not an ONNX network.
+        ModelError: the bytes are not an ONNX network, or its weights are in another file.
         DeviceError: CUDA is required and not available.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = config.threads or cores()
     # Spinning threads of one session would take cores from other sessions and the event loop.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", _NO_FOLDER
+    )
     options.log_severity_level = 4  # fatal only, because exceptions carry the errors
     if profile is not None:
         options.enable_profiling, options.profile_file_prefix = True, str(profile)
@@ -147,6 +155,11 @@ def open_session(
     except Exception as error:  # the errors of onnxruntime have no base class of their own
         if _is_out_of_memory(error):
             raise EngineMemoryError("no memory to load the network; see the log") from error
+        if _EXTERNAL_DATA in str(error).lower():
+            raise ModelError(
+                "expected an ONNX file with its weights inside, got one whose weights are in "
+                "another file; export it as one file"
+            ) from error
         raise ModelError(f"not a readable ONNX network: {str(error).splitlines()[0]}") from error
     # After a failure of the GPU, onnxruntime would continue on the CPU and only print that.
     session.disable_fallback()
@@ -208,6 +221,9 @@ def _spec(session: onnxruntime.InferenceSession) -> ModelSpec:
             f"expected inputs {FEATURES}, {LENGTHS} and output {CAS}, "
             f"got {sorted(inputs)} and {sorted(outputs)}"
         )
+    _check_axes(FEATURES, inputs[FEATURES], 3)
+    _check_axes(LENGTHS, inputs[LENGTHS], 1)
+    _check_axes(CAS, outputs[CAS], 3)
     channels, classes = inputs[FEATURES][-1], outputs[CAS][-1]
     if (channels, classes) != (spec.feature_dim, len(spec.labels)):
         raise SpecError(
@@ -215,3 +231,17 @@ def _spec(session: onnxruntime.InferenceSession) -> ModelSpec:
             f"{spec.feature_dim} and {len(spec.labels)}"
         )
     return spec
+
+
+def _check_axes(name: str, shape: list[int | str | None], axes: int) -> None:
+    """Checks that a tensor has a number of axes, and any number of videos and snippets.
+
+    Raises:
+        SpecError: another number of axes, or a fixed size of one of the first two.
+    """
+    fixed = [size for size in shape[:2] if isinstance(size, int)]
+    if len(shape) != axes or fixed:
+        raise SpecError(
+            f"expected {name} with {axes} axes and any number of videos and snippets, got shape "
+            f"{shape}"
+        )

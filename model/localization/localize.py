@@ -22,12 +22,14 @@ There are two protocols. `corrected` is the default:
 Counting values as 0 changes little with the thresholds of that protocol, which are below 0.2. With
 high thresholds, every narrow peak would have an empty outside and win.
 
-Axes: T snippets, C classes, P classes present, N points in time, K thresholds, R runs.
+Classes are localized in blocks, because a long video with many classes has millions of runs.
+
+Axes: T snippets, C classes, P classes of a block, N points in time, K thresholds, R runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +39,18 @@ from model.localization.runs import contrast, find_runs, released_contrast
 from model.localization.suppression import Nms, suppress
 from model.segments import Segment
 from model.snippets import SNIPPET_FRAMES, resample
+from model.validation import check_ranges
 
 LocalizationProtocol: TypeAlias = Literal["corrected", "released"]
 Activation: TypeAlias = Literal["softmax", "sigmoid"]
 CasScale: TypeAlias = Literal["video", "probability"]
 Floats: TypeAlias = NDArray[np.float64]
+Indices: TypeAlias = NDArray[np.intp]
+
+MAX_THRESHOLDS = 1000
+"""Most thresholds on the scaled CAS; published settings have 8, and the default has 18."""
+BLOCK_POINTS = 2**15
+"""Most points of the classes that are localized at once; their arrays fit the CPU's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,28 +83,31 @@ class LocalizationConfig:
     """Sigma of `soft` and `fast-soft`; each better segment multiplies a score by
     exp(-tIoU^2 / sigma)."""
     min_score: float | None = None
-    """Lowest score of a segment; None keeps all segments."""
+    """Lowest score of a segment; None keeps all segments. Scores are about 0 to 1."""
     max_segments: int | None = None
     """Largest number of segments, the best ones; None keeps all segments."""
 
     def __post_init__(self) -> None:
-        for name in ("class_threshold", "nms_iou"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"{name} must be in [0, 1], not {getattr(self, name)}")
-        if not self.cas_threshold_step > 0:
-            raise OptionError(f"cas_threshold_step must be above 0, not {self.cas_threshold_step}")
-        if not 0 <= self.cas_threshold_min < self.cas_threshold_max:
+        check_ranges(
+            self,
+            class_threshold="[0, 1]",
+            cas_threshold_min="[0, 1]",
+            cas_threshold_max="(0, 10]",
+            cas_threshold_step="(0, 10]",
+            outer_ratio="[0, 100]",
+            class_score_weight="[0, 100]",
+            nms_iou="[0, 1]",
+            soft_nms_sigma="(0, 1000]",
+            min_score="[-100, 2]",
+            max_segments="[0, inf)",
+        )
+        span = self.cas_threshold_max - self.cas_threshold_min
+        if not 0 < span <= MAX_THRESHOLDS * self.cas_threshold_step:
             raise OptionError(
-                "cas_threshold_min must be in [0, cas_threshold_max), not "
-                f"{self.cas_threshold_min} with cas_threshold_max {self.cas_threshold_max}"
+                "expected cas_threshold_min below cas_threshold_max, and a cas_threshold_step of "
+                f"at most {MAX_THRESHOLDS} steps between them, not {self.cas_threshold_min}, "
+                f"{self.cas_threshold_max} and {self.cas_threshold_step}"
             )
-        if not (self.outer_ratio >= 0 and self.soft_nms_sigma > 0):
-            raise OptionError(
-                "outer_ratio must be at least 0 and soft_nms_sigma above 0, not "
-                f"{self.outer_ratio} and {self.soft_nms_sigma}"
-            )
-        if self.max_segments is not None and self.max_segments < 0:
-            raise OptionError(f"max_segments must be at least 0, not {self.max_segments}")
 
     @property
     def cas_thresholds_K(self) -> NDArray[np.float32]:
@@ -147,6 +159,7 @@ def localize(
     duration_s: float,
     config: LocalizationConfig,
     frames: int | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> list[Segment]:
     """Returns the segments of one video, best first; none if all classes are rejected.
 
@@ -158,33 +171,97 @@ def localize(
         config: options.
         frames: number of frames to which protocol `released` interpolates; 16 for each snippet
             if not given.
+        check: called before each block of classes; an error that it raises ends the localization.
     """
+    cas_TC, scores_C = np.asarray(cas_TC, dtype=np.float32), np.asarray(class_scores_C, np.float64)
+    present = np.flatnonzero(scores_C >= config.class_threshold)
+    found = []
+    for class_P in _blocks(present, len(cas_TC), config.protocol):
+        check()
+        block = cas_TC[:, class_P], class_P, scores_C[class_P]
+        found.append(_localize_block(*block, duration_s, config, frames))
+    if not found:
+        return []
+    best = _Found.joined(found).best(config.max_segments)
+    names = [labels[class_] for class_ in best.class_R.tolist()]
+    times = best.start_R.tolist(), best.end_R.tolist()
+    rows = zip(*times, names, best.score_R.tolist(), strict=True)
+    return list(map(Segment._make, rows))
+
+
+class _Found(NamedTuple):
+    """Segments of several classes."""
+
+    class_R: Indices
+    """Index of the class."""
+    start_R: Floats
+    """Start in seconds."""
+    end_R: Floats
+    """End in seconds."""
+    score_R: Floats
+    """Score after NMS."""
+
+    @classmethod
+    def joined(cls, blocks: Sequence["_Found"]) -> "_Found":
+        """Returns the segments of all blocks."""
+        return cls(
+            np.concatenate([block.class_R for block in blocks]),
+            np.concatenate([block.start_R for block in blocks]),
+            np.concatenate([block.end_R for block in blocks]),
+            np.concatenate([block.score_R for block in blocks]),
+        )
+
+    def best(self, limit: int | None) -> "_Found":
+        """Returns the best segments, best first; all of them if there is no limit."""
+        best = np.argsort(-self.score_R, kind="stable")[:limit]
+        return _Found(self.class_R[best], self.start_R[best], self.end_R[best], self.score_R[best])
+
+
+def _blocks(present: Indices, snippets: int, protocol: LocalizationProtocol) -> Iterator[Indices]:
+    """Yields the classes present in blocks, with one class in each for protocol `released`.
+
+    That protocol has many points for each snippet, and its NMS may compare all runs of a class.
+    """
+    size = 1 if protocol == "released" else max(1, BLOCK_POINTS // snippets)
+    for first in range(0, len(present), size):
+        yield present[first : first + size]
+
+
+def _localize_block(
+    cas_TP: NDArray[np.float32],
+    class_P: Indices,
+    scores_P: Floats,
+    duration_s: float,
+    config: LocalizationConfig,
+    frames: int | None,
+) -> _Found:
+    """Returns the segments of a block of classes, at most `max_segments` of them, best first."""
     released = config.protocol == "released"
-    present_P = np.flatnonzero(np.asarray(class_scores_C) >= config.class_threshold)
-    cas_NP = scale_cas(np.asarray(cas_TC, dtype=np.float32)[:, present_P], config.cas_scale)
+    cas_NP = scale_cas(cas_TP, config.cas_scale)
     if released:
-        cas_NP = resample(cas_NP, frames or len(cas_TC) * SNIPPET_FRAMES)
+        cas_NP = resample(cas_NP, frames or len(cas_TP) * SNIPPET_FRAMES)
     runs = find_runs(np.ascontiguousarray(cas_NP.T), config.cas_thresholds_K, exact=not released)
     contrast_R = (released_contrast if released else contrast)(runs, config.outer_ratio)
-    score_R = contrast_R + config.class_score_weight * class_scores_C[present_P[runs.row_R]]
+    score_R = contrast_R + config.class_score_weight * scores_P[runs.row_R]
     point_s = duration_s / len(cas_NP)
     start_R, end_R = runs.start_R * point_s, runs.end_R * point_s
-    survivors, score = suppress(
-        start_R,
-        end_R,
-        score_R,
-        group_R=runs.row_R,
+    # A single point that just reaches a threshold has no length, and is no segment.
+    lasts = np.flatnonzero(end_R > start_R)
+    survivors, final_R = suppress(
+        start_R[lasts],
+        end_R[lasts],
+        score_R[lasts],
+        group_R=runs.row_R[lasts],
         nms=config.nms,
         iou=config.nms_iou,
         sigma=config.soft_nms_sigma,
         pixel_s=1.0 if released else 0.0,
     )
     if config.min_score is not None:
-        survivors, score = survivors[score >= config.min_score], score[score >= config.min_score]
-    survivors, score = survivors[: config.max_segments], score[: config.max_segments]
-    names = [labels[class_] for class_ in present_P[runs.row_R[survivors]].tolist()]
-    start, end = start_R[survivors].tolist(), end_R[survivors].tolist()
-    return list(map(Segment._make, zip(start, end, names, score.tolist(), strict=True)))
+        survivors, final_R = survivors[(good := final_R >= config.min_score)], final_R[good]
+    kept = lasts[survivors][: config.max_segments]
+    class_R = class_P[runs.row_R[kept]]
+    return _Found(class_R, start_R[kept], end_R[kept], final_R[: config.max_segments])
 
 
 def scale_cas(cas_TC: NDArray[np.float32], scale: CasScale) -> NDArray[np.float32]:

@@ -45,5 +45,5 @@ def _work_until_stopped(settings: Settings) -> None:
     models = open_models(settings, catalog, metrics)
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, metrics_host(settings.host), metrics.registry)
-    with kept(models, settings.reload_s), take_jobs(settings, catalog, metrics), tended_heaps():
+    with kept(models, settings.reload_s), take_jobs(settings, models, metrics), tended_heaps():
         stop.wait()

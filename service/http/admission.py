@@ -1,7 +1,8 @@
 """Admission control: the requests that the service accepts, given its queue and its memory.
 
 A request is admitted or refused before its body is read. The one exception is a form: whether a
-form needs the network is known only after its body is read.
+form needs the network, and memory for features, is known only after its body is read. A body takes
+memory only if a route reads it.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from service.errors import BodyTooSlowError, OverloadedError
 from service.http.buffers import Buffers
 
+UPLOAD_BYTES = 4 * 1024 * 1024
+"""Memory of a body that goes to the disk: its newest part, and the short fields of a form."""
 SLOW_S = 0.5
 """A body that takes longer than this is slow; its request gives up its place in the queue."""
 _NEWEST_WEIGHT = 0.1
@@ -30,6 +33,8 @@ class Bounds:
     """Longest expected wait of an admitted request."""
     max_memory_bytes: int
     """Memory for the bodies of all requests in flight."""
+    max_uploads: int
+    """Bodies that go to the disk at the same time."""
 
 
 class Admission:
@@ -43,6 +48,8 @@ class Admission:
         """Requests that are being computed or wait to be."""
         self.memory_bytes = 0
         """Memory reserved for the bodies of all requests in flight."""
+        self.uploads = 0
+        """Bodies that go to the disk."""
         self.slow_memory_bytes = 0
         """Part of `memory_bytes` that belongs to slow bodies."""
         self._work_s = 0.0
@@ -84,29 +91,60 @@ class Admission:
                 "the requests in flight leave no memory for this body", self.expected_wait_s()
             )
 
+    def check_uploads(self) -> None:
+        """Checks that one more body may go to the disk.
+
+        Raises:
+            OverloadedError: too many do.
+        """
+        if self.uploads >= self.bounds.max_uploads:
+            raise OverloadedError(f"{self.uploads} uploads are in progress", self.expected_wait_s())
+
 
 class Ticket:
     """Reservation of one request, from its headers to the end of its response."""
 
-    def __init__(self, admission: Admission, body_bytes: int, *, computed: bool) -> None:
+    def __init__(self, admission: Admission, *, computed: bool) -> None:
         """Admits a request.
 
         Args:
             admission: counts the requests in flight.
-            body_bytes: memory to reserve for the body.
             computed: whether the request is known to need the network.
 
         Raises:
             OverloadedError: the service is too busy.
         """
         self._admission = admission
-        self._body_bytes = min(body_bytes, admission.bounds.max_memory_bytes)
+        self._body_bytes = 0
         self._queued = False
+        self._is_upload = False
         self._lent = ExitStack()
-        admission.check_memory(self._body_bytes)
         if computed:
             self.queue()
-        admission.memory_bytes += self._body_bytes
+
+    def reserve(self, body_bytes: int) -> None:
+        """Reserves memory before it is used, until the end of the response.
+
+        A request that wants more than all memory gets all of it, if no other request has any.
+
+        Raises:
+            OverloadedError: the requests in flight leave too little memory.
+        """
+        body_bytes = min(body_bytes, self._admission.bounds.max_memory_bytes - self._body_bytes)
+        self._admission.check_memory(body_bytes)
+        self._admission.memory_bytes += body_bytes
+        self._body_bytes += body_bytes
+
+    def upload(self) -> None:
+        """Takes a place for a body that goes to the disk, until the end of the response.
+
+        Raises:
+            OverloadedError: too many bodies go to the disk, or there is no memory for their parts.
+        """
+        self._admission.check_uploads()
+        self.reserve(UPLOAD_BYTES)
+        self._is_upload = True
+        self._admission.uploads += 1
 
     def queue(self) -> None:
         """Takes a place in the queue, unless the request has one.
@@ -133,6 +171,7 @@ class Ticket:
         self.leave()
         self._lent.close()
         self._admission.memory_bytes -= self._body_bytes
+        self._admission.uploads -= self._is_upload
 
     @asynccontextmanager
     async def receiving(self, longest_s: float) -> AsyncIterator[None]:

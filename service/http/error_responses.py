@@ -12,7 +12,13 @@ from starlette.requests import ClientDisconnect
 
 from ecm_client.schemas import Problem
 from model.errors import EngineError, InputError
-from service.errors import ServiceError, UnusableInputError, describe_validation, problem_of
+from service.errors import (
+    ServiceError,
+    UnusableInputError,
+    describe_validation,
+    problem_of,
+    shortened,
+)
 
 CLIENT_GONE: Final = 499
 """Status, as in nginx, of a request whose client disconnected before the response."""
@@ -83,11 +89,13 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     """Answers an error of the framework, such as 404 and 405."""
     assert isinstance(error, HTTPException)
     path, title = request.url.path, HTTPStatus(error.status_code).phrase
+    is_slashed = error.status_code == HTTPStatus.NOT_FOUND and path.endswith("/")
+    hint = f"; try {shortened(path.rstrip('/'))} without the slash" if is_slashed else ""
     problem = Problem(
         type=f"urn:ecm-localizer:{title.lower().replace(' ', '-')}",
         title=title,
         status=error.status_code,
-        detail=f"{request.method} {path}: {error.detail}",
+        detail=f"{request.method} {shortened(path)}: {error.detail}{hint}",
     )
     allowed = _allowed(request) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
     return _response(path, problem, {**(error.headers or {}), **allowed})

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BodyTooLargeError, BodyTooSlowError, ServiceError
 from service.http.admission import Admission, Ticket
-from service.http.body import BodyLimits, whole_number
+from service.http.body import BodyLimits, declared_bytes, too_large
 from service.http.error_responses import error_response, is_inference_protocol
 
 _COMPUTED = re.compile(r"/localize|/v2/models/.+/infer", re.DOTALL)
@@ -63,14 +63,13 @@ class Gate:
             BodyTooLargeError: the body's declared length is above the limit.
             OverloadedError: the service is too busy.
         """
-        declared = _declared_bytes(Headers(scope=scope))
+        declared = declared_bytes(Headers(scope=scope))
         if declared is not None and declared > max_bytes:
-            raise BodyTooLargeError(_too_large(declared, max_bytes))
-        if max_bytes > self._limits.max_bytes:  # the body goes to the disk
-            return Ticket(self._admission, 0, computed=False)
-        body_bytes = max_bytes if declared is None else declared
-        computed = scope["method"] == "POST" and bool(_COMPUTED.fullmatch(scope["path"]))
-        return Ticket(self._admission, body_bytes, computed=computed)
+            raise BodyTooLargeError(too_large(declared, max_bytes))
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        computed = scope["method"] == "POST" and bool(_COMPUTED.fullmatch(path))
+        computed &= max_bytes <= self._limits.max_bytes  # otherwise it may be a video
+        return Ticket(self._admission, computed=computed)
 
     def _max_bytes(self, scope: Scope) -> int:
         """Returns the limit for a request's body; that of videos also holds for forms."""
@@ -83,9 +82,12 @@ class Gate:
     def _bounded(self, receive: Receive, max_bytes: int) -> Receive:
         """Returns a `receive` that raises when the body is too long or too slow."""
         received, more = 0, True
+        clock = asyncio.get_running_loop().time
+        began_s: float | None = None
 
         async def bounded() -> Message:
-            nonlocal received, more
+            nonlocal received, more, began_s
+            began_s = began_s or clock()
             if not more:  # the app waits for the client to disconnect, which has no time limit
                 return await receive()
             try:
@@ -98,27 +100,28 @@ class Gate:
             more = message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > max_bytes:
-                raise BodyTooLargeError(_too_large(received, max_bytes))
+                raise BodyTooLargeError(too_large(received, max_bytes))
+            if more:
+                self._check_rate(received, clock() - began_s)
             return message
 
         return bounded
+
+    def _check_rate(self, received_bytes: int, elapsed_s: float) -> None:
+        """Checks the mean rate of a body, once it has had time for a pause.
+
+        Raises:
+            BodyTooSlowError: the rate is too low.
+        """
+        slowest = self._limits.min_bytes_per_s
+        if elapsed_s > self._limits.stall_s and received_bytes < slowest * elapsed_s:
+            raise BodyTooSlowError(
+                f"only {received_bytes} bytes arrived in {elapsed_s:.0f} s, the limit is "
+                f"{slowest:g} bytes a second; send the body again"
+            )
 
 
 def is_unnamed(headers: Headers) -> bool:
     """Returns whether a body is bytes that may be a video, because features would have a shape."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     return media_type == "application/octet-stream" and "x-shape" not in headers
-
-
-def _declared_bytes(headers: Headers) -> int | None:
-    """Returns the declared length of a body; None for a chunked body."""
-    if "transfer-encoding" in headers:
-        return None
-    return whole_number(headers.get("content-length", "0"))
-
-
-def _too_large(received: int, limit: int) -> str:
-    return (
-        f"the body has {received} bytes or more, the limit is {limit}; send features as float16 or "
-        "in a binary form instead of JSON, a video with fewer pixels, or either in parts"
-    )

@@ -86,7 +86,7 @@ def infer(
     assert entry.engine is not None
     feature_dim = entry.spec.feature_dim
     content = decompress(received.content, content_coding(received.encoding), max_bytes=max_bytes)
-    request = parse_request(content, received.header_length, feature_dim)
+    request = parse_request(content, received.header_length, feature_dim, max_snippets=max_snippets)
     binary = _binary_outputs(request)
     inputs = _named(request.inputs)
     features_BTD = _features(inputs[FEATURES], feature_dim, max_snippets)

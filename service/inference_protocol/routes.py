@@ -36,6 +36,8 @@ router = APIRouter(
     responses={"4XX": {"model": InferenceError}, "5XX": {"model": InferenceError}},
 )
 
+_INDEX_BYTES = 4096
+"""Longest body of POST /v2/repository/index, which the event loop parses."""
 _EXTENSIONS = ["binary_tensor_data", "model_configuration"]
 _INFER: dict[str, Any] = {
     "response_model": InferenceResponse,
@@ -124,7 +126,8 @@ async def unload_model(service: Service, name: str) -> dict[str, str]:
 async def index(request: Request, service: Service) -> list[IndexEntry]:
     """Lists every version of every model. The body is optional."""
     with unusable_if_invalid():
-        options = IndexRequest.model_validate_json(await request.body() or b"{}")
+        content = await receive_whole(request, max_bytes=_INDEX_BYTES)
+        options = IndexRequest.model_validate_json(bytes(content) or b"{}")
     entries = service.catalog.entries
     return [_index_entry(entry) for entry in entries if entry.ready or not options.ready]
 

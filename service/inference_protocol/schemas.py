@@ -10,6 +10,10 @@ _SHORT_LIST = (Field(max_length=8), FailFast())
 """Bounds the memory that a hostile request and its validation errors take."""
 
 
+ShortText = Annotated[str, Field(max_length=1024)]
+"""Text that a response or an error may repeat."""
+
+
 class ServerMetadata(BaseModel):
     """Response of GET /v2."""
 
@@ -132,8 +136,8 @@ class RequestInput(_FromClient):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    name: str
-    datatype: str
+    name: ShortText
+    datatype: ShortText
     shape: Annotated[list[Size], *_SHORT_LIST]
     parameters: TensorParameters = TensorParameters()
     data: Any = None
@@ -143,7 +147,7 @@ class RequestInput(_FromClient):
 class RequestOutput(_FromClient):
     """Requested output."""
 
-    name: str
+    name: ShortText
     parameters: TensorParameters = TensorParameters()
 
 
@@ -161,7 +165,7 @@ class InferenceRequest(_FromClient):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    id: str | None = None
+    id: ShortText | None = None
     """Id that the response repeats."""
     parameters: RequestParameters = RequestParameters()
     inputs: Annotated[list[RequestInput], *_SHORT_LIST]

@@ -23,6 +23,7 @@ from service.errors import (
 )
 from service.http.body import Body
 from service.http.content_coding import WINDOW_BITS
+from service.http.json_bounds import check_structure
 from service.inference_protocol.schemas import (
     InferenceRequest,
     InferenceResponse,
@@ -39,6 +40,8 @@ DTYPES: dict[str, np.dtype[np.generic]] = {
     "FP16": np.dtype("<f2"),
     "INT64": np.dtype("<i8"),
 }
+_OTHER_LISTS = 100
+"""Lists in the JSON beside those of nested data."""
 _FASTEST = 1
 """Compression level; logits hardly shrink at higher levels."""
 
@@ -111,7 +114,9 @@ def compress(content: bytes, encoding: str) -> bytes:
     return zlib.compress(content, _FASTEST, WINDOW_BITS[encoding])
 
 
-def parse_request(content: Body, header_length: str | None, feature_dim: int) -> ParsedRequest:
+def parse_request(
+    content: Body, header_length: str | None, feature_dim: int, *, max_snippets: int
+) -> ParsedRequest:
     """Returns the request in a body.
 
     Args:
@@ -119,16 +124,19 @@ def parse_request(content: Body, header_length: str | None, feature_dim: int) ->
         header_length: value of header Inference-Header-Content-Length. None: all of the body is
             JSON. 0: the body is one video of FP32 features.
         feature_dim: channels of such features.
+        max_snippets: most snippets of all videos together.
 
     Raises:
         MalformedBodyError: the body is not JSON, or its length is not the declared one.
-        UnusableInputError: fields are missing or of a wrong type.
+        UnusableInputError: fields are missing, too many or of a wrong type.
         UnsupportedCallError: the request requires shared memory or classification.
     """
     body = memoryview(content)
     length = _length(header_length, len(body))
     if length == 0 and header_length is not None:
         return _bare(body, feature_dim)
+    # Nested data have a list for each snippet and one for each video.
+    check_structure(body[:length], max_lists=2 * max_snippets + _OTHER_LISTS)
     try:
         fields = orjson.loads(body[:length])
     except orjson.JSONDecodeError as error:

@@ -57,6 +57,7 @@ def localize_features(
     duration_s: float,
     *,
     before: Mapping[str, float],
+    max_segments: int,
     stop: Stop | None = None,
 ) -> LocalizedAnswer:
     """Returns the answer for features.
@@ -67,6 +68,7 @@ def localize_features(
         entry: loaded model.
         duration_s: duration of the features.
         before: seconds of earlier stages by name.
+        max_segments: most segments, whatever the options ask for.
         stop: ends the computation early when set.
 
     Raises:
@@ -74,14 +76,16 @@ def localize_features(
     """
     assert entry.engine is not None
     spec = entry.spec
-    engine = _TimedEngine(entry.engine, stop or Stop())
+    stop = stop or Stop()
+    engine = _TimedEngine(entry.engine, stop)
     start = perf_counter()
     video = predict_video(
         engine,
         features_TD,
         spec,
         duration_s=duration_s,
-        config=localization_config(options, spec.localization),
+        config=localization_config(options, spec.localization, most_segments=max_segments),
+        check=stop.check,
     )
     elapsed_s = perf_counter() - start
     stages_s = {
@@ -125,6 +129,9 @@ def _to_json(
             {"label": label, "start_s": start_s, "end_s": end_s, "score": score}
             for start_s, end_s, label, score in video.segments
         ],
+        "truncated": video.truncated,
+        "familiarity": video.familiarity,
+        "notes": video.notes,
         "timing_ms": {name: round(1e3 * seconds, 3) for name, seconds in timing_s.items()},
     }
     if options.include == "cas":
@@ -141,5 +148,5 @@ def _activitynet(video: VideoPrediction, options: LocalizeOptions) -> dict[str, 
     return {
         "version": "ecm-localizer",
         "results": {options.video_id: segments},
-        "external_data": {},
+        "external_data": {"truncated": True} if video.truncated else {},
     }

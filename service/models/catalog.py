@@ -63,6 +63,8 @@ class Catalog:
 
     entries: tuple[CatalogEntry, ...] = ()
     """Sorted by name, then version. A change replaces the tuple as a whole."""
+    kept: tuple[CatalogEntry, ...] = ()
+    """Versions that only open jobs use: `versions` leaves them out, or their folder is gone."""
     default_model: str | None = None
     """Model of requests that name none."""
     draining: WeakSet[ServedEngine] = field(default_factory=WeakSet)
@@ -87,6 +89,17 @@ class Catalog:
                 f"model {_describe(name, version)} is not served: {candidates[-1].reason}"
             )
         return ready[-1]
+
+    def find_pinned(self, name: str | None, version: int | None) -> CatalogEntry:
+        """Returns a version of a model for a job that was submitted with it.
+
+        Raises:
+            UnusableInputError, UnknownModelError, ModelUnavailableError: raised as by `find`.
+        """
+        for entry in self.kept:
+            if entry.ready and (entry.published.name, entry.published.version) == (name, version):
+                return entry
+        return self.find(name, version)
 
     def versions(self, name: str) -> list[CatalogEntry]:
         """Returns all versions of a model, loaded or not.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import RunOptions
 
-from model.errors import EngineError, EngineMemoryError
+from model.errors import EngineError, EngineMemoryError, ModelError
 from model.inference.engine import EngineConfig, OnnxEngine
 from model.repository import PublishedModel
 from service.errors import ModelUnavailableError, OutOfMemoryError
@@ -35,6 +35,8 @@ class ServingConfig:
     """Called with the number of videos of each batch."""
 
 
+_LONGEST_WARM_UP: Final = 10_000
+"""Most snippets of a warm-up that a spec asks for; a long one would take all memory."""
 DEFAULT_BATCHES: Final = {"cpu": BatchConfig(), "cuda": BatchConfig(16, 0.002, 64)}
 """On a CPU one video at a time is as fast as a batch, and does not wait."""
 
@@ -52,6 +54,7 @@ class ServedEngine:
 
         Raises:
             LocalizerError: raised by `OnnxEngine`.
+            ModelError: the output has another shape or type than expected, or is not finite.
         """
         start = perf_counter()
         self.published = published
@@ -62,12 +65,12 @@ class ServedEngine:
         if batch.max_videos > 1:
             self._batches = Batches(engine, batch, instances, config.observe)
         loaded = perf_counter()
-        lengths = config.warm_snippets or (self.spec.snippets,)
+        lengths = config.warm_snippets or (min(self.spec.snippets, _LONGEST_WARM_UP),)
         self._proof_snippets = batch.padded(lengths[0])
         for snippets in lengths:
             for videos in {1, batch.max_videos}:
                 for _ in range(instances):  # the sessions take turns
-                    self._run_on_zeros(videos, batch.padded(snippets))
+                    self._warm_up(videos, batch.padded(snippets))
         self.load_s = loaded - start
         self.warm_up_s = perf_counter() - loaded
         self.failure: str | None = None
@@ -135,6 +138,24 @@ class ServedEngine:
                     self.failure = "its network stopped working; the log has the reason"
             return self.failure is not None
 
-    def _run_on_zeros(self, videos: int, snippets: int) -> None:
+    def _warm_up(self, videos: int, snippets: int) -> None:
+        """Runs the network and checks what it returns.
+
+        Raises:
+            ModelError: the output has another shape or type than expected, or is not finite.
+        """
+        cas_BTC = self._run_on_zeros(videos, snippets)
+        expected = (videos, snippets, len(self.spec.labels))
+        if cas_BTC.shape != expected or cas_BTC.dtype != np.float32:
+            raise ModelError(
+                f"expected the output of the network as float32 of shape {expected}, got "
+                f"{cas_BTC.dtype} of shape {cas_BTC.shape}; export the model again"
+            )
+        if not np.isfinite(cas_BTC).all():
+            raise ModelError(
+                "the network returns NaN or infinite values on zeros; train and export it again"
+            )
+
+    def _run_on_zeros(self, videos: int, snippets: int) -> NDArray[np.generic]:
         features_BTD = np.zeros((videos, snippets, self.spec.feature_dim), np.float32)
-        self._engine.cas_batch(features_BTD, np.full(videos, snippets))
+        return self._engine.cas_batch(features_BTD, np.full(videos, snippets))

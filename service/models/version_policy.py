@@ -1,14 +1,14 @@
 """Setting `versions`: which versions of a model are served."""
 
 import re
-from collections.abc import Iterator, Mapping
-from itertools import groupby
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import BeforeValidator
 
-from model.repository import MODEL_FILE, PublishedModel, list_models
+from model.repository import MODEL_FILE, PublishedModel, list_names, list_versions
 
 OTHERS: Final = "*"
 """Key of the policy for models without their own."""
@@ -30,28 +30,45 @@ VersionPolicy: TypeAlias = Annotated[str | tuple[int, ...], BeforeValidator(_par
 """`all`, `newest`, `newest:N`, or a list of versions."""
 
 
-def served_versions(
-    repository: Path, policies: Mapping[str, VersionPolicy]
-) -> Iterator[PublishedModel]:
-    """Yields the versions to serve, sorted by name, then version.
+@dataclass(frozen=True, slots=True)
+class ServedVersions:
+    """Versions to serve, as far as their folders can be read."""
+
+    models: list[PublishedModel] = field(default_factory=list)
+    """The versions, sorted by name, then version."""
+    unreadable: dict[str, OSError] = field(default_factory=dict)
+    """Reason for each model whose folder cannot be read."""
+
+
+def served_versions(repository: Path, policies: Mapping[str, VersionPolicy]) -> ServedVersions:
+    """Returns the versions to serve.
 
     Versions that a policy lists are included even if they do not exist. Reading them then fails.
 
     Args:
         repository: folder with NAME/VERSION/model.onnx.
         policies: policies by model name; all versions of a model without a policy are served.
+
+    Raises:
+        OSError: the repository itself cannot be read.
     """
-    present = {
-        name: list(versions)
-        for name, versions in groupby(list_models(repository), lambda model: model.name)
-    }
+    served = ServedVersions()
+    present = set(list_names(repository))
     for name in sorted({*present, *policies} - {OTHERS}):
         policy = policies.get(name, policies.get(OTHERS, _ALL))
         if isinstance(policy, tuple):
-            for version in policy:
-                yield PublishedModel(name, version, repository / name / str(version) / MODEL_FILE)
-        else:
-            yield from present.get(name, [])[-_count(policy) :]
+            served.models.extend(published(repository, name, version) for version in policy)
+        elif name in present:
+            try:
+                served.models.extend(list_versions(repository / name)[-_count(policy) :])
+            except OSError as error:
+                served.unreadable[name] = error
+    return served
+
+
+def published(repository: Path, name: str, version: int) -> PublishedModel:
+    """Returns a version of a model, whether its file exists or not."""
+    return PublishedModel(name, version, repository / name / str(version) / MODEL_FILE)
 
 
 def _count(policy: str) -> int:

@@ -1,18 +1,19 @@
-"""POST /jobs, GET /jobs/{id}, GET /jobs/{id}/events, DELETE /jobs/{id}: localization as jobs."""
+"""POST and GET /jobs, GET and DELETE /jobs/{id}, GET /jobs/{id}/events: localization as jobs."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from ecm_client.schemas import Job, JobRequest
-from service.errors import UnusableInputError
+from ecm_client.schemas import Job, JobList, JobRequest
+from service.errors import OverloadedError, UnusableInputError
 from service.routes.description import BINARY, OPTIONS, PROBLEMS, file_form, problems, whole_schema
 from service.routes.examples import OF_VIDEO
 from service.routes.media_types import FORM, JSON, RAW, VIDEO
 from service.routes.request_body import receive_body
-from service.routes.submission import IdempotencyKey, accepted, submit
+from service.routes.submission import IdempotencyKey, accepted, check_room, submit
 from service.state import Service
 from service.videos.video_request import VideoRequest
 
@@ -41,10 +42,24 @@ async def create_job(
     request: Request, service: Service, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Submits a video, uploaded or referenced, for localization."""
+    await check_room(service, idempotency_key)
     video = await receive_body(request, service)
     if not isinstance(video, VideoRequest):
         raise UnusableInputError("expected a video; features go to POST /localize")
     return accepted(request, await submit(request, service, video, idempotency_key))
+
+
+@router.get("", responses=_OF_A_JOB, response_model_exclude_none=True)
+async def list_jobs(
+    service: Service,
+    limit: Annotated[int, Query(ge=1, le=100, description="Most jobs of the page.")] = 20,
+    after: Annotated[
+        str | None,
+        Query(description="`next` of the page before: its last job. Absent for the newest."),
+    ] = None,
+) -> JobList:
+    """Lists jobs without their results, newest first."""
+    return await service.served_videos().jobs.page(limit, after)
 
 
 @router.get("/{id_}", responses=_OF_A_JOB, response_model_exclude_none=True)
@@ -53,20 +68,25 @@ async def find_job(service: Service, id_: str) -> Job:
     return await service.served_videos().jobs.find(id_)
 
 
-async def _changes(service: Service, id_: str) -> AsyncIterator[Job]:
-    """Returns the changes of a job that exists, because a stream that has begun cannot be a 404."""
+async def _changes(service: Service, id_: str) -> AsyncIterator[AsyncIterator[Job]]:
+    """Yields the changes of a job that exists, because a stream that has begun cannot be a 404."""
     jobs = service.served_videos().jobs
-    await jobs.find(id_)
-    return jobs.changes(id_)
+    with service.followers.place():
+        await jobs.find(id_)
+        async with aclosing(service.followers.changes(id_, jobs.changes)) as changes:
+            yield changes
 
 
 @router.get("/{id_}/events", responses=_OF_A_JOB, response_class=EventSourceResponse)
 async def follow_job(
-    service: Service, changes: Annotated[AsyncIterator[Job], Depends(_changes)]
+    request: Request,
+    service: Service,
+    changes: Annotated[AsyncIterator[Job], Depends(_changes)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Streams each change of a job as a server-sent event, named by its state, until its end.
 
-    The stream breaks off when the service shuts down. Connect again, as browsers do on their own.
+    The stream breaks off when the service shuts down, or has no memory for a long result. Connect
+    again, as browsers do on their own.
     """
     previous = None
     async for job in changes:
@@ -74,7 +94,12 @@ async def follow_job(
             return
         if job != previous:
             previous = job
-            yield ServerSentEvent(raw_data=job.model_dump_json(exclude_none=True), event=job.state)
+            content = job.model_dump_json(exclude_none=True)
+            try:
+                request.state.ticket.reserve(len(content))
+            except OverloadedError:
+                return
+            yield ServerSentEvent(raw_data=content, event=job.state)
 
 
 @router.delete("/{id_}", responses=_OF_A_JOB, response_model_exclude_none=True)

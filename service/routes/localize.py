@@ -25,8 +25,8 @@ from service.routes.description import (
 from service.routes.examples import OF_FEATURES, OF_SEGMENTS, OF_VIDEO
 from service.routes.features_body import FeaturesBody
 from service.routes.media_types import FORM, JSON, NPY, RAW, VIDEO
-from service.routes.request_body import receive_body
-from service.routes.submission import IdempotencyKey, accepted, submit
+from service.routes.request_body import is_video, receive_body
+from service.routes.submission import IdempotencyKey, accepted, check_room, submit
 from service.state import Service, ServiceState
 from service.videos.video_request import VideoRequest
 
@@ -69,6 +69,8 @@ async def localize(
     request: Request, service: Service, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Finds the action segments of a video, from its snippet features or from the video itself."""
+    if is_video(request, service.settings.max_body_bytes):
+        await check_room(service, idempotency_key)
     body = await receive_body(request, service)
     if isinstance(body, VideoRequest):
         return await _localize_video(request, service, body, idempotency_key)
@@ -78,7 +80,14 @@ async def localize(
 async def _localize_features(
     request: Request, service: ServiceState, body: FeaturesBody
 ) -> Response:
-    work = partial(localize_body, body, service.catalog, max_snippets=service.settings.max_snippets)
+    settings = service.settings
+    work = partial(
+        localize_body,
+        body,
+        service.catalog,
+        max_snippets=settings.max_snippets,
+        max_segments=settings.max_segments,
+    )
     answer = await service.slots.compute(request, work)
     record: RequestRecord = request.state.record
     record.computed(answer.model, answer.snippets, answer.stages_s)
@@ -105,7 +114,7 @@ async def _localize_video(
 
 
 def localize_body(
-    body: FeaturesBody, catalog: Catalog, stop: Stop, *, max_snippets: int
+    body: FeaturesBody, catalog: Catalog, stop: Stop, *, max_snippets: int, max_segments: int
 ) -> LocalizedAnswer:
     """Returns the answer to a body of features. Runs in a worker thread.
 
@@ -120,4 +129,12 @@ def localize_body(
     features_TD = check_features(features, feature_dim=spec.feature_dim, max_snippets=max_snippets)
     duration_s = features_duration_s(options, spec, len(features_TD))
     before = {"parse": perf_counter() - start}
-    return localize_features(features_TD, options, entry, duration_s, before=before, stop=stop)
+    return localize_features(
+        features_TD,
+        options,
+        entry,
+        duration_s,
+        before=before,
+        max_segments=max_segments,
+        stop=stop,
+    )

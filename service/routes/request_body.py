@@ -21,9 +21,11 @@ from service.errors import (
     UnusableInputError,
     unusable_if_invalid,
 )
+from service.http.admission import Ticket
 from service.http.body import Body, receive_whole
 from service.http.content_coding import content_coding, decompress
 from service.http.gate import is_unnamed
+from service.http.json_bounds import check_structure
 from service.routes.features_body import (
     FEATURES,
     REFERENCE_BYTES,
@@ -46,6 +48,20 @@ from service.videos.video_request import VideoRequest
 _FIELD = "file"
 _NPY_MAGIC = b"\x93NUMPY"
 _PART_BYTES = 1024 * 1024
+_MAX_FIELDS = 32
+_FIELD_BYTES = 64 * 1024
+"""Longest field of a form; all of them together fit `UPLOAD_BYTES`."""
+
+
+def is_video(request: Request, max_features_bytes: int) -> bool:
+    """Returns whether the headers of a request show that its body holds a video.
+
+    A form may hold features or a video, unless it is longer than features may be.
+    """
+    media_type = _media_type(request)
+    if media_type == FORM:
+        return int(request.headers.get("content-length", 0)) > max_features_bytes
+    return media_type.startswith(VIDEO)
 
 
 async def receive_body(request: Request, service: ServiceState) -> FeaturesBody | VideoRequest:
@@ -60,14 +76,16 @@ async def receive_body(request: Request, service: ServiceState) -> FeaturesBody 
         VideosNotServedError, DiskFullError: the video cannot be accepted.
     """
     options = _override(LocalizeOptions(), dict(request.query_params))
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(request)
     coding = content_coding(request.headers.get("content-encoding", ""))
     if coding and (media_type.startswith(VIDEO) or media_type == FORM):
         raise UnsupportedCodingError(
             f"expected no Content-Encoding with {media_type}, got {coding}"
         )
     if media_type.startswith(VIDEO):
-        upload = await service.served_videos().uploads.receive(request.stream())
+        uploads = service.served_videos().uploads
+        request.state.ticket.upload()
+        upload = await uploads.receive(request.stream())
         return VideoRequest(options, upload=upload)
     if is_unnamed(request.headers):
         return await _receive_unnamed(request, service, options)
@@ -85,6 +103,10 @@ async def receive_body(request: Request, service: ServiceState) -> FeaturesBody 
     dtype = request.headers.get("x-dtype", "float32")
     max_bytes = service.settings.max_body_bytes
     return FeaturesBody(media_type, content, options, shape, dtype, coding, max_bytes)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _receive_unnamed(
@@ -108,7 +130,9 @@ async def _receive_unnamed(
                 f"expected header {expected} with features, or a video, as {RAW}; the body begins "
                 f"with {start[:8]!r}"
             )
-        upload = await service.served_videos().uploads.receive(_joined(start, parts))
+        uploads = service.served_videos().uploads
+        request.state.ticket.upload()
+        upload = await uploads.receive(_joined(start, parts))
     return VideoRequest(options, upload=upload)
 
 
@@ -129,6 +153,7 @@ def _referenced_video(content: Body, coding: str, options: LocalizeOptions) -> V
         return None
     if len(content) > REFERENCE_BYTES:
         return None
+    check_structure(content, max_lists=REFERENCE_BYTES)
     fields = parse_fields(content)
     if fields.get("video") is None:
         return None
@@ -141,8 +166,11 @@ def _referenced_video(content: Body, coding: str, options: LocalizeOptions) -> V
 async def _receive_form(
     request: Request, service: ServiceState, options: LocalizeOptions
 ) -> FeaturesBody | VideoRequest:
+    ticket: Ticket = request.state.ticket
+    ticket.upload()
+    limits = {"max_files": 1, "max_fields": _MAX_FIELDS, "max_part_size": _FIELD_BYTES}
     try:
-        async with request.form(max_files=1, max_fields=32) as form:
+        async with request.form(**limits) as form:
             file = form.get(_FIELD)
             if not isinstance(file, UploadFile):
                 raise MalformedBodyError(
@@ -151,11 +179,13 @@ async def _receive_form(
             fields = {name: value for name, value in form.items() if name != _FIELD}
             options = _override(options, fields)
             if await _is_npy(file):
-                return await _receive_npy(file, options, service.settings.max_body_bytes)
+                return await _receive_npy(file, options, ticket, service.settings.max_body_bytes)
             upload = await service.served_videos().uploads.receive(_parts(file))
             return VideoRequest(options, upload=upload)
     except HTTPException as error:  # raised by Starlette for a form that it cannot parse
         raise MalformedBodyError(f"the form cannot be read: {error.detail}") from error
+    except (LookupError, UnicodeError) as error:  # of a `charset` that does not exist or fit
+        raise MalformedBodyError(f"the form cannot be read: {error}; leave out charset") from error
 
 
 async def _is_npy(file: UploadFile) -> bool:
@@ -165,13 +195,14 @@ async def _is_npy(file: UploadFile) -> bool:
 
 
 async def _receive_npy(
-    file: UploadFile, options: LocalizeOptions, limit_bytes: int
+    file: UploadFile, options: LocalizeOptions, ticket: Ticket, limit_bytes: int
 ) -> FeaturesBody:
     if (file.size or 0) > limit_bytes:
         raise BodyTooLargeError(
             f"the features have {file.size} bytes, the limit is {limit_bytes}; send float16, "
             "or the video in parts"
         )
+    ticket.reserve(file.size or 0)
     return FeaturesBody(NPY, await file.read(), options)
 
 

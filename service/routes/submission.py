@@ -21,14 +21,27 @@ _KEYS = UUID("5f1f3d8e-6c7e-4b3d-9a55-0d5a4f0c2b11")
 """Namespace of the job ids that are made from idempotency keys."""
 
 
+async def check_room(service: ServiceState, key: str | None) -> None:
+    """Checks before a video is received that the queue has room, or that its key has a job already.
+
+    Raises:
+        QueueFullError: too many jobs wait.
+        VideosNotServedError, JobsUnavailableError: videos cannot be accepted.
+    """
+    await service.served_videos().jobs.check_room(_job_id(key))
+
+
 async def submit(
     request: Request, service: ServiceState, video: VideoRequest, key: str | None
 ) -> Job:
     """Submits a video and returns its job; an idempotency key always yields the same job."""
-    id_ = uuid5(_KEYS, key) if key else uuid4()
-    job = await service.served_videos().submit(str(id_), video)
+    job = await service.served_videos().submit(_job_id(key), video)
     request.state.record.job = job.id
     return job
+
+
+def _job_id(key: str | None) -> str:
+    return str(uuid5(_KEYS, key) if key else uuid4())
 
 
 def accepted(request: Request, job: Job) -> Response:

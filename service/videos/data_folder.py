@@ -1,18 +1,21 @@
 """Folder in which the service stores files.
 
 DATA/jobs/ID/       video and stored chunks of features of an unfinished job
-DATA/incoming/      incomplete uploads
+DATA/incoming/      incomplete uploads, each locked by the process that receives it
 DATA/features/      features of finished videos; see feature_cache.py
 DATA/features.lock  lock of the process that writes to features/
+DATA/submit.lock    lock of the process that submits a job or removes abandoned files
 DATA/workers/       locks of worker processes; see worker_slot.py
 DATA/jobs.sqlite    job database, unless the setting database_url names another one
 """
 
 import errno
+import fcntl
 import os
 import shutil
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from model.errors import OptionError
@@ -97,8 +100,22 @@ class DataFolder:
         """Returns the ids of the jobs that have a folder."""
         return [path.name for path in self._jobs.iterdir()]
 
+    @contextmanager
+    def submitting(self) -> Iterator[None]:
+        """Excludes all other processes and threads that submit jobs or remove abandoned files."""
+        with (self._root / "submit.lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def is_intact(self) -> bool:
+        """Returns whether all folders exist; somebody may have removed or unmounted them."""
+        return all(p.is_dir() for p in (self._jobs, self.incoming, self.features, self.workers))
+
     def remove_abandoned(self, job_ids: Collection[str]) -> None:
-        """Removes old files of other jobs than these; their processes were killed."""
+        """Removes old files of other jobs than these; their processes were killed.
+
+        An upload that a process still receives is kept, however old the clock makes it.
+        """
         before_s = time.time() - ABANDONED_S
         for folder in (self._jobs, self.incoming):
             for path in folder.iterdir():
@@ -106,5 +123,15 @@ class DataFolder:
                     continue
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
-                else:
+                elif not _is_locked(path):
                     path.unlink(missing_ok=True)
+
+
+def _is_locked(path: Path) -> bool:
+    """Returns whether a process holds the lock of a file."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import Counter
-from collections.abc import Set
+from collections.abc import MutableSet, Set
 from datetime import UTC, datetime, timedelta
 
 from dbos import DBOS, WorkflowStatus
@@ -30,6 +30,7 @@ class Housekeeping(threading.Thread):
         slot: WorkerSlot,
         data: DataFolder,
         running: Set[str],
+        postponed: MutableSet[str],
         keep_jobs_s: float,
     ) -> None:
         """Prepares the thread. Launch DBOS before `start`.
@@ -38,12 +39,14 @@ class Housekeeping(threading.Thread):
             slot: slot of this worker.
             data: folder with the files of jobs.
             running: ids of the jobs that run in this process, updated by their threads.
+            postponed: ids of the jobs that wait for their model, updated by their threads.
             keep_jobs_s: time after which a finished job is removed.
         """
         super().__init__(name="housekeeping", daemon=True)
         self._slot = slot
         self._data = data
         self._running = running
+        self._postponed = postponed
         self._keep_jobs_s = keep_jobs_s
         self._missed: Counter[str] = Counter()
         self._stopping = threading.Event()
@@ -58,7 +61,7 @@ class Housekeeping(threading.Thread):
         while not self._stopping.wait(_EVERY_S):
             try:
                 self._adopt()
-                self._resume_lost()
+                self._resume_idle()
                 self._forget()
                 self._clean()
             except Exception as error:  # the database may be unreachable for a while
@@ -74,16 +77,23 @@ class Housekeeping(threading.Thread):
                 _log.warning("job adopted from a dead worker", extra={"fields": fields})
                 DBOS.resume_workflow(job.workflow_id, queue_name=QUEUE)
 
-    def _resume_lost(self) -> None:
-        """Puts own jobs back whose end could not be recorded, because the disk was full, say."""
+    def _resume_idle(self) -> None:
+        """Puts own pending jobs that do not run back in the queue.
+
+        They are postponed, or their end could not be recorded because the disk was full, say.
+        """
         pending = [job.workflow_id for job in _pending([self._slot.name])]
         idle = [id_ for id_ in pending if id_ not in self._running]
         self._missed = Counter({id_: self._missed[id_] + 1 for id_ in idle})
         for id_ in idle:
-            if self._missed[id_] >= _LOST_ROUNDS:  # before that, the job may be starting or ending
+            if self._missed[id_] < _LOST_ROUNDS:  # the job may be starting or ending
+                continue
+            if id_ in self._postponed:
+                self._postponed.discard(id_)
+            else:
                 fields = {"job": id_}
                 _log.warning("job resumed, its end was not recorded", extra={"fields": fields})
-                DBOS.resume_workflow(id_, queue_name=QUEUE)
+            DBOS.resume_workflow(id_, queue_name=QUEUE)
 
     def _forget(self) -> None:
         """Deletes jobs that finished more than `keep_jobs_s` ago."""
@@ -99,13 +109,14 @@ class Housekeeping(threading.Thread):
 
     def _clean(self) -> None:
         """Removes files of finished jobs, and uploads that never became a job."""
-        jobs = []
-        if ids := self._data.job_ids():  # DBOS lists all jobs if there are no ids
-            jobs = DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
-        for job in jobs:
-            if job.status in _FINISHED:
-                self._data.remove_job(job.workflow_id)
-        self._data.remove_abandoned({job.workflow_id for job in jobs})
+        with self._data.submitting():  # a job that is just submitted has files but no record
+            jobs = []
+            if ids := self._data.job_ids():  # DBOS lists all jobs if there are no ids
+                jobs = DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
+            for job in jobs:
+                if job.status in _FINISHED:
+                    self._data.remove_job(job.workflow_id)
+            self._data.remove_abandoned({job.workflow_id for job in jobs})
 
 
 def _pending(workers: list[str]) -> list[WorkflowStatus]:

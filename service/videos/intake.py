@@ -6,7 +6,10 @@ The application imports this module on demand, because its packages are optional
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+from anyio import to_thread
+from dbos import DBOS
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -14,13 +17,14 @@ from ecm_client.schemas import Job, LocalizeOptions
 from model.errors import OptionError
 from service.errors import UnusableInputError
 from service.models.catalog import Catalog
+from service.models.keeper import ModelKeeper
 from service.references.rules import check_reference
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.job_steps import reference_rules
-from service.videos.jobs import Jobs, VideoJob, prepare_database
+from service.videos.jobs import Jobs, VideoAsked, VideoJob, prepare_database, versions_of_open_jobs
 from service.videos.uploads import Uploads
 from service.videos.video_request import VideoRequest
 from service.videos.worker import Worker
@@ -29,11 +33,21 @@ from service.videos.worker import Worker
 class Videos:
     """Accepts videos, and runs their jobs in this process unless `settings.jobs` is 0."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, metrics: Metrics) -> None:
-        """Prepares everything; `start` opens the database and starts the worker."""
+    def __init__(
+        self, settings: Settings, catalog: Catalog, keeper: ModelKeeper | None, metrics: Metrics
+    ) -> None:
+        """Prepares everything; `start` opens the database and starts the worker.
+
+        Args:
+            settings: settings in force.
+            catalog: served models.
+            keeper: loads the models that open jobs need; None if nothing loads models.
+            metrics: counts the jobs.
+        """
         self._metrics = metrics
         self._settings = settings
         self._catalog = catalog
+        self._keeper = keeper
         self._rules = reference_rules(settings)
         self._data = DataFolder(settings.data)
 
@@ -49,9 +63,11 @@ class Videos:
         database_url = _database_url(settings, self._data)
         prepare_database(database_url)
         self.jobs = Jobs(self._data, database_url, settings.max_queued_jobs)
-        self.uploads = Uploads(self._data, self.jobs.check_room)
+        self.uploads = Uploads(self._data)
         self._worker = None
         if settings.jobs:
+            if self._keeper:
+                self._keeper.keep_also(self.jobs.open_versions)
             self._worker = Worker(settings, self._catalog, self._data, database_url, self._metrics)
             self._worker.start()
 
@@ -62,41 +78,56 @@ class Videos:
         self.jobs.close()
         tempfile.tempdir = None
 
+    def is_intact(self) -> bool:
+        """Returns whether the data folder is still there."""
+        return self._data.is_intact()
+
     async def submit(self, job_id: str, request: VideoRequest) -> Job:
         """Submits a video as a job and returns the job. The upload is removed.
+
+        A request that was submitted before gets its job, whatever models are served now.
 
         Raises:
             ServiceError, InputError: the request cannot be fulfilled, or not at present.
         """
         try:
-            job = self._job(request)
-            if not request.upload:
-                await self.jobs.check_room()
-            return await self.jobs.submit(job_id, job, request.upload)
+            asked = _asked(request)
+            if job := await self.jobs.earlier(job_id, asked):
+                return job
+            chosen = await to_thread.run_sync(self._chosen_options, asked)  # may hash large files
+            return await self.jobs.submit(
+                job_id, VideoJob(asked=asked, options=chosen), request.upload
+            )
         finally:
             if request.upload:
-                request.upload.path.unlink(missing_ok=True)
+                request.upload.remove()
 
-    def _job(self, request: VideoRequest) -> VideoJob:
-        options = request.options
+    def _chosen_options(self, asked: VideoAsked) -> LocalizeOptions:
+        """Returns the options of a request with the model and version that it will get."""
+        options = asked.options
         if options.duration_s is not None or options.snippet_s is not None:
             raise UnusableInputError(
                 "a video has its own duration: leave out duration_s and snippet_s"
             )
         entry = self._catalog.find(options.model, options.version)
         extractor_of(entry.spec, self._settings.extractors)
-        if request.uri is not None:
-            check_reference(request.uri, self._rules)
-        chosen = LocalizeOptions.model_validate(
-            options.model_dump(include=set(LocalizeOptions.model_fields), exclude_unset=True)
-            | {"model": entry.published.name, "version": entry.published.version}
-        )
-        sha256 = request.upload.sha256 if request.upload else None
-        return VideoJob(options=chosen, uri=request.uri, sha256=sha256)
+        if asked.uri is not None:
+            check_reference(asked.uri, self._rules)
+        published = entry.published
+        return options.model_copy(update={"model": published.name, "version": published.version})
+
+
+def _asked(request: VideoRequest) -> VideoAsked:
+    fields = request.options.model_dump(include=set(LocalizeOptions.model_fields))
+    return VideoAsked(
+        options=LocalizeOptions.model_validate(fields),
+        uri=request.uri,
+        sha256=request.upload.sha256 if request.upload else None,
+    )
 
 
 @contextmanager
-def work(settings: Settings, catalog: Catalog, metrics: Metrics) -> Iterator[None]:
+def work(settings: Settings, keeper: ModelKeeper, metrics: Metrics) -> Iterator[None]:
     """Runs jobs that other processes accept.
 
     Raises:
@@ -108,8 +139,9 @@ def work(settings: Settings, catalog: Catalog, metrics: Metrics) -> Iterator[Non
     data = DataFolder(settings.data)
     database_url = _database_url(settings, data)
     prepare_database(database_url)
-    worker = Worker(settings, catalog, data, database_url, metrics)
+    worker = Worker(settings, keeper.catalog, data, database_url, metrics)
     worker.start()
+    keeper.keep_also(partial(versions_of_open_jobs, DBOS.list_workflows))
     try:
         yield
     finally:

@@ -2,29 +2,36 @@
 
 DBOS records the outcome of each step, after the features of a chunk are on disk. After a crash it
 runs the job again, with the recorded outcomes in place of the steps that were completed.
+
+A job whose model or extractor is not served at the moment is postponed: it goes back to the queue,
+and other jobs run meanwhile.
 """
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
+from typing import Final, TypeVar
 
 import numpy as np
-from dbos import DBOS, StepOptions
+from dbos import DBOS
 from dbos import error as dbos_errors
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from ecm_client.schemas import JobProgress, Problem
 from features.video.decoding import VideoLimits
 from model.arrays import check_features
-from model.errors import LocalizerError, VideoError, WorkerError
+from model.errors import VideoError, WorkerError
 from model.inference.cores import cores
 from model.options import features_duration_s
-from model.spec import ExtractorIdentity
+from model.spec import ExtractorIdentity, ModelSpec
 from model.whole_file import whole_file
-from service.errors import ServiceError, problem_of
+from service.errors import ExtractorUnavailableError, ModelUnavailableError, UnknownModelError
 from service.localize.answer import localize_features
 from service.models.catalog import Catalog
 from service.references.errors import DownloadError
@@ -36,16 +43,25 @@ from service.videos.chunks import Chunk, ChunkTask, chunk_pool
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.feature_cache import FeatureCache
-from service.videos.jobs import PROGRESS, FinalState, JobOutcome, VideoJob, log_end
+from service.videos.jobs import PROGRESS, FinalState, JobOutcome, VideoJob, log_end, mark_failed
+from service.videos.recorded_step import StepFailedError, run_step
 
 _log = logging.getLogger(__name__)
 
 _SPEED_CHUNKS = 8
 """Chunks from which the present speed is measured."""
+_PAUSES_S: Final = (1.0, 4.0)
+"""Pauses before the second and the third attempt of a step."""
+
+Result = TypeVar("Result")
 
 
 class Stopped(BaseException):
     """The worker stops. Not an `Exception`, so that DBOS keeps the job as unfinished."""
+
+
+class Postponed(BaseException):
+    """The model of a job is not served at the moment; DBOS keeps the job as unfinished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,14 @@ class StoredChunk:
     """Snippets of the whole video according to its header; None if the header has no length."""
     elapsed_s: float
     """Time of extraction and storage."""
+
+
+_VIDEO: Final = TypeAdapter(VideoFile)
+_EXTRACTOR: Final = TypeAdapter(tuple[str, ExtractorIdentity])
+_CHUNK: Final = TypeAdapter(StoredChunk)
+_CHUNKS: Final = TypeAdapter(list[StoredChunk])
+_JSON: Final = TypeAdapter(str)
+_NOTHING: Final = TypeAdapter(type(None))
 
 
 class JobSteps:
@@ -81,6 +105,10 @@ class JobSteps:
         self._stopping = threading.Event()
         self.running: set[str] = set()
         """Ids of the jobs that run at present."""
+        self.postponed: set[str] = set()
+        """Ids of the jobs that wait for their model and must be put back in the queue."""
+        self._missed_s: dict[str, float] = {}
+        """Monotonic time at which the model of a job was first missed."""
 
     def stop(self) -> None:
         """Stops all jobs; DBOS keeps them as unfinished."""
@@ -95,8 +123,11 @@ class JobSteps:
         self.running.add(id_)
         try:
             outcome = self._outcome(id_, VideoJob.model_validate_json(request))
-            DBOS.run_step({"name": "clean"}, self._data.remove_job, id_)
+            run_step("clean", _NOTHING, self._data.remove_job, id_)
             return outcome
+        except Postponed:
+            self.postponed.add(id_)
+            raise
         finally:
             self.running.discard(id_)
 
@@ -105,46 +136,75 @@ class JobSteps:
         problem = None
         try:
             outcome = self._answer(id_, job)
-        except dbos_errors.DBOSMaxStepRetriesExceeded as error:
-            problem = problem_of(error.errors[-1])
-        except (ServiceError, LocalizerError, OSError) as error:
-            problem = problem_of(error)
+        except StepFailedError as error:
+            problem = error.problem
+            outcome = JobOutcome(error=problem).model_dump_json()
+            mark_failed(id_)
         except dbos_errors.DBOSWorkflowCancelledError:
             self._finish(id_, "cancelled", start_s)
             raise
-        if problem:
-            outcome = JobOutcome(error=problem).model_dump_json()
         self._finish(id_, "failed" if problem else "done", start_s, problem)
         return outcome
 
     def _finish(
         self, id_: str, state: FinalState, start_s: float, problem: Problem | None = None
     ) -> None:
+        self._missed_s.pop(id_, None)
         self._metrics.finished_job(state)
         log_end(id_, state, perf_counter() - start_s, problem)
 
     def _answer(self, id_: str, job: VideoJob) -> str:
         # Everything that can fail is in steps, because a resumed job has to take the same path.
-        video = DBOS.run_step(_retried("fetch"), self._fetch, id_, job)
-        name, extractor = DBOS.run_step({"name": "choose"}, self._extractor, job)
-        chunks = DBOS.run_step({"name": "look up"}, self._cached, id_, video, extractor)
+        video = run_step("fetch", _VIDEO, self._persistently, self._fetch, id_, job)
+        name, extractor = run_step("choose", _EXTRACTOR, self._extractor, id_, job)
+        chunks = run_step("look up", _CHUNKS, self._cached, id_, video, extractor)
         if chunks:
             DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
         else:
             chunks = self._extract(id_, video, name, extractor)
-        return DBOS.run_step({"name": "localize"}, self._localize, id_, job, video, chunks)
+        return run_step("localize", _JSON, self._localize, id_, job, video, chunks)
 
-    def _extractor(self, job: VideoJob) -> tuple[str, ExtractorIdentity]:
+    @contextmanager
+    def _needing_model(self, id_: str) -> Iterator[None]:
+        """Postpones a job that needs a model or extractor which is not served at the moment.
+
+        After `model_wait_s` the error of the missing model passes, and the job fails.
+        """
+        try:
+            yield
+        except (UnknownModelError, ModelUnavailableError, ExtractorUnavailableError) as error:
+            since_s = self._missed_s.setdefault(id_, monotonic())
+            if monotonic() - since_s >= self._settings.model_wait_s:
+                raise
+            fields = {"job": id_, "reason": str(error)}
+            _log.info("job waits for its model", extra={"fields": fields})
+            raise Postponed from error
+
+    def _persistently(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """Returns the result of the first successful attempt; passing faults are tried again."""
+        for pause_s in _PAUSES_S:
+            try:
+                return work(*arguments)
+            except (WorkerError, DownloadError) as error:
+                if isinstance(error, DownloadError) and not error.transient:
+                    raise
+                _log.warning("a step of a job is tried again: %s", error)
+            self._stopping.wait(pause_s)
+            self._check_stopping()
+        return work(*arguments)
+
+    def _extractor(self, id_: str, job: VideoJob) -> tuple[str, ExtractorIdentity]:
         """Returns the extractor of the requested model: its name or file here, and its identity."""
-        spec = self._catalog.find(job.options.model, job.options.version).spec
-        return extractor_of(spec, self._settings.extractors), spec.extractor
+        with self._needing_model(id_):
+            spec = self._catalog.find_pinned(job.options.model, job.options.version).spec
+            return extractor_of(spec, self._settings.extractors), spec.extractor
 
     def _fetch(self, id_: str, job: VideoJob) -> VideoFile:
         self._check_stopping()
-        if job.uri is None:
-            assert job.sha256
-            return VideoFile.at(self._data.upload(id_, job.sha256), job.sha256)
-        return fetch(job.uri, self._rules, self._data.job(id_))
+        if job.asked.uri is None:
+            assert job.asked.sha256
+            return VideoFile.at(self._data.upload(id_, job.asked.sha256), job.asked.sha256)
+        return fetch(job.asked.uri, self._rules, self._data.job(id_))
 
     def _cached(
         self, id_: str, video: VideoFile, extractor: ExtractorIdentity
@@ -167,8 +227,8 @@ class JobSteps:
         while not chunks or not chunks[-1].ended:
             number, first = len(chunks), sum(chunk.rows for chunk in chunks)
             task = ChunkTask(video.path, name, extractor.name, first, size)
-            step = _retried(f"chunk {number}")
-            chunks.append(DBOS.run_step(step, self._chunk, id_, number, task, video))
+            work = partial(self._persistently, self._chunk, id_, number, task, video)
+            chunks.append(run_step(f"chunk {number}", _CHUNK, work))
             DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
         return chunks
 
@@ -199,24 +259,32 @@ class JobSteps:
         self, id_: str, job: VideoJob, video: VideoFile, chunks: list[StoredChunk]
     ) -> str:
         self._check_stopping()
-        entry = self._catalog.find(job.options.model, job.options.version)
-        spec = entry.spec
-        parts = [np.load(self._chunk_path(id_, number)) for number in range(len(chunks))]
+        with self._needing_model(id_):
+            entry = self._catalog.find_pinned(job.options.model, job.options.version)
+            features_TD = self._features(id_, video, len(chunks), entry.spec)
+            answer = localize_features(
+                features_TD,
+                job.options,
+                entry,
+                features_duration_s(job.options, entry.spec, len(features_TD)),
+                before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
+                max_segments=self._settings.max_segments,
+            )
+        self._metrics.localized_job(answer.snippets, answer.segments, answer.stages_s)
+        return f'{{"answer": {answer.content.decode()}}}'  # JSON of a JobOutcome
+
+    def _features(
+        self, id_: str, video: VideoFile, chunks: int, spec: ModelSpec
+    ) -> NDArray[np.float32]:
+        """Returns the checked features of a whole video, and caches them."""
+        parts = [np.load(self._chunk_path(id_, number)) for number in range(chunks)]
         features_TD = check_features(
             np.concatenate(parts),
             feature_dim=spec.feature_dim,
             max_snippets=self._settings.max_snippets,
         )
         self._cache.put(video.sha256, spec.extractor, features_TD)
-        answer = localize_features(
-            features_TD,
-            job.options,
-            entry,
-            features_duration_s(job.options, spec, len(features_TD)),
-            before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
-        )
-        self._metrics.localized_job(answer.snippets, answer.segments, answer.stages_s)
-        return f'{{"answer": {answer.content.decode()}}}'  # JSON of a JobOutcome
+        return features_TD
 
     def _store(self, id_: str, number: int, features_TD: NDArray[np.float32]) -> None:
         with whole_file(self._chunk_path(id_, number)) as file:
@@ -228,22 +296,6 @@ class JobSteps:
     def _check_stopping(self) -> None:
         if self._stopping.is_set():
             raise Stopped
-
-
-def _retried(name: str) -> StepOptions:
-    return {
-        "name": name,
-        "retries_allowed": True,
-        "max_attempts": 3,
-        "interval_seconds": 1.0,
-        "backoff_rate": 4.0,
-        "should_retry": _is_transient,
-    }
-
-
-def _is_transient(error: BaseException) -> bool:
-    """Returns whether another attempt may succeed."""
-    return isinstance(error, WorkerError) or (isinstance(error, DownloadError) and error.transient)
 
 
 def _progress(chunks: Sequence[StoredChunk]) -> JobProgress:

@@ -69,7 +69,11 @@ class Worker:
             on_conflict="always_update",
         )
         self._housekeeping = Housekeeping(
-            self._slot, self._data, self._steps.running, settings.keep_jobs_s
+            self._slot,
+            self._data,
+            self._steps.running,
+            self._steps.postponed,
+            settings.keep_jobs_s,
         )
         self._housekeeping.start()
         fields = {"worker": self._slot.name, "jobs": settings.jobs}

@@ -1,5 +1,6 @@
 """`Localizer` in this process: what it finds, what it refuses, and that it matches the service."""
 
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,18 @@ def test_the_service_and_the_process_find_the_same(
                 assert (here.cas_TC is None) == (there.cas_TC is None) == ("include" not in options)
                 assert here.cas_labels == there.cas_labels
         assert list(localizer.localize_many(sources)) == list(client.localize_many(sources))
+
+
+def test_empty_answer_has_the_reason(
+    localizer: Localizer, url: str, features_TD: np.ndarray
+) -> None:
+    """In this process, from the service, and in JSON; an answer with segments has none."""
+    with Client(url) as client:
+        for place in (localizer, client):
+            nothing = place.localize(features_TD, class_threshold=1.0)
+            assert "no class reached class_threshold 1; the highest score is" in nothing.notes[0]
+            assert json.loads(nothing.to_json())["notes"] == list(nothing.notes)
+            assert place.localize(features_TD).notes == ()
 
 
 def test_a_video_is_localized_as_its_features_are(videos_model: Path, video: Path) -> None:

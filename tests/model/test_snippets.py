@@ -21,6 +21,13 @@ def test_clock_refuses_a_snippet_without_length(snippet_s: float) -> None:
         SnippetClock(snippet_s)
 
 
+@pytest.mark.parametrize("fps", [0.0, -25.0, float("nan"), float("inf")])
+def test_clock_refuses_an_impossible_rate(fps: float) -> None:
+    """The message contains the rate."""
+    with pytest.raises(InputError, match=f"frames a second, got {fps}"):
+        SnippetClock.from_rate(fps=fps)
+
+
 def test_centres_are_halfway_between_starts() -> None:
     """Four snippets in 2 s have their centres at 0.25, 0.75, 1.25 and 1.75 s."""
     np.testing.assert_allclose(

@@ -1,6 +1,7 @@
 """The spec of a model as JSON."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,9 @@ def test_spec_survives_its_json(spec: ModelSpec) -> None:
         ({"feature_dim": 0}, "feature_dim"),
         ({"topk_ratio": 0}, "topk_ratio"),
         ({"snippet_s": -1}, "snippet_s"),
+        ({"snippet_s": math.inf}, "snippet_s"),
+        ({"logit_scale": math.inf}, "logit_scale"),
+        ({"display_min_score": math.nan}, "display_min_score"),
         ({"format": 2}, "format"),
         ({"surprise": 1}, "surprise"),
         ({"localization": {"nms": "best"}}, "nms"),

@@ -1,3 +1,4 @@
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -5,16 +6,39 @@ import torch
 
 from model.errors import ModelError, ModelNotFoundError
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
+from training.data_digest import VideoDigest
+from training.presets import preset
+from training.released_checkpoint import import_released
 
 
 def test_saved_checkpoint_is_loaded_unchanged(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    """The spec, recipe and output of the network are the same, loaded from the run's folder."""
+    """Every field and the output of the network are the same, loaded from the run's folder."""
+    digest = {"v": VideoDigest(("jump",), 2.5, "ab")}
+    checkpoint = replace(
+        checkpoint, epoch=3, best_score=0.5, improved_epoch=2, training_data=digest
+    )
     save_checkpoint(checkpoint, tmp_path / LAST)
     loaded = load_checkpoint(tmp_path)
-    assert (loaded.spec, loaded.recipe) == (checkpoint.spec, checkpoint.recipe)
+    tensors = ("network_state", "optimizer_state", "raw_state")
+    for name in (field.name for field in fields(Checkpoint) if field.name not in tensors):
+        assert getattr(loaded, name) == getattr(checkpoint, name), name
     features_BTD = torch.randn(1, 9, 8)
     expected = checkpoint.network()(features_BTD)
     torch.testing.assert_close(loaded.network()(features_BTD), expected)
+
+
+def test_file_from_before_some_fields_loads_with_their_defaults(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    """Patience, average and digests came later."""
+    save_checkpoint(replace(checkpoint, improved_epoch=5), tmp_path / LAST)
+    content = torch.load(tmp_path / LAST, weights_only=True)
+    for name in ("improved_epoch", "raw_state", "training_data", "validation_data"):
+        del content[name]
+    torch.save(content, tmp_path / LAST)
+    loaded = load_checkpoint(tmp_path)
+    assert (loaded.improved_epoch, loaded.raw_state, loaded.training_data) == (0, {}, None)
+    assert checkpoint.improved_epoch == 0
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(
@@ -52,6 +76,33 @@ def test_damaged_and_foreign_files_are_refused(checkpoint: Checkpoint, tmp_path:
         (tmp_path / name).write_bytes(damaged)
         with pytest.raises(ModelError, match=name):
             load_checkpoint(tmp_path / name)
-    torch.save({"network_state": Path.cwd}, tmp_path / "code")
-    with pytest.raises(ModelError, match="code"):
-        load_checkpoint(tmp_path / "code")
+    for name, content in (("table", {"epoch": 1}), ("tensor", torch.zeros(2))):
+        torch.save(content, tmp_path / name)
+    with pytest.raises(ModelError, match="table is not a checkpoint of this software: 'spec'"):
+        load_checkpoint(tmp_path / "table")
+    with pytest.raises(ModelError, match="tensor: expected a dictionary of named values, got a T"):
+        load_checkpoint(tmp_path / "tensor")
+
+
+class Harmful:
+    """Pickles to the creation of a file where it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_pickle_that_would_run_code_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """A checkpoint that would create a file creates none, read as ours or as a released one."""
+    save_checkpoint(checkpoint, tmp_path / LAST)
+    content = torch.load(tmp_path / LAST, weights_only=True)
+    torch.save({**content, "harm": Harmful(tmp_path / "created")}, tmp_path / LAST)
+    with pytest.raises(ModelError, match="not a readable file of plain tensors"):
+        load_checkpoint(tmp_path)
+    with pytest.raises(ModelError, match="not a readable file of plain tensors"):
+        import_released(tmp_path / LAST, ["jump"], preset("demo"), "test")
+    assert not (tmp_path / "created").exists()
+    torch.load(tmp_path / LAST, weights_only=False)
+    assert (tmp_path / "created").exists(), "the pickle of this test does no harm"

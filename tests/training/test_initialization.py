@@ -7,15 +7,22 @@ import numpy as np
 import pytest
 import torch
 
+from model.errors import DataError
 from model.export import write_onnx
 from model.inference.engine import OnnxEngine
 from model.network import EcmConfig
 from model.snippets import resample
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoSet
-from training.initialization import channel_statistics, initial_checkpoint, initial_network
+from training.initialization import (
+    RunData,
+    channel_statistics,
+    initial_checkpoint,
+    initial_network,
+    learnable_videos,
+)
 from training.loop import fit
-from training.presets import preset
+from training.presets import preset, preset_for
 
 RECIPE = preset("own-videos").override({"hidden_width": 8, "epochs": 1})
 
@@ -81,6 +88,55 @@ def test_training_length_can_be_the_median(simulated: VideoSet, tmp_path: Path) 
     """Half of the videos are longer, half are shorter."""
     training = simulated.subset("training")
     middle = np.median([len(video.features()) for video in training.videos])
-    spec = initial_checkpoint(training, RECIPE, tmp_path, "test").spec
+    data = RunData.of(training, None)
+    spec = initial_checkpoint(data, RECIPE, tmp_path, "test").spec
     assert spec.snippets == round(float(middle))
     assert len(resample(np.zeros((5, 2), np.float32), spec.snippets)) == spec.snippets
+
+
+def tagged(simulated: VideoSet, *labels: tuple[str, ...]) -> VideoSet:
+    videos = zip(simulated.videos, labels, strict=False)
+    classes = tuple(sorted({label for tags in labels for label in tags}))
+    renamed = tuple(replace(video, labels=tags) for video, tags in videos)
+    return replace(simulated, videos=renamed, classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "activation", "remedy"),
+    [
+        ([("a",), ("a",), ()], "softmax", "own-videos, which also learns from the 1 videos"),
+        ([("a",), ("a",)], "softmax", "add videos without these tags"),
+        ([("a",), ("a",)], "sigmoid", "add videos without these tags"),
+        ([("a", "b"), ("a", "b")], "softmax", "add videos without these tags"),
+        ([("a", "b"), ("a", "b")], "sigmoid", "add videos without these tags"),
+    ],
+)
+def test_tags_that_teach_nothing_end_with_a_remedy(
+    simulated: VideoSet, labels: list[tuple[str, ...]], activation: str, remedy: str
+) -> None:
+    """One class under softmax, no negative video under sigmoid, equal tags."""
+    recipe = RECIPE.override({"activation": activation})
+    with pytest.raises(DataError, match=f"have the same tags.*{remedy}"):
+        learnable_videos(tagged(simulated, *labels), recipe)
+
+
+def test_tags_that_differ_can_be_learned(simulated: VideoSet) -> None:
+    """With sigmoid a video without a tag is enough; softmax needs two kinds of tags."""
+    for labels, activation in (
+        ([("a",), ()], "sigmoid"),
+        ([("a",), ("b",)], "softmax"),
+        ([("a", "b"), ("b",)], "softmax"),
+    ):
+        videos = tagged(simulated, *labels)
+        assert learnable_videos(videos, RECIPE.override({"activation": activation})) == videos
+
+
+def test_tags_choose_the_preset_of_own_videos(simulated: VideoSet) -> None:
+    """`own-videos` for videos without a tag and for one class, else `own-data`."""
+    for labels, name in (
+        ([("a",), ()], "own-videos"),
+        ([("a",), ("a",)], "own-videos"),
+        ([("a",), ("b",), ()], "own-videos"),
+        ([("a",), ("b",)], "own-data"),
+    ):
+        assert preset_for(tagged(simulated, *labels)) == name

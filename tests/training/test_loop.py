@@ -9,7 +9,7 @@ from model.errors import DataError, OptionError
 from training.calibration import display_min_score
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 from training.datasets.feature_files import NpyFile
-from training.datasets.native import read_native
+from training.datasets.layouts.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
 from training.loop import fit
@@ -157,7 +157,7 @@ def test_unusable_training_data_is_named(simulated: VideoSet, tmp_path: Path) ->
             )
     gone = replace(first, source=NpyFile(tmp_path / "gone.npy"))
     with pytest.raises(ValueError, match=r"gone\.npy"):
-        fit(replace(training, videos=(gone,)), None, SMALL, tmp_path / "r")
+        fit(replace(training, videos=(gone, *training.videos[1:])), None, SMALL, tmp_path / "r")
 
 
 def test_average_of_the_weights_is_kept_over_an_interruption(

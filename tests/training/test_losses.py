@@ -91,6 +91,19 @@ def test_balancing_weights_make_classes_count_the_same() -> None:
     )
 
 
+def test_term_of_weight_0_costs_nothing(network: Ecm) -> None:
+    """Without a term that needs them, the post-classification and absence logits are None."""
+    features_BTD, labels_BC = torch.randn(2, 6, 8), torch.ones(2, 3)
+    for weights, expected in (
+        ({"post": 0, "alpha": 0, "beta": 0}, (True, True)),
+        ({"post": 0, "beta": 0}, (False, True)),
+        ({"beta": 0}, (False, True)),
+        ({"post": 0, "alpha": 0}, (False, False)),
+    ):
+        scores = stream_scores(Objective(**weights), network, features_BTD, labels_BC)
+        assert (scores.post_BC is None, scores.absence_BC is None) == expected, weights
+
+
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_losses_of_a_batch_are_the_weighted_means_of_its_parts(
     network: Ecm, activation: Activation

@@ -2,7 +2,7 @@
 
 import logging
 import shlex
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -10,11 +10,13 @@ from cyclopts import Parameter
 
 from features.extraction import FlowDevice, find_videos
 from features.extractors import MOTION
+from features.video_ids import match_ids
 from model.errors import DataError, OptionError
 from training.commands.extract import FlowDeviceOption, extract_under_bar, failure_lines
-from training.commands.options import DATA
+from training.commands.options import DATA, RARE_DATA
 from training.datasets.annotations import read_annotations
-from training.datasets.native import read_native, with_features
+from training.datasets.feature_clock import FeatureRate
+from training.datasets.layouts.native import read_native, with_features
 from training.datasets.opening import open_data
 from training.datasets.tags import read_tags
 from training.datasets.video_record import VideoSet
@@ -41,6 +43,15 @@ class DataOptions:
     """Extractor of the features of --videos: motion, or a file NAME.onnx."""
     flow_device: FlowDeviceOption = "auto"
     """Device that computes TV-L1 flow; auto is a GPU if there is one."""
+    feature_fps: Annotated[float | None, Parameter(group=RARE_DATA)] = None
+    """Frames per second at which features were extracted, 25 in the layouts of BaS-Net and
+    W-TALC. Elsewhere, features last as long as annotated if this is not given."""
+    feature_stride: Annotated[int | None, Parameter(group=RARE_DATA)] = None
+    """Frames from the start of one snippet to the start of the next, 16 if not given."""
+    exclude_labels: Annotated[
+        tuple[str, ...], Parameter(group=RARE_DATA, negative="", consume_multiple=True)
+    ] = ()
+    """Classes to leave out, with their segments, and the videos that show no other class."""
 
     def command_line(self) -> str:
         """Returns the options as a user types them."""
@@ -50,7 +61,7 @@ class DataOptions:
             if getattr(self, field.name) != field.default
         }
         return " ".join(
-            f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+            f"--{name.replace('_', '-')} {shlex.join(map(str, _words(value)))}"
             for name, value in chosen.items()
         )
 
@@ -61,20 +72,36 @@ class DataOptions:
             OptionError: the options name no data set, or two.
             DataError: the data set cannot be read.
         """
+        videos = self._read()
+        if self.exclude_labels:
+            videos = videos.without_labels(self.exclude_labels)
+        return videos
+
+    def _read(self) -> VideoSet:
         labels = self.annotations or self.tags
         if self.data and not (labels or self.features or self.videos):
-            return open_data(self.data)
+            return open_data(self.data, self._rate())
         one_kind = bool(self.annotations) != bool(self.tags)
         if labels and one_kind and not self.data and self.videos:
             return read_videos(
                 labels, self.videos, self.features, self.extractor, flow_device=self.flow_device
             )
         if self.annotations and one_kind and not self.data and self.features:
-            return read_native(self.annotations, self.features)
+            return read_native(self.annotations, self.features, self._rate())
         raise OptionError(
             "expected --data DIR, or --annotations FILE with --features DIR, or --videos DIR with "
             "--tags FILE or --annotations FILE"
         )
+
+    def _rate(self) -> FeatureRate | None:
+        """Returns the rate of the features; None where the options leave it to the layout."""
+        given = {"fps": self.feature_fps, "stride_frames": self.feature_stride}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return FeatureRate(**chosen) if chosen else None  # type: ignore[arg-type] # by name
+
+
+def _words(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 Data: TypeAlias = Annotated[DataOptions, Parameter(name="*", group=DATA)]
@@ -102,7 +129,8 @@ def read_videos(
     labelled = read_tags(labels) if labels.suffix == ".csv" else read_annotations(labels)
     features = features or videos.with_name(f"{videos.name}.{Path(extractor).stem}")
     files = find_videos(videos)
-    wanted = {video.id: files[video.id] for video in labelled if video.id in files}
+    names = set(match_ids([video.id for video in labelled], files).values())
+    wanted = {name: path for name, path in files.items() if name in names}
     if not wanted:
         raise DataError(
             f"{labels} names none of the {len(files)} videos below {videos}, for instance "
@@ -111,4 +139,5 @@ def read_videos(
     outcomes = extract_under_bar(wanted, features, extractor, flow_device=flow_device)
     if failed := failure_lines(wanted, outcomes):
         _log.warning("videos that cannot be read:\n%s", failed)
-    return with_features(labelled, features, source=labels)
+    unnamed = tuple(name for name in files if name not in names)
+    return replace(with_features(labelled, features, source=labels), unnamed=unnamed)

@@ -1,7 +1,8 @@
 """`ecm fit`."""
 
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from cyclopts import Parameter
 from model.localization.localize import LocalizationConfig
 from model.spec import ModelSpec
 from training.commands.data import NO_DATA, Data
-from training.commands.options import RARE_DATA, RUN, field_values, split, with_fields
+from training.commands.options import RARE_DATA, RUN, Flag, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import evaluation_text, flushed_denormals, software, torch_engine
 from training.datasets.video_record import VideoSet
@@ -22,9 +23,11 @@ from training.measurement.summary import TrainingSummary, summarize
 from training.objective import Objective
 from training.parallel import join_process_group
 from training.presets import preset as named_recipe
+from training.presets import preset_for
 from training.recipe import Recipe
 
 DEFAULT_PRESET = "own-data"
+_log = logging.getLogger(__name__)
 
 
 @with_fields(Execution, Recipe, Objective, LocalizationConfig)
@@ -33,9 +36,10 @@ def fit(
     *,
     data: Data = NO_DATA,
     out: Annotated[Path, Parameter(group=RUN)],
-    preset: Annotated[PresetName, Parameter(group=RUN)] = DEFAULT_PRESET,
+    preset: Annotated[PresetName | None, Parameter(group=RUN)] = None,
     train_subset: Annotated[str, Parameter(group=RARE_DATA)] = "training",
     validation_subset: Annotated[str, Parameter(group=RARE_DATA)] = "validation",
+    retrain: Annotated[Flag, Parameter(group=RUN)] = False,
     **options: Any,
 ) -> None:
     """Trains a network and prints how well it recognizes the tags.
@@ -43,21 +47,27 @@ def fit(
     Args:
         data: the data set.
         out: Folder of the run.
-        preset: Recipe to start from, one of `ecm presets`.
+        preset: Recipe to start from, one of `ecm presets`. Without it, own-videos where a training
+            video has no tag or all tags are one class, else own-data.
         train_subset: Subset to learn from.
         validation_subset: Subset whose tags choose best.pt. It may be absent.
+        retrain: Replace the run in the folder by a new one, instead of resuming it.
         **options: changes of the preset and of the execution.
     """
     execution, changes = split(options, Execution)
-    recipe = named_recipe(preset).override(changes)
+    named_recipe(preset or DEFAULT_PRESET).override(changes)  # a mistake ends before extraction
     videos = data.read()
     has_validation = any(video.subset == validation_subset for video in videos.videos)
     validation = videos.subset(validation_subset) if has_validation else None
     training = videos.subset(train_subset)
+    if validation:
+        training.require_apart(validation)
+    recipe = _recipe(preset, changes, training)
     with join_process_group(execution.torch_device()) as group:
         last = train(
-            training, validation, recipe, out, execution=execution, group=group, software=software()
-        )
+            training, validation, recipe, out, execution=execution, group=group,
+            software=software(), retrain=retrain,
+        )  # fmt: skip
         if group.is_main:
             engine = torch_engine(last, execution.device)
             named = data.command_line()
@@ -67,6 +77,14 @@ def fit(
             print(_tagging(summary))
             _print_figures(engine, last.spec, validation)
             print(f"next: {summary.next_command}")
+
+
+def _recipe(preset: str | None, changes: Mapping[str, Any], training: VideoSet) -> Recipe:
+    """Returns a preset with changes; the tags choose the preset if no option does."""
+    if preset is None:
+        preset = DEFAULT_PRESET if "activation" in changes else preset_for(training)
+        _log.info("preset %s, chosen by the tags of the training videos", preset)
+    return named_recipe(preset).override(changes)
 
 
 def _print_figures(engine: TorchEngine, spec: ModelSpec, validation: VideoSet | None) -> None:

@@ -12,6 +12,7 @@ from training.commands.data import NO_DATA, Data
 from training.commands.options import DATA, RARE_DATA, RUN, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import flushed_denormals, software
+from training.datasets.ambiguous import read_ambiguous
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.experiments.study import Study
@@ -41,6 +42,7 @@ def reproduce(
     hold_out: Annotated[float, Parameter(group=DATA)] = 0.1,
     train_subset: Annotated[str, Parameter(group=RARE_DATA)] = "training",
     test_subset: Annotated[str | None, Parameter(group=RARE_DATA)] = None,
+    ambiguous: Annotated[Path | None, Parameter(group=RARE_DATA)] = None,
     video: Annotated[
         tuple[str, ...],
         Parameter(group=RUN, negative="", consume_multiple=True, show_default=False),
@@ -60,6 +62,8 @@ def reproduce(
             third subset. With 0, all training videos are learned from and the last epoch counts.
         train_subset: Subset to learn from.
         test_subset: Subset to measure on; test if there is one, else validation.
+        ambiguous: Ambiguous_test.txt of THUMOS14. As in W-TALC's protocol, segments that overlap
+            one of its intervals do not count.
         video: Test videos that figure5 draws.
         **options: changes of the preset and of the execution.
     """
@@ -71,7 +75,7 @@ def reproduce(
     recipe = chosen_recipe(kind.PRESET, preset, protocol, changes)
     study = Study(
         training, judging, test, recipe, tuple(range(seeds)), out, protocol, execution, video,
-        software(),
+        software(), read_ambiguous(ambiguous) if ambiguous else {},
     )  # fmt: skip
     for path in kind.run(study).write(out, experiment):
         print(path)
@@ -107,6 +111,7 @@ def splits(
     names = {video.subset for video in videos.videos}
     test_name = test_subset or ("test" if "test" in names else "validation")
     training, test = videos.subset(train_subset), videos.subset(test_name)
+    training.require_apart(test)
     if protocol == "released":
         return training, test, test
     third = sorted(names - {train_subset, test_name})

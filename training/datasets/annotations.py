@@ -7,21 +7,22 @@
 """
 
 import json
-import logging
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from model.errors import DataError
 from model.segments import Segment
-from training.datasets.feature_files import FeatureSource
-from training.datasets.video_record import VideoRecord, VideoSet
+from training.datasets.labels import read_labels, without_repeats
 
-_log = logging.getLogger(__name__)
-
-SUBSETS = {"train": "training", "val": "validation"}
-"""Names of subsets in other layouts, and the names used here."""
+_SUBSETS = {"train": "training", "val": "validation"}
+"""Names of subsets in other layouts, in lower case, and the names used here."""
+_KNOWN_SUBSETS = {"training", "validation", "test", "testing"}
+_ACTIONS = "annotations"
+_LOOKALIKES = ("annotation", "label", "labels", "actions", "segments")
+"""Keys of other formats in place of `annotations`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +39,62 @@ class Annotation:
     """Actions that the video shows, sorted."""
     instances: tuple[Segment, ...]
     """Annotated times of the actions; empty where the file has none."""
+    remarks: tuple[str, ...] = field(default=(), compare=False)
+    """Peculiarities of the entry, for instance white space around a label."""
+    is_readable: bool = True
+    """False if a label is empty or under an unknown key, so what the video shows is unknown."""
 
-    def record(self, source: FeatureSource, duration_s: float | None = None) -> VideoRecord:
-        """Returns the video with its features.
 
-        Args:
-            source: Location of the features.
-            duration_s: Length of the video; the annotated one if not given.
+def annotation(
+    id_: str,
+    subset: str,
+    duration_s: float | None,
+    labels: Sequence[Any],
+    timed: Sequence[tuple[float, float, Any]] = (),
+) -> Annotation:
+    """Returns the annotation of a video from the values of a file.
 
-        Raises:
-            DataError: The length is neither given nor annotated.
-        """
-        known_s = duration_s or self.duration_s
-        if known_s is None:
-            raise DataError(f"video {self.id!r}: expected a duration in seconds")
-        return VideoRecord(self.id, self.subset, known_s, self.labels, self.instances, source)
+    Args:
+        id_: Name of the video.
+        subset: Subset as the file spells it.
+        duration_s: Length of the video; None if unknown.
+        labels: Labels of the video, as the file spells them.
+        timed: Start, end and label of each instance.
+
+    Raises:
+        DataError: A value cannot be used.
+    """
+    if duration_s is not None and not (duration_s > 0 and math.isfinite(duration_s)):
+        raise DataError(f"video {id_!r}: duration must be above 0, not {duration_s}")
+    read = [read_labels(value) for value in labels]
+    instances = [
+        Segment(start_s, end_s, label)
+        for start_s, end_s, value in timed
+        for label in read_labels(value)[0]
+    ]
+    if not all(math.isfinite(one.start_s) and math.isfinite(one.end_s) for one in instances):
+        raise DataError(f"video {id_!r}: expected finite times of segments")
+    distinct, repeats = without_repeats(instances)
+    slips = dict.fromkeys(remark for _, own in read for remark in own)
+    return Annotation(
+        id=id_,
+        subset=subset_name(subset),
+        duration_s=duration_s,
+        labels=tuple(sorted({label for own, _ in read for label in own})),
+        instances=distinct,
+        remarks=tuple(f"video {id_!r}: {remark}" for remark in (*slips, *repeats)),
+        is_readable=all(own for own, _ in read),
+    )
+
+
+def subset_name(name: str) -> str:
+    """Returns the name of a subset as it is used here, whatever its case.
+
+    Example: `Train`, `train` and `Training` give `training`; other names stay as they are.
+    """
+    folded = name.strip().casefold()
+    known = _SUBSETS.get(folded, folded)
+    return known if known in _KNOWN_SUBSETS else name.strip()
 
 
 def read_annotations(path: Path) -> list[Annotation]:
@@ -76,18 +118,27 @@ def read_annotations(path: Path) -> list[Annotation]:
     return annotations
 
 
+def read_json(path: Path) -> Any:
+    """Returns the content of a JSON file in UTF-8, with or without a byte order mark, or UTF-16.
+
+    Raises:
+        DataError: The file is absent or is not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"no annotation file {path}") from None
+    except (ValueError, RecursionError, OSError) as error:
+        raise DataError(f"{path} is not readable JSON: {error}") from error
+
+
 def read_database(path: Path) -> Mapping[str, Any]:
     """Returns the `database` of an ActivityNet JSON file.
 
     Raises:
         DataError: The file is absent, is not JSON, or has no database.
     """
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise DataError(f"no annotation file {path}") from None
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path} is not readable JSON: {error}") from error
+    content = read_json(path)
     database = content.get("database") if isinstance(content, dict) else None
     if not isinstance(database, dict):
         raise DataError(f'{path}: expected {{"database": {{ID: ...}}}} as in ActivityNet')
@@ -98,53 +149,19 @@ def _annotation(id_: str, entry: Any) -> Annotation:
     if Path(id_).name != id_:
         raise DataError(f"video id {id_!r} is not a plain file name")
     duration_s = float(entry["duration"]) if "duration" in entry else None
-    if duration_s is not None and not duration_s > 0:
-        raise DataError(f"video {id_!r}: duration must be above 0, not {duration_s}")
-    actions = entry.get("annotations", [])
-    instances = tuple(
-        Segment(float(action["segment"][0]), float(action["segment"][1]), str(action["label"]))
+    actions = entry.get(_ACTIONS, [])
+    timed = [
+        (float(action["segment"][0]), float(action["segment"][1]), action["label"])
         for action in actions
         if action.get("segment")
-    )
-    labels = tuple(sorted({str(action["label"]) for action in actions}))
-    subset = str(entry["subset"])
-    return Annotation(id_, SUBSETS.get(subset, subset), duration_s, labels, instances)
-
-
-def video_set(
-    videos: Sequence[VideoRecord],
-    missing: Sequence[str],
-    classes: Sequence[str],
-    *,
-    source: Path,
-    expected: str,
-) -> VideoSet:
-    """Returns the videos that have features, and warns of those that have none.
-
-    Args:
-        videos: Videos with features.
-        missing: Names of the videos without features.
-        classes: All labels, including those of missing videos. The network's output therefore does
-            not depend on the files that are there.
-        source: Path that the videos were read from.
-        expected: Files that contain the features, for the error message.
-
-    Raises:
-        DataError: No video has features, or there is no label.
-    """
-    total = len(videos) + len(missing)
-    if not videos:
-        example = f", for instance of {missing[0]!r}" if missing else ""
-        raise DataError(
-            f"{source}: none of {total} videos has features; expected {expected}{example}"
-        )
-    if missing:
-        names = ", ".join(missing[:5]) + ", ..." * (len(missing) > 5)
-        count = f"{len(missing)} of {total}"
-        _log.warning("%s videos of %s have no features and are left out: %s", count, source, names)
-    if not classes:
-        raise DataError(f"{source}: no video has a label")
-    return VideoSet(tuple(videos), tuple(classes), source=str(source))
+    ]
+    labels = [action["label"] for action in actions]
+    read = annotation(id_, str(entry["subset"]), duration_s, labels, timed)
+    other = [key for key in entry if str(key).casefold() in _LOOKALIKES]
+    if _ACTIONS in entry or not other:
+        return read
+    remark = f"video {id_!r}: expected the key {_ACTIONS!r}, got {other[0]!r}"
+    return Annotation(id_, read.subset, duration_s, (), (), (remark,), is_readable=False)
 
 
 def all_labels(annotations: Sequence[Annotation]) -> list[str]:

@@ -4,7 +4,8 @@ from pathlib import Path
 from types import ModuleType
 
 from model.errors import DataError
-from training.datasets import activitynet, basnet, native, released_ecm, wtalc
+from training.datasets.feature_clock import FeatureRate
+from training.datasets.layouts import activitynet, basnet, native, released_ecm, wtalc
 from training.datasets.video_record import VideoSet
 
 LAYOUTS: dict[str, ModuleType] = {
@@ -34,11 +35,15 @@ def layout_of(folder: Path) -> str:
     raise DataError(f"{folder} has no known layout; expected one of\n{expected}\nfound: {there}")
 
 
-def open_data(folder: Path) -> VideoSet:
+def open_data(folder: Path, rate: FeatureRate | None = None) -> VideoSet:
     """Returns the videos of a folder in any known layout.
+
+    Args:
+        folder: Folder of the data set.
+        rate: Rate of the features; that of the layout if not given.
 
     Raises:
         DataError: The folder has no known layout, or a file does not fit the layout.
     """
-    videos: VideoSet = LAYOUTS[layout_of(folder)].read(folder)
+    videos: VideoSet = LAYOUTS[layout_of(folder)].read(folder, rate)
     return videos

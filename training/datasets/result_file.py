@@ -5,6 +5,7 @@
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,18 +28,35 @@ def write_detections(
     write_json(path, {"version": version, "results": results, "external_data": {}})
 
 
+_NOT_A_RESULT = (
+    OSError, RecursionError, ValueError, KeyError, TypeError, IndexError, AttributeError,
+)  # fmt: skip
+
+
 def read_detections(path: Path) -> dict[str, list[Segment]]:
     """Returns the segments of each video in a result file. Numbers may be quoted.
 
     Raises:
-        DataError: The file is absent or is not in this format.
+        DataError: The file is absent or is not in this format, or a number is not finite.
     """
     try:
-        results = json.loads(path.read_text())["results"]
-        return {id_: [_segment(entry) for entry in entries] for id_, entries in results.items()}
+        results = json.loads(path.read_bytes())["results"]
+        return {
+            id_: [_segment(entry, id_) for entry in entries] for id_, entries in results.items()
+        }
     except FileNotFoundError:
         raise DataError(f"no result file {path}") from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    except (
+        OSError,
+        RecursionError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+    ) as error:
         raise DataError(
             f"{path} is not an ActivityNet result file, "
             '{"results": {ID: [{"label", "score", "segment": [start, end]}]}}; '
@@ -46,9 +64,14 @@ def read_detections(path: Path) -> dict[str, list[Segment]]:
         ) from error
 
 
-def _segment(entry: Any) -> Segment:
-    start_s, end_s = entry["segment"][:2]
-    return Segment(float(start_s), float(end_s), str(entry["label"]), float(entry["score"]))
+def _segment(entry: Any, id_: str) -> Segment:
+    start_s, end_s = map(float, entry["segment"][:2])
+    score = float(entry["score"])
+    if not all(map(math.isfinite, (start_s, end_s, score))):
+        raise DataError(
+            f"video {id_!r}: expected finite numbers, got score {score} of [{start_s}, {end_s}]"
+        )
+    return Segment(start_s, end_s, str(entry["label"]), score)
 
 
 def write_json(path: Path, content: object) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import OptionError
+from model.validation import check_ranges
 
 PHASES = 3
 """Phases of an action with features of their own: beginning, middle and end."""
@@ -52,6 +53,7 @@ class SimulationConfig:
         for name in ("difficulty", "background_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise OptionError(f"{name} must be in [0, 1], not {getattr(self, name)}")
+        check_ranges(self, snippet_s="(0, inf)", seed="[0, inf)")
         counts = self.training_videos, self.validation_videos, self.classes, self.feature_dim
         if min(counts) < 1 or not 20 <= self.min_snippets <= self.max_snippets:
             raise OptionError(

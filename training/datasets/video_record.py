@@ -3,7 +3,7 @@
 Axes: T snippets, D feature channels, V videos, C classes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -33,6 +33,8 @@ class VideoRecord:
     """Annotated times of the actions, for evaluation; empty where the annotations have none."""
     source: FeatureSource
     """Location of the features."""
+    annotated_s: float | None = None
+    """Length of the video in the annotations, where `duration_s` is that of the features."""
 
     def features(self, *, feature_dim: int | None = None) -> NDArray[np.float32]:
         """Returns the checked snippet features, (T, D).
@@ -79,6 +81,12 @@ class VideoSet:
     """Path that the videos were read from, for messages."""
     extractor: ExtractorIdentity = field(default_factory=ExtractorIdentity)
     """Extractor of the features, where a note beside them names it."""
+    remarks: tuple[str, ...] = ()
+    """Peculiarities of the files, a sentence each, for instance labels that were not used."""
+    missing: tuple[str, ...] = ()
+    """Annotated videos that have no features, and are left out."""
+    unnamed: tuple[str, ...] = ()
+    """Files of features that no annotation names."""
 
     def subset(self, name: str) -> "VideoSet":
         """Returns the videos of one subset, with the classes of all videos.
@@ -91,6 +99,46 @@ class VideoSet:
             there = sorted({video.subset for video in self.videos})
             raise DataError(f"{self.source}: no video in subset {name!r}; there are {there}")
         return replace(self, videos=videos)
+
+    def without_labels(self, excluded: Collection[str]) -> "VideoSet":
+        """Returns the videos without some classes and their segments.
+
+        Videos that show no other class are left out, because what else they show is unknown.
+
+        Raises:
+            DataError: The data set has no such class.
+        """
+        unknown = sorted(set(excluded) - set(self.classes))
+        if unknown:
+            raise DataError(
+                f"{self.source}: no class {unknown} to exclude; expected one of {self.classes}"
+            )
+        kept = [
+            replace(
+                video,
+                labels=tuple(label for label in video.labels if label not in excluded),
+                instances=tuple(one for one in video.instances if one.label not in excluded),
+            )
+            for video in self.videos
+            if not video.labels or not set(video.labels) <= set(excluded)
+        ]
+        classes = tuple(label for label in self.classes if label not in excluded)
+        if not (kept and classes):
+            raise DataError(f"{self.source}: no video and class are left without {[*excluded]}")
+        return replace(self, videos=tuple(kept), classes=classes)
+
+    def require_apart(self, other: "VideoSet") -> None:
+        """Checks that no video is in both sets, because it would be judged by what it taught.
+
+        Raises:
+            DataError: A video is in both.
+        """
+        both = sorted({v.id for v in self.videos} & {v.id for v in other.videos})
+        if both:
+            raise DataError(
+                f"{self.source}: {len(both)} videos are to be learned from and to be measured on, "
+                f"for instance {both[0]!r}; expected two subsets without a common video"
+            )
 
     def hold_out(self, share: float) -> "tuple[VideoSet, VideoSet]":
         """Splits off a share of the videos, taken evenly from every label.

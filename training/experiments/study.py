@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from model.spec import ModelSpec
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from training.datasets.ambiguous import Times
 from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
@@ -51,6 +52,8 @@ class Study:
     """Ids of the test videos to plot; if empty, the experiment chooses."""
     software: str = ""
     """Name and version of the software, for the provenance of checkpoints."""
+    ambiguous: Times = field(default_factory=dict)
+    """Undecided times of each test video; segments that overlap them do not count."""
     silent: dict[str, str] = field(default_factory=dict)
     """Networks without any segment in the test videos, and the reason; measurements fill it."""
 
@@ -106,10 +109,12 @@ class Study:
         engine, spec = self.engine(variant, seed, choice)
         spec = replace(spec, localization=self.recipe.localization, sampling=self.recipe.sampling)
         subject = {"spec": json.loads(spec.to_json()), "videos": [v.id for v in self.test.videos]}
+        if self.ambiguous:
+            subject["ambiguous"] = {id_: [*map(list, own)] for id_, own in self.ambiguous.items()}
         stored = json.loads(path.read_text()) if path.is_file() else {}
         if stored.get("subject") != subject or "nothing_found" not in stored:
             _log.info("measuring %s, seed %d, %s", variant, seed, self.choices[choice])
-            result = evaluate(engine, spec, self.test, TIOU)
+            result = evaluate(engine, spec, self.test, TIOU, ambiguous=self.ambiguous)
             reason = result.why_nothing_found(spec.localization)
             stored = {"subject": subject, "figures": result.figures(), "nothing_found": reason}
             write_json(path, stored)
@@ -129,7 +134,14 @@ class Study:
         return (
             f"Our numbers are on {self.test.source}: {len(self.training.videos)} training videos"
             f"{judging}, {len(self.test.videos)} test videos; {seeds}."
+            + " Segments in ambiguous times do not count (W-TALC's protocol)."
+            * bool(self.ambiguous)
         ) + "".join(f"\n\n{name}: no segment, because {why}." for name, why in self.silent.items())
+
+    def _ambiguity(self) -> str:
+        if not self.ambiguous:
+            return ""
+        return " As in W-TALC's protocol, segments in ambiguous times do not count."
 
     def to_json(self) -> dict[str, object]:
         """Returns the data, protocol, seeds and recipe, for the JSON of a finding."""
@@ -139,6 +151,7 @@ class Study:
             "judging_videos": len(self.judging.videos) if self.judging else 0,
             "test_videos": len(self.test.videos),
             "protocol": self.protocol,
+            "ambiguous_videos": len(self.ambiguous),
             "seeds": list(self.seeds),
             "recipe": asdict(self.recipe),
         }

@@ -3,6 +3,7 @@
 Axes: T snippets, D feature channels, V videos, C classes, K tIoU thresholds.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 
 from model.errors import DataError
 from model.localization.localize import LocalizationConfig
+from model.localization.nothing_found import why_nothing_found
 from model.network import Ecm
 from model.predict import CasEngine, VideoPrediction, predict_video
 from model.segments import Segment
 from model.spec import ExtractorIdentity, ModelSpec
+from training.datasets.ambiguous import Times, decided
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.measurement.metrics import (
     DetectionScore,
@@ -27,6 +30,8 @@ from training.measurement.metrics import (
     tiou_range,
 )
 from training.recipe import Judge
+
+_log = logging.getLogger(__name__)
 
 Results: TypeAlias = Iterator[tuple[VideoRecord, VideoPrediction]]
 Progress: TypeAlias = Callable[[Results], Results]
@@ -82,38 +87,6 @@ class Evaluation:
         return why_nothing_found(self.class_scores_VC, config)
 
 
-def why_nothing_found(class_scores_VC: NDArray[np.floating], config: LocalizationConfig) -> str:
-    """Returns the reason why localization found no segment in any of some videos.
-
-    Args:
-        class_scores_VC: Probability of each class (column) in each video (row) without a segment.
-        config: Localization that found none.
-    """
-    highest = float(np.max(class_scores_VC))
-    if highest < config.class_threshold:
-        return (
-            f"no class reached class_threshold {config.class_threshold:g}; "
-            f"the highest score is {_below(highest, config.class_threshold)}"
-        )
-    if config.max_segments == 0:
-        return "max_segments is 0"
-    obstacle = (
-        f"none has a run above cas_threshold_min {config.cas_threshold_min:g}"
-        if config.min_score is None
-        else f"no segment reached min_score {config.min_score:g}"
-    )
-    return (
-        f"classes reached class_threshold {config.class_threshold:g} (the highest score is "
-        f"{highest:.2f}), but {obstacle}"
-    )
-
-
-def _below(score: float, threshold: float) -> str:
-    """Returns a score with two digits, or with as many as show that it is below the threshold."""
-    digits = next((d for d in range(2, 17) if float(f"{score:.{d}f}") < threshold), 17)
-    return f"{score:.{digits}f}"
-
-
 def predict(engine: CasEngine, spec: ModelSpec, videos: Sequence[VideoRecord]) -> Results:
     """Yields each video with its localization, in order. One video at a time is in memory.
 
@@ -159,12 +132,30 @@ def require_extractor(spec: ModelSpec, videos: VideoSet) -> None:
         )
 
 
+def require_labels(spec: ModelSpec, videos: VideoSet) -> None:
+    """Checks that a model knows the classes of videos, and warns of those that it does not.
+
+    Raises:
+        DataError: The model knows none of the classes.
+    """
+    shown = {label for video in videos.videos for label in video.labels}
+    unknown = sorted(shown - set(spec.labels))
+    if unknown and len(unknown) == len(shown):
+        raise DataError(
+            f"{videos.source}: the model knows none of the classes {unknown[:5]}; it was trained "
+            f"on {list(spec.labels[:5])}"
+        )
+    if unknown:
+        _log.warning("%s: the model does not know the classes %s", videos.source, unknown)
+
+
 def evaluate(
     engine: CasEngine,
     spec: ModelSpec,
     videos: VideoSet,
     tiou_K: Sequence[float],
     *,
+    ambiguous: Times | None = None,
     progress: Progress = iter,
 ) -> Evaluation:
     """Evaluates a network on videos with annotated times.
@@ -174,6 +165,8 @@ def evaluate(
         spec: Spec of the network; its localization counts.
         videos: Videos to evaluate on.
         tiou_K: Thresholds of the detection metric.
+        ambiguous: Undecided times of each video. As in W-TALC's protocol, segments that overlap
+            them do not count.
         progress: Wraps the iteration over the videos, to show a progress bar.
 
     Raises:
@@ -185,7 +178,7 @@ def evaluate(
     scores_VC = []
     accuracy = FrameAccuracy()
     for video, result in progress(predict(engine, spec, videos.videos)):
-        segments[video.id] = result.segments
+        segments[video.id] = decided(result.segments, (ambiguous or {}).get(video.id, ()))
         scores_VC.append(result.class_scores_C)
         accuracy.add(
             result.cas_TC,

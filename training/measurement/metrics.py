@@ -15,6 +15,8 @@ from model.errors import DataError
 from model.segments import Segment, temporal_iou
 from model.snippets import snippet_centres
 
+MAX_THRESHOLDS = 1000
+"""tIoU thresholds that a range may have."""
 Videos = Mapping[str, Sequence[Segment]]
 """Segments of each video, by its id."""
 
@@ -50,7 +52,10 @@ def tiou_range(text: str) -> tuple[float, ...]:
     try:
         if ":" in text:
             first, last, step = map(float, text.split(":"))
-            values = [first + step * i for i in range(round((last - first) / step) + 1)]
+            steps = (last - first) / step
+            if not 0 <= steps < MAX_THRESHOLDS:
+                raise ValueError(f"expected 1 to {MAX_THRESHOLDS} thresholds")
+            values = [first + step * i for i in range(round(steps) + 1)]
         else:
             values = [float(part) for part in text.split(",")]
         if not values or not all(0 < value <= 1 for value in values):

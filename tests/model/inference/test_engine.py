@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -108,3 +109,19 @@ def test_profile_names_the_provider_of_each_node(exported: bytes, tmp_path: Path
     assert written.parent == tmp_path
     nodes = [event for event in json.loads(written.read_text()) if event["cat"] == "Node"]
     assert {node["args"]["provider"] for node in nodes} == {"CPUExecutionProvider"}
+
+
+def test_weights_outside_the_file_are_refused(
+    exported: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the other file is absent, or in the working directory, where it would be found."""
+    network = onnx.load_from_string(exported)
+    onnx.save(
+        network, tmp_path / "model.onnx", save_as_external_data=True, location="weights",
+        size_threshold=0,
+    )  # fmt: skip
+    content = (tmp_path / "model.onnx").read_bytes()
+    for folder in (tmp_path, tmp_path.parent):
+        monkeypatch.chdir(folder)
+        with pytest.raises(ModelError, match="its weights inside"):
+            OnnxEngine(content)

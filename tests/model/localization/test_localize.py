@@ -1,7 +1,9 @@
 """Localization, compared with the released code and with plain loops."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import OptionError
-from model.localization.localize import LocalizationConfig, class_scores, localize, normalise
+from model.localization.localize import (
+    LocalizationConfig,
+    activate,
+    class_scores,
+    localize,
+    normalise,
+)
 from model.segments import Segment
 
 GOLDEN = ["thumos14_a", "thumos14_b", "activitynet13"]
@@ -150,6 +158,13 @@ def test_limits_keep_the_best() -> None:
         {"soft_nms_sigma": 0.0},
         {"max_segments": -1},
         {"class_threshold": float("nan")},
+        {"min_score": float("nan")},
+        {"min_score": 7.0},
+        {"outer_ratio": float("inf")},
+        {"soft_nms_sigma": float("inf")},
+        {"class_score_weight": -0.1},
+        {"cas_threshold_max": float("inf")},
+        {"cas_threshold_step": 1e-9},
     ],
 )
 def test_settings_out_of_range_are_refused(values: dict[str, float]) -> None:
@@ -175,12 +190,154 @@ def test_probability_scale_means_the_same_in_every_video() -> None:
     assert read(np.full((40, 1), -6, np.float32)) == []
 
 
-def test_lone_point_that_just_reaches_the_threshold_has_a_finite_score() -> None:
-    """The run of such a point has length 0."""
+def test_lone_point_that_just_reaches_the_threshold_is_no_segment() -> None:
+    """The run of such a point has length 0, and a segment lasts; just above, it is found."""
     cas_TC = np.full((9, 1), -9, np.float32)
-    cas_TC[4] = 0.0  # a probability of 0.5, one of the thresholds
     config = LocalizationConfig(
         cas_scale="probability", class_threshold=0.0, cas_threshold_min=0.5, nms="none"
     )
-    found = localize(cas_TC, np.ones(1), labels=["a"], duration_s=9.0, config=config)
-    assert all(np.isfinite(segment.score) for segment in found)
+    for peak, expected in ((0.0, 0), (0.01, 1)):  # a probability of 0.5 is one of the thresholds
+        cas_TC[4] = peak
+        found = localize(cas_TC, np.ones(1), labels=["a"], duration_s=9.0, config=config)
+        assert len(found) == expected
+        assert all(segment.start_s < segment.end_s for segment in found)
+
+
+def corrected_by_loops(cas_NC: np.ndarray, config: LocalizationConfig) -> list[Segment]:
+    """The corrected protocol, one threshold and one run at a time, without NMS."""
+    found = []
+    points = len(cas_NC)
+
+    def integral(values: np.ndarray, start: float, end: float) -> float:
+        """Returns the integral of a sequence that is constant over each point."""
+        overlaps = [max(0.0, min(end, i + 1) - max(start, i)) for i in range(points)]
+        return float(np.dot(overlaps, values))
+
+    for class_, column in enumerate(normalise(cas_NC).T.astype(np.float64)):
+        for threshold in config.cas_thresholds_K.astype(np.float64):
+            inside = np.concatenate([[0], column >= threshold, [0]])
+            first = np.flatnonzero(np.diff(inside) > 0)
+            stop = np.flatnonzero(np.diff(inside) < 0)
+            for left, right in zip(first, stop, strict=True):
+                start, end = float(left), float(right)
+                if left > 0:
+                    part = (threshold - column[left - 1]) / (column[left] - column[left - 1])
+                    start = left - 0.5 + part
+                if right < points:
+                    part = (threshold - column[right - 1]) / (column[right] - column[right - 1])
+                    end = right - 0.5 + part
+                window = config.outer_ratio * (end - start)
+                outside = integral(column, start - window, start)
+                outside += integral(column, end, end + window)
+                beyond = max(0, window - start) + max(0, end + window - points)
+                outer = (outside + beyond * threshold) / (2 * window)
+                score = integral(column, start, end) / (end - start) - outer
+                found.append(Segment(start, end, str(class_), score))
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 40), st.integers(0, 10_000))
+def test_corrected_protocol_equals_plain_loops(points: int, seed: int) -> None:
+    """Windows on both sides have the same length, and count as the threshold beyond the ends."""
+    cas_TC = np.random.default_rng(seed).standard_normal((points, 2)).astype(np.float32)
+    config = LocalizationConfig(class_threshold=0, class_score_weight=0, nms="none")
+    found = localize(cas_TC, np.ones(2), labels="01", duration_s=points, config=config)
+    key = lambda s: (s.label, round(s.start_s, 3), round(s.end_s, 3))  # noqa: E731
+    expected = sorted(corrected_by_loops(cas_TC, config), key=key)
+    assert list(map(key, sorted(found, key=key))) == list(map(key, expected))
+    scores = [s.score for s in sorted(found, key=key)]
+    np.testing.assert_allclose(scores, [s.score for s in expected], atol=2e-4)
+
+
+def test_window_beyond_the_start_of_a_video_counts_as_the_threshold() -> None:
+    """By hand: values 1, 1, 0, 0 at 0.5 give the run [0, 2); its windows of 1 hold 0.5 and 0."""
+    cas_TC = np.array([1, 1, 0, 0], dtype=np.float32)[:, None]
+    config = LocalizationConfig(
+        cas_threshold_min=0.5, cas_threshold_max=0.52, outer_ratio=0.5, class_score_weight=0,
+        nms="none",
+    )  # fmt: skip
+    (segment,) = localize(cas_TC, np.ones(1), labels=["a"], duration_s=4.0, config=config)
+    assert segment == Segment(0.0, 2.0, "a", 1 - (0.5 + 0) / 2)
+
+
+def test_sigmoid_is_exact_from_end_to_end() -> None:
+    """It equals 1 / (1 + exp(-x))."""
+    logits = np.array([-40.0, -2.0, 0.0, 2.0, 40.0])
+    expected = 1 / (1 + np.exp(-logits))
+    np.testing.assert_allclose(activate(logits, "sigmoid"), expected, rtol=0, atol=1e-12)
+
+
+def test_documented_defaults() -> None:
+    """A change of these numbers changes the results of every model without settings of its own."""
+    assert asdict(LocalizationConfig()) == {
+        "protocol": "corrected",
+        "cas_scale": "video",
+        "class_threshold": 0.25,
+        "cas_threshold_min": 0.05,
+        "cas_threshold_max": 0.95,
+        "cas_threshold_step": 0.05,
+        "outer_ratio": 0.4,
+        "class_score_weight": 0.15,
+        "nms": "fast-soft",
+        "nms_iou": 0.6,
+        "soft_nms_sigma": 0.5,
+        "min_score": None,
+        "max_segments": None,
+    }
+
+
+def test_ends_of_each_range_are_allowed() -> None:
+    """0 and 1 are thresholds, and `max_segments` 0 gives an empty list."""
+    cas_TC = np.random.default_rng(3).random((80, 2)).astype(np.float32)
+    for limit in (0.0, 1.0):
+        LocalizationConfig(class_threshold=limit, nms_iou=limit)
+    none = LocalizationConfig(max_segments=0)
+    assert localize(cas_TC, np.ones(2), labels="ab", duration_s=9, config=none) == []
+
+
+@pytest.mark.parametrize("protocol", ["corrected", "released"])
+@pytest.mark.parametrize("duration_s", [0.001, 30.0])
+def test_blocks_of_classes_equal_all_classes_at_once(
+    protocol: str, duration_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each class is independent of the others."""
+    cas_TC = np.random.default_rng(5).standard_normal((30, 5)).astype(np.float32)
+    config = LocalizationConfig(protocol=protocol, class_threshold=0.0, max_segments=40)  # type: ignore[arg-type]
+
+    def read() -> list[Segment]:
+        return localize(cas_TC, np.ones(5), labels="abcde", duration_s=duration_s, config=config)
+
+    whole = read()
+    monkeypatch.setattr("model.localization.localize.BLOCK_POINTS", 60)
+    assert read() == whole
+
+
+def test_a_tiny_duration_costs_no_more_than_a_long_one() -> None:
+    """The released "+ 1" then joins all runs of a class, whose pairs are bounded."""
+    cas_TC = np.tile(np.array([[-1.0], [1.0]], np.float32), (3000, 1))
+    cas_TC += np.random.default_rng(0).random(cas_TC.shape, np.float32)
+    config = LocalizationConfig(protocol="released", nms="greedy", class_threshold=0.0)
+    tracemalloc.start()
+    try:
+        found = localize(cas_TC, np.ones(1), labels="a", duration_s=0.001, config=config)
+        assert tracemalloc.get_traced_memory()[1] < 300e6
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 1  # all the others overlap the best
+
+
+def test_localization_can_be_ended_between_classes() -> None:
+    """The error that ends it passes through; the classes before took no more than their time."""
+    calls = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise InterruptedError
+
+    cas_TC = np.random.default_rng(0).random((40, 9)).astype(np.float32)
+    config = LocalizationConfig(protocol="released", class_threshold=0.0)
+    with pytest.raises(InterruptedError):
+        localize(cas_TC, np.ones(9), labels="a" * 9, duration_s=9, config=config, check=check)
+    assert len(calls) == 3

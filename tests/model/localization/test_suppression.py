@@ -93,3 +93,29 @@ def test_released_lengths_join_disjoint_segments() -> None:
     options = {"group_R": group, "nms": "greedy", "iou": 0.39, "sigma": 0.5}
     assert len(suppress(start, end, score, **options, pixel_s=1.0)[0]) == 1  # type: ignore[arg-type]
     assert len(suppress(start, end, score, **options)[0]) == 2  # type: ignore[arg-type]
+
+
+def test_many_equal_scores_keep_their_order() -> None:
+    """Segments that tie come out as they went in; below 17 values every sort is stable."""
+    start = np.arange(200.0)
+    zeros = np.zeros(200, dtype=np.intp)
+    for nms in ("greedy", "soft", "fast-soft", "none"):
+        kept, _ = call(start, start + 0.5, np.full(200, 0.7), zeros, nms)  # type: ignore[arg-type]
+        assert kept.tolist() == list(range(200))
+
+
+@pytest.mark.parametrize("nms", ["greedy", "soft", "fast-soft"])
+def test_too_many_overlaps_leave_the_best_of_each_group(
+    nms: Nms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best 10 of each group are compared as if there were no others."""
+    start, _, score, group = draw(4, 200)
+    end = start + 30
+    ranks = np.argsort(-score)
+    best = np.concatenate([ranks[group[ranks] == number][:10] for number in (0, 1)])
+    expected, expected_score = call(start[best], end[best], score[best], group[best], nms)
+    monkeypatch.setattr("model.localization.suppression.MAX_PAIRS", 100)
+    monkeypatch.setattr("model.localization.suppression.DENSE_SEGMENTS", 10)
+    kept, kept_score = call(start, end, score, group, nms)
+    assert kept.tolist() == best[expected].tolist()
+    np.testing.assert_allclose(kept_score, expected_score)

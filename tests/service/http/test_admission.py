@@ -1,6 +1,8 @@
 """Admission: requests that are accepted, refused before their body is read, or aborted."""
 
+import asyncio
 import contextlib
+import io
 import json
 import socket
 import threading
@@ -19,8 +21,8 @@ from hypothesis import strategies as st
 
 from model.inference.engine import EngineConfig, OnnxEngine
 from model.predict import predict_video
-from service.errors import OverloadedError
-from service.http.admission import Admission, Bounds, Ticket
+from service.errors import BodyTooSlowError, OverloadedError
+from service.http.admission import UPLOAD_BYTES, Admission, Bounds, Ticket
 from service.http.buffers import Buffers
 from service.localize.stop import Stop, StoppedError
 from service.settings import Settings
@@ -30,7 +32,7 @@ RAW = {"Content-Type": "application/octet-stream", "X-Shape": "40,8"}
 
 def admission(**bounds: float) -> Admission:
     given: dict[str, Any] = {"concurrency": 2, "max_waiting": 3, "max_wait_s": 1.0,
-                             "max_memory_bytes": 1000}  # fmt: skip
+                             "max_memory_bytes": 1000, "max_uploads": 2}  # fmt: skip
     return Admission(Bounds(**given | bounds), Buffers(0))
 
 
@@ -41,7 +43,8 @@ def test_limits_hold_for_any_order_of_requests(comers: list[tuple[int, bool, boo
     held: list[Ticket] = []
     for room_bytes, computed, one_goes in comers:
         with contextlib.suppress(OverloadedError):
-            held.append(Ticket(account, room_bytes, computed=computed))
+            held.append(Ticket(account, computed=computed))
+            held[-1].reserve(room_bytes)
         if one_goes and held:
             held.pop(0).give_back()
         assert account.requests <= 5
@@ -56,22 +59,71 @@ def test_the_expected_wait_follows_from_computing_times() -> None:
     account = admission(max_waiting=100)
     account.worked(0.5)
     for _ in range(5):
-        Ticket(account, 0, computed=True)
+        Ticket(account, computed=True)
     assert account.expected_wait_s() == 1.0
-    Ticket(account, 0, computed=True)
+    Ticket(account, computed=True)
     with pytest.raises(OverloadedError, match=r"wait for 1\.2 s, the limit is 1 s") as refused:
-        Ticket(account, 0, computed=True)
+        Ticket(account, computed=True)
     assert refused.value.headers["Retry-After"] == "2"
 
 
 def test_a_body_larger_than_all_memory_is_accepted_alone() -> None:
     """Its length has its own limit; a refusal as busy would never end."""
     account = admission()
-    ticket = Ticket(account, 5000, computed=False)
+    ticket, other = (Ticket(account, computed=False) for _ in range(2))
+    ticket.reserve(5000)
     with pytest.raises(OverloadedError, match="no memory"):
-        Ticket(account, 1, computed=False)
+        other.reserve(1)
     ticket.give_back()
-    Ticket(account, 1, computed=False)
+    other.reserve(1)
+    assert account.memory_bytes == 1
+
+
+def test_uploads_are_limited_in_number_and_take_memory() -> None:
+    """A third upload is refused until one has ended; each reserves memory for its parts."""
+    account = admission(max_memory_bytes=10 * UPLOAD_BYTES)
+    tickets = [Ticket(account, computed=False) for _ in range(3)]
+    tickets[0].upload()
+    tickets[1].upload()
+    assert account.memory_bytes == 2 * UPLOAD_BYTES
+    with pytest.raises(OverloadedError, match="2 uploads are in progress"):
+        tickets[2].upload()
+    tickets[2].give_back()
+    tickets[0].give_back()
+    Ticket(account, computed=False).upload()
+    assert (account.uploads, account.memory_bytes) == (2, 2 * UPLOAD_BYTES)
+
+
+def test_slow_bodies_take_at_most_half_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exactly half is allowed; the body that passes it is ended, and the account returns to 0."""
+    monkeypatch.setattr("service.http.admission.SLOW_S", 0.01)
+    account = admission()
+
+    async def receive(body_bytes: int, end: asyncio.Event) -> str:
+        ticket = Ticket(account, computed=False)
+        ticket.reserve(body_bytes)
+        try:
+            async with ticket.receiving(10):
+                await end.wait()
+            return "received"
+        except BodyTooSlowError:
+            return "ended"
+        finally:
+            ticket.give_back()
+
+    async def receive_several() -> None:
+        for _ in range(2):  # the second round finds the account as the first one did
+            end = asyncio.Event()
+            half = [asyncio.create_task(receive(250, end)) for _ in range(2)]
+            await asyncio.sleep(0.1)
+            assert account.slow_memory_bytes == 500
+            assert await receive(1, end) == "ended"
+            assert account.slow_memory_bytes == 500
+            end.set()
+            assert await asyncio.gather(*half) == ["received", "received"]
+            assert (account.slow_memory_bytes, account.memory_bytes) == (0, 0)
+
+    asyncio.run(receive_several())
 
 
 @dataclass
@@ -305,6 +357,69 @@ def test_bodies_together_are_limited_by_the_memory(
     service.go_on.set()
     assert (answer.result().status_code, second.result().status_code) == (200, 200)
     service.wait_for("ecm_admitted_memory_bytes", 0)
+
+
+def test_bodies_that_no_route_reads_take_no_memory(held: Hold, ask: Callable[..., Future]) -> None:
+    """A client may announce any body to a route without one; others keep their memory."""
+    service = held(max_memory_bytes=2000)
+    service.go_on.set()
+    paths = ("/health", "/models/small/load", "/nowhere", "/v2/models/small/ready")
+    with contextlib.ExitStack() as clients:
+        for path in paths * 2:
+            client = clients.enter_context(connect(service.url))
+            client.sendall(head(path, 50_000_000) + b"x")
+        assert ask(service.url).result().status_code == 200
+
+
+def test_features_in_a_form_take_memory(
+    held: Hold, ask: Callable[..., Future], features_TD: np.ndarray
+) -> None:
+    """They are counted before they are read from the disk."""
+    service = held(max_memory_bytes=features_TD.nbytes + UPLOAD_BYTES + 100)
+    answer = ask(service.url)
+    service.wait_for("ecm_requests_computing", 1)
+    content = io.BytesIO()
+    np.save(content, features_TD)
+    files = {"file": ("a.npy", content.getvalue())}
+    refused = httpx.post(f"{service.url}/localize", files=files)
+    assert (refused.status_code, "no memory" in refused.text) == (503, True)
+    service.wait_for("ecm_admitted_memory_bytes", features_TD.nbytes)
+    service.go_on.set()
+    assert answer.result().status_code == 200
+
+
+def test_a_form_that_trickles_is_ended(held: Hold, ask: Callable[..., Future]) -> None:
+    """Each pause is shorter than the limit, but the mean rate is too low."""
+    service = held(body_stall_s=0.4, min_upload_bytes_per_s=1000, max_uploads=1)
+    service.go_on.set()
+    form = "Content-Type: multipart/form-data; boundary=b"
+    begin = head("/localize", 100_000).replace(
+        b"Content-Type: application/octet-stream", form.encode()
+    )
+    with connect(service.url) as client, connect(service.url) as other:
+        client.sendall(begin + b"--b\r\n")
+        time.sleep(0.2)
+        other.sendall(begin + b"--b\r\n")
+        assert b"1 uploads are in progress" in other.recv(65536)
+        told = b""
+        for _ in range(20):
+            with contextlib.suppress(OSError):
+                client.sendall(b"x")
+            time.sleep(0.1)
+        told = client.recv(65536)
+    assert told.startswith(b"HTTP/1.1 408")
+    assert b"bytes arrived in" in told
+    assert ask(service.url).result().status_code == 200
+
+
+def test_a_long_computation_is_no_slow_body(held: Hold, ask: Callable[..., Future]) -> None:
+    """The limits on a body end with its last byte."""
+    service = held(body_stall_s=0.2)
+    answer = ask(service.url)
+    service.wait_for("ecm_requests_computing", 1)
+    time.sleep(0.6)
+    service.go_on.set()
+    assert answer.result().status_code == 200
 
 
 def test_a_run_of_the_network_can_be_stopped(exported: bytes) -> None:

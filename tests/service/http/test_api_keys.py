@@ -299,3 +299,22 @@ def test_an_open_service_on_a_public_address_warns(
         process.stop()
         assert ("without API keys" in process.log.read_text()) == warns
         process.log.unlink()
+
+
+def test_a_key_has_256_bits() -> None:
+    """43 characters of base64 after its prefix."""
+    key, _ = new_key("camera", frozenset({"infer"}))
+    assert re.fullmatch("ecm_[A-Za-z0-9_-]{43}", key)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a,b", "a:b", "ä"])
+def test_names_with_other_characters_are_refused(name: str, tmp_path: Path) -> None:
+    """In a setting, in a file and by new-key; the first entry is entry 1."""
+    line = f"{name} infer {INFER_KEPT.digest.hex()}"
+    with pytest.raises(OptionError, match=r"api_keys, entry 1: a name has"):
+        read_keys((line,))
+    (tmp_path / "keys").write_text(f"{LINES[0]}\n{line}\n", encoding="utf-8")
+    with pytest.raises(OptionError, match=r"line 2: a name has"):
+        read_keys((), tmp_path / "keys")
+    with pytest.raises(OptionError, match=r"a name has"):
+        new_key(name, frozenset({"infer"}))

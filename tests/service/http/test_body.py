@@ -24,10 +24,12 @@ from service.http.buffers import ALIGNMENT, Buffers
 from service.http.connection import BoundedConnection
 from service.http.request_record import begin_record
 
-LIMITS = BodyLimits(max_bytes=2**24, max_video_bytes=2**24, longest_s=10, stall_s=5)
+LIMITS = BodyLimits(
+    max_bytes=2**24, max_video_bytes=2**24, longest_s=10, stall_s=5, min_bytes_per_s=0
+)
 SIZES = [0, 1, 100, 65_535, 65_536, 65_537, 300_000, 3_000_001]
 ANSWER = threading.Event()
-ADMISSION = Admission(Bounds(1, 1, 1.0, 10**9), Buffers(2**24))
+ADMISSION = Admission(Bounds(1, 1, 1.0, 10**9, 1), Buffers(2**24))
 
 
 async def digest(scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,7 +42,7 @@ async def digest(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/deaf":
         await answer_without_reading(send)
         return
-    scope["state"]["ticket"] = ticket = Ticket(ADMISSION, 0, computed=False)
+    scope["state"]["ticket"] = ticket = Ticket(ADMISSION, computed=False)
     scope["state"]["record"] = begin_record(scope)
     scope["state"]["body_limits"] = LIMITS
     try:

@@ -136,3 +136,25 @@ def test_no_response_contains_a_path_of_the_server(
         assert secret not in answer.text
     assert "x-bad" not in answer.headers
     assert answer.status_code != 500
+
+
+def test_a_page_may_read_the_request_id(url: str) -> None:
+    """CORS exposes the header, which an error report needs."""
+    answer = httpx.get(f"{url}/health", headers={"Origin": ORIGIN})
+    assert "X-Request-ID" in answer.headers["access-control-expose-headers"]
+    assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/health", "/health/live", "/health/ready", "/models", "/models/small", "/metrics"]
+)
+def test_head_has_the_headers_of_get_without_its_body(url: str, path: str) -> None:
+    """Monitors and load balancers ask so."""
+    got, head = httpx.get(url + path), httpx.head(url + path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_head_of_other_paths_is_refused(url: str) -> None:
+    """A stream of events, for example, has no end whose headers could be sent."""
+    assert httpx.head(f"{url}/jobs/1/events").status_code == 405

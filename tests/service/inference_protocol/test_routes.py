@@ -411,7 +411,9 @@ def test_bytes_that_do_not_fit_are_refused(url: str) -> None:
     assert_error(post(url, content, len(content) + 1), 400, "has only")
     for wrong in ("-1", "x", "1e2", "", "²", "9" * 5000):
         assert_error(post(url, content, wrong), 400, "whole number")
-    assert_error(post(url, b"[" * 5000), 400, "not JSON")
+    assert_error(post(url, b"[" * 500), 400, "not JSON")
+    assert_error(post(url, b"[" * 5000), 400, "at most 1100 lists")
+    assert_error(post(url, b'{"inputs": [' + b"{}," * 5000), 400, "objects")
 
 
 def test_null_means_that_a_field_is_absent(url: str) -> None:

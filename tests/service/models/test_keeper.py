@@ -16,7 +16,7 @@ import tritonclient.http
 from tritonclient.utils import InferenceServerException
 
 from ecm_localizer import Client, LocalizerServiceError
-from model.repository import publish
+from model.repository import PublishedModel, publish
 from service.errors import ModelUnavailableError, UnknownModelError
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper, kept
@@ -202,3 +202,139 @@ def test_reloads_under_load_fail_no_request_and_keep_no_memory(
     assert wrong == []
     if reloads == 200:
         assert sizes[-1] < 1.05 * sizes[20]
+
+
+def test_an_unreadable_folder_affects_its_model_only(
+    repository: Path, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the start and at a reload; the versions that the model has stay, and it recovers."""
+    publish_one("other")
+    broken = {repository / "other"}
+    list_folder = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:
+        if folder in broken:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return list_folder(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    keeper = ModelKeeper(Catalog(), repository, ServingConfig(), {})
+    assert states(keeper) == [("small", 1, "ready")]
+    broken.clear()
+    keeper.refresh()
+    broken.add(repository / "other")
+    publish_one("small")
+    keeper.refresh()
+    assert states(keeper) == [("other", 1, "ready"), ("small", 1, "ready"), ("small", 2, "ready")]
+
+
+def test_a_pipe_in_the_place_of_a_file_is_a_failed_version(
+    keeper: ModelKeeper, publish_one: Publish
+) -> None:
+    """For the network and for its hash: nothing waits for somebody to write."""
+    for name, file in (("network", "model.onnx"), ("hash", "model.onnx.sha256")):
+        path = publish_one(name).with_name(file)
+        path.unlink()
+        os.mkfifo(path)
+    keeper.refresh()
+    assert states(keeper) == [
+        ("hash", 1, "failed"),
+        ("network", 1, "failed"),
+        ("small", 1, "ready"),
+    ]
+    assert "regular file" in str(keeper.catalog.versions("network")[0].reason)
+
+
+def test_a_late_hash_file_is_seen(keeper: ModelKeeper, publish_one: Publish) -> None:
+    """An empty one is replaced without a change of the model file, as rsync and cp do."""
+    path = publish_one("late")
+    hash_path = path.with_name("model.onnx.sha256")
+    content = hash_path.read_text()
+    hash_path.write_text("")
+    keeper.refresh()
+    assert states(keeper)[0] == ("late", 1, "failed")
+    hash_path.write_text(content)
+    keeper.refresh()
+    assert states(keeper)[0] == ("late", 1, "ready")
+    engine = keeper.catalog.find("late", 1).engine
+    hash_path.unlink()
+    keeper.refresh()
+    assert keeper.catalog.find("late", 1).engine is engine  # the same bytes need no new network
+    hash_path.write_text("0" * 64)
+    keeper.refresh()
+    assert "still is" in str(keeper.catalog.find("late", 1).reason)
+
+
+def test_a_fault_that_passes_is_looked_at_again(
+    keeper: ModelKeeper, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any change of the files, after growing pauses, and logged once."""
+    tries = []
+
+    def read(model: PublishedModel) -> tuple[bytes, str]:
+        tries.append(model)
+        raise OSError(5, "Input/output error")
+
+    publish_one("flaky")
+    now_s = 100.0
+    monkeypatch.setattr("service.models.keeper.monotonic", lambda: now_s)
+    with monkeypatch.context() as patched:
+        patched.setattr(PublishedModel, "read", read)
+        for _ in range(600):
+            keeper.refresh()
+            now_s += 1
+    assert 5 < len(tries) < 15
+    assert states(keeper)[0] == ("flaky", 1, "failed")
+    now_s += 300
+    keeper.refresh()
+    assert states(keeper)[0] == ("flaky", 1, "ready")
+
+
+def test_a_version_of_too_many_digits_is_a_failed_version(
+    keeper: ModelKeeper, publish_one: Publish, repository: Path
+) -> None:
+    """It has a reason, is not chosen as the newest, and the next version counts on below it."""
+    publish_one("small").parent.rename(repository / "small" / ("9" * 20))
+    keeper.refresh()
+    assert states(keeper) == [("small", 1, "ready"), ("small", int("9" * 20), "failed")]
+    assert "at most 15 digits" in str(keeper.catalog.versions("small")[-1].reason)
+    assert keeper.catalog.find("small", None).published.version == 1
+    assert publish_one("small").parent.name == "2"
+
+
+def test_versions_that_open_jobs_need_are_kept_for_them_alone(
+    repository: Path, publish_one: Publish
+) -> None:
+    """Requests do not see them; a rolled back version is not the newest; unloading takes them."""
+    needed: set[tuple[str, int]] = {("small", 1), ("small", 7), ("absent", 1)}
+    publish_one("small")
+    keeper = ModelKeeper(Catalog(), repository, ServingConfig(), {"*": "newest"})
+    catalog = keeper.catalog
+    keeper.keep_also(lambda: needed)
+    assert states(keeper) == [("small", 2, "ready")]
+    assert [entry.name for entry in catalog.kept] == ["small/1"]
+    assert catalog.find_pinned("small", 1).engine
+    with pytest.raises(UnknownModelError):
+        catalog.find("small", 1)
+    needed.add(("small", 2))
+    shutil.rmtree(repository / "small" / "2")
+    keeper.refresh()
+    assert states(keeper) == [("small", 1, "ready")]
+    assert catalog.find("small", None).published.version == 1
+    assert catalog.find_pinned("small", 2).ready
+    keeper.unload("small")
+    with pytest.raises(ModelUnavailableError):
+        catalog.find_pinned("small", 1)
+    keeper.load("small")
+    needed.clear()
+    keeper.refresh()
+    assert catalog.kept == ()
+
+
+def test_loading_a_model_without_a_usable_version_is_refused(
+    keeper: ModelKeeper, publish_one: Publish
+) -> None:
+    """With the reason."""
+    publish_one("broken").write_bytes(b"no network")
+    with pytest.raises(ModelUnavailableError, match=r"'broken' is not served: .*SHA-256"):
+        keeper.load("broken")

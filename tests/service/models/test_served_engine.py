@@ -57,6 +57,80 @@ def write_fragile(spec: ModelSpec, path: Path) -> None:
     onnx.save(model, path)
 
 
+def write_scaled(
+    spec: ModelSpec,
+    path: Path,
+    *,
+    cut: int = 0,
+    factor: float = 1.0,
+    mean: bool = False,
+    shape: list[Any] | None = None,
+) -> None:
+    """Writes a network that multiplies the features by numbers.
+
+    Args:
+        spec: spec of the model.
+        path: destination.
+        cut: snippets by which the output is shorter than the features.
+        factor: factor on all logits.
+        mean: whether the output is the mean over the snippets.
+        shape: declared shape of the output; the right one by default.
+    """
+    dim, classes = spec.feature_dim, len(spec.labels)
+    constants = {
+        "weight": np.ones((dim, classes), np.float32),
+        "factor": np.float32(factor),
+        "one": np.float32(1),
+        "start": np.array([cut]),
+        "end": np.array([2**31]),
+        "axis": np.array([1]),
+    }
+    nodes = [
+        helper.make_node("MatMul", [FEATURES, "weight"], ["products"]),
+        helper.make_node("Add", ["products", "one"], ["above zero"]),
+        helper.make_node("Mul", ["above zero", "factor"], ["scaled"]),
+        helper.make_node("ReduceMean", ["scaled", "axis"], [CAS], keepdims=0)
+        if mean
+        else helper.make_node("Slice", ["scaled", "start", "end", "axis"], [CAS]),
+    ]
+    declared = shape or ["batch", "out", classes]
+    graph = helper.make_graph(
+        nodes,
+        "scaled",
+        [
+            helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["batch", "snippets", dim]),
+            helper.make_tensor_value_info(LENGTHS, TensorProto.INT64, ["batch"]),
+        ],
+        [helper.make_tensor_value_info(CAS, TensorProto.FLOAT, declared)],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    model.metadata_props.add(key=METADATA_KEY, value=spec.to_json())
+    onnx.save(model, path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"cut": 2}, r"shape \(1, 16, 3\), got float32 of shape \(1, 14, 3\)"),
+        ({"factor": np.inf}, "NaN or infinite"),
+        ({"factor": np.nan}, "NaN or infinite"),
+        ({"shape": ["batch", 16, 3]}, "any number of videos and snippets"),
+        ({"mean": True, "shape": ["batch", 3]}, "cas with 3 axes"),
+    ],
+)
+def test_a_network_is_examined_before_it_is_served(
+    spec: ModelSpec, tmp_path: Path, wrong: dict[str, Any], words: str
+) -> None:
+    """An output of another length, rank or kind of value makes the version fail with a reason."""
+    root = tmp_path / "odd"
+    publish(root, "right", lambda path: write_scaled(spec, path))
+    publish(root, "wrong", lambda path: write_scaled(spec, path, **wrong))
+    keeper = ModelKeeper(Catalog(), root, ServingConfig(), {})
+    assert [entry.state for entry in keeper.catalog.entries] == ["ready", "failed"]
+    assert re.search(words, str(keeper.catalog.versions("wrong")[0].reason))
+
+
 @pytest.fixture
 def fragile(tmp_path: Path, spec: ModelSpec) -> Path:
     """A repository with one model, `small`, that fails on an odd number of snippets."""

@@ -40,7 +40,7 @@ def test_each_model_is_served_as_its_policy_says(
     crowded: Path, policies: dict[str, str | tuple[int, ...]], expected: str
 ) -> None:
     """All, the newest, listed ones, present or not; * for models without their own policy."""
-    served = list(served_versions(crowded, policies))
+    served = served_versions(crowded, policies).models
     assert expected == " ".join(f"{model.name}/{model.version}" for model in served)
     assert all(
         model.path == crowded / model.name / str(model.version) / "model.onnx" for model in served

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from time import perf_counter
 
 import httpx
 import numpy as np
@@ -155,6 +156,25 @@ def test_options_in_query_body_and_form_do_the_same(url: str, features_TD: np.nd
     assert query.json()["duration_s"] == 80.0
 
 
+def test_left_out_segments_are_reported(
+    repository: Path, serving: Serving, features_TD: np.ndarray
+) -> None:
+    """The limit of the service also holds for a request that asks for more."""
+    with serving(Settings(repository=repository, max_segments=3)) as url:
+
+        def ask(**options: object) -> dict:
+            body = {"features": features_TD.tolist(), "class_threshold": 0} | options
+            return httpx.post(f"{url}/localize", json=body).json()
+
+        for options, count in (({}, 3), ({"max_segments": 2}, 2), ({"max_segments": 900}, 3)):
+            answer = ask(**options)
+            assert (len(answer["segments"]), answer["truncated"]) == (count, True)
+        assert ask(min_score=2)["truncated"] is False
+        result = ask(format="activitynet")
+        assert len(result["results"]["video"]) == 3
+        assert result["external_data"] == {"truncated": True}
+
+
 def test_activitynet_format(url: str, features_TD: np.ndarray) -> None:
     """The answer is a result file that evaluators read."""
     params = {"format": "activitynet", "video_id": "v_1"}
@@ -258,6 +278,31 @@ def test_unusable_json_is_refused(url: str, body: bytes, status: int, words: lis
     assert_problem(answer, status, *words)
 
 
+def test_json_is_bounded_before_it_is_parsed(repository: Path, serving: Serving) -> None:
+    """Many fields, objects and texts are refused at once, and an error stays short.
+
+    Before, the first body took 40 s and the second one 27 s, in which no other request was served.
+    """
+    many = {f"k{number}": 1 for number in range(100_000)}
+    bodies = [
+        {"features": [[1.0] * 8], **many},
+        {"video": many},
+        {"video": {"uri": "a", "k" * 500_000: 1}},
+        {"features": [[1.0] * 8], "model": "m" * 500_000},
+        {"features": [[1.0] * 8], "other": [{}] * 100_000},
+        {"features": [["a"] * 100_000]},
+        {"features_b64": "A" * 40_000, "shape": [1, 8], "k" * 40_000: 1},
+    ]
+    with serving(Settings(repository=repository)) as url, httpx.Client(timeout=60) as client:
+        for content in map(json.dumps, bodies):
+            start_s = perf_counter()
+            headers = {"Content-Type": "application/json"}
+            answer = client.post(f"{url}/localize", content=content, headers=headers)
+            assert perf_counter() - start_s < 10
+            assert_problem(answer, 422)
+            assert len(answer.content) < 2000
+
+
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
@@ -270,7 +315,10 @@ def test_unusable_json_is_refused(url: str, body: bytes, status: int, words: lis
         ({"class_threshold": "nan"}, 422, ["class_threshold"]),
         ({"max_segments": -1}, 422, ["max_segments"]),
         ({"min_score": "inf"}, 422, ["min_score"]),
+        ({"min_score": 7}, 422, ["min_score"]),
         ({"duration_s": 0}, 422, ["duration_s"]),
+        ({"duration_s": 1e-300}, 422, ["duration_s"]),
+        ({"snippet_s": 1e308}, 422, ["snippet_s"]),
         ({"duration_s": 5, "snippet_s": 1}, 422, ["got both"]),
         ({"include": "everything"}, 422, ["include"]),
         ({"format": "csv"}, 422, ["format"]),
@@ -296,6 +344,23 @@ def test_other_content_types_are_refused(url: str) -> None:
     assert_problem(httpx.post(f"{url}/localize", content=b"junk", headers=broken), 400)
     assert_problem(httpx.get(f"{url}/localize"), 405)
     assert_problem(httpx.get(f"{url}/nothing"), 404)
+
+
+@pytest.mark.parametrize("charset", ["undefined", "nonsense", "utf-16"])
+def test_forms_with_an_unusable_charset_are_refused(url: str, charset: str) -> None:
+    """The header names a codec that does not exist or does not fit."""
+    form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nsma\r\n--b--\r\n'
+    headers = {"Content-Type": f"multipart/form-data; boundary=b; charset={charset}"}
+    answer = httpx.post(f"{url}/localize", content=form, headers=headers)
+    assert_problem(answer, 400, "form")
+
+
+def test_trailing_slash_does_not_redirect_to_the_named_host(url: str) -> None:
+    """The header Host comes from the client, so a redirect to it could lead anywhere."""
+    answer = httpx.post(f"{url}/localize/", content=b"", headers={"Host": "evil.example"})
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert "/localize without the slash" in answer.json()["detail"]
 
 
 def test_long_bodies_are_refused_before_they_are_read(url: str) -> None:

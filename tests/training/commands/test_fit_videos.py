@@ -45,6 +45,15 @@ def test_videos_and_tags_make_a_network(videos: Path, caplog: pytest.LogCaptureF
     assert len(np.load(features / "run.npy")) == 7
 
 
+def test_tags_choose_the_objective_without_a_preset(videos: Path) -> None:
+    """A video without a tag needs a sigmoid, which `own-videos` has; options change the rest."""
+    tags, out = ["--tags", str(videos.parent / "tags.csv")], videos.parent / "run"
+    assert main(["fit", "--videos", str(videos), *tags, "--out", str(out), *SMALL]) == 0
+    recipe = load_checkpoint(out).recipe
+    assert (recipe.objective.activation, recipe.standardize) == ("sigmoid", True)
+    assert (recipe.hidden_width, recipe.snippets) == (8, 8)
+
+
 def test_features_are_made_once(videos: Path) -> None:
     """A second call reads the features of the first from the folder that `--features` names."""
     features = videos.parent / "elsewhere"

@@ -13,9 +13,9 @@ import pytest
 from model.errors import DataError, FeatureError
 from model.segments import Segment
 from training.__main__ import main
-from training.datasets import basnet
 from training.datasets.conversion import write_native
 from training.datasets.inspection import inspect_data
+from training.datasets.layouts import basnet
 from training.datasets.opening import LAYOUTS, layout_of, open_data
 from training.datasets.video_record import VideoSet
 
@@ -279,11 +279,13 @@ def test_check_lists_all_problems(tmp_path: Path, capsys: pytest.CaptureFixture[
         ("nan", "NaN"), ("cut.npy", "readable"), ("differ in width", "5"), ("late", "outside"),
         ("late", "no segment of ['Run']"), ("back", "does not end"), ("test", "['Swim']"),
     ):  # fmt: skip
-        assert any(all(w in problem for w in words) for problem in report.problems), words
+        found = report.problems + report.remarks
+        assert any(all(w in sentence for w in words) for sentence in found), words
+    assert len(report.problems) == 3
     assert report.subsets["training"].videos == 5
     assert report.subsets["training"].snippets == 30
     assert main(["check", "--data", str(tmp_path)]) == 1
-    assert f"{len(report.problems)} problems" in capsys.readouterr().err
+    assert "3 problems" in capsys.readouterr().err
 
 
 def test_interrupted_conversion_is_resumed(tmp_path: Path) -> None:
@@ -299,6 +301,18 @@ def test_interrupted_conversion_is_resumed(tmp_path: Path) -> None:
     written = (tmp_path / "out/features/a.npy").stat().st_mtime_ns
     write_native(videos, tmp_path / "out")
     assert (tmp_path / "out/features/a.npy").stat().st_mtime_ns == written
+    assert_is_the_data_set(open_data(tmp_path / "out"))
+
+
+def test_conversion_replaces_features_of_other_data(tmp_path: Path) -> None:
+    """Other features under the same id would otherwise stay, as would those of another shape."""
+    (tmp_path / "data").mkdir()
+    write_native_layout(tmp_path / "data")
+    videos = open_data(tmp_path / "data")
+    for stale in (joint("a") + 1, joint("a").T, joint("a").astype(np.float64), np.zeros(3)):
+        write_native(videos, tmp_path / "out")
+        np.save(tmp_path / "out/features/a.npy", stale)
+    write_native(videos, tmp_path / "out")
     assert_is_the_data_set(open_data(tmp_path / "out"))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.errors import OptionError
-from training.datasets.native import read_native
+from training.datasets.layouts.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 
 SMALL = SimulationConfig(training_videos=6, validation_videos=3, classes=3, feature_dim=16)

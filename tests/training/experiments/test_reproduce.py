@@ -148,3 +148,18 @@ def test_variants_have_titles_and_published_numbers() -> None:
     """Tables 4 and 6 have numbers of known variants only."""
     assert set(VARIANTS) == set(TITLES) == set(published.TABLE_4)
     assert set(published.TABLE_6) <= set(VARIANTS)
+
+
+def test_ambiguous_times_do_not_count(
+    reproduce: Callable[..., int], data: Path, out: Path, tmp_path: Path
+) -> None:
+    """With all of each test video undecided, nothing is found; the page names the protocol."""
+    database = json.loads((data / "annotations.json").read_text())["database"]
+    lines = [f"{id_} 0 {entry['duration'] + 1}" for id_, entry in database.items()]
+    (tmp_path / "ambiguous.txt").write_text("\n".join(lines))
+    before = [json.loads(path.read_text()) for path in sorted(out.rglob("figures_last.json"))]
+    assert reproduce("table3", "--ambiguous", str(tmp_path / "ambiguous.txt")) == 0
+    assert "W-TALC's protocol" in (out / "table3.md").read_text()
+    stored = json.loads(next(out.glob("runs/full/seed_0/figures_last.json")).read_text())
+    assert stored["figures"]["mAP"] == 0
+    assert all("ambiguous" not in one["subject"] for one in before)

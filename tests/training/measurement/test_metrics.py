@@ -12,7 +12,14 @@ from model.errors import DataError
 from model.segments import Segment, temporal_iou
 from training.datasets.annotations import read_annotations
 from training.datasets.result_file import read_detections
-from training.measurement.metrics import FrameAccuracy, detection_score, tagging_map, tiou_range
+from training.measurement.metrics import (
+    FrameAccuracy,
+    detection_score,
+    rank_detections,
+    tagging_ap,
+    tagging_map,
+    tiou_range,
+)
 
 
 def test_metric_equals_the_official_evaluator(shared: Callable[[str], Path]) -> None:
@@ -93,7 +100,9 @@ def test_tiou_ranges() -> None:
     assert tiou_range("0.5") == (0.5,)
     assert tiou_range("0.3,0.7") == (0.3, 0.7)
     assert tiou_range("0.1:0.7:0.1") == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-    for nonsense in ("", "a", "0.5:0.1", "0", "1.5", "0.1:0.7:0"):
+    nonsense_texts = ("", "a", "0.5:0.1", "0", "1.5", "0.1:0.7:0", "inf", "nan", "0.1:inf:0.1",
+                      "0.1:0.7:1e-9", "0.7:0.1:0.1")  # fmt: skip
+    for nonsense in nonsense_texts:
         with pytest.raises(DataError, match="tIoU"):
             tiou_range(nonsense)
 
@@ -117,3 +126,26 @@ def test_tagging_map_of_known_rankings() -> None:
     assert tagging_map(labels.astype(float), labels) == 1
     scores = np.array([[0.1, 0, 0], [0.5, 1, 0], [0.9, 0, 0]])
     assert tagging_map(scores, labels) == pytest.approx(((1 + 2 / 3) / 2 + 1) / 2)
+
+
+@pytest.mark.parametrize("count", [3, 200])
+def test_predictions_of_equal_score_keep_their_order(count: int) -> None:
+    """As in the official evaluator, the later of two equal predictions ranks first."""
+    truth = {"v": [Segment(0, 1, "a")]}
+    same = [Segment(number, number + 1, "a", 0.5) for number in range(count)]
+    ranked = rank_detections(truth, {"v": same}, (0.5,))["a"]
+    assert ranked.times_N2[:, 0].tolist() == list(range(count))[::-1]
+
+
+def test_videos_of_equal_score_keep_their_order() -> None:
+    """200 videos score the same for a class that the first one shows."""
+    labels_VC = np.zeros((200, 1))
+    labels_VC[0] = 1
+    assert tagging_ap(np.full((200, 1), 0.5), labels_VC).tolist() == [1.0]
+
+
+def test_classes_are_sorted_whatever_the_order_of_the_videos() -> None:
+    """So columns of two scores of the same data can be compared."""
+    truth = {"w": [Segment(0, 1, "b")], "v": [Segment(0, 1, "c"), Segment(0, 1, "a")]}
+    assert detection_score(truth, {}, (0.5,)).classes == ("a", "b", "c")
+    assert list(rank_detections(truth, {}, (0.5,))) == ["a", "b", "c"]

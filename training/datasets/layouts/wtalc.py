@@ -1,102 +1,111 @@
 """The layout of W-TALC and related code: all videos in a few object arrays.
 
-    NAME-I3D-JOINTFeatures.npy           (videos,) of (T, D)
+    NAME-I3D-JOINTFeatures.npy           (videos,) of (T, D); or NAME-UNT-JOINTFeatures.npy
     NAME-Annotations/videoname.npy       (videos,)
     NAME-Annotations/subset.npy          (videos,)
     NAME-Annotations/labels.npy          (videos,) of lists, one label per instance
     NAME-Annotations/labels_all.npy      (videos,) of lists, the labels of the video
     NAME-Annotations/segments.npy        (videos,) of lists of [start, end] in seconds
-    NAME-Annotations/duration.npy        (videos,), optional
-    NAME-Annotations/extracted_fps.npy   (videos,), optional; 25 without it
+    NAME-Annotations/duration.npy        (videos,) or (videos, 1), optional, in seconds
+
+The snippets of I3D are 16 frames at 25 a second, those of UNT 4 at 10. That code turns snippets
+into seconds by these numbers, whatever extracted_fps.npy contains, and so does this reader. The
+annotated durations are only compared with those of the features.
 
 Object arrays are pickles. The unpickler here builds numpy's arrays and Python's plain containers
 alone, so a file cannot run code.
 """
 
 import pickle
+from collections import Counter
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from model.errors import DataError
-from model.segments import Segment
-from model.snippets import SnippetClock
-from training.datasets.annotations import SUBSETS, video_set
+from training.datasets.annotations import Annotation, annotation
+from training.datasets.assembly import assemble
+from training.datasets.feature_clock import FeatureRate
 from training.datasets.feature_files import HeldArray
-from training.datasets.video_record import VideoRecord, VideoSet
+from training.datasets.labels import text
+from training.datasets.video_record import VideoSet
 
 EXPECTED = "NAME-I3D-JOINTFeatures.npy and NAME-Annotations/{videoname,subset,labels_all,...}.npy"
-EXTRACTED_FPS = 25.0
-"""Frames per second at which the published features were extracted."""
-_FEATURES = "-I3D-JOINTFeatures.npy"
+_RATES = {"I3D": FeatureRate(), "UNT": FeatureRate(fps=10.0, stride_frames=4)}
+"""Rate of the published features of each kind."""
+_COLUMNS = ("subset", "labels_all", "labels", "segments")
 
 
 def matches(folder: Path) -> bool:
     """Returns whether a folder has this layout."""
-    return next(folder.glob(f"*{_FEATURES}"), None) is not None
+    return bool(_feature_files(folder))
 
 
-def read(folder: Path) -> VideoSet:
+def read(folder: Path, rate: FeatureRate | None = None) -> VideoSet:
     """Returns all videos. The whole feature file is in memory because of its format.
+
+    Args:
+        folder: Folder of the data set.
+        rate: Rate of the features; that of the published ones if not given.
 
     Raises:
         DataError: A file is absent, damaged, or contains more than arrays.
     """
-    features = next(folder.glob(f"*{_FEATURES}"))
-    annotations = features.with_name(features.name.removesuffix(_FEATURES) + "-Annotations")
-    arrays = load_objects(features)
-    names = [_text(name) for name in load_objects(annotations / "videoname.npy")]
-    table = {
-        column: load_objects(annotations / f"{column}.npy")
-        for column in ("subset", "labels_all", "labels", "segments")
-    }
-    for column, values in {"features": arrays, **table}.items():
+    files = _feature_files(folder)
+    if len(files) > 1:
+        found = ", ".join(path.name for path, _ in files)
+        raise DataError(f"{folder}: expected one file of features, got {found}")
+    ((path, kind),) = files
+    notes = path.with_name(path.name.removesuffix(_ending(kind)) + "-Annotations")
+    arrays, names = load_objects(path), _names(notes / "videoname.npy")
+    table = {column: load_objects(notes / f"{column}.npy") for column in _COLUMNS}
+    durations = _durations(notes / "duration.npy", len(names))
+    for column, values in {"features": arrays, "durations": durations, **table}.items():
         if len(values) != len(names):
             raise DataError(f"{folder}: {len(names)} videos, but {len(values)} in {column}")
-    durations = _durations(annotations, arrays)
-    videos = [
-        VideoRecord(
-            id_,
-            SUBSETS.get(_text(table["subset"][row]), _text(table["subset"][row])),
-            durations[row],
-            tuple(sorted({_text(label) for label in table["labels_all"][row]})),
-            _instances(table["labels"][row], table["segments"][row], id_),
-            HeldArray(np.asarray(arrays[row])),
-        )
-        for row, id_ in enumerate(names)
-    ]
-    classes = sorted({label for video in videos for label in video.labels})
-    return video_set(videos, [], classes, source=folder, expected=EXPECTED)
+    rows = zip(names, durations, *table.values(), strict=True)
+    return assemble(
+        [_annotation(*row) for row in rows],
+        {id_: HeldArray(np.asarray(array)) for id_, array in zip(names, arrays, strict=True)},
+        source=folder,
+        expected=EXPECTED,
+        snippet_s=(rate or _RATES[kind]).snippet_s,
+    )
 
 
-def _durations(annotations: Path, arrays: Any) -> list[float]:
-    if (annotations / "duration.npy").is_file():
-        return [
-            float(np.asarray(value).ravel()[0])
-            for value in load_objects(annotations / "duration.npy")
-        ]
-    rates = [EXTRACTED_FPS] * len(arrays)
-    if (annotations / "extracted_fps.npy").is_file():
-        rates = [float(value) for value in load_objects(annotations / "extracted_fps.npy")]
-    return [
-        SnippetClock.from_rate(fps=fps).seconds(len(array))
-        for fps, array in zip(rates, arrays, strict=True)
-    ]
+def _ending(kind: str) -> str:
+    return f"-{kind}-JOINTFeatures.npy"
 
 
-def _instances(labels: Any, segments: Any, id_: str) -> tuple[Segment, ...]:
+def _feature_files(folder: Path) -> list[tuple[Path, str]]:
+    return [(path, kind) for kind in _RATES for path in sorted(folder.glob(f"*{_ending(kind)}"))]
+
+
+def _names(path: Path) -> list[str]:
+    names = [text(name) for name in load_objects(path)]
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise DataError(f"{path}: expected each video once, got {repeated[0]!r} several times")
+    return names
+
+
+def _durations(path: Path, videos: int) -> list[float | None]:
+    if not path.is_file():
+        return [None] * videos
+    return [float(np.asarray(value).ravel()[0]) for value in load_objects(path)]
+
+
+def _annotation(
+    id_: str, duration_s: float | None, subset: Any, labels_all: Any, labels: Any, segments: Any
+) -> Annotation:
     try:
-        return tuple(
-            Segment(float(segment[0]), float(segment[1]), _text(label))
+        timed = [
+            (float(segment[0]), float(segment[1]), label)
             for label, segment in zip(labels, segments, strict=True)
-        )
+        ]
     except (TypeError, ValueError, IndexError) as error:
         raise DataError(f"video {id_!r}: labels and segments do not fit: {error}") from error
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return annotation(id_, text(subset), duration_s, list(labels_all), timed)
 
 
 def load_objects(path: Path) -> Any:

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from features.extraction import known_origin
 from features.extraction_worker import Origin
+from features.video_ids import match_ids
 from model.errors import DataError
 from model.spec import ExtractorIdentity
-from training.datasets.annotations import Annotation, all_labels, read_annotations, video_set
+from training.datasets.annotations import Annotation, read_annotations
+from training.datasets.assembly import assemble
+from training.datasets.feature_clock import FeatureRate
 from training.datasets.feature_files import NpyFile
-from training.datasets.video_record import VideoRecord, VideoSet
+from training.datasets.video_record import VideoSet
 
 EXPECTED = "annotations.json and features/ID.npy"
 ANNOTATIONS, FEATURES = "annotations.json", "features"
@@ -21,58 +24,65 @@ def matches(folder: Path) -> bool:
     return (folder / ANNOTATIONS).is_file() and (folder / FEATURES).is_dir()
 
 
-def read(folder: Path) -> VideoSet:
+def read(folder: Path, rate: FeatureRate | None = None) -> VideoSet:
     """Returns the videos of a folder; see `read_native`."""
-    return read_native(folder / ANNOTATIONS, folder / FEATURES)
+    return read_native(folder / ANNOTATIONS, folder / FEATURES, rate)
 
 
-def read_native(annotations: Path, features: Path) -> VideoSet:
+def read_native(annotations: Path, features: Path, rate: FeatureRate | None = None) -> VideoSet:
     """Returns the annotated videos that have features; leaves out the others with a warning.
 
     Args:
         annotations: File in ActivityNet's JSON format.
         features: Folder of ID.npy files.
+        rate: Rate of the features, for annotations without durations.
 
     Raises:
         DataError: The annotations cannot be read, or no video has features.
     """
     if not features.is_dir():
         raise DataError(f"no feature folder {features}; expected a folder of ID.npy files")
-    return with_features(read_annotations(annotations), features, source=annotations)
+    return with_features(read_annotations(annotations), features, source=annotations, rate=rate)
 
 
-def with_features(annotations: Sequence[Annotation], features: Path, *, source: Path) -> VideoSet:
+def with_features(
+    annotations: Sequence[Annotation],
+    features: Path,
+    *,
+    source: Path,
+    rate: FeatureRate | None = None,
+) -> VideoSet:
     """Returns the annotated videos that have features in a folder of ID.npy files.
 
     Extraction writes an ID.json beside the features. Where there is one, it gives the extractor
     and the length of a snippet, and the video lasts as long as its snippets. Elsewhere, the
-    annotated duration counts.
+    rate counts if it is given, else the annotated duration.
 
     Args:
         annotations: Videos and their labels.
         features: Folder of the features.
         source: Path of the annotations, for messages.
+        rate: Rate of features that extraction did not write.
 
     Raises:
         DataError: No video has features, or the features are of several extractors.
     """
-    paths = {video.id: features / f"{video.id}.npy" for video in annotations}
-    present = [video for video in annotations if paths[video.id].is_file()]
-    origins = {video.id: known_origin(features, video.id) for video in present}
-    videos = video_set(
-        [_record(video, NpyFile(paths[video.id]), origins[video.id]) for video in present],
-        [video.id for video in annotations if not paths[video.id].is_file()],
-        all_labels(annotations),
+    files = sorted(path.relative_to(features) for path in features.rglob("*.npy"))
+    names = {file.with_suffix("").as_posix() for file in files}
+    name_of = match_ids([video.id for video in annotations], names)
+    origins = {id_: known_origin(features, name) for id_, name in name_of.items()}
+    clocks = {id_: origin.snippet_s for id_, origin in origins.items() if origin}
+    if rate is not None:
+        clocks = dict.fromkeys(name_of, rate.snippet_s) | clocks
+    videos = assemble(
+        annotations,
+        {id_: NpyFile(features / f"{name}.npy") for id_, name in name_of.items()},
         source=source,
         expected=f"{features}/ID.npy",
+        snippet_s=clocks,
+        unnamed=sorted(names - set(name_of.values())),
     )
     return replace(videos, extractor=_extractor(features, list(origins.values())))
-
-
-def _record(video: Annotation, source: NpyFile, origin: Origin | None) -> VideoRecord:
-    if origin is None:
-        return video.record(source)
-    return video.record(source, duration_s=source.load().shape[0] * origin.snippet_s)
 
 
 def _extractor(features: Path, origins: Sequence[Origin | None]) -> ExtractorIdentity:

@@ -7,7 +7,8 @@ import pytest
 
 from model.errors import DataError
 from model.segments import Segment
-from training.datasets.native import read_native
+from training.datasets.feature_clock import FeatureRate
+from training.datasets.layouts.native import read_native
 
 
 def write(
@@ -53,10 +54,50 @@ def test_videos_without_features_are_left_out_and_named(
     assert "gone" in caplog.text
 
 
+@pytest.mark.parametrize(("absent", "end"), [(5, "gone_4"), (6, "gone_4, ...")])
+def test_warning_names_five_absent_videos(
+    absent: int, end: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of six, five and three dots."""
+    database = {"v": entry()} | {f"gone_{number}": entry() for number in range(absent)}
+    with caplog.at_level(logging.WARNING):
+        videos = read_native(*write(tmp_path, database))
+    assert caplog.messages[0].endswith(f": gone_0, gone_1, gone_2, gone_3, {end}")
+    assert len(videos.missing) == absent
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_annotations_may_have_a_byte_order_mark(encoding: str, tmp_path: Path) -> None:
+    """Editors of Windows write one."""
+    annotations, features = write(tmp_path, {"v": entry()})
+    database = {"v": entry(annotations=[{"label": "Dîner"}])}
+    text = json.dumps({"database": database}, ensure_ascii=False)
+    annotations.write_bytes(text.encode(encoding))
+    assert read_native(annotations, features).classes == ("Dîner",)
+
+
+@pytest.mark.parametrize("name", ["v_abc", "abc_rgb", "abc"])
+def test_files_are_found_under_other_spellings(name: str, tmp_path: Path) -> None:
+    """The video keeps the id of the annotations; files that no row names are listed."""
+    paths = write(tmp_path, {"abc": entry()}, features=(name, "other"))
+    videos = read_native(*paths)
+    assert [video.id for video in videos.videos] == ["abc"]
+    assert videos.unnamed == ("other",)
+
+
+def test_rate_stands_in_for_durations(tmp_path: Path) -> None:
+    """Four snippets of 8 frames at 10 a second last 3.2 s, and the annotated 8 s are compared."""
+    paths = write(tmp_path, {"v": entry()})
+    (video,) = read_native(*paths, FeatureRate(fps=10, stride_frames=8)).videos
+    assert (video.duration_s, video.annotated_s) == (3.2, 8.0)
+
+
 @pytest.mark.parametrize(
     ("database", "message"),
     [
         ([], "database"),
+        ({"v": entry(duration=float("inf"))}, "duration"),
+        ({"v": entry(annotations=[{"label": "a", "segment": [0, float("nan")]}])}, "finite"),
         ({"v": entry(duration=0)}, "duration"),
         ({"v": {"subset": "training", "annotations": []}}, "duration"),
         ({"v": entry(annotations=[{"segment": [0, 1]}])}, "label"),

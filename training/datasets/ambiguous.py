@@ -1,0 +1,53 @@
+"""Times that THUMOS14's annotators could not decide on, which W-TALC's evaluation leaves out."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from model.errors import DataError
+from model.segments import Segment
+
+Times: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
+"""Start and end in seconds of each interval, by id of the video."""
+
+
+def read_ambiguous(path: Path) -> Times:
+    """Returns the intervals in a file like THUMOS14's Ambiguous_test.txt, `ID START END` a line.
+
+    Raises:
+        DataError: The file cannot be read, or a line is not valid.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    times: dict[str, list[tuple[float, float]]] = {}
+    for number, words in enumerate(map(str.split, lines), start=1):
+        if not words:
+            continue
+        try:
+            id_, start, end = words
+            start_s, end_s = float(start), float(end)
+            if not (math.isfinite(start_s) and start_s < end_s < math.inf):
+                raise ValueError("the end is not after the start")
+        except ValueError as error:
+            raise DataError(
+                f"{path}, line {number}: expected ID START END in seconds, got {' '.join(words)!r}"
+            ) from error
+        times.setdefault(id_, []).append((start_s, end_s))
+    return times
+
+
+def decided(
+    segments: Sequence[Segment], intervals: Sequence[tuple[float, float]]
+) -> tuple[Segment, ...]:
+    """Returns the segments that overlap none of the intervals.
+
+    W-TALC's `filter_segments` does the same in whole snippets, whatever the class of a segment is.
+    """
+    return tuple(
+        one
+        for one in segments
+        if not any(one.start_s < end_s and start_s < one.end_s for start_s, end_s in intervals)
+    )

@@ -1,0 +1,1 @@
+"""One module for each layout of a data set; all return a `VideoSet`."""

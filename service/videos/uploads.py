@@ -28,7 +28,7 @@ class Upload:
     """The open file, whose lock shows that the upload is not abandoned."""
 
     def remove(self) -> None:
-        """Removes the file unless it was moved, and its lock."""
+        """Removes the file, unless it was moved, and its lock."""
         self.path.unlink(missing_ok=True)
         self.file.close()
 

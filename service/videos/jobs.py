@@ -61,7 +61,7 @@ _SHORTEST_POLL_S, _LONGEST_POLL_S = 0.05, 0.5
 
 
 class VideoAsked(BaseModel):
-    """What a request asked for. Requests that repeat an Idempotency-Key must agree in it."""
+    """Content of a request. Requests that repeat an Idempotency-Key must agree in it."""
 
     options: LocalizeOptions
     """Options of the request, as they came."""

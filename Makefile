@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+SEED ?= 0
 FAST_TESTS := tests/ecm_client tests/model
 SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check test-slow lint serve benchmark benchmark-training benchmark-extraction \
-	benchmark-serving benchmark-overload soak audit clean
+	benchmark-serving benchmark-overload soak audit mutate clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
@@ -76,6 +77,12 @@ audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; need
 	$(VENV)/audit/bin/pip install --quiet pip-audit
 	grep -F == constraints.txt > $(VENV)/audit/pinned.txt
 	$(VENV)/audit/bin/pip-audit --requirement $(VENV)/audit/pinned.txt --no-deps --disable-pip
+
+mutate: $(VENV)/ready ## change FILES="..." in small ways and count what their tests notice; SAMPLE=25 SEED=0
+	@test -n "$(FILES)" || { echo 'error: name sources, as in make mutate FILES="model/spec.py"'; exit 2; }
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mutation]'
+	$(BIN)/python benchmarks/mutation.py $(FILES) --seed $(SEED) $(if $(SAMPLE),--sample $(SAMPLE)) \
+		$(if $(LIMIT_S),--limit-s $(LIMIT_S)) $(if $(TOTAL_S),--total-s $(TOTAL_S))
 
 clean: ## remove what `make demo` and the tests left; the environment stays
 	rm -rf demo breaches .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,7 +1,7 @@
 """Worker: runs jobs in this process.
 
 A killed worker resumes its jobs when it starts again, or another worker resumes them; see
-`service.jobs.housekeeping`.
+`service.jobs.recovery`.
 """
 
 import logging
@@ -10,8 +10,8 @@ from functools import partial
 
 from dbos import DBOS
 
-from service.jobs.housekeeping import Housekeeping
 from service.jobs.record import APPLICATION, QUEUE, VERSION, WORKFLOW
+from service.jobs.recovery import Recovery
 from service.jobs.steps import JobSteps
 from service.jobs.worker_slot import WorkerSlot
 from service.models.catalog import Catalog
@@ -68,14 +68,14 @@ class Worker:
             polling_interval_sec=_POLL_S,
             on_conflict="always_update",
         )
-        self._housekeeping = Housekeeping(
+        self._recovery = Recovery(
             self._slot,
             self._data,
             self._steps.running,
             self._steps.postponed,
             settings.keep_jobs_s,
         )
-        self._housekeeping.start()
+        self._recovery.start()
         fields = {"worker": self._slot.name, "jobs": settings.jobs}
         _log.info("worker started", extra={"fields": fields})
 
@@ -86,7 +86,7 @@ class Worker:
         """
         fields = {"worker": self._slot.name, "unfinished": len(self._steps.running)}
         self._steps.stop()
-        self._housekeeping.stop(_STOP_S)
+        self._recovery.stop(_STOP_S)
         end = partial(DBOS.destroy, destroy_registry=True)
         ending = threading.Thread(target=end, name="ending", daemon=True)
         ending.start()

@@ -22,7 +22,7 @@ _AT_ONCE = 100
 _FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
-class Housekeeping(threading.Thread):
+class Recovery(threading.Thread):
     """Thread that adopts the jobs of dead workers, and removes old jobs and files."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Housekeeping(threading.Thread):
             postponed: ids of the jobs that wait for their model, updated by their threads.
             keep_jobs_s: time after which a finished job is removed.
         """
-        super().__init__(name="housekeeping", daemon=True)
+        super().__init__(name="recovery", daemon=True)
         self._slot = slot
         self._data = data
         self._running = running
@@ -65,7 +65,7 @@ class Housekeeping(threading.Thread):
                 self._forget()
                 self._clean()
             except Exception as error:  # the database may be unreachable for a while
-                _log.warning("housekeeping is postponed: %s", error)
+                _log.warning("recovery of jobs is postponed: %s", error)
 
     def _adopt(self) -> None:
         """Puts the jobs of dead workers back in the queue."""

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from strength import Limits, Strength, measure, mirror_tests, table
+from strength import Limits, measure, mirror_tests, table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,11 +31,8 @@ def main() -> int:
         mutant_s=arguments.limit_s,
         end_s=time.monotonic() + arguments.total_s,
     )
-    results: list[Strength] = []
     with copied_tree():
-        for file in arguments.files:
-            results.append(measure(file, limits))
-            print(*results[-1].survivors, sep="\n", flush=True)
+        results = [measure(file, limits) for file in arguments.files]
     print(table(results))
     return 0 if all(result.enough for result in results) else 1
 

@@ -69,7 +69,10 @@ def mirror_tests(root: Path, source: Path) -> list[Path]:
 
 
 def measure(file: Path, limits: Limits) -> Strength:
-    """Runs the tests of a file, below the working folder, on a sample of its mutants."""
+    """Runs the tests of a file, below the working folder, on a sample of its mutants.
+
+    A surviving mutant is printed at once, because the sample may take an hour.
+    """
     command = test_command(mirror_tests(Path(), file))
     limit_s = limits.mutant_s or 10 + 3 * unchanged_s(command, file)
     chosen = sample(mutants(file), limits.places, limits.seed)
@@ -83,6 +86,7 @@ def measure(file: Path, limits: Limits) -> Strength:
             killed, timeouts = killed + 1, timeouts + (result.output == "timeout")
         else:
             survivors.append(str(result.diff))
+            print(result.diff, flush=True)
         show_progress(file, number + 1, len(chosen), len(survivors))
     return Strength(str(file), tuple(survivors), killed, timeouts)
 

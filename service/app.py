@@ -205,7 +205,7 @@ def _concurrency(settings: Settings, catalog: Catalog) -> int:
 def _videos_served(service: ServiceState) -> Iterator[None]:
     """Serves videos if the packages for them are installed."""
     try:
-        from service.videos.intake import Videos
+        from service.jobs.intake import Videos
     except ModuleNotFoundError as error:
         _log.warning("videos are not served: %s; see docs/service.md", error)
         yield

@@ -7,16 +7,16 @@ from fastapi import Depends, Request
 
 from service.errors import VideosNotServedError
 from service.http.admission import Admission
+from service.jobs.followers import Followers
 from service.localize.slots import Slots
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.telemetry.observation import Spans
-from service.videos.followers import Followers
 
 if TYPE_CHECKING:
-    from service.videos.intake import Videos
+    from service.jobs.intake import Videos
 
 
 @dataclass(slots=True)

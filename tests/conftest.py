@@ -1,4 +1,4 @@
-"""What tests of several folders need: shared data, a small trained run, a real server."""
+"""Fixtures of several folders: reference data, a small trained run, a real server."""
 
 import contextlib
 import threading

@@ -19,28 +19,11 @@ from model.errors import OptionError
 from model.network import Ecm
 from model.spec import ModelSpec
 from training.batches import MicroBatch, TrainingFeatures, micro_batches, steps_per_epoch
-from training.calibration import (
-    calibrated,
-    logit_scale,
-    training_logits,
-    with_class_threshold,
-)
-from training.checkpoint import (
-    BEST,
-    LAST,
-    Checkpoint,
-    load_checkpoint,
-    remove_run,
-    save_checkpoint,
-)
+from training.calibration import calibrated, logit_scale, training_logits, with_class_threshold
+from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, remove_run, save_checkpoint
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
-from training.initialization import (
-    RunData,
-    initial_checkpoint,
-    learnable_videos,
-    moving_average,
-)
+from training.initialization import RunData, initial_checkpoint, learnable_videos, moving_average
 from training.losses import LossTerms
 from training.measurement.evaluation import TorchEngine, validation_score
 from training.parallel import ProcessGroup

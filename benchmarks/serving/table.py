@@ -8,7 +8,7 @@ from typing import Final
 from load import Window
 
 MEMORY_CLIENTS: Final = 16
-"""Number of clients at which memory is reported, besides the peak."""
+"""Number of clients at which memory is reported, in addition to the peak."""
 _MIB = 1024**2
 
 

@@ -10,6 +10,7 @@ from prometheus_client import start_http_server
 from service.app import open_models
 from service.commands.flags import with_settings
 from service.configuration import read_configuration
+from service.jobs.intake import work as take_jobs
 from service.models.catalog import Catalog
 from service.models.keeper import kept
 from service.process.ending import leave, status_of
@@ -18,7 +19,6 @@ from service.process.listening import metrics_host
 from service.settings import Settings
 from service.telemetry.log_format import log_to_stderr
 from service.telemetry.metrics import Metrics
-from service.videos.intake import work as take_jobs
 
 
 @with_settings

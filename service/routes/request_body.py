@@ -33,15 +33,7 @@ from service.routes.features_body import (
     check_fields,
     parse_fields,
 )
-from service.routes.media_types import (
-    FORM,
-    JSON,
-    MAGIC_BYTES,
-    NPY,
-    RAW,
-    VIDEO,
-    looks_like_video,
-)
+from service.routes.media_types import FORM, JSON, MAGIC_BYTES, NPY, RAW, VIDEO, looks_like_video
 from service.state import ServiceState
 from service.videos.video_request import VideoRequest
 

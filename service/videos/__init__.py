@@ -1,1 +1,1 @@
-"""Videos as durable jobs: intake, extraction in chunks, cached features."""
+"""Videos of requests: uploads, chunks of features, and the cache of features."""

@@ -1,4 +1,4 @@
-"""What an input is: features, a video file or a URI; each mistake is one sentence."""
+"""Kinds of input: features, a video file or a URI. Each mistake is one sentence."""
 
 import io
 import os

@@ -59,7 +59,7 @@ def evaluation_text(result: Evaluation, spec: ModelSpec) -> str:
 
 
 def progress_bar(videos: int) -> Progress:
-    """Returns a function that shows a progress bar over the results of so many videos."""
+    """Returns a function that shows a progress bar over the results of `videos` videos."""
 
     def wrap(results: Results) -> Results:
         return iter(tqdm(results, total=videos, unit="video", disable=None))

@@ -68,6 +68,7 @@ def test_time_stamps_add_figures(videos: Path, capsys: pytest.CaptureFixture[str
     shown = [{"label": "Run", "segment": [1.0, 2.0]}]
     database = {
         "run": {"subset": "training", "annotations": [{"label": "Run"}]},
+        "still": {"subset": "training", "annotations": []},
         "jump": {"subset": "validation", "annotations": shown},
     }
     path = videos.parent / "annotations.json"

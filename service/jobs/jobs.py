@@ -1,117 +1,53 @@
 """Jobs on videos as HTTP requests see them: submitted, found, cancelled.
 
-DBOS keeps the jobs in a database. `service.videos.worker` runs them, in this process or in others.
+DBOS keeps the jobs in a database. `service.jobs.worker` runs them, in this process or in others.
 """
 
 import asyncio
-import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Final, Literal, TypeAlias, get_args
 
-from dbos import DBOS, DBOSClient, WorkflowStatus
-from dbos import error as dbos_errors
-from pydantic import BaseModel, ValidationError
-from sqlalchemy.exc import DBAPIError
+from dbos import DBOSClient, WorkflowStatus
 
 from ecm_client.schemas import (
-    ActivityNetResponse,
     Job,
     JobList,
     JobProgress,
-    JobState,
     JobSummary,
-    LocalizeOptions,
-    LocalizeResponse,
     ModelVersion,
-    Problem,
 )
 from service.errors import (
     IdempotencyConflictError,
-    JobsUnavailableError,
     QueueFullError,
-    ServiceError,
     UnknownJobError,
-    problem_of,
+)
+from service.jobs.database import reachable_database, versions_of_open_jobs
+from service.jobs.record import (
+    APPLICATION,
+    FINAL,
+    OPEN,
+    PROGRESS,
+    QUEUE,
+    VERSION,
+    WAITING,
+    WORKFLOW,
+    VideoAsked,
+    VideoJob,
+    created_at,
+    log_end,
+    outcome_of,
+    request_of,
+    state_of,
 )
 from service.videos.data_folder import DataFolder
 from service.videos.uploads import Upload
 
-APPLICATION: Final = "ecm-localizer"
-QUEUE: Final = "videos"
-WORKFLOW: Final = "localize-video"
-PROGRESS: Final = "progress"
-VERSION: Final = "2"
-"""Version of the workflow's steps. Unfinished jobs of another version wait for a worker of that
-version, so it changes only with the steps, not with each release."""
-
-FinalState: TypeAlias = Literal["done", "failed", "cancelled"]
-FINAL: Final = frozenset(get_args(FinalState))
-_log = logging.getLogger(__name__)
-
 _AT_ONCE = 101
 """Jobs that one query lists: the longest page, and one more that shows whether it is the last."""
 _IS_ID = re.compile(r"[0-9a-f-]{36}")
-_WAITING = ["ENQUEUED", "DELAYED"]
-_OPEN = [*_WAITING, "PENDING"]
 _SHORTEST_POLL_S, _LONGEST_POLL_S = 0.05, 0.5
-
-
-class VideoAsked(BaseModel):
-    """What a request asked for. Requests that repeat an Idempotency-Key must agree in it."""
-
-    options: LocalizeOptions
-    """Options of the request, as they came."""
-    uri: str | None = None
-    """URI of a referenced video; None if it was uploaded."""
-    sha256: str | None = None
-    """SHA-256 of the uploaded file."""
-
-
-class VideoJob(BaseModel):
-    """Input of the workflow."""
-
-    asked: VideoAsked
-    """The request."""
-    options: LocalizeOptions
-    """Options of the request, with the chosen model and version."""
-
-
-class JobOutcome(BaseModel):
-    """Output of the workflow."""
-
-    answer: LocalizeResponse | ActivityNetResponse | None = None
-    """Segments found in the video."""
-    error: Problem | None = None
-    """Reason why there are none."""
-
-
-def prepare_database(url: str) -> None:
-    """Creates the tables of the jobs if they do not exist.
-
-    Raises:
-        JobsUnavailableError: the database cannot be reached or used.
-    """
-    dbos_log = logging.getLogger("dbos")
-    dbos_log.setLevel(logging.WARNING)  # at INFO it logs each migration
-    dbos_log.addFilter(_is_no_cancellation)
-    try:
-        DBOS.migrate(url)
-    except DBAPIError as error:
-        reason = str(error.orig).partition("\n")[0]
-        raise JobsUnavailableError(
-            f"the job database cannot be used: {reason}; start it, or set database_url "
-            "(--database-url or ECM_DATABASE_URL) to one that answers"
-        ) from error
-
-
-def _is_no_cancellation(record: logging.LogRecord) -> bool:
-    """Returns False for the traceback that DBOS logs of each cancelled job."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, dbos_errors.DBOSAwaitedWorkflowCancelledError)
 
 
 class Jobs:
@@ -125,7 +61,7 @@ class Jobs:
         """
         self._data = data
         self._max_queued = max_queued
-        with _database():
+        with reachable_database():
             self._client = DBOSClient(
                 system_database_url=database_url,
                 application_name=APPLICATION,
@@ -152,11 +88,11 @@ class Jobs:
         Raises:
             JobsUnavailableError: the database cannot be reached.
         """
-        with _database():
+        with reachable_database():
             jobs = await self._client.list_workflows_async(
-                name=WORKFLOW, status=_OPEN, load_input=False, load_output=False
+                name=WORKFLOW, status=list(OPEN), load_input=False, load_output=False
             )
-        queued = sum(job.status in _WAITING for job in jobs)
+        queued = sum(job.status in WAITING for job in jobs)
         return {"queued": queued, "running": len(jobs) - queued}
 
     def open_versions(self) -> frozenset[tuple[str, int]]:
@@ -173,7 +109,7 @@ class Jobs:
         status = await self._status(id_)
         if status is None:
             return None
-        if _asked(status) != asked:
+        if request_of(status) != asked:
             raise IdempotencyConflictError(
                 "this Idempotency-Key was used for another video or other options; use a new key"
             )
@@ -200,7 +136,7 @@ class Jobs:
 
         One request at a time, in all processes: otherwise many would find the same room.
         """
-        with _database(), self._data.submitting():
+        with reachable_database(), self._data.submitting():
             if self._client.list_workflows(workflow_ids=[id_], load_input=False, load_output=False):
                 return
             self._check_room()
@@ -222,10 +158,10 @@ class Jobs:
                 raise
 
     def _check_room(self) -> None:
-        with _database():
+        with reachable_database():
             excess = self._client.list_workflows(
                 queue_name=QUEUE,
-                status=_WAITING,
+                status=list(WAITING),
                 offset=self._max_queued - 1,
                 limit=1,
                 load_input=False,
@@ -264,7 +200,7 @@ class Jobs:
         end_time = _iso_time(after.created_at or 0) if after else None
         offset, begun = 0, after is None
         while True:
-            with _database():
+            with reachable_database():
                 statuses = await self._client.list_workflows_async(
                     name=WORKFLOW,
                     end_time=end_time,
@@ -287,11 +223,11 @@ class Jobs:
         failed = bool(chosen.get("failed"))
         if not chosen:  # an earlier release recorded a failure in the output only
             whole = await self._status(status.workflow_id)
-            failed = whole is not None and _outcome(whole).error is not None
+            failed = whole is not None and outcome_of(whole).error is not None
         return JobSummary(
             id=status.workflow_id,
-            state=_state(status, failed=failed),
-            created=_created(status),
+            state=state_of(status, failed=failed),
+            created=created_at(status),
             model=ModelVersion(name=chosen["model"], version=chosen["version"]) if chosen else None,
         )
 
@@ -313,7 +249,7 @@ class Jobs:
         job = await self.find(id_)
         if job.state in FINAL:
             return job
-        with _database():
+        with reachable_database():
             await self._client.cancel_workflow_async(id_)
         if job.state == "queued":
             self._data.remove_job(id_)
@@ -350,105 +286,26 @@ class Jobs:
         return status
 
     async def _status(self, id_: str) -> WorkflowStatus | None:
-        with _database():
+        with reachable_database():
             statuses = await self._client.list_workflows_async(workflow_ids=[id_])
         return statuses[0] if statuses else None
 
     async def _describe(self, status: WorkflowStatus) -> Job:
-        outcome = _outcome(status)
-        with _database():
+        outcome = outcome_of(status)
+        with reachable_database():
             progress = await self._client.get_event_async(
                 status.workflow_id, PROGRESS, timeout_seconds=0
             )
         return Job(
             id=status.workflow_id,
-            state=_state(status, failed=outcome.error is not None),
-            created=_created(status),
+            state=state_of(status, failed=outcome.error is not None),
+            created=created_at(status),
             progress=JobProgress.model_validate_json(progress) if progress else JobProgress(),
             result=outcome.answer,
             error=outcome.error,
         )
 
 
-def versions_of_open_jobs(
-    list_workflows: Callable[..., list[WorkflowStatus]],
-) -> frozenset[tuple[str, int]]:
-    """Returns name and version of each model that a queued or running job needs.
-
-    Args:
-        list_workflows: the function of `DBOS` or of a `DBOSClient`.
-
-    Raises:
-        JobsUnavailableError: the database cannot be reached.
-    """
-    with _database():
-        jobs = list_workflows(name=WORKFLOW, status=_OPEN, load_input=False, load_output=False)
-    chosen = (job.attributes for job in jobs if job.attributes)
-    return frozenset((str(one["model"]), int(one["version"])) for one in chosen)
-
-
-def mark_failed(job_id: str) -> None:
-    """Records that a job failed where a list of jobs finds it without reading results."""
-    DBOS.update_workflow_attributes(job_id, {"failed": True}, merge=True)
-
-
-def log_end(
-    job_id: str, state: FinalState, elapsed_s: float, problem: Problem | None = None
-) -> None:
-    """Logs the end of a job and the time that a worker spent on it."""
-    fields = {"job": job_id, "state": state, "duration_ms": round(1e3 * elapsed_s, 3)}
-    if problem:
-        fields["error"] = problem.detail
-    _log.info("job finished", extra={"fields": fields})
-
-
-def _asked(status: WorkflowStatus) -> VideoAsked | None:
-    """Returns the request of a job; None for a job of a release that did not record it."""
-    assert status.input
-    try:
-        return VideoJob.model_validate_json(status.input["args"][0]).asked
-    except ValidationError:
-        return None
-
-
-def _outcome(status: WorkflowStatus) -> JobOutcome:
-    if status.status == "SUCCESS":
-        return JobOutcome.model_validate_json(str(status.output))
-    if status.status == "ERROR":
-        return JobOutcome(error=problem_of(status.error or ServiceError("unknown")))
-    if status.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
-        return JobOutcome(
-            error=problem_of(ServiceError("the worker crashed on this video too many times"))
-        )
-    return JobOutcome()
-
-
-def _state(status: WorkflowStatus, *, failed: bool) -> JobState:
-    if failed or status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
-        return "failed"
-    if status.status == "SUCCESS":
-        return "done"
-    if status.status == "CANCELLED":
-        return "cancelled"
-    return "queued" if status.status in _WAITING else "running"
-
-
-def _created(status: WorkflowStatus) -> datetime:
-    return datetime.fromtimestamp((status.created_at or 0) / 1000, UTC)
-
-
 def _iso_time(time_ms: int) -> str:
     """Returns a time for DBOS, which rounds it down to milliseconds after a float product."""
     return datetime.fromtimestamp((time_ms + 0.5) / 1000, UTC).isoformat()
-
-
-@contextmanager
-def _database() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        raise JobsUnavailableError(
-            "the job database cannot be reached; try again in a moment"
-        ) from error
-    except FileNotFoundError as error:
-        raise JobsUnavailableError("the service's data folder is gone; restore it") from error

@@ -1,7 +1,7 @@
 """Worker: runs jobs in this process.
 
 A killed worker resumes its jobs when it starts again, or another worker resumes them; see
-`service.videos.housekeeping`.
+`service.jobs.housekeeping`.
 """
 
 import logging
@@ -10,14 +10,14 @@ from functools import partial
 
 from dbos import DBOS
 
+from service.jobs.housekeeping import Housekeeping
+from service.jobs.record import APPLICATION, QUEUE, VERSION, WORKFLOW
+from service.jobs.steps import JobSteps
+from service.jobs.worker_slot import WorkerSlot
 from service.models.catalog import Catalog
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.videos.data_folder import DataFolder
-from service.videos.housekeeping import Housekeeping
-from service.videos.job_steps import JobSteps
-from service.videos.jobs import APPLICATION, QUEUE, VERSION, WORKFLOW
-from service.videos.worker_slot import WorkerSlot
 
 _log = logging.getLogger(__name__)
 

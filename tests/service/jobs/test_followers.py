@@ -9,7 +9,7 @@ import pytest
 
 from ecm_client.schemas import Job, JobProgress
 from service.errors import JobsUnavailableError, OverloadedError
-from service.videos.followers import MAX_FOLLOWERS, Followers
+from service.jobs.followers import MAX_FOLLOWERS, Followers
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -16,13 +16,13 @@ import pytest
 from ecm_client.schemas import Job, LocalizeOptions
 from model.repository import publish
 from service.errors import IdempotencyConflictError, QueueFullError, UnknownJobError
+from service.jobs.intake import Videos
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper
 from service.models.served_engine import ServingConfig
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.videos.data_folder import ABANDONED_S, DataFolder
-from service.videos.intake import Videos
 from service.videos.uploads import Uploads
 from service.videos.video_request import VideoRequest
 

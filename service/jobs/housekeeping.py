@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from dbos import DBOS, WorkflowStatus
 
+from service.jobs.record import QUEUE, VERSION
+from service.jobs.worker_slot import WorkerSlot
 from service.videos.data_folder import DataFolder
-from service.videos.jobs import QUEUE, VERSION
-from service.videos.worker_slot import WorkerSlot
 
 _log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from service.videos.worker_slot import WorkerSlot
+from service.jobs.worker_slot import WorkerSlot
 
 HOLD = """
 import sys
 from pathlib import Path
-from service.videos.worker_slot import WorkerSlot
+from service.jobs.worker_slot import WorkerSlot
 slot = WorkerSlot(Path(sys.argv[1]))
 print(slot.name, flush=True)
 sys.stdin.read()

@@ -32,6 +32,8 @@ from model.options import features_duration_s
 from model.spec import ExtractorIdentity, ModelSpec
 from model.whole_file import whole_file
 from service.errors import ExtractorUnavailableError, ModelUnavailableError, UnknownModelError
+from service.jobs.record import PROGRESS, FinalState, JobOutcome, VideoJob, log_end, mark_failed
+from service.jobs.recorded_step import StepFailedError, run_step
 from service.localize.answer import localize_features
 from service.models.catalog import Catalog
 from service.references.errors import DownloadError
@@ -43,8 +45,6 @@ from service.videos.chunks import Chunk, ChunkTask, chunk_pool
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.feature_cache import FeatureCache
-from service.videos.jobs import PROGRESS, FinalState, JobOutcome, VideoJob, log_end, mark_failed
-from service.videos.recorded_step import StepFailedError, run_step
 
 _log = logging.getLogger(__name__)
 

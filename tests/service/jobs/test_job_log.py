@@ -36,8 +36,8 @@ def test_worker_and_jobs_log_their_start_and_end(
             pass
     assert worker.stop() == 0
 
-    loggers = ("worker", "job_steps", "jobs")
-    lines = [line for name in loggers for line in events(worker.log, f"service.videos.{name}")]
+    loggers = ("worker", "steps", "record")
+    lines = [line for name in loggers for line in events(worker.log, f"service.jobs.{name}")]
     names = [line["event"] for line in lines]
     assert names[0] == "worker started"
     assert names.count("job started") == names.count("job finished") == 2

@@ -16,6 +16,11 @@ from sqlalchemy.exc import ArgumentError
 from ecm_client.schemas import Job, LocalizeOptions
 from model.errors import OptionError
 from service.errors import UnusableInputError
+from service.jobs.database import prepare_database, versions_of_open_jobs
+from service.jobs.jobs import Jobs
+from service.jobs.record import VideoAsked, VideoJob
+from service.jobs.steps import reference_rules
+from service.jobs.worker import Worker
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper
 from service.references.rules import check_reference
@@ -23,11 +28,8 @@ from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
-from service.videos.job_steps import reference_rules
-from service.videos.jobs import Jobs, VideoAsked, VideoJob, prepare_database, versions_of_open_jobs
 from service.videos.uploads import Uploads
 from service.videos.video_request import VideoRequest
-from service.videos.worker import Worker
 
 
 class Videos:

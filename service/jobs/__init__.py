@@ -1,0 +1,1 @@
+"""Work on videos as durable jobs: submitted, queued, run by workers, followed."""

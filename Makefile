@@ -80,8 +80,7 @@ audit: $(VENV)/ready ## look the pinned packages up among known weaknesses; need
 
 mutate: $(VENV)/ready ## change FILES="..." in small ways and count what their tests notice; SAMPLE=25 SEED=0
 	@test -n "$(FILES)" || { echo 'error: name sources, as in make mutate FILES="model/spec.py"'; exit 2; }
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mutation]'
-	$(BIN)/python benchmarks/mutation.py $(FILES) --seed $(SEED) $(if $(SAMPLE),--sample $(SAMPLE)) \
+	$(BIN)/python benchmarks/mutation $(FILES) --seed $(SEED) $(if $(SAMPLE),--sample $(SAMPLE)) \
 		$(if $(LIMIT_S),--limit-s $(LIMIT_S)) $(if $(TOTAL_S),--total-s $(TOTAL_S))
 
 clean: ## remove what `make demo` and the tests left; the environment stays

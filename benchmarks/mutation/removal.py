@@ -1,15 +1,7 @@
-"""Kinds of change: the equivalent ones of cosmic-ray, and the removal of a statement."""
+"""The removal of a statement, a kind of change that cosmic-ray does not have."""
 
 from collections.abc import Iterator
 from typing import Any
-
-EQUIVALENT_OPERATORS = {
-    "core/ReplaceComparisonOperator_Eq_Is",  # numbers and texts are often the same object
-    "core/ReplaceComparisonOperator_NotEq_IsNot",
-    "core/ReplaceComparisonOperator_Is_Eq",  # nothing but None equals None
-    "core/ReplaceComparisonOperator_IsNot_NotEq",
-}
-"""Operators whose mutants mostly do what the source does, so that no test can notice them."""
 
 
 class RemoveStatement:

@@ -32,7 +32,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 demo: $(VENV)/ready ## train on simulated videos, export, serve, ask over HTTP, draw
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/ready lint ## run every check and test; six minutes on two cores
+test: $(VENV)/ready lint ## run every check and test; nine minutes on two cores
 	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 check: $(VENV)/ready lint ## run the checks and the fast tests; a minute, for every day

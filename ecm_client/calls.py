@@ -3,7 +3,7 @@
 Each call is a generator. It yields steps, and the client performs them, with or without asyncio:
 
     httpx.Request   send the request, and return its `Reply` to the call
-    float           wait for so many seconds
+    float           wait for that number of seconds
     Progress        pass it to `on_progress`
 
 `advance` goes from one step to the next, up to the `Result`.

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None, *, side: Side | None = None) ->
     try:
         status = _run(words, side)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader of the output, such as `head`, has ended
         os._exit(_STATUS_CLOSED_PIPE)
     except KeyboardInterrupt:
         os._exit(_STATUS_INTERRUPTED)  # without waiting for threads, which may wait for a network

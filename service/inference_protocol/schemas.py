@@ -47,7 +47,7 @@ class TensorMetadata(BaseModel):
     name: str
     datatype: Datatype
     shape: list[int]
-    """-1 stands for any size."""
+    """Size of each axis; -1 is any size."""
 
 
 class ModelMetadata(BaseModel):

@@ -195,7 +195,7 @@ class Jobs:
     async def _from_newest(self, after: WorkflowStatus | None) -> AsyncIterator[WorkflowStatus]:
         """Yields all jobs, or those that follow a job, newest first.
 
-        SQLite counts creation times in seconds, so many jobs may share the time of `after`.
+        Several jobs may share the time of `after`, because SQLite counts creation times in seconds.
         """
         end_time = _iso_time(after.created_at or 0) if after else None
         offset, begun = 0, after is None

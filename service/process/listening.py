@@ -10,7 +10,7 @@ from model.errors import OptionError
 from service.settings import Settings
 
 EVERYWHERE: Final = "*"
-"""Host that stands for all addresses of this machine, of IPv4 and IPv6."""
+"""Host that means all IPv4 and IPv6 addresses of this machine."""
 
 
 def bind(settings: Settings) -> list[socket.socket]:

@@ -146,7 +146,7 @@ def test_lines_of_json_are_for_programs(
 def test_the_list_hides_weak_segments_unless_asked(
     good: Path, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--all` and `--min-score` decide; the service tells the model's own choice."""
+    """`--all` and `--min-score` come first; otherwise the service names the model's own score."""
     words = ["localize", str(good / "a.npy"), "--url", url]
 
     def rows(*more: str) -> int:

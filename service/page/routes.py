@@ -1,4 +1,4 @@
-"""GET / and GET /page/...: the web page, the files that it loads, and the parts that it may show."""
+"""GET / and /page/...: the page, its files, and the parts that it may show."""
 
 import re
 from pathlib import Path, PurePosixPath

@@ -9,8 +9,7 @@
  *   selection   `selectedId` changed
  *   lanes       `lanes`, `pinned` or `hidden` changed
  *   view        `view` changed
- *   time        `timeS` changed; `detail.seek` is true where the player has to go there
- *   playing     `playing`, `speed`, `looping` or `playUntilS` changed
+ *   time, playing  see playhead.js
  *   mode        `correcting` or `addStartS` or `stepKind` changed
  *   activation  `activation` or `activationB` changed
  *   truth       `truth` changed
@@ -40,14 +39,13 @@
 import { ClassColors } from "./class_colors.js";
 import * as edits from "./correct/edits.js";
 import { chooseLanes } from "./panels/lane_choice.js";
+import { Playhead } from "./playhead.js";
 import { START_SCORE, fromResults, neighbour, runningAt, strongEnough } from "./segments.js";
 
-/** Slowest and fastest speed of the player, and the speeds between. */
-export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 4, 8, 16];
-
-export class Session extends EventTarget {
+export class Session extends Playhead {
   #history = edits.emptyHistory();
   #foundB = [];
+  #dragged = null;
   #colors;
 
   /**
@@ -66,9 +64,8 @@ export class Session extends EventTarget {
    */
   constructor({ job, name, model, durationS, frameRate, labels, result, defaults, videoUrl = null,
     canPlay = false }) {
-    super();
-    Object.assign(this, { job, name, model, durationS, frameRate, labels, defaults, videoUrl });
-    this.canPlay = canPlay;
+    super({ durationS, frameRate });
+    Object.assign(this, { job, name, model, labels, defaults, videoUrl, canPlay });
     this.snippetS = durationS / Math.max(1, result.snippets);
     /** @type {Options} */
     this.options = { ...this.startOptions };
@@ -84,12 +81,7 @@ export class Session extends EventTarget {
     /** Step of an edge: by a frame or by a snippet. */
     this.stepKind = "frame";
     this.view = { startS: 0, endS: durationS };
-    Object.assign(this, { timeS: 0, playing: false, speed: 1, looping: false, playUntilS: null });
     this.setFound(result);
-  }
-
-  #tell(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
   // What was found, and what the sliders and the corrections leave of it.
@@ -118,16 +110,17 @@ export class Session extends EventTarget {
   /** Changes some of the options; who asks the service again listens to `options`. */
   setOptions(changes) {
     this.options = { ...this.options, ...changes };
-    this.#tell("options");
+    this.tell("options");
     this.#show();
   }
 
   #show() {
     const kept = strongEnough(this.found, this.options);
-    this.segments = edits.apply(kept, edits.inForce(this.#history));
+    const moving = this.#dragged ? [this.#dragged] : [];
+    this.segments = edits.apply(kept, [...edits.inForce(this.#history), ...moving]);
     this.segmentsB = strongEnough(this.#foundB, this.options);
     this.#chooseLanes();
-    this.#tell("segments");
+    this.tell("segments");
     if (this.selectedId !== null && !this.selected) this.select(null);
   }
 
@@ -160,7 +153,7 @@ export class Session extends EventTarget {
     const before = this.lanes.join("\n");
     const threshold = this.options.classThreshold;
     this.lanes = chooseLanes({ classes, threshold, pinned, hidden, marked });
-    if (this.lanes.join("\n") !== before) this.#tell("lanes");
+    if (this.lanes.join("\n") !== before) this.tell("lanes");
   }
 
   /** Shows a class below the others of its own accord, or hides it. */
@@ -171,7 +164,7 @@ export class Session extends EventTarget {
     this.pinned = this.pinned.filter((one) => shown || one !== label);
     this.#chooseLanes();
     if (shown && !this.lanes.includes(label)) this.pinLane(label, true);
-    else this.#tell("lanes");
+    else this.tell("lanes");
   }
 
   /** Keeps the lane of a class at the top, whatever its score. */
@@ -180,7 +173,7 @@ export class Session extends EventTarget {
     this.pinned = pinned ? [...others, label] : others;
     if (pinned) this.hidden = new Set([...this.hidden].filter((one) => one !== label));
     this.#chooseLanes();
-    this.#tell("lanes");
+    this.tell("lanes");
   }
 
   // Selection and view.
@@ -189,7 +182,7 @@ export class Session extends EventTarget {
   select(id, { seek = false } = {}) {
     const changed = this.selectedId !== id;
     this.selectedId = id;
-    if (changed) this.#tell("selection");
+    if (changed) this.tell("selection");
     if (seek && this.selected) this.seek(this.selected.startS);
   }
 
@@ -218,102 +211,48 @@ export class Session extends EventTarget {
     const length = Math.min(Math.max(endS - startS, least), this.durationS);
     const first = Math.min(Math.max(startS, 0), this.durationS - length);
     this.view = { startS: first, endS: first + length };
-    this.#tell("view");
+    this.tell("view");
   }
 
-  // Time.
-
-  /** Length of a frame in seconds; that of 25 frames a second where the rate is unknown. */
-  get frameS() {
-    return 1 / (this.frameRate || 25);
-  }
-
-  /** Goes to a time; ends playing to the end of a segment. */
-  seek(timeS) {
-    this.timeS = Math.min(Math.max(timeS, 0), this.durationS);
-    this.#stopAt(null);
-    this.#tell("time", { seek: true });
-  }
-
-  /** Reports the time of the frame on screen. Stops or loops at the end of a played segment. */
-  advance(timeS) {
-    this.timeS = Math.min(Math.max(timeS, 0), this.durationS);
-    const over = this.playing && this.playUntilS !== null && this.timeS >= this.playUntilS;
-    if (!over) return this.#tell("time", { seek: false });
-    if (this.looping && this.selected) return this.playSegment(this.selectedId);
-    const endS = this.playUntilS;
-    this.pause();
-    this.timeS = endS;
-    return this.#tell("time", { seek: true });
-  }
-
-  #stopAt(timeS) {
-    if (this.playUntilS === timeS) return;
-    this.playUntilS = timeS;
-    this.#tell("playing");
-  }
-
-  play() {
-    if (this.timeS >= this.durationS) this.seek(0);
-    this.playing = true;
-    this.#tell("playing");
-  }
-
-  pause() {
-    Object.assign(this, { playing: false, playUntilS: null });
-    this.#tell("playing");
-  }
-
-  /** Plays a segment from its start and stops at its end. */
+  /** Plays a segment from its start and stops, or loops, at its end. */
   playSegment(id) {
     const segment = this.segment(id);
     if (!segment) return;
-    this.select(id, { seek: true });
-    this.#stopAt(segment.endS);
-    this.play();
+    this.select(id);
+    this.playSpan(segment.startS, segment.endS);
   }
 
-  setSpeed(speed) {
-    this.speed = Math.min(Math.max(speed, SPEEDS[0]), SPEEDS.at(-1));
-    this.#tell("playing");
-  }
-
-  /** Takes the next faster (step 1) or slower (step -1) speed. */
-  changeSpeed(step) {
-    const others = SPEEDS.filter((one) => (one - this.speed) * step > 0);
-    if (others.length) this.setSpeed(step > 0 ? others[0] : others.at(-1));
-  }
-
-  /** Turns looping of the selected segment on or off. */
+  /** Turns looping on or off; the selected segment loops where it is playing. */
   setLooping(looping) {
-    this.looping = looping;
-    if (looping && this.playing && this.selected) this.#stopAt(this.selected.endS);
-    this.#tell("playing");
+    const { selected, timeS } = this;
+    const isInside = selected && selected.startS <= timeS && timeS < selected.endS;
+    if (looping && isInside) this.limitTo(selected.startS, selected.endS);
+    super.setLooping(looping);
   }
 
   /** Takes a video for features that came without one, or another address of the same video. */
   setVideo({ videoUrl, canPlay, frameRate }) {
     Object.assign(this, { videoUrl, canPlay, frameRate: frameRate ?? this.frameRate });
-    this.#tell("video");
+    this.tell("video");
   }
 
   // Sequences, truth and the second result.
 
   setActivation(activation, source = "A") {
     this[source === "A" ? "activation" : "activationB"] = activation;
-    this.#tell("activation");
+    this.tell("activation");
   }
 
   /** Takes the id under which the service keeps the activation; null where it is gone. */
   setActivationId(id, source = "A") {
     this[source === "A" ? "activationId" : "activationIdB"] = id;
-    this.#tell("options");
+    this.tell("options");
   }
 
   setTruth(truth) {
     this.truth = truth;
     this.#chooseLanes();
-    this.#tell("truth");
+    this.tell("truth");
   }
 
   /** Compares with another result; null ends that. */
@@ -321,7 +260,7 @@ export class Session extends EventTarget {
     this.modelB = modelB;
     if (!modelB) Object.assign(this, { activationB: null, activationIdB: null });
     this.setFound(result ?? { segments: [] }, "B");
-    this.#tell("compare");
+    this.tell("compare");
   }
 
   // Corrections.
@@ -334,18 +273,40 @@ export class Session extends EventTarget {
   setCorrecting(correcting) {
     Object.assign(this, { correcting, addStartS: null });
     if (!correcting && this.selected?.source === "B") this.select(null);
-    this.#tell("mode");
+    this.tell("mode");
   }
 
   setStepKind(stepKind) {
     this.stepKind = stepKind;
-    this.#tell("mode");
+    this.tell("mode");
   }
 
   /** Remembers the first of the two key presses that add a segment; null forgets it. */
   setAddStart(timeS) {
     this.addStartS = timeS;
-    this.#tell("mode");
+    this.tell("mode");
+  }
+
+  /** Step of an edge in seconds: a frame or a snippet. */
+  get stepS() {
+    return this.stepKind === "frame" ? this.frameS : this.snippetS;
+  }
+
+  /**
+   * Moves an edge of a segment. While somebody drags, `final` is false: the segment follows, and
+   * only the end of the drag is an edit that can be undone.
+   *
+   * @param {string} id
+   * @param {"start"|"end"} edge
+   * @param {number} timeS
+   */
+  moveEdge(id, edge, timeS, { final = true } = {}) {
+    this.#dragged = null;
+    const segment = edits.apply(this.found, edits.inForce(this.#history)).find((one) => one.id === id);
+    const move = segment ? edits.moveEdge(segment, edge, timeS, this.durationS) : null;
+    if (final && move) return this.edit(move);
+    this.#dragged = move;
+    return this.#show();
   }
 
   /** A name for a segment that does not exist yet. */
@@ -396,6 +357,6 @@ export class Session extends EventTarget {
   #setHistory(history) {
     this.#history = history;
     this.#show();
-    this.#tell("history");
+    this.tell("history");
   }
 }

@@ -30,6 +30,7 @@ from service.models.batching import BatchConfig
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper, kept
 from service.models.served_engine import DEFAULT_BATCHES, ServingConfig
+from service.page import routes as page
 from service.routes import health, jobs, localize, metrics, models
 from service.settings import Settings
 from service.state import ServiceState
@@ -45,6 +46,7 @@ _ROUTERS = (
     models.router,
     inference_protocol.router,
     metrics.router,
+    page.router,
 )
 
 

@@ -11,7 +11,7 @@ from service.models.version_policy import VersionPolicy
 
 _PATH = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 Group: TypeAlias = Literal["Models", "Network", "Computing", "Limits", "Videos and jobs",
-                           "Video references", "Access", "General"]  # fmt: skip
+                           "Video references", "Page", "Access", "General"]  # fmt: skip
 """Subject of a setting, in the order of help texts."""
 
 
@@ -142,6 +142,8 @@ class Settings(BaseModel):
     """Longest download of a video, in seconds."""
     download_stall_s: float = setting(20.0, "Video references", gt=0, rare=True)
     """Longest wait for the next bytes of a download, in seconds."""
+    page: bool = setting(True, "Page")
+    """Serve the web page at /."""
     api_keys_file: Path | None = setting(None, "Access")
     """File with API keys, one per line: NAME SCOPES SHA256HEX; without keys, access is open."""
     api_keys: tuple[str, ...] = setting((), "Access", rare=True)

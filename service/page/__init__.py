@@ -1,1 +1,1 @@
-"""The page at `/`: what a browser loads to bring in videos, look at segments and correct them."""
+"""The web page, its files, and the calls that are made for it."""

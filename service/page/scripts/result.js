@@ -15,7 +15,6 @@ import { DifferenceList, modelItems, modelText } from "./panels/compare.js";
 import { copyLink, openExport } from "./panels/exports.js";
 import { gripOf } from "./panels/grip.js";
 import { SegmentList } from "./panels/list.js";
-import { mountNoVideo } from "./panels/no_video.js";
 import { readAgain, readToCompare } from "./panels/reading.js";
 import { on, onceAFrame } from "./panels/schedule.js";
 import { linkParams } from "./panels/settings_text.js";
@@ -74,34 +73,34 @@ class Result {
       made.setAttribute("aria-labelledby", title);
       return made;
     };
-    const part = (title) => {
-      const made = el("section", { class: "part" });
+    const part = (name, title) => {
+      const made = el("section", { class: `part ${name}` });
       made.setAttribute("aria-labelledby", title);
       return made;
     };
     Object.assign(this, {
       messages: el("div", { class: "messages" }),
-      player: el("div", { class: "player" }),
-      noVideo: el("div", { class: "no-video" }),
-      classes: part("classes-title"), sliders: part("find-again-title"), measures: part("measures-title"),
-      choice: part("class-title"), changes: part("changes-title"),
+      player: el("section", { class: "card player-card" }),
+      classes: part("classes", "classes-title"), sliders: part("sliders-part", "find-again-title"),
+      measures: part("measures-part", "measures-title"), choice: part("choice-part", "class-title"),
+      changes: part("changes-part", "changes-title"),
       list: card("segments", "segments-title"), differences: card("differences", "differences-title"),
-      timeline: el("div", { class: "card timeline-card" }),
+      timeline: el("section", { class: "card timeline-card" }),
       phone: el("div", { class: "phone-bar" }),
     });
     this.find = el("div", { id: "find-panel", class: "card panel find" },
       this.measures, this.classes, this.sliders, this.choice, this.changes);
-    this.tabs = this.#tabs();
-    const playerCard = el("section", { class: "card player-card", ariaLabel: "Player" }, this.player, this.noVideo);
-    this.upper = el("div", { class: "upper" }, playerCard, this.tabs.element, this.find, this.list, this.differences);
     this.view = el("div", { class: "result" });
+    this.tabs = this.#tabs();
+    this.upper = el("div", { class: "upper" },
+      this.player, this.tabs.element, this.find, this.list, this.differences);
     fill(this.view, this.messages, this.upper, gripOf(this.view, this.timeline), this.timeline, this.phone);
     fill(this.root, this.view);
   }
 
   #tabs() {
     const { find } = this;
-    return tabsOf(this.root, [
+    return tabsOf(this.view, [
       { name: "list", text: "Segments", panel: this.list },
       { name: "differences", text: "Differences", panel: this.differences },
       { name: "classes", text: "Classes", panel: find },
@@ -117,7 +116,6 @@ class Result {
     const player = mountPlayer(this.player, session, api);
     const timeline = mountTimeline(this.timeline, session);
     signal.addEventListener("abort", () => { player.destroy(); timeline.destroy(); });
-    mountNoVideo(this.noVideo, session, signal);
     mountClassBars(this.classes, session, signal);
     mountSliders(this.sliders, session, { signal, readAgain: () => this.#readAgain() });
     mountMeasures(this.measures, session, signal);

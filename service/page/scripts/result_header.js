@@ -1,12 +1,14 @@
 /** Header of the result: model, compare, ground truth, correct, export; or what correcting needs. */
 
 import { unsaved } from "./correct/edits.js";
+import { openKeys } from "./dialogs.js";
 import { button, el } from "./elements.js";
 import { clock, counted } from "./format.js";
 import { showHeader } from "./header.js";
 import { titled } from "./keys.js";
 import { openMenu } from "./menus.js";
 import { modelText } from "./panels/compare.js";
+import { theme, toggleTheme } from "./theme.js";
 
 /**
  * Shows the header for the state of the session.
@@ -83,6 +85,9 @@ function phoneActions(session, does) {
     { text: `Model: ${modelText(session.model)}`, does: () => does.chooseModel(more) },
     { text: session.truth ? `Take ${session.truth.name} away` : "Ground truth", icon: "eye",
       does: session.truth ? () => session.setTruth(null) : does.chooseTruth },
+    "line",
+    { text: theme() === "dark" ? "Light" : "Dark", icon: theme() === "dark" ? "sun" : "moon", does: toggleTheme },
+    { text: "Keys", icon: "help", does: openKeys },
   ]), { icon: "more", only: true, class: "plain phone" });
   more.setAttribute("aria-haspopup", "menu");
   const link = button("Copy link to this view", does.copyLink, { icon: "link", only: true, class: "plain phone" });

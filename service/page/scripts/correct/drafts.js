@@ -9,7 +9,7 @@ const KEPT_MS = 30 * 86_400_000;
  * @returns {string}
  */
 function tab() {
-  const kept = sessionStorage.getItem("tab") ?? crypto.randomUUID();
+  const kept = sessionStorage.getItem("tab") ?? String(crypto.getRandomValues(new Uint32Array(1))[0]);
   sessionStorage.setItem("tab", kept);
   return kept;
 }

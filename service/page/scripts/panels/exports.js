@@ -6,7 +6,7 @@ import { sentenceOf } from "../problems.js";
 import { hashOf, route } from "../router.js";
 import { byTime } from "../segments.js";
 import { videoId } from "./annotations.js";
-import { saveFile } from "./save_file.js";
+import { copyText, saveFile } from "./save_file.js";
 import { linkParams } from "./settings_text.js";
 
 /** Name of the format at the service, text, and ending. */
@@ -17,7 +17,7 @@ const FORMATS = [
   ["vtt", "WebVTT subtitles", ".vtt"],
   ["edl", "EDL, CMX 3600", ".edl"],
   ["elan", "ELAN", ".eaf"],
-  ["boris", "BORIS", ".csv"],
+  ["boris", "BORIS", ".boris"],
   ["labelstudio", "Label Studio", ".json"],
 ];
 
@@ -88,6 +88,6 @@ export async function copyLink(session) {
   const { view, id, params } = route();
   const name = params.get("name");
   const hash = hashOf(view, id, { ...(name ? { name } : {}), ...linkParams(session) });
-  await navigator.clipboard.writeText(new URL(hash, location.href).href);
+  await copyText(new URL(hash, location.href).href);
   notify("Copied the link.");
 }

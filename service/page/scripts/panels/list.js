@@ -24,6 +24,8 @@ export class SegmentList {
   #rows = [];
   #scrolledMs = -Infinity;
   #runningId = null;
+  /** Rows in view, by all that they show. */
+  #made = new Map();
 
   /**
    * @param {HTMLElement} root A card, whose content this becomes.
@@ -59,7 +61,10 @@ export class SegmentList {
       onkeydown: (event) => { if (event.key === "Escape") this.#closeFind(); } });
     this.finder = el("div", { class: "list-find", hidden: true }, this.field);
     this.head = el("div", { class: "list-row list-head", role: "row", ariaRowindex: 1 });
-    this.space = el("div", { class: "list-space", role: "rowgroup" });
+    const idAt = ({ target }) => target.closest("[data-segment]")?.dataset.segment;
+    this.space = el("div", { class: "list-space", role: "rowgroup",
+      onclick: (event) => idAt(event) && this.session.select(idAt(event), { seek: true }),
+      ondblclick: (event) => idAt(event) && this.session.playSegment(idAt(event)) });
     this.nothing = el("div", { class: "list-nothing" });
     this.grid = el("div", { class: "list-grid", role: "grid", tabIndex: 0, ariaLabel: "Segments",
       onscroll: () => this.paint(), onkeydown: (event) => this.#onKey(event) },
@@ -121,9 +126,6 @@ export class SegmentList {
 
   #setFilter(change) {
     this.#filter = { ...this.#filter, ...change };
-    const { label, unchecked } = this.#filter;
-    const all = this.session.correcting ? "All" : "All classes";
-    this.filterButton.querySelector("span").textContent = unchecked ? "Unchecked" : label ?? all;
     this.#refresh();
   }
 
@@ -143,6 +145,9 @@ export class SegmentList {
   #refresh() {
     const { session } = this;
     if (this.#filter.unchecked && !session.correcting) this.#filter.unchecked = false;
+    const { label, unchecked } = this.#filter;
+    const all = session.correcting ? "All" : "All classes";
+    this.filterButton.querySelector("span").textContent = unchecked ? "Unchecked" : label ?? all;
     this.#rows = rowsOf(session.segments, this.#order, this.#filter);
     const checked = session.segments.filter((one) => one.state !== "found").length;
     const total = session.segments.length;
@@ -163,8 +168,8 @@ export class SegmentList {
     const [first, last] = windowOf({ scrollTop, height: clientHeight, rowHeight, count });
     this.space.style.height = `${count * rowHeight}px`;
     this.#runningId = this.session.running?.id ?? null;
-    fill(this.space, this.#rows.slice(first, last).map((one, index) =>
-      this.#row(one, first + index, rowHeight)));
+    this.#keep(this.#rows.slice(first, last).map((one, index) =>
+      this.#lineOf(one, first + index, rowHeight)));
     const active = this.#rows.findIndex((one) => one.id === this.session.selectedId);
     const inView = active >= first && active < last;
     if (inView) this.grid.setAttribute("aria-activedescendant", `segment-row-${active}`);
@@ -172,18 +177,34 @@ export class SegmentList {
     fill(this.nothing, count ? null : nothingLeft(this.session, this.#filter));
   }
 
-  #row(segment, index, rowHeight) {
+  #lineOf(segment, index, rowHeight) {
+    const selected = segment.id === this.session.selectedId;
+    return { segment, index, rowHeight, selected, runs: segment.id === this.#runningId };
+  }
+
+  /** Keeps the rows that did not change, so that a click is never on a row that was replaced. */
+  #keep(lines) {
+    const wanted = lines.map((line) => [JSON.stringify(line), line]);
+    const keys = new Set(wanted.map(([key]) => key));
+    for (const [key, row] of this.#made) if (!keys.has(key)) row.remove();
+    const made = new Map(wanted.map(([key, line]) => [key, this.#made.get(key) ?? this.#row(line)]));
+    let before = null;
+    for (const row of made.values()) {
+      const next = before ? before.nextSibling : this.space.firstChild;
+      if (next !== row) this.space.insertBefore(row, next);
+      before = row;
+    }
+    this.#made = made;
+  }
+
+  #row({ segment, index, rowHeight, selected, runs }) {
     const { id, label, startS, endS, state } = segment;
-    const selected = id === this.session.selectedId;
-    const runs = id === this.#runningId;
     const sign = STATES[state] ?? (runs ? "play" : null);
-    const state_ = state === "found" ? "" : state;
+    const checked = state === "found" ? "" : state;
     const row = el("div", { id: `segment-row-${index}`, role: "row", ariaRowindex: index + 2,
-      ariaSelected: String(selected), class: `list-row ${state_} ${selected || runs ? "current" : ""}`,
-      dataset: { segment: id },
-      onclick: () => this.session.select(id, { seek: true }),
-      ondblclick: () => this.session.playSegment(id) },
-    el("span", { role: "gridcell", class: "cell-state", ariaLabel: state_ || (runs ? "running" : "unchecked") },
+      ariaSelected: String(selected), class: `list-row ${checked} ${selected || runs ? "current" : ""}`,
+      dataset: { segment: id } },
+    el("span", { role: "gridcell", class: "cell-state", ariaLabel: checked || (runs ? "running" : "unchecked") },
       sign && icon(sign)),
     el("span", { role: "gridcell", class: "cell-class" }, classMark(this.session, label)),
     el("span", { role: "gridcell", class: "cell-start", ariaLabel: spokenClock(startS) }, clock(startS)),

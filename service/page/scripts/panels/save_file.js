@@ -13,6 +13,26 @@ export function saveFile(name, content) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+/**
+ * Copies a text.
+ *
+ * Browsers offer their clipboard on https and on this computer only, so elsewhere a selected field
+ * is copied.
+ */
+export async function copyText(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const field = el("textarea", { value: text, class: "unseen" });
+  const before = document.activeElement;
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+  before?.focus?.();
+}
+
 /** Lets somebody choose a file; null where they close the dialog. */
 export function chooseFile(accept) {
   return new Promise((answer) => {

@@ -4,6 +4,7 @@ import { button, el, fill } from "../elements.js";
 import { score } from "../format.js";
 import { announce, notify } from "../notices.js";
 import { message } from "../problems.js";
+import { copyText } from "./save_file.js";
 import { on, onceAFrame } from "./schedule.js";
 import { settingsText } from "./settings_text.js";
 
@@ -27,7 +28,7 @@ export function mountSliders(root, session, { signal, readAgain }) {
   const summary = el("span", { class: "quiet rest" });
   const sliders = Object.entries(SLIDERS).map(([option, slider]) => new Slider(session, option, slider));
   const copy = async () => {
-    await navigator.clipboard.writeText(settingsText(session, new URL(".", location.href).href));
+    await copyText(settingsText(session, new URL(".", location.href).href));
     notify("Copied the command line and the JSON.");
   };
   const reset = button("Reset", () => session.setOptions(session.startOptions), { class: "plain" });

@@ -38,14 +38,14 @@ function asFound(session) {
 function rowOf(session, change) {
   const { text, detail, icon: name } = changeText(change);
   const parts = [icon(name), el("span", {}, text), el("span", { class: "quiet small ends" }, detail)];
-  return entry(session, change.position, parts);
+  return entry(session, change.position, parts, change.kind);
 }
 
-function entry(session, position, parts) {
+function entry(session, position, parts, sort = "") {
   const now = session.history.position;
   const kind = position === now ? "now" : position > now ? "undone" : "";
   const title = position > now ? "Redo to here" : "Undo to here";
-  const made = el("button", { type: "button", class: `change ${kind}`, title,
+  const made = el("button", { type: "button", class: `change ${sort} ${kind}`, title,
     onclick: () => session.goTo(position) }, parts);
   if (kind === "now") made.setAttribute("aria-current", "step");
   return el("li", {}, made);

@@ -8,7 +8,8 @@ import { el } from "../elements.js";
  * @param {HTMLElement} root Gets `data-tab`, the name of the chosen panel.
  * @param {{name: string, text: string, panel: HTMLElement}[]} tabs
  * @returns {{element: HTMLElement, choose: (name: string) => void,
- *   setText: (name: string, text: string) => void}}
+ *   setText: (name: string, text: string) => void, offer: (names: string[]) => void}} `offer` shows
+ *   some of the tabs only.
  */
 export function tabsOf(root, tabs) {
   const buttons = new Map(tabs.map(({ name, text, panel }) => [name, el("button", {
@@ -19,7 +20,8 @@ export function tabsOf(root, tabs) {
       one.setAttribute("aria-selected", String(other === name));
       one.tabIndex = other === name ? 0 : -1;
     }
-    for (const { name: other, panel } of tabs) panel.classList.toggle("chosen", other === name);
+    const chosen = tabs.find((one) => one.name === name).panel;
+    for (const { panel } of tabs) panel.classList.toggle("chosen", panel === chosen);
   };
   const move = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,17 +139,23 @@ def file_of(item: Input, folder: Path, suffix: str) -> Path:
 
 
 def _video(item: Input, localization: Localization, options: OutputOptions) -> VideoSegments:
-    """Returns a result with its name and, where the format needs one, its frame rate.
+    """Returns a result with its name and, where the format counts frames, their rate.
 
     Raises:
         VideoError: the frame rate of a video cannot be read.
     """
-    rate = options.frame_rate
-    if rate is None and format_of(options.format_name).counts_frames and is_local_video(item):
-        with needed("the frame rate of a video", extra="video", packages=("features",)):
-            from features.video.reading import probe
-        rate = probe(Path(item.source)).fps
-    return localization.video_segments(item.id, file=item.source, frame_rate=rate)
+    video = localization.video_segments(item.id, file=item.source, frame_rate=options.frame_rate)
+    if not (format_of(options.format_name).counts_frames and is_local_video(item)):
+        return video
+    with needed("the frame rate of a video", extra="video", packages=("features",)):
+        from features.video.reading import probe
+    info = probe(Path(item.source))
+    # Features have whole snippets, and may last a little longer than the video.
+    return replace(
+        video,
+        duration_s=info.duration_s or video.duration_s,
+        frame_rate=video.frame_rate or info.fps,
+    )
 
 
 def _spec(model: "Localizer | Client", localization: Localization) -> Mapping[str, Any]:

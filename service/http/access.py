@@ -14,6 +14,8 @@ from service.http.error_responses import error_response, is_inference_protocol
 OPEN = frozenset({"/docs", "/openapi.json", "/health", "/health/live", "/health/ready",
                   "/v2/health/live", "/v2/health/ready"})  # fmt: skip
 """Paths that need no key, because probes have none and the API description is public."""
+_PAGE = re.compile(r"/|/page/(?!capabilities$).+", re.DOTALL)
+"""The page and its files, which are public as well."""
 _ADMIN = re.compile(
     r"/models/.+/(load|unload)|/v2/(repository/models/.+/(load|unload)|logging"
     r"|(models/.+/)?trace/setting|(system|cuda)sharedmemory/.+)",
@@ -29,7 +31,7 @@ _SCHEMES = {
 
 def needed_scope(path: str) -> api_keys.Scope | None:
     """Returns the scope that a path requires; None for an open path."""
-    if path in OPEN:
+    if path in OPEN or _PAGE.fullmatch(path):
         return None
     return "admin" if _ADMIN.fullmatch(path) else "infer"
 

@@ -11,10 +11,10 @@ import argparse
 import csv
 import json
 import math
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,7 +28,7 @@ Image: TypeAlias = NDArray[np.uint8]
 WIDTH, HEIGHT, RATE_FPS = 384, 216, 25
 ACTIONS = ("spin", "pulse", "bounce", "shake")
 TRAINING_VIDEOS, VALIDATION_VIDEOS = 32, 10
-MIN_VIDEO_S, MAX_VIDEO_S = 20, 30
+MIN_VIDEO_S, MAX_VIDEO_S, PARADE_S = 20, 30, 64
 MIN_ACTION_S, MAX_ACTION_S = 3.5, 6
 EASE_S = 0.3
 """Time in which an action begins, and in which it ends."""
@@ -82,36 +82,52 @@ def planned(
 ) -> list[Plan]:
     """Returns the contents of all videos."""
     rng = np.random.default_rng(seed)
-    subsets = ["training"] * training + ["validation"] * validation
-    return [
+    subsets = ["training"] * training + ["validation"] * (validation - 1)
+    plans = [
         planned_video(f"shapes_{number:02d}", subset, number, rng)
         for number, subset in enumerate(subsets, start=1)
     ]
+    return [*plans, planned_parade(f"shapes_{training + validation:02d}", rng)]
 
 
 def planned_video(id_: str, subset: str, number: int, rng: np.random.Generator) -> Plan:
-    """Returns a video of two or three actions of one or two classes, or of none in every ninth."""
+    """Returns a video of two or three actions of one or two classes; every ninth has none."""
     duration_s = int(rng.integers(MIN_VIDEO_S, MAX_VIDEO_S))
-    labels = [ACTIONS[number % len(ACTIONS)], *rng.choice(ACTIONS, size=1)]
+    first, other = ACTIONS[number % len(ACTIONS)], str(rng.choice(ACTIONS))
     count = 0 if number % 9 == 0 else int(rng.integers(2, 4))
-    bounds_s = np.linspace(0.5, duration_s - 0.5, count + 1)
+    labels = [first if index == 0 or rng.random() < 0.5 else other for index in range(count)]
+    instances = placed(labels, duration_s, rng)
+    return Plan(id_, subset, duration_s, instances, int(rng.integers(2**31)))
+
+
+def planned_parade(id_: str, rng: np.random.Generator) -> Plan:
+    """Returns a validation video in which every action occurs twice."""
+    labels = [str(label) for label in rng.permutation(ACTIONS * 2)]
+    instances = placed(labels, PARADE_S, rng)
+    return Plan(id_, "validation", PARADE_S, instances, int(rng.integers(2**31)))
+
+
+def placed(
+    labels: Sequence[str], duration_s: int, rng: np.random.Generator
+) -> tuple[Instance, ...]:
+    """Returns actions of these classes one after the other, each in an equal part of the video."""
+    bounds_s = np.linspace(0.5, duration_s - 0.5, len(labels) + 1)
     instances = []
-    for first_s, last_s in zip(bounds_s, bounds_s[1:], strict=False):
+    for label, (first_s, last_s) in zip(labels, pairwise(bounds_s), strict=True):
         length_s = rng.uniform(MIN_ACTION_S, MAX_ACTION_S)
         start_s = rng.uniform(first_s, last_s - length_s)
-        label = str(labels[int(rng.integers(2)) if instances else 0])
         instances.append(Instance(label, round(start_s, 2), round(start_s + length_s, 2)))
-    return Plan(id_, subset, duration_s, tuple(instances), int(rng.integers(2**31)))
+    return tuple(instances)
 
 
 def write_videos(folder: Path, plans: Sequence[Plan]) -> None:
     """Writes videos, tags and truth to a folder; a video that is there already stays."""
     (folder / "videos").mkdir(parents=True, exist_ok=True)
     paths = [folder / "videos" / f"{plan.id}.mp4" for plan in plans]
-    with ProcessPoolExecutor(os.cpu_count(), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         for number, _ in enumerate(pool.map(write_video, paths, plans), start=1):
             print(f"\rrendered {number} of {len(plans)} videos", end="", flush=True)
-    print()
+    print(f"; they are in {folder / 'videos'}")
     with (folder / "tags.csv").open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["video", "label", "subset"])
@@ -135,7 +151,7 @@ def write_video(path: Path, plan: Plan) -> None:
     if path.exists():
         return
     part = path.with_suffix(".part")
-    with av.open(part, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         options = {"preset": "veryfast", "crf": "25", "threads": "1", "g": str(2 * RATE_FPS)}
         stream = container.add_stream("libx264", rate=RATE_FPS, options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -248,7 +264,9 @@ class Clutter:
 SUBPIXEL_BITS = 4
 
 
-def polygon(sides: int, radius: float, x: float, y: float, *, star: bool = False) -> NDArray[np.int32]:
+def polygon(
+    sides: int, radius: float, x: float, y: float, *, star: bool = False
+) -> NDArray[np.int32]:
     """Returns the corners of a regular polygon, or of a star, (corners, 2), in 1/16 pixel."""
     count = 2 * sides if star else sides
     angle_N = np.arange(count) * 2 * np.pi / count - np.pi / 2
@@ -261,7 +279,7 @@ def drawn_backdrop(rng: np.random.Generator) -> Image:
     """Returns a soft pattern in one tint, larger than the image."""
     coarse = rng.uniform(0, 1, (14, 22, 1)).astype(np.float32)
     pattern = cv2.resize(coarse, (WIDTH + 80, HEIGHT + 80), interpolation=cv2.INTER_CUBIC)
-    tint = rng.uniform(30, 80, 3)
+    tint = rng.uniform(25, 95, 3)
     return np.clip(tint + 45 * pattern[..., None], 0, 255).astype(np.uint8)
 
 
@@ -283,7 +301,7 @@ def drawn_shape(rng: np.random.Generator) -> Image:
     color, other = (tuple(map(int, one)) for one in cv2.cvtColor(shades, cv2.COLOR_HSV2RGB)[0])
     shape = np.zeros((SPRITE, SPRITE, 4), np.uint8)
     shape[..., :3] = color
-    for x, y in rng.uniform(0.2, 0.8, (12, 2)) * SPRITE:
+    for x, y in rng.uniform(0.2 * SPRITE, 0.8 * SPRITE, (12, 2)):
         cv2.circle(shape, (int(x), int(y)), int(rng.integers(4, 9)), (*other, 0), -1, cv2.LINE_AA)
     opacity = np.zeros((SPRITE, SPRITE), np.uint8)
     cv2.fillPoly(opacity, [corners], 255, cv2.LINE_AA, SUBPIXEL_BITS)

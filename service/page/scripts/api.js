@@ -96,6 +96,12 @@ export class Api {
       headers: { "Idempotency-Key": key } });
   }
 
+  /** @returns {Promise<Job>} A job on the video of another job, with any model. */
+  submitAgain(jobId, model) {
+    return this.#json("jobs",
+      { method: "POST", json: { video: { job_id: jobId } }, query: versionOf(model) });
+  }
+
   /**
    * Uploads a video.
    *
@@ -125,7 +131,7 @@ export class Api {
    */
   localizeFeatures(file, model, options = {}) {
     return this.#json("localize", { method: "POST", body: file,
-      query: { ...versionOf(model), ...options },
+      query: { ...versionOf(model), include: "activation", ...options },
       headers: { "Content-Type": "application/x-npy" } });
   }
 
@@ -177,6 +183,12 @@ export class Api {
   /** @returns {string} Address of the frame on screen at a time. */
   stillUrl(id, ticket, timeS, height) {
     return address(`${jobPath(id)}/still`, { time_s: timeS, height, ticket });
+  }
+
+  /** @returns {Promise<Blob>} The frame on screen at a time, as a JPEG. */
+  async still(id, timeS, height) {
+    const query = { time_s: timeS, height };
+    return (await this.#call(`${jobPath(id)}/still`, { query })).blob();
   }
 
   /**

@@ -42,6 +42,15 @@ export function button(text, onclick, options = {}) {
   return el("button", { type: "button", class: classes, onclick, ...named, ...rest }, ...parts);
 }
 
+/** Replaces the children of an element; the focus stays on the control of the same place. */
+export function refill(element, ...children) {
+  const controls = () => [...element.querySelectorAll("a[href], button, input, summary")];
+  const place = controls().indexOf(document.activeElement);
+  fill(element, ...children);
+  if (place >= 0) controls()[Math.min(place, controls().length - 1)]?.focus();
+  return element;
+}
+
 /** Returns a name that is cut in the middle where it is too long; whole in its title. */
 export function cutInTheMiddle(name, options = {}) {
   const characters = [...name];

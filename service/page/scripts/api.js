@@ -25,7 +25,7 @@ export { ApiError };
  *   duration_s?: number, segments?: number, detail?: string, progress?: Progress}} JobSummary
  * @typedef {{version: string, limits: {max_video_bytes: number, max_body_bytes: number,
  *   max_segments: number, max_snippets: number, max_video_s: number}, keep_jobs_s: number,
- *   videos: boolean, roots: boolean, uris: string[], clips: boolean, corrections: boolean,
+ *   videos: boolean, roots: boolean, uris: string[], hosts?: string[], clips: boolean, corrections: boolean,
  *   example: {job_id: string}|null}} Capabilities
  * @typedef {{snippets: number, classes: number, values: Float32Array, snippetS: number,
  *   firstS: number}} Activation

@@ -1,6 +1,5 @@
 /** The views of the page, and which one a job gets: working, result, or a sentence in its place. */
 
-import { ApiError, isFinal } from "./api.js";
 import { serviceChanges } from "./banner.js";
 import { button, el, fill } from "./elements.js";
 import { showHeader } from "./header.js";

@@ -8,6 +8,10 @@ const FEATURES = /\.npy$/i;
 /** Extractor of a model that takes features only. */
 const NO_EXTRACTOR = "unknown";
 
+/** Where a model that takes features only gets a video. */
+export const WRONG_MODEL = "This model takes features. Choose an .npy file, or a model that takes videos.";
+const WRONG_SERVICE = "This service takes features only. Choose an .npy file.";
+
 /** Types of the file chooser. */
 export const CHOSEN_TYPES = "video/*,.mkv,.avi,.mov,.npy";
 
@@ -52,8 +56,7 @@ export function refusalOf(file, model, { limits, videos }) {
     return { title: `${file.name} is too large`, text: tooLarge(file.size, limit) };
   }
   if (!hasFeatures && (!videos || !takesVideos(model))) {
-    const text = videos ? "Choose an .npy file, or a model that takes videos." : "Choose an .npy file.";
-    return { title: videos ? "This model takes features" : "This service takes features", text };
+    return { title: `${file.name} was not taken`, text: videos ? WRONG_MODEL : WRONG_SERVICE };
   }
   return null;
 }

@@ -11,9 +11,10 @@ const EXAMPLES = { https: "https://media.example.org/match.mp4", s3: "s3://bucke
  * Returns the form.
  *
  * @param {string[]} schemes - Those that the service allows.
+ * @param {string[]} hosts - Those that the service fetches from; empty where it does not tell.
  * @param {(uri: string) => Promise<void>} submit - Throws `ApiError` for an address that is refused.
  */
-export function addressForm(schemes, submit) {
+export function addressForm(schemes, hosts, submit) {
   const error = el("div", {});
   const field = el("input", { class: "field", id: "address", type: "text", inputmode: "url",
     autocomplete: "off", spellcheck: false, placeholder: EXAMPLES[schemes[0]] ?? EXAMPLES.https });
@@ -33,7 +34,7 @@ export function addressForm(schemes, submit) {
     try {
       await submit(uri);
     } catch (problem) {
-      refuse(sentenceOf(problem));
+      refuse(refusalOf(problem, hosts));
     } finally {
       fetchIt.disabled = false;
     }
@@ -54,6 +55,13 @@ export function wrongWith(uri, schemes) {
       + "Download the file and drop it here instead.";
   }
   return null;
+}
+
+function refusalOf(problem, hosts) {
+  const host = /the host '([^']+)' is not allowed/.exec(problem.detail)?.[1];
+  if (!host) return sentenceOf(problem);
+  const others = hosts.length ? ` It may from ${hosts.join(", ")}.` : "";
+  return `This service may not fetch from ${host}.${others} Download the file and drop it here instead.`;
 }
 
 function listOf(schemes) {

@@ -4,6 +4,7 @@ import { button, el, fill } from "../elements.js";
 import { counted } from "../format.js";
 import { openMenu } from "../menus.js";
 import { sentence } from "../problems.js";
+import { takesVideos } from "./accepting.js";
 
 const KEPT = "model";
 const CHECK_AGAIN_MS = 5000;
@@ -31,7 +32,7 @@ export class ModelCard extends EventTarget {
     if (this.#signal.aborted) return;
     const ready = this.#all.filter((model) => model.state === "ready");
     const before = keyOf(this.chosen);
-    this.chosen = ready.find((model) => keyOf(model) === localStorage.getItem(KEPT)) ?? newest(ready);
+    this.chosen = ready.find((model) => keyOf(model) === localStorage.getItem(KEPT)) ?? firstOf(ready);
     if (before !== keyOf(this.chosen)) this.dispatchEvent(new Event("change"));
     await this.#paint();
     if (!this.chosen) setTimeout(() => { if (!this.#signal.aborted) this.load().catch(() => {}); }, CHECK_AGAIN_MS);
@@ -92,9 +93,11 @@ function keyOf(model) {
   return model && `${model.name}/${model.version}`;
 }
 
-function newest(models) {
-  return models.reduce((best, model) =>
-    (!best || (model.name === best.name && model.version > best.version) ? model : best), null);
+/** Returns the newest version of the first model; of one that takes videos, if there is one. */
+function firstOf(models) {
+  const name = (models.find(takesVideos) ?? models[0])?.name;
+  return models.filter((model) => model.name === name)
+    .reduce((best, model) => (best && best.version > model.version ? best : model), null);
 }
 
 function failedOnes(models) {

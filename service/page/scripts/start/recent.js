@@ -29,7 +29,7 @@ export class Recent {
   /** @type {Map<string, {item: HTMLElement, shown: string}>} */
   #rows = new Map();
   #list = el("ul", {});
-  #foot = el("div", {});
+  #foot = el("div", { class: "end" });
   #clear = button("Clear finished", () => this.#clearFinished(), { class: "plain rest" });
   element = el("section", { class: "card recent", ariaLabel: "Recent" },
     el("div", { class: "card-head" }, el("h2", {}, "Recent"), this.#clear), this.#list, this.#foot);

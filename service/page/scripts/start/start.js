@@ -9,7 +9,7 @@ import { bind } from "../keys.js";
 import { announce, notify } from "../notices.js";
 import { errorMessage, message, sentenceOf } from "../problems.js";
 import { hashOf, navigate } from "../router.js";
-import { acceptedText, isFeatures, refusalOf } from "./accepting.js";
+import { acceptedText, isFeatures, refusalOf, takesVideos, WRONG_MODEL } from "./accepting.js";
 import { addressForm } from "./address.js";
 import { dropZone, takeDropped } from "./drop.js";
 import { keepFeatures } from "./kept_features.js";
@@ -18,6 +18,8 @@ import { Recent } from "./recent.js";
 import { ServerFiles } from "./server_files.js";
 import { tabs } from "./tabs.js";
 import { takeLostUploads, uploads } from "./uploads.js";
+
+const NO_MODEL = "No model is loaded. Put one into the models folder, then try again.";
 
 /**
  * Shows the start view.
@@ -78,7 +80,7 @@ class Start {
       { name: "This computer", panel: here },
       videos && roots && { name: "Server folder", panel: files.element, shown: () => files.open() },
       videos && schemes.length > 0
-        && { name: "Address", panel: addressForm(schemes, (uri) => this.#submit(uri)) },
+        && { name: "Address", panel: addressForm(schemes, this.#service.hosts ?? [], (uri) => this.#submit(uri)) },
     ].filter(Boolean));
   }
 
@@ -97,7 +99,10 @@ class Start {
 
   /** Submits a video that the service fetches, and shows its job. */
   async #submit(uri) {
-    const job = await this.#api.submitUri(uri, this.#models.chosen);
+    const model = this.#models.chosen;
+    if (!model) throw new ApiError({ status: 0, detail: NO_MODEL });
+    if (!takesVideos(model)) throw new ApiError({ status: 0, detail: WRONG_MODEL });
+    const job = await this.#api.submitUri(uri, model);
     navigate("job", job.id);
   }
 
@@ -105,7 +110,7 @@ class Start {
   async #take(files) {
     fill(this.#refused);
     const model = this.#models.chosen;
-    if (!model) return this.#refuse("No model is loaded", "Put one into the models folder, then drop the files again.");
+    if (!model) return this.#refuse("", NO_MODEL);
     const taken = [];
     for (const file of files) {
       const refusal = refusalOf(file, model, this.#service);

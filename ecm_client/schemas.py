@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Seconds = Annotated[FiniteFloat, Field(ge=1e-6, le=1e9)]
@@ -41,13 +41,21 @@ class LocalizeOptions(BaseModel):
 
 
 class VideoReference(BaseModel):
-    """A video for the service to fetch."""
+    """A video for the service to fetch, or one that it has; either `uri` or `job_id`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    uri: Annotated[str, Field(min_length=1, max_length=4096)]
+    uri: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """Address with the scheme `file:`, `https:`, `s3:`, `gs:` or `az:`. The settings of the service
     decide which are allowed."""
+    job_id: Annotated[str, Field(max_length=64)] | None = None
+    """Id of a finished job, whose video is localized again."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> "VideoReference":
+        if (self.uri is None) == (self.job_id is None):
+            raise ValueError("expected uri or job_id")
+        return self
 
 
 class JobRequest(LocalizeOptions):
@@ -161,6 +169,33 @@ class JobProgress(BaseModel):
     """Seconds to the end at the present speed."""
 
 
+class VideoFacts(BaseModel):
+    """Properties of a video; null where its header has none."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    media_type: str
+    """Content type, such as `video/mp4`."""
+    duration_s: float | None = None
+    frame_rate: float | None = None
+    """Average number of frames a second."""
+    width: int | None = None
+    """Width of the displayed image, after rotation."""
+    height: int | None = None
+    """Height of the displayed image, after rotation."""
+    codec: str | None = None
+    """Name of the codec in FFmpeg, such as `h264`."""
+
+
+class JobVideo(VideoFacts):
+    """The video of a job."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    available: bool
+    """Whether the service still has the video, for GET /jobs/{id}/video and its stills."""
+
+
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
@@ -174,7 +209,15 @@ class Job(BaseModel):
     """State of the job; the last three are final."""
     created: datetime
     """Time of submission, UTC."""
+    name: str | None = None
+    """File name of the video, or the last part of its URI."""
+    model: ModelVersion | None = None
+    """Model of the job."""
     progress: JobProgress
+    ahead: int | None = None
+    """Number of jobs before a queued one."""
+    video: JobVideo | None = None
+    """The video, as soon as a worker has looked at it."""
     result: LocalizeResponse | ActivityNetResponse | None = None
     """Result of a job that is `done`."""
     error: "Problem | None" = None
@@ -182,7 +225,7 @@ class Job(BaseModel):
 
 
 class JobSummary(BaseModel):
-    """One job in a list, without its progress and result."""
+    """One job in a list, without its result."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -192,6 +235,16 @@ class JobSummary(BaseModel):
     """Time of submission, UTC."""
     model: ModelVersion | None = None
     """Model of the job; None if an earlier release submitted it."""
+    name: str | None = None
+    """File name of the video, or the last part of its URI."""
+    duration_s: float | None = None
+    """Length of the video in seconds, once it is known."""
+    segments: int | None = None
+    """Number of segments of a job that is `done`."""
+    detail: str | None = None
+    """Reason why a job `failed`, shortened."""
+    progress: JobProgress | None = None
+    """Progress of a job that is `queued` or `running`."""
 
 
 class JobList(BaseModel):

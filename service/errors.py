@@ -6,6 +6,8 @@ ServiceError                    500  root, and unexpected failures
 ├── ScopeMissingError           403  the API key lacks the scope
 ├── UnknownModelError           404  no such model or version
 ├── UnknownJobError             404  no such job
+├── VideoGoneError              404  the service no longer has the video of a job
+├── ActivationGoneError         404  the service no longer has a class activation sequence
 ├── BodyTooSlowError            408  the body did not arrive in time
 ├── IdempotencyConflictError    409  the Idempotency-Key belongs to another request
 ├── BodyTooLargeError           413  the body is longer than the limit
@@ -94,6 +96,20 @@ class UnknownJobError(ServiceError):
 
     status = HTTPStatus.NOT_FOUND
     code = "unknown-job"
+
+
+class VideoGoneError(ServiceError):
+    """The service no longer has the video of a job."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "video-gone"
+
+
+class ActivationGoneError(ServiceError):
+    """The service no longer has a class activation sequence."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "activation-gone"
 
 
 class BodyTooSlowError(ServiceError):

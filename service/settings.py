@@ -126,6 +126,8 @@ class Settings(BaseModel):
     """Longest work on one chunk, in seconds; then the attempt has failed."""
     feature_cache_bytes: int = setting(10 * 1024**3, "Videos and jobs", ge=0, rare=True)
     """Disk space in bytes for the features of finished videos; the least recently used go first."""
+    keep_video_bytes: int = setting(10 * 1024**3, "Videos and jobs", ge=0, rare=True)
+    """Disk space in bytes for the videos of finished jobs, which the page plays; 0 keeps none."""
     max_video_bytes: int = setting(4 * 1024**3, "Videos and jobs", ge=1, rare=True)
     """Largest video file, in bytes."""
     max_video_s: float = setting(12 * 3600.0, "Videos and jobs", gt=0, rare=True)

@@ -29,6 +29,8 @@ class LocalizedAnswer:
     """Number of snippets in the video."""
     segments: int
     """Number of segments found."""
+    duration_s: float
+    """Length of the video in seconds."""
     stages_s: Mapping[str, float]
     """Time of each stage by name."""
 
@@ -98,6 +100,7 @@ def localize_features(
         entry.name,
         len(video.cas_TC),
         len(video.segments),
+        video.duration_s,
         stages_s,
     )
 

@@ -73,6 +73,16 @@ def check_reference(uri: str, rules: ReferenceRules) -> None:
         )
 
 
+def named_file(uri: str, rules: ReferenceRules) -> Path | None:
+    """Returns the file that an allowed `file:` URI names; None for other schemes.
+
+    Raises:
+        ReferenceRefusedError: the URI is not allowed, or its file is missing or too large.
+    """
+    parsed = parse_uri(uri)
+    return _allowed_file(parsed, rules) if parsed.scheme == "file" else None
+
+
 @contextmanager
 def local_file(
     uri: str,

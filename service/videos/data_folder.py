@@ -1,5 +1,8 @@
 """Folder in which the service stores files.
 
+DATA/videos/        videos of finished jobs by the id of the job; see kept_videos.py
+DATA/activations/   class activation sequences of answers; see activations.py
+DATA/tickets.key    secret of the tickets for the media of a job; see http/tickets.py
 DATA/jobs/ID/       video, stored chunks of features and borders of an unfinished job
 DATA/incoming/      incomplete uploads, each locked by the process that receives it
 DATA/features/      features of finished videos; see feature_cache.py
@@ -20,6 +23,8 @@ from pathlib import Path
 
 from model.errors import OptionError
 
+DOWNLOAD = "fetched"
+"""Name of a downloaded video in the folder of its job."""
 ABANDONED_S = 24 * 3600.0
 """Age at which files without a job are removed; long, because uploads may be slow."""
 
@@ -35,7 +40,7 @@ class DataFolder:
         """
         self._root = root.absolute()
         try:
-            for path in (self._jobs, self.incoming, self.features, self.workers):
+            for path in self._folders():
                 path.mkdir(parents=True, exist_ok=True)
                 if not os.access(path, os.W_OK | os.X_OK):
                     raise PermissionError(errno.EACCES, "no permission to write", path)
@@ -49,6 +54,10 @@ class DataFolder:
     def _jobs(self) -> Path:
         return self._root / "jobs"
 
+    def _folders(self) -> tuple[Path, ...]:
+        names = ("jobs", "incoming", "features", "videos", "activations", "workers")
+        return tuple(self._root / name for name in names)
+
     @property
     def incoming(self) -> Path:
         """Folder of incomplete uploads."""
@@ -58,6 +67,16 @@ class DataFolder:
     def features(self) -> Path:
         """Folder of the feature cache."""
         return self._root / "features"
+
+    @property
+    def videos(self) -> Path:
+        """Folder of the videos of finished jobs."""
+        return self._root / "videos"
+
+    @property
+    def ticket_key(self) -> Path:
+        """File of the secret that signs tickets."""
+        return self._root / "tickets.key"
 
     @property
     def workers(self) -> Path:
@@ -92,6 +111,12 @@ class DataFolder:
         folder.mkdir(exist_ok=True)
         return folder / "upload"
 
+    def received_video(self, job_id: str) -> Path | None:
+        """Returns the file that an unfinished job uploaded or downloaded, or None."""
+        folder = self._jobs / job_id
+        found = (*folder.glob("*/upload"), folder / DOWNLOAD)
+        return next((path for path in found if path.is_file()), None)
+
     def remove_job(self, job_id: str) -> None:
         """Removes all files of a job."""
         shutil.rmtree(self._jobs / job_id, ignore_errors=True)
@@ -109,7 +134,7 @@ class DataFolder:
 
     def is_intact(self) -> bool:
         """Returns whether all folders exist; somebody may have removed or unmounted them."""
-        return all(p.is_dir() for p in (self._jobs, self.incoming, self.features, self.workers))
+        return all(path.is_dir() for path in self._folders())
 
     def remove_abandoned(self, job_ids: Collection[str]) -> None:
         """Removes old files of other jobs than these; their processes were killed.

@@ -5,7 +5,7 @@ import { button, el, fill } from "./elements.js";
 import { showHeader } from "./header.js";
 import { icon } from "./icons.js";
 import { errorMessage } from "./problems.js";
-import { hashOf, navigate, replace } from "./router.js";
+import { hashOf, navigate, rename, replace } from "./router.js";
 import { showStart } from "./start/start.js";
 import { uploads } from "./start/uploads.js";
 import { Working } from "./start/working.js";
@@ -48,7 +48,7 @@ async function showUpload(root, view) {
   const working = new Working(root, view.api, view.signal);
   const job = await working.upload(upload);
   if (!job || view.signal.aborted) return;
-  history.replaceState(null, "", hashOf("job", job.id));
+  rename("job", job.id);
   await follow(root, working, job, view);
 }
 

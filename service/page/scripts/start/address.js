@@ -39,7 +39,7 @@ export function addressForm(schemes, hosts, submit) {
       fetchIt.disabled = false;
     }
   };
-  return el("form", { class: "panel address", noValidate: true, onsubmit: send },
+  return el("form", { class: "way address", noValidate: true, onsubmit: send },
     el("label", { class: "strong", htmlFor: "address" }, "Address of a video"),
     el("div", { class: "line" }, field, fetchIt), error,
     el("p", { class: "small quiet" }, `The service fetches it. It takes addresses that begin with ${listOf(schemes)}.`));

@@ -16,7 +16,7 @@ export class ServerFiles {
   #list = el("ul", { class: "files" });
   #find = el("input", { class: "field", type: "search", placeholder: "Find a file in the server's folders",
     ariaLabel: "Find a file in the server's folders", oninput: () => this.#paint() });
-  element = el("div", { class: "panel" },
+  element = el("div", { class: "way" },
     el("div", { class: "with-icon" }, icon("find"), this.#find), this.#trail, this.#list);
 
   /**

@@ -1,6 +1,7 @@
 /** The start view: choose a model, bring something in, find earlier jobs. */
 
 import { ApiError } from "../api.js";
+import { serviceChanges } from "../banner.js";
 import { button, el, fill } from "../elements.js";
 import { counted } from "../format.js";
 import { showHeader } from "../header.js";
@@ -38,6 +39,7 @@ export async function showStart(root, { api, signal }) {
 class Start {
   #api;
   #service;
+  #signal;
   #models;
   #recent;
   #zone = dropZone((files) => this.#take(files));
@@ -46,6 +48,7 @@ class Start {
   constructor(root, api, service, signal) {
     this.#api = api;
     this.#service = service;
+    this.#signal = signal;
     this.#models = new ModelCard(api, signal);
     this.#recent = new Recent(api, signal);
     this.#models.addEventListener("change", () => this.#modelChanged());
@@ -59,7 +62,17 @@ class Start {
   async load() {
     const lost = takeLostUploads();
     if (lost.length) this.#showLost(lost);
-    await Promise.all([this.#models.load(), this.#recent.load()]);
+    await Promise.all([this.#loadModels(), this.#recent.load()]);
+  }
+
+  /** Loads the models; while the service does not answer, the view stays and waits. */
+  async #loadModels() {
+    try {
+      await this.#models.load();
+    } catch (error) {
+      if (error.type !== "unreachable") throw error;
+      serviceChanges.addEventListener("back", () => this.#loadModels(), { once: true, signal: this.#signal });
+    }
   }
 
   #ways() {

@@ -14,7 +14,7 @@ let count = 0;
  */
 export function tabs(label, all) {
   const first = `tab-${++count}`;
-  if (all.length === 1) return el("div", { class: "tabs" }, all[0].panel);
+  if (all.length === 1) return el("div", { class: "way-tabs" }, all[0].panel);
   const buttons = all.map(({ name }, place) => el("button", { type: "button", role: "tab",
     id: `${first}-${place}`, onclick: () => show(place) }, name));
   const show = (chosen) => all.forEach(({ panel, shown }, place) => {
@@ -38,7 +38,7 @@ export function tabs(label, all) {
     panel.hidden = true;
   });
   show(0);
-  return el("div", { class: "tabs" },
+  return el("div", { class: "way-tabs" },
     el("div", { class: "segmented", role: "tablist", ariaLabel: label, onkeydown: move }, buttons),
     all.map(({ panel }) => panel));
 }

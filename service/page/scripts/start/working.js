@@ -37,13 +37,14 @@ export class Working {
   #steps = el("ol", { class: "steps" });
   #panel = el("section", { class: "card progress-card", ariaLabel: "Progress" });
   #foot = el("p", { class: "small quiet foot" });
-  #watching = new Watching((durationS) => this.#setLength(durationS));
+  #watching;
   #readSoFar;
 
   constructor(root, api, signal) {
     this.#root = root;
     this.#api = api;
     this.#signal = signal;
+    this.#watching = new Watching(api, signal, (durationS) => this.#setLength(durationS));
     this.#readSoFar = new ReadSoFar(api);
     const others = new UnderWay(api, signal, (id) => id === this.#upload?.id || id === this.#job?.id);
     root.classList.add("working");
@@ -59,7 +60,7 @@ export class Working {
    */
   upload(upload) {
     this.#upload = upload;
-    this.#watching.openFile(upload.file, this.#signal);
+    this.#watching.openFile(upload.file, upload.model);
     this.#showHeader();
     this.#layProgress(() => this.#cancelUpload());
     return new Promise((done) => {
@@ -101,7 +102,7 @@ export class Working {
       this.#waitedS = (performance.now() - this.#followedMs) / 1000;
     }
     this.#job = job;
-    this.#watching.openJob(this.#api, job).catch(() => {});
+    this.#watching.openJob(job).catch(() => {});
     if (job.video?.duration_s) this.#setLength(job.video.duration_s);
     if (job.progress.snippets_done) this.#firstRead ??= { ms: performance.now(), done: job.progress.snippets_done };
     if (!isFinal(job)) this.#paintJob();

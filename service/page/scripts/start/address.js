@@ -65,6 +65,6 @@ function refusalOf(problem, hosts) {
 }
 
 function listOf(schemes) {
-  const prefixes = schemes.map((scheme) => `${scheme}:`);
+  const prefixes = schemes.map((scheme) => `${scheme}://`);
   return prefixes.length < 2 ? prefixes.join("") : `${prefixes.slice(0, -1).join(", ")} or ${prefixes.at(-1)}`;
 }

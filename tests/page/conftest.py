@@ -73,11 +73,11 @@ def admin_key(admin: tuple[str, str]) -> str:
 
 @pytest.fixture(scope="package")
 def strict(
-    admin: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+    models: Path, admin: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Target, str]]:
     """A service that wants a key, and the key: no workers, two jobs in line at most, two models."""
     repository, folder = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("strict")
-    publish_random_of_videos(repository, "moves")
+    shutil.copytree(models / "moves", repository / "moves")
     publish_random(repository, "rows", feature_dim=8)
     key, record = new_key("page", frozenset({"infer"}))
     flags = {"video_hosts": '["media.example.org"]', "max_queued_jobs": 2, "jobs": 0}

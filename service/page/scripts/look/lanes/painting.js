@@ -6,7 +6,12 @@ import { score as scoreText } from "../../format.js";
 const SCORE_PIXELS = 34;
 const LEAST_PIXELS = 3;
 const RADIUS = 4;
-const BASE_LINE = 3;
+/** Space before the caption; more where a handle covers the edge. */
+const INSET = 7;
+const HELD_INSET = 11;
+
+/** @returns {number} height of the line under a segment of a height */
+const baseLine = (height) => (height >= 18 ? 3 : height >= 10 ? 2 : 1.5);
 
 /** Marks of the states, as polylines in a square of 10 pixels. */
 const MARKS = {
@@ -26,8 +31,10 @@ export function extent(scale, { startS, endS }) {
  * @param {CanvasRenderingContext2D} context
  * @param {{x: number, y: number, width: number, height: number}} box
  * @param {object} segment as session.js has it
- * @param {{color: string, inks: object, hovered: boolean, strong: boolean, over: boolean}} look
- *   `strong` for the selected and the running segment; `over` where the curve shows through
+ * @param {{color: string, inks: object, hovered: boolean, strong: boolean, over: boolean,
+ *   held: boolean}} look
+ *   `strong` for the selected and the running segment; `over` where the curve shows through; `held`
+ *   where the segment has handles
  */
 export function paintSegment(context, box, segment, look) {
   if (segment.state === "rejected") paintRejected(context, box, look);
@@ -45,7 +52,7 @@ function paintFilled(context, box, segment, { color, inks, over }) {
   context.globalAlpha = inks.opacity(segment.score);
   context.fill();
   context.globalAlpha = 1;
-  const line = Math.min(BASE_LINE, box.height / 2);
+  const line = baseLine(box.height);
   context.fillRect(box.x, box.y + box.height - line, box.width, line);
 }
 
@@ -61,15 +68,15 @@ function paintRejected(context, box, { inks }) {
 }
 
 /** The state's mark and the score, where they have room. */
-function paintCaption(context, box, segment, { inks }) {
+function paintCaption(context, box, segment, { inks, held }) {
   const mark = MARKS[segment.state];
   if (box.height < 11 || box.width < 16 || segment.state === "rejected") return;
-  const left = Math.max(box.x, 0) + 7;
+  const left = Math.max(box.x, 0) + (held ? HELD_INSET : INSET);
   const right = box.x + box.width;
-  const middle = box.y + (box.height - BASE_LINE) / 2 + 0.5;
+  const middle = box.y + (box.height - baseLine(box.height)) / 2 + 0.5;
   if (mark && right - left > 10) paintMark(context, mark, left, middle - 5, inks.ink);
   const textLeft = left + (mark ? 16 : 0);
-  if (segment.state === "added" || right - textLeft < SCORE_PIXELS - 7) return;
+  if (segment.state === "added" || right - textLeft < SCORE_PIXELS - INSET) return;
   context.font = inks.font(box.height < 18 ? 11 : 12, 600);
   context.fillStyle = inks.ink;
   context.textBaseline = "middle";
@@ -92,7 +99,7 @@ function paintMark(context, polylines, x, y, color) {
 /** Draws the highest score of each pixel, in runs of the same opacity. */
 export function paintDense(context, scores, [y, height], { color, inks }) {
   context.fillStyle = color;
-  const base = Math.min(BASE_LINE, height / 2);
+  const base = baseLine(height);
   for (let x = 0; x < scores.length; ) {
     let end = x + 1;
     while (end < scores.length && scores[end] === scores[x]) end += 1;
@@ -106,8 +113,8 @@ export function paintDense(context, scores, [y, height], { color, inks }) {
   }
 }
 
-/** Draws one true segment, hatched, and beside it who missed it. */
-export function paintTruth(context, box, missedBy, { inks, room }) {
+/** Draws one true segment, hatched, and a note beside it. */
+export function paintTruth(context, box, note, { inks, room }) {
   context.save();
   rounded(context, inset(box, 0.75));
   context.fillStyle = inks.surface;
@@ -125,7 +132,7 @@ export function paintTruth(context, box, missedBy, { inks, room }) {
   }
   context.stroke();
   context.restore();
-  if (missedBy) paintNote(context, `missed by ${missedBy}`, box, inks);
+  if (note) paintNote(context, note, box, inks);
 }
 
 function paintNote(context, text, box, inks) {
@@ -138,12 +145,13 @@ function paintNote(context, text, box, inks) {
 /**
  * Draws an activation between 0 and 1: a line where a pixel has one snippet or fewer, else its
  * range.
- * @param {{x0: number, dx: number, low: Float32Array, high: Float32Array}} samples from `Curve`
+ * @param samples from `Curve.inView`
  */
 export function paintCurve(context, samples, [top, height], { color, filled, dashed }) {
-  const { x0, dx, low, high } = samples;
+  const { x0, dx, high, isRange } = samples;
   if (!high.length) return;
   const y = (value) => top + height * (1 - Math.min(Math.max(value, 0), 1));
+  if (isRange && filled) return fillRange(context, samples, y, color);
   context.beginPath();
   for (let i = 0; i < high.length; i += 1) context.lineTo(x0 + i * dx, y(high[i]));
   context.strokeStyle = color;
@@ -152,8 +160,7 @@ export function paintCurve(context, samples, [top, height], { color, filled, das
   context.setLineDash(dashed ? [4, 3] : []);
   context.stroke();
   context.setLineDash([]);
-  if (filled) fillUnder(context, samples, top + height, color);
-  if (low !== high) fillRange(context, samples, y, color);
+  return filled && fillUnder(context, samples, top + height, color);
 }
 
 /** Closes the path of the line down to the zero line. */
@@ -170,7 +177,7 @@ function fillRange(context, { x0, dx, low, high }, y, color) {
   context.beginPath();
   for (let i = 0; i < high.length; i += 1) context.lineTo(x0 + i * dx, y(high[i]));
   for (let i = low.length - 1; i >= 0; i -= 1) context.lineTo(x0 + i * dx, y(low[i]));
-  context.globalAlpha = 0.35;
+  context.globalAlpha = 0.7;
   context.fillStyle = color;
   context.fill();
   context.globalAlpha = 1;

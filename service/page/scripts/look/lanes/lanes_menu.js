@@ -16,6 +16,7 @@ export function openLanesMenu(anchor, session) {
     popover: "auto" }, field, list);
   const show = () => fill(list, rowsOf(session, field.value));
   field.addEventListener("input", show);
+  field.addEventListener("keydown", ({ key }) => key === "Escape" && menu.hidePopover());
   session.addEventListener("lanes", show);
   menu.addEventListener("toggle", ({ newState }) => {
     anchor.setAttribute("aria-expanded", String(newState === "open"));

@@ -96,21 +96,36 @@ function paintMark(context, polylines, x, y, color) {
   context.stroke();
 }
 
-/** Draws the highest score of each pixel, in runs of the same opacity. */
+/** Two rows of pixels: the opacities of a dense lane, and its base line. */
+const strip = document.createElement("canvas");
+
+/**
+ * Draws the highest score of each pixel. All pixels of a lane are one image, because a rectangle for
+ * each of them takes most of a frame.
+ */
 export function paintDense(context, scores, [y, height], { color, inks }) {
-  context.fillStyle = color;
-  const base = baseLine(height);
-  for (let x = 0; x < scores.length; ) {
-    let end = x + 1;
-    while (end < scores.length && scores[end] === scores[x]) end += 1;
-    if (scores[x] > 0) {
-      context.globalAlpha = inks.opacity(scores[x]);
-      context.fillRect(x, y, end - x, height - base);
-      context.globalAlpha = 1;
-      context.fillRect(x, y + height - base, end - x, base);
-    }
-    x = end;
+  const width = scores.length;
+  Object.assign(strip, { width, height: 2 });
+  const image = new ImageData(width, 2);
+  const [red, green, blue] = channels(color);
+  const pixels = new Uint32Array(image.data.buffer);
+  const rgb = (blue << 16) | (green << 8) | red;  // little-endian: alpha, blue, green, red
+  for (let x = 0; x < width; x += 1) {
+    if (scores[x] <= 0) continue;
+    pixels[x] = (Math.round(255 * inks.opacity(scores[x])) << 24) | rgb;
+    pixels[width + x] = (255 << 24) | rgb;
   }
+  strip.getContext("2d").putImageData(image, 0, 0);
+  const base = baseLine(height);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(strip, 0, 0, width, 1, 0, y, width, height - base);
+  context.drawImage(strip, 0, 1, width, 1, 0, y + height - base, width, base);
+}
+
+/** @param {string} color as `rgb(24, 111, 181)` or `#186FB5` @returns {number[]} red, green, blue */
+function channels(color) {
+  if (color.startsWith("#")) return [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+  return color.match(/[\d.]+/g).slice(0, 3).map(Number);
 }
 
 /** Draws one true segment, hatched, and a note beside it. */
@@ -156,7 +171,7 @@ export function paintCurve(context, samples, [top, height], { color, filled, das
   for (let i = 0; i < high.length; i += 1) context.lineTo(x0 + i * dx, y(high[i]));
   context.strokeStyle = color;
   context.lineWidth = dashed ? 1.2 : 1.5;
-  context.lineJoin = "round";
+  context.lineJoin = "bevel";
   context.setLineDash(dashed ? [4, 3] : []);
   context.stroke();
   context.setLineDash([]);
@@ -183,19 +198,24 @@ function fillRange(context, { x0, dx, low, high }, y, color) {
   context.globalAlpha = 1;
 }
 
-/** Draws a dotted level line from pixel `x` to `end`. */
-export function paintLevel(context, level, x, end, [top, height], color) {
-  context.strokeStyle = color;
-  context.lineWidth = 1.2;
-  context.setLineDash([1.5, 3.5]);
-  const y = Math.round(top + height * (1 - level)) + 0.5;
-  strokeLine(context, x, y, end, y);
-  context.setLineDash([]);
+/** @type {Map<string, CanvasPattern>} dots by colour; dashes of a stroke cost several times more */
+const dots = new Map();
+
+function dotted(context, color) {
+  if (!dots.has(color)) {
+    const tile = Object.assign(document.createElement("canvas"), { width: 4, height: 1 });
+    const dot = tile.getContext("2d");
+    dot.fillStyle = color;
+    dot.fillRect(0, 0, 1.5, 1);
+    dots.set(color, context.createPattern(tile, "repeat"));
+  }
+  return dots.get(color);
 }
 
-/** Draws a ring around a box, as the focus has it. */
-export function paintFocus(context, box, color) {
-  outline(context, inset(box, -3), color, 2);
+/** Draws a dotted level line from pixel `x` to `end`. */
+export function paintLevel(context, level, x, end, [top, height], color) {
+  context.fillStyle = dotted(context, color);
+  context.fillRect(x, Math.round(top + height * (1 - level)), end - x, 1);
 }
 
 function outline(context, box, color, width) {

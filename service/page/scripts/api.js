@@ -96,6 +96,12 @@ export class Api {
       headers: { "Idempotency-Key": key } });
   }
 
+  /** @returns {Promise<Job>} A job on the video of another job, with any model. */
+  submitAgain(jobId, model) {
+    return this.#json("jobs",
+      { method: "POST", json: { video: { job_id: jobId } }, query: versionOf(model) });
+  }
+
   /**
    * Uploads a video.
    *
@@ -194,11 +200,16 @@ export class Api {
       { method: "POST", json: { segments, exact } }));
   }
 
-  /** @returns {Promise<{entry: Object, etag: string}|null>} Saved corrections; null for none. */
+  /**
+   * @returns {Promise<{entry: Object, etag: string, saved: Date|null}|null>} Saved corrections and
+   *   when; null for none.
+   */
   async corrections(videoId) {
     try {
       const answer = await this.#call(`corrections/${encodeURIComponent(videoId)}`);
-      return { entry: await answer.json(), etag: answer.headers.get("ETag") };
+      const modified = answer.headers.get("Last-Modified");
+      return { entry: await answer.json(), etag: answer.headers.get("ETag"),
+        saved: modified && new Date(modified) };
     } catch (error) {
       if (error.status === 404) return null;
       throw error;

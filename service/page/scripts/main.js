@@ -4,7 +4,7 @@ import { Api } from "./api.js";
 import { Banner } from "./banner.js";
 import { askForKey, openKeys } from "./dialogs.js";
 import { bind, startKeys } from "./keys.js";
-import { route } from "./router.js";
+import { followAddress, route } from "./router.js";
 import { startTheme } from "./theme.js";
 import { showView } from "./views.js";
 
@@ -22,6 +22,4 @@ document.getElementById("skip").addEventListener("click", (event) => {
   (segments?.querySelector("[tabindex='0']") ?? segments)?.focus();
 });
 
-const show = () => showView(document.getElementById("main"), route(), api);
-addEventListener("hashchange", show);
-show();
+followAddress(() => showView(document.getElementById("main"), route(), api));

@@ -38,6 +38,42 @@ export function replace(view, id = "", params = {}) {
 export function keepParams(params) {
   const { view, id } = route();
   history.replaceState(null, "", hashOf(view, id, params));
+  shownHash = location.hash;
+}
+
+/** Asks before the view is left; null where nothing has to be asked. */
+let guard = null;
+let shownHash = location.hash;
+
+/**
+ * Lets a view ask before it is left.
+ *
+ * @param {(() => Promise<boolean>)|null} mayLeave - Resolves to false where the view has to stay;
+ *   null once the view has ended.
+ */
+export function guardLeaving(mayLeave) {
+  guard = mayLeave;
+}
+
+/** Calls `show` for each address, once the view before may be left; else puts its address back. */
+export function followAddress(show) {
+  let asks = false;
+  addEventListener("hashchange", async () => {
+    const wanted = location.hash;
+    if (guard) {
+      if (wanted === shownHash) return;
+      history.replaceState(null, "", shownHash || "#/");
+      if (asks) return;
+      asks = true;
+      const leaves = await guard().finally(() => { asks = false; });
+      if (!leaves) return;
+      guard = null;
+      history.replaceState(null, "", wanted);
+    }
+    shownHash = wanted;
+    show();
+  });
+  show();
 }
 
 function decoded(text) {

@@ -5,9 +5,9 @@ export const MOST_LANES = 12;
 /**
  * Returns the labels of the lanes, in order.
  *
- * Pinned classes come first, then classes with corrections or truth, then classes above the
- * threshold by their score. At most 12 are chosen; pinned ones always are. Hidden classes are left
- * out.
+ * Chosen are pinned classes, then classes with corrections or truth, then classes above the
+ * threshold; at most 12, but all that are pinned. Pinned ones come first, the others by their score,
+ * so that lanes stay where they are while somebody corrects. Hidden classes are left out.
  *
  * @param {object} from
  * @param {{label: string, score: number}[]} from.classes
@@ -25,6 +25,10 @@ export function chooseLanes({ classes, threshold, pinned, hidden, marked }) {
     for (const label of labels) if (chosen.size < MOST_LANES) chosen.add(label);
   };
   add(byScore.filter((one) => noted.has(one.label)).map((one) => one.label));
+  add(noted);
   add(byScore.filter((one) => one.score >= threshold).map((one) => one.label));
-  return [...chosen].filter((label) => !hidden.has(label));
+  const others = byScore.map((one) => one.label).filter((label) => !pinned.includes(label));
+  const unknown = [...chosen].filter((label) => !classes.some((one) => one.label === label));
+  return [...new Set([...pinned, ...others, ...unknown])]
+    .filter((label) => chosen.has(label) && !hidden.has(label));
 }

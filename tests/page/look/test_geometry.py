@@ -104,8 +104,9 @@ def test_curve_reads_at_most_one_run_a_pixel(modules: Page) -> None:
         """(() => {
             const snippets = 100_000;
             const values = new Float32Array(snippets);
-            const curve = new m.Curve({ values, classes: 1, snippets, snippetS: 0.5, firstS: 0.25 }, 0);
-            const scale = { startS: 0, endS: 50_000, pixelsPerS: 1000 / 50_000, x: (timeS) => timeS / 50 };
+            const activation = { values, classes: 1, snippets, snippetS: 0.5, firstS: 0.25 };
+            const curve = new m.Curve(activation, 0);
+            const scale = { startS: 0, endS: 50_000, pixelsPerS: 0.02, x: (timeS) => timeS / 50 };
             const { high, isRange } = curve.inView(scale);
             return [high.length, isRange];
         })()""",
@@ -164,7 +165,14 @@ def test_dense_lane_shows_the_highest_score_of_a_pixel(modules: Page) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected_s"),
-    [("97.3", 97.3), ("1:37.3", 97.3), ("1:02:07,4", 3727.4), ("", None), ("1:", None), ("x", None)],
+    [
+        ("97.3", 97.3),
+        ("1:37.3", 97.3),
+        ("1:02:07,4", 3727.4),
+        ("", None),
+        ("1:", None),
+        ("x", None),
+    ],
 )
 def test_typed_times(modules: Page, text: str, expected_s: float | None) -> None:
     """Seconds, minutes and hours, with a point or a comma."""

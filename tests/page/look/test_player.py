@@ -9,7 +9,6 @@ from tests.page.conftest import OpenPage
 from tests.page.look.conftest import Mount, mount_on, until
 
 
-
 def time_s(page: Page) -> float:
     value: float = page.evaluate("session.timeS")
     return value
@@ -68,7 +67,9 @@ def test_loop_begins_the_segment_again(mount: Mount, clip: Path) -> None:
         session.setSpeed(8);
         session.select(session.segments[0].id);
         window.starts = 0;
-        session.addEventListener("time", ({ detail }) => { starts += detail.seek && session.timeS === 2; });
+        session.addEventListener("time", ({ detail }) => {
+            starts += detail.seek && session.timeS === 2;
+        });
     }""")
     page.keyboard.press("r")
     expect(page.get_by_role("button", name="Loop this segment")).to_have_attribute(
@@ -228,7 +229,9 @@ def test_an_unplayable_video_shows_stills(mount: Mount) -> None:
     """Of the server, the nearest to the playhead large; steps go from still to still."""
     job = {"id": "a job", "video": {"codec": "hevc"}}
     page = mount(job=job, videoUrl="/page/icon.svg", canPlay=True)
-    expect(page.get_by_text("This browser cannot play HEVC video, so you see stills")).to_be_visible()
+    expect(
+        page.get_by_text("This browser cannot play HEVC video, so you see stills")
+    ).to_be_visible()
     expect(page.get_by_role("link", name="Download the video")).to_be_visible()
     expect(page.get_by_role("img", name="Still at 00:00.0")).to_be_visible()
     expect(page.locator(".play")).to_be_disabled()
@@ -249,7 +252,7 @@ def test_stills_that_do_not_come_are_hatched(mount: Mount) -> None:
     expect(page.get_by_text("This browser cannot play this video")).to_be_visible()
     page.evaluate("session.seek(19.5)")
     expect(page.locator(".stills.hatched")).to_be_visible()
-    expect(page.locator(".tile > .hatched").first).to_be_visible()
+    expect(page.locator(".tile[aria-current] > .hatched")).to_be_visible()
 
 
 def test_player_is_accessible(mount: Mount, clip: Path, assert_accessible: object) -> None:

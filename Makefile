@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-page test check test-slow lint serve benchmark benchmark-training benchmark-extraction \
+.PHONY: help install demo demo-page docs docs-links test check test-slow lint serve benchmark benchmark-training benchmark-extraction \
 	benchmark-serving benchmark-overload soak audit mutate clean
 
 help: ## list these targets
@@ -28,6 +28,8 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@set -o pipefail; $(BIN)/pip install --progress-bar off --constraint constraints.txt \
 		--editable '.[service,train,dev]' | $(count_packages)
 	@touch $@
+
+install: $(VENV)/ready ## install ecm and all that it needs into .venv
 
 demo: $(VENV)/ready ## train on simulated videos, export, serve, ask over HTTP, draw
 	$(BIN)/python examples/demo.py
@@ -49,6 +51,13 @@ lint: $(VENV)/ready ## format, lint, types, borders between the packages
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/ready ## build the documentation site; a warning is an error
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_site
+	@echo "open docs/_site/index.html in a browser"
+
+docs-links: $(VENV)/ready ## ask every address in the documents; needs the network
+	$(BIN)/sphinx-build --builder linkcheck --quiet docs docs/_site/links
 
 serve: $(VENV)/ready ## serve ./models on PORT (8000)
 	$(BIN)/python -m service serve --repository models --port $(PORT)
@@ -87,4 +96,4 @@ mutate: $(VENV)/ready ## change FILES="..." in small ways and count what their t
 		$(if $(LIMIT_S),--limit-s $(LIMIT_S)) $(if $(TOTAL_S),--total-s $(TOTAL_S))
 
 clean: ## remove what `make demo` and the tests left; the environment stays
-	rm -rf demo breaches .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf demo breaches docs/_site docs/generated docs/reference/generated .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -37,7 +37,7 @@ demo: $(VENV)/ready ## train on simulated videos, export, serve, ask over HTTP, 
 demo-page: $(VENV)/ready ## the same from rendered videos, and keep serving their page on PORT (8000); SEED=0
 	$(BIN)/python examples/demo_page.py --port $(PORT) --seed $(SEED)
 
-test: $(VENV)/ready lint ## run every check and test; nine minutes on two cores
+test: $(VENV)/ready lint docs ## run every check and test; nine minutes on two cores
 	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 check: $(VENV)/ready lint ## run the checks and the fast tests; a minute, for every day
@@ -53,7 +53,7 @@ lint: $(VENV)/ready ## format, lint, types, borders between the packages
 	$(BIN)/lint-imports
 
 docs: $(VENV)/ready ## build the documentation site; a warning is an error
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_site
+	$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet docs docs/_site
 	@echo "open docs/_site/index.html in a browser"
 
 docs-links: $(VENV)/ready ## ask every address in the documents; needs the network

@@ -27,14 +27,30 @@ nitpicky = True
 linkcheck_anchors = False
 
 
-def add_table_of_contents(_: Sphinx, name: str, source: list[str]) -> None:
-    """Appends the pages to which an index page links, in their order."""
+GENERATED = {
+    "index": {"Tour": "generated/tour"},
+    "reference/index": {
+        "Calls over HTTP": "generated/http",
+        "Python": "generated/python",
+        "Command line": "generated/commands",
+        "The ONNX file": "generated/model-file",
+    },
+}
+"""Pages that only the site has, by the index that lists them."""
+
+
+def complete(_: Sphinx, name: str, source: list[str]) -> None:
+    """Gives index pages their navigation, and names the documents outside the site without a link."""
+    outside = r"\[([^]]+)\]\((?:\.\./)+((?:model/)?(?:README|SECURITY)\.md)[^)]*\)"
+    source[0] = re.sub(outside, r"\1 (`\2`)", source[0])
     if Path(name).name == "index":
-        pages = dict.fromkeys(re.findall(r"\]\(([^)#:]+)\.md\)", source[0]))
-        own = [page for page in pages if not page.startswith("..")]
-        source[0] += "\n".join(["", "```{toctree}", ":hidden:", *own, "```", ""])
+        own = dict.fromkeys(re.findall(r"\]\((?!\.\.)([^)#:]+)\.md\)", source[0]))
+        generated = GENERATED.get(name, {})
+        lines = [f"- [{title}]({page}.md)" for title, page in generated.items()]
+        lines += ["", "```{toctree}", ":hidden:", *own, *generated.values(), "```", ""]
+        source[0] += "\n".join(["", *lines])
 
 
 def setup(app: Sphinx) -> None:
     write_all(DOCS)
-    app.connect("source-read", add_table_of_contents)
+    app.connect("source-read", complete)

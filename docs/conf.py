@@ -28,7 +28,6 @@ linkcheck_anchors = False
 
 
 GENERATED = {
-    "index": {"Tour": "generated/tour"},
     "reference/index": {
         "Calls over HTTP": "generated/http",
         "Python": "generated/python",
@@ -43,6 +42,7 @@ def complete(_: Sphinx, name: str, source: list[str]) -> None:
     """Gives index pages their navigation, and names the documents outside the site without a link."""
     outside = r"\[([^]]+)\]\((?:\.\./)+((?:model/)?(?:README|SECURITY)\.md)[^)]*\)"
     source[0] = re.sub(outside, r"\1 (`\2`)", source[0])
+    source[0] = source[0].replace("(tour.ipynb)", "(generated/tour.md)")
     if Path(name).name == "index":
         own = dict.fromkeys(re.findall(r"\]\((?!\.\.)([^)#:]+)\.md\)", source[0]))
         generated = GENERATED.get(name, {})

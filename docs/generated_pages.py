@@ -4,10 +4,13 @@
 the repository.
 """
 
+import ast
 import contextlib
 import inspect
 import io
 import json
+import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -164,10 +167,13 @@ def public_methods(member: type) -> Iterator[tuple[str, Any]]:
 
 
 def signature(function: Any) -> str:
-    """Returns the parameters and the result of a method, one parameter a line if they are many."""
-    found = inspect.signature(function)
-    kept = [one for name, one in found.parameters.items() if name not in ("self", "cls")]
-    return str(found.replace(parameters=kept)).replace("'", "")
+    """Returns the parameters and the result of a method as its source has them."""
+    source = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    assert isinstance(source, ast.FunctionDef | ast.AsyncFunctionDef)
+    parameters = ast.unparse(source.args)
+    parameters = re.sub(r"^(self|cls)(, /)?(, )?", "", parameters)
+    result = f" -> {ast.unparse(source.returns)}" if source.returns else ""
+    return f"({parameters}){result}"
 
 
 def paragraphs(described: Docstring) -> Iterator[str]:

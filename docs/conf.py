@@ -39,7 +39,7 @@ GENERATED = {
 
 
 def complete(_: Sphinx, name: str, source: list[str]) -> None:
-    """Gives index pages their navigation, and names the documents outside the site without a link."""
+    """Gives index pages their navigation, and documents outside the site a name but no link."""
     outside = r"\[([^]]+)\]\((?:\.\./)+((?:model/)?(?:README|SECURITY)\.md)[^)]*\)"
     source[0] = re.sub(outside, r"\1 (`\2`)", source[0])
     source[0] = source[0].replace("(tour.ipynb)", "(generated/tour.md)")

@@ -2,7 +2,7 @@
 
 A line that begins with `ecm` runs in this process. Two things are shortened: `ecm fit` trains one
 epoch of a small network, and `ecm serve` checks its settings, because a service for all blocks runs
-already. Above a block that does not run, a comment gives the reason: `<!-- not run: it needs ... -->`.
+already. Above a block that does not run, a comment has the reason: `<!-- not run: it needs X -->`.
 """
 
 import json

@@ -6,10 +6,12 @@ already. Above a block that does not run, a comment has the reason: `<!-- not ru
 """
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,12 +125,13 @@ def blocks(path: Path, run: Callable[[Example], None]) -> Iterator[Example]:
 
 def run_lines(text: str) -> None:
     """Runs the lines of a `sh` block."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if words and words[0] == "ecm" and ">" not in words:
             run_ecm(words[1:])
         elif words:
-            subprocess.run(["bash", "-ec", line], check=True, capture_output=True)
+            subprocess.run(["bash", "-ec", line], check=True, capture_output=True, env=environment)
 
 
 def run_ecm(words: list[str]) -> None:

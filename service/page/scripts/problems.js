@@ -72,9 +72,14 @@ export function errorMessage(error, { title = "", actions = [] } = {}) {
 
 /** Returns "Details": the service's text, `type` and request ID, with "Copy". */
 export function detailsOf(error) {
-  if (!error.detail && !error.requestId) return null;
-  const lines = [["Text", error.detail], ["Type", error.type], ["Request", error.requestId]]
-    .filter(([, value]) => value);
+  if (error.type === "unreachable") return null;
+  return factsOf([["Text", error.detail], ["Type", error.type], ["Request", error.requestId]]);
+}
+
+/** Returns "Details" with names and values, and "Copy"; null where there are none. */
+export function factsOf(all) {
+  const lines = all.filter(([, value]) => value);
+  if (!lines.length) return null;
   const text = lines.map(([name, value]) => `${name}: ${value}`).join("\n");
   const copy = async () => {
     await navigator.clipboard.writeText(text);

@@ -54,9 +54,9 @@ export function paintSteps(list, steps) {
   refill(list, steps.map(({ name, text, at, share }, place) => {
     const item = el("li", { class: `step ${at}` },
       el("span", { class: "number" }, at === "done" ? icon("accept") : place + 1),
-      el("div", { class: "text" }, el("p", { class: "name" }, name), el("p", { class: "small quiet" }, text),
-        at === "now" && share !== null && meter(share, name)),
-      share !== null && el("span", { class: "share" }, inPercent(share)));
+      el("div", { class: "text" }, el("p", { class: "name" }, name), el("p", { class: "small quiet" }, text)),
+      share !== null && el("span", { class: "share" }, inPercent(share)),
+      at === "now" && share !== null && meter(share, name));
     if (at === "now") item.setAttribute("aria-current", "step");
     return item;
   }));

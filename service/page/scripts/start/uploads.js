@@ -7,6 +7,7 @@ import { isPassing } from "../problems.js";
 
 const KEPT = "uploads";
 const FACTS = "upload-facts";
+const MOST_FACTS = 50;
 const DEFAULT_PAUSE_S = 20;
 
 /**
@@ -141,7 +142,8 @@ export function factsOfUpload(jobId) {
 }
 
 function keepFacts(jobId, facts) {
-  sessionStorage.setItem(FACTS, JSON.stringify({ ...allFacts(), [jobId]: facts }));
+  const kept = Object.entries(allFacts()).slice(1 - MOST_FACTS);
+  sessionStorage.setItem(FACTS, JSON.stringify({ ...Object.fromEntries(kept), [jobId]: facts }));
 }
 
 function allFacts() {

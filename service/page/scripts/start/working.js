@@ -5,7 +5,7 @@ import { button, el, fill } from "../elements.js";
 import { clock } from "../format.js";
 import { showHeader } from "../header.js";
 import { announce, notify } from "../notices.js";
-import { errorMessage, message, sentenceOf } from "../problems.js";
+import { errorMessage, factsOf, message, sentenceOf } from "../problems.js";
 import { navigate } from "../router.js";
 import { confirmedCancel, isSureToCancel } from "./cancelling.js";
 import { nameOf } from "./models.js";
@@ -36,7 +36,7 @@ export class Working {
   #note = el("p", { class: "quiet" });
   #steps = el("ol", { class: "steps" });
   #panel = el("section", { class: "card progress-card", ariaLabel: "Progress" });
-  #foot = el("p", { class: "small quiet foot" });
+  #foot = el("div", { class: "small quiet foot" });
   #watching;
   #readSoFar;
 
@@ -194,9 +194,11 @@ export class Working {
   }
 
   #paintFoot() {
-    const { id, created } = this.#job;
+    const { id, created, model, video } = this.#job;
     const started = new Date(created).toLocaleTimeString("en-GB");
-    fill(this.#foot, el("span", { title: id }, `Job ${id.slice(0, 8)} · started ${started}`));
+    const size = video?.width && `${video.codec ?? "video"}, ${video.width} × ${video.height}`;
+    fill(this.#foot, el("p", {}, `Job ${id.slice(0, 8)} · started ${started}`),
+      factsOf([["Job", id], ["Model", model && nameOf(model)], ["Video", size]]));
   }
 
   async #again() {

@@ -32,7 +32,7 @@ from service.models.batching import BatchConfig
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper, kept
 from service.models.served_engine import DEFAULT_BATCHES, ServingConfig
-from service.page import activations, media, server_files
+from service.page import activations, corrections, export, media, server_files
 from service.page import routes as page
 from service.page.activations import FIRST_SNIPPET_S, SNIPPET_S
 from service.routes import health, jobs, localize, metrics, models
@@ -53,6 +53,8 @@ _ROUTERS = (
     page.router,
     activations.router,
     media.router,
+    export.router,
+    corrections.router,
     server_files.router,
 )
 

@@ -148,8 +148,10 @@ class Settings(BaseModel):
     """Bytes of disk in `data` for class activation sequences, to localize again; 0 keeps none."""
     keep_activation_s: float = setting(24 * 3600.0, "Page", gt=0, rare=True)
     """Time after its last use for which a class activation sequence is kept, in seconds."""
-    page: bool = setting(True, "Page")
+    page: bool = setting(True, "Page", rare=True)
     """Serve the web page at /."""
+    corrections: Path | None = setting(None, "Page", rare=True)
+    """Folder for what people correct on the page; its annotations.json is for `ecm fit`."""
     api_keys_file: Path | None = setting(None, "Access")
     """File with API keys, one per line: NAME SCOPES SHA256HEX; without keys, access is open."""
     api_keys: tuple[str, ...] = setting((), "Access", rare=True)

@@ -21,7 +21,8 @@ export function dropZone(take) {
   const element = el("div", { class: "drop" },
     el("div", { class: "disc" }, icon("upload")),
     el("p", { class: "call" }, "Drop videos here"), el("p", { class: "or" }, "or"),
-    button("Choose files", choose, { class: "primary", title: "Choose files (O)" }), chooser, accepted);
+    button("Choose files", choose, { class: "primary", title: "Choose files (O)" }),
+    chooser, accepted);
   return { element, choose, setAccepted: (text) => fill(accepted, text) };
 }
 

@@ -50,7 +50,8 @@ export class ReadSoFar {
   async #loadTile(tile, id, timeS) {
     try {
       const address = URL.createObjectURL(await this.#api.still(id, timeS, HEIGHT));
-      const image = el("img", { src: address, alt: "", onload: () => URL.revokeObjectURL(address) });
+      const image = el("img",
+        { src: address, alt: "", onload: () => URL.revokeObjectURL(address) });
       fill(tile, image);
     } catch {
       tile.classList.add("hatched");  // no still came

@@ -45,7 +45,8 @@ export class ServerFiles {
     } catch (error) {
       const again = button("Try again", () => this.open({ focus: true }));
       const top = path && button("First folder", () => this.#goTo([TOP]));
-      fill(this.#list, el("li", {}, errorMessage(error, { actions: [again, top].filter(Boolean) })));
+      fill(this.#list, el("li", {},
+        errorMessage(error, { actions: [again, top].filter(Boolean) })));
     }
   }
 
@@ -57,7 +58,8 @@ export class ServerFiles {
   #paint() {
     const places = this.#trail.map(({ name }, place) => (place === this.#trail.length - 1
       ? el("span", { class: "strong ends", title: name, ariaCurrent: "location" }, name)
-      : [button(name, () => this.#goTo(this.#trail.slice(0, place + 1)), { class: "plain" }), icon("forward")]));
+      : [button(name, () => this.#goTo(this.#trail.slice(0, place + 1)), { class: "plain" }),
+        icon("forward")]));
     fill(this.#way, icon("folder"), places);
     const words = this.#find.value.toLowerCase();
     const found = this.#entries.filter((entry) => entry.name.toLowerCase().includes(words));
@@ -65,7 +67,7 @@ export class ServerFiles {
     fill(this.#list, found.map((entry) => el("li", {}, this.#row(entry))),
       !found.length && el("li", { class: "quiet nothing" }, none),
       this.#isTruncated && el("li", { class: "quiet nothing" },
-        `The first ${this.#entries.length} entries of this folder. Move videos into folders to see all.`));
+        `The first ${this.#entries.length} entries. Move videos into folders to see all.`));
   }
 
   #row(entry) {
@@ -73,7 +75,8 @@ export class ServerFiles {
     const does = isFolder ? () => this.#goTo([...this.#trail, entry]) : () => this.#submit(entry);
     return el("button", { type: "button", class: "file", onclick: does },
       icon(isFolder ? "folder" : "film"), cutInTheMiddle(entry.name),
-      !isFolder && entry.size_bytes !== null && el("span", { class: "quiet small" }, bytes(entry.size_bytes)),
+      !isFolder && entry.size_bytes !== null
+        && el("span", { class: "quiet small" }, bytes(entry.size_bytes)),
       isFolder && icon("forward"));
   }
 }

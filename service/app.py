@@ -162,7 +162,11 @@ def open_models(settings: Settings, catalog: Catalog, metrics: Metrics) -> Model
         settings.max_batch, 1e-3 * settings.batch_delay_ms, settings.batch_bucket_snippets
     )
     config = ServingConfig(
-        engine, settings.warm_snippets, batch if settings.max_batch else None, metrics.batched
+        engine,
+        settings.warm_snippets,
+        batch if settings.max_batch else None,
+        metrics.batched,
+        settings.precision,
     )
     return ModelKeeper(catalog, settings.repository, config, settings.versions)
 

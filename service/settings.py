@@ -68,6 +68,8 @@ class Settings(BaseModel):
     """Fail at the start if CUDA is not available, instead of using the CPU."""
     tf32: bool = setting(False, "Computing", rare=True)
     """Round float32 to TF32 in convolutions on a GPU: faster, within 0.4 % of the CPU's logits."""
+    precision: Literal["auto", "fp32", "int8"] = setting("auto", "Computing", rare=True)
+    """Precision on a CPU: fp32, int8, or auto for int8 where a model has it and it is faster."""
     threads: int = setting(0, "Computing", ge=0)
     """CPU threads of one inference; 0 for all cores if it runs alone, else one core."""
     concurrency: int = setting(0, "Computing", ge=0, rare=True)

@@ -69,7 +69,11 @@ def fit(
     with _lock(out, group):
         checkpoint = group.from_main(  # each file of features is read by one process alone
             lambda: initial_checkpoint(
-                RunData.of(training, validation), recipe, out, software, retrain=retrain
+                RunData.of(training, validation, recipe.judge),
+                recipe,
+                out,
+                software,
+                retrain=retrain,
             )
         )
         if checkpoint.finished:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +95,7 @@ class ResultFolder(Output):
         name = item.id.replace("://", "/").replace("..", "_").lstrip("/")
         with whole_file(self.path / f"{name}{_JSON}") as file:
             file.write(localization.to_json().encode())
+        _print_notes(item, localization)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class ResultFile(Output):
     def add(self, item: Input, localization: Localization) -> None:
         """Keeps one result."""
         self.results.append((item, localization))
+        _print_notes(item, localization)
 
     def close(self) -> None:
         """Writes the file. An older file is replaced only if the whole new one can be written."""
@@ -181,6 +184,12 @@ def _spec(model: "Localizer | Client", localization: Localization) -> Mapping[st
         return model.model(localization.model, localization.version or 1).spec or {}
     except LocalizerServiceError:
         return {}
+
+
+def _print_notes(item: Input, localization: Localization) -> None:
+    """Prints the notes on a result whose file is not on the screen, to the error output."""
+    for note in localization.notes:
+        tqdm.write(f"note: {item.source}: {note}", file=sys.stderr)
 
 
 def _json_line(item: Input, localization: Localization) -> str:

@@ -72,11 +72,12 @@ def evaluate(
     every = data.read()
     subset = subset or measured_subset(every)
     videos = every.subset(subset)
+    if ambiguous:
+        videos = videos.with_ambiguous(read_ambiguous(ambiguous, videos.ids))
     require_labels(spec, videos)
     engine = torch_engine(checkpoint, device)
     bar = progress_bar(len(videos.videos))
-    times = read_ambiguous(ambiguous) if ambiguous else None
-    result = measure(engine, spec, videos, tiou_range(tiou), ambiguous=times, progress=bar)
+    result = measure(engine, spec, videos, tiou_range(tiou), progress=bar)
     figures = result.figures()
     print(json.dumps(figures) if as_json else evaluation_text(result, spec))
     if not (options or ambiguous):

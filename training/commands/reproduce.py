@@ -12,6 +12,7 @@ from training.commands.data import NO_DATA, Data
 from training.commands.options import DATA, RARE_DATA, RUN, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import flushed_denormals, software
+from training.data_digest import data_digest, warn_of_same_features
 from training.datasets.ambiguous import read_ambiguous
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
@@ -69,13 +70,18 @@ def reproduce(
     """
     kind = import_module(f"training.experiments.{experiment}")
     execution, changes = split(options, Execution)
-    training, judging, test = splits(
-        data.read(), protocol, train_subset=train_subset, test_subset=test_subset, hold_out=hold_out
-    )
     recipe = chosen_recipe(kind.PRESET, preset, protocol, changes)
+    videos = data.read()
+    if ambiguous:
+        videos = videos.with_ambiguous(read_ambiguous(ambiguous, videos.ids))
+    training, judging, test = splits(
+        videos, protocol, train_subset=train_subset, test_subset=test_subset, hold_out=hold_out
+    )
+    test_digest = data_digest(test, with_times=True)
+    warn_of_same_features(data_digest(training), test_digest)
     study = Study(
         training, judging, test, recipe, tuple(range(seeds)), out, protocol, execution, video,
-        software(), read_ambiguous(ambiguous) if ambiguous else {},
+        software(), test_digest,
     )  # fmt: skip
     for path in kind.run(study).write(out, experiment):
         print(path)

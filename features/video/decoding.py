@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from model.errors import VideoError
+from model.validation import check_ranges
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,11 @@ class VideoLimits:
     """Largest number of seconds from the start of the file to the last frame."""
     max_frames: int = 3_000_000
     """Largest number of coded frames: a little more than 12 hours of 60 frames a second."""
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self, max_frame_pixels="[1, inf)", max_duration_s="(0, inf)", max_frames="[1, inf)"
+        )
 
 
 class DamagedVideoError(VideoError):

@@ -16,6 +16,7 @@ from model.errors import DeviceError, EngineError, EngineMemoryError, ModelError
 from model.inference.cores import cores
 from model.inference.sessions import Instances, Sessions, Shared, WideOrNarrow
 from model.spec import METADATA_KEY, ModelSpec
+from model.validation import check_ranges
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +66,9 @@ class EngineConfig:
 
     The default is off, because the GPU then agrees with the CPU to 1e-4 of the largest logit. The
     default of onnxruntime is on."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, threads="[0, inf)", instances="[1, inf)")
 
 
 class OnnxEngine:

@@ -2,7 +2,8 @@
 
 LocalizerError                  every error that this project raises on purpose
 ├── InputError (ValueError)     the caller's input cannot be used
-│   └── FeatureError            features have the wrong shape, type or values
+│   ├── FeatureError            features have the wrong shape, type or values
+│   └── FormatError             segments cannot be written in a format
 ├── LocalizerServiceError       the service refused a request, failed or cannot be reached
 └── ...                         errors of a model in this process: model/errors.py
 
@@ -21,6 +22,10 @@ class InputError(LocalizerError, ValueError):
 
 class FeatureError(InputError):
     """Features have the wrong shape, type or values."""
+
+
+class FormatError(InputError):
+    """Segments cannot be written in a format."""
 
 
 class LocalizerServiceError(LocalizerError):

@@ -12,15 +12,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ecm_client.formats import (
-    SCORE_DIGITS,
-    TIME_DIGITS,
-    activitynet_text,
-    clock,
-    csv_text,
-    rounded,
-    vtt_text,
-)
+from ecm_client.formats.json_documents import segment_objects
+from ecm_client.formats.table import export
+from ecm_client.formats.video_segments import SCORE_DIGITS, TIME_DIGITS, VideoSegments, clock
 from ecm_client.segments import Segment
 
 _HTML_ROWS = 20
@@ -88,6 +82,9 @@ class Localization(Sequence[Segment]):
 
         Times are rounded to the millisecond, scores and logits to four digits.
         """
+        return json.dumps(self._content())
+
+    def _content(self) -> dict[str, object]:
         content: dict[str, object] = {
             "model": {"name": self.model, "version": self.version},
             "duration_s": round(self.duration_s, TIME_DIGITS),
@@ -96,10 +93,7 @@ class Localization(Sequence[Segment]):
                 {"label": label, "score": round(score, SCORE_DIGITS)}
                 for label, score in self.classes.items()
             ],
-            "segments": [
-                {"label": label, "start_s": start_s, "end_s": end_s, "score": score}
-                for start_s, end_s, label, score in map(rounded, self.segments)
-            ],
+            "segments": segment_objects(self.segments),
             "truncated": self.truncated,
             "familiarity": self.familiarity and round(self.familiarity, SCORE_DIGITS),
             "notes": self.notes,
@@ -108,19 +102,45 @@ class Localization(Sequence[Segment]):
         if self.cas_TC is not None:
             logits_TC = self.cas_TC.astype(np.float64).round(SCORE_DIGITS)
             content["cas"] = {"labels": self.cas_labels, "logits": logits_TC.tolist()}
-        return json.dumps(content)
+        return content
+
+    def to(
+        self, name: str, *, video_id: str = "", file: str = "", frame_rate: float | None = None
+    ) -> str:
+        """Returns the segments in a format of `ecm_client.formats.table.FORMATS`.
+
+            Path("match.edl").write_text(result.to("edl", file="match.mp4", frame_rate=25))
+
+        Args:
+            name: csv, json, jsonl, activitynet, vtt, edl, elan, boris or labelstudio.
+            video_id: name of the video in the text.
+            file: path or address of the video, for programs that open it.
+            frame_rate: frames a second, for edl and labelstudio.
+
+        Raises:
+            FormatError: the format is unknown, or needs a frame rate.
+        """
+        video = self.video_segments(video_id, file=file, frame_rate=frame_rate)
+        return export(name, [video]).decode()
 
     def to_csv(self) -> str:
         """Returns a CSV table with the columns label, start_s, end_s and score."""
-        return csv_text(self.segments)
+        return self.to("csv")
 
     def to_vtt(self) -> str:
         """Returns WebVTT captions that a player shows over the video, one cue for each segment."""
-        return vtt_text(self.segments)
+        return self.to("vtt")
 
     def to_activitynet(self, video_id: str) -> str:
         """Returns an ActivityNet result file, JSON, that holds this video alone."""
-        return activitynet_text({video_id: self.segments})
+        return self.to("activitynet", video_id=video_id)
+
+    def video_segments(
+        self, video_id: str = "", *, file: str = "", frame_rate: float | None = None
+    ) -> VideoSegments:
+        """Returns the segments with the name of their video, as all formats take them."""
+        facts = {k: v for k, v in self._content().items() if k not in ("duration_s", "segments")}
+        return VideoSegments(video_id, self.segments, self.duration_s, frame_rate, file, facts)
 
     def __repr__(self) -> str:
         count = f"{len(self)} segment{'' if len(self) == 1 else 's'}"

@@ -8,6 +8,7 @@ import mimetypes
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -53,7 +54,12 @@ def video_request(
     stream = VideoUpload(video.path, on_progress)
     guessed, _ = mimetypes.guess_type(video.path.name)
     media_type = guessed if guessed and guessed.startswith("video/") else "video/unknown"
-    headers = {**key, "Content-Type": media_type, "Content-Length": str(stream.length)}
+    headers = {
+        **key,
+        "Content-Type": media_type,
+        "Content-Length": str(stream.length),
+        "X-File-Name": quote(video.path.name, safe="", errors="replace"),
+    }
     request = http.build_request("POST", "/jobs", params=_query(options), headers=headers)
     return httpx.Request(
         request.method,

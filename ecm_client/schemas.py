@@ -4,7 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 
@@ -22,10 +29,23 @@ Seconds = Annotated[FiniteFloat, Field(ge=1e-6, le=1e9), NUMBER]
 Name = Annotated[str, Field(max_length=1024)]
 
 
-class LocalizeOptions(BaseModel):
-    """Options of POST /localize: in the query for a binary body, in the body for JSON."""
+class SegmentOptions(BaseModel):
+    """Options that decide which segments an activation gives."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    class_threshold: Share | None = None
+    """Classes with a lower class score are not localized."""
+    nms_iou: Share | None = None
+    """Greedy NMS at this tIoU, instead of the suppression that the model prefers."""
+    min_score: Annotated[FiniteFloat, Field(ge=-100, le=2), NUMBER] | None = None
+    """Segments with a lower score are left out; scores are about 0 to 1."""
+    max_segments: Annotated[int, Field(ge=0), NUMBER] | None = None
+    """Largest number of segments; the best are returned. The service has a limit of its own."""
+
+
+class LocalizeOptions(SegmentOptions):
+    """Options of POST /localize: in the query for a binary body, in the body for JSON."""
 
     model: Name | None = None
     """Name of the model. Optional where the service has one model or a default."""
@@ -38,28 +58,29 @@ class LocalizeOptions(BaseModel):
     snippet_s: Seconds | None = None
     """Length of a snippet in seconds, as an alternative to `duration_s`. Without both, the clock of
     the model counts."""
-    class_threshold: Share | None = None
-    """Classes with a lower class score are not localized."""
-    nms_iou: Share | None = None
-    """Greedy NMS at this tIoU, instead of the suppression that the model prefers."""
-    min_score: Annotated[FiniteFloat, Field(ge=-100, le=2), NUMBER] | None = None
-    """Segments with a lower score are left out; scores are about 0 to 1."""
-    max_segments: Annotated[int, Field(ge=0), NUMBER] | None = None
-    """Largest number of segments; the best are returned. The service has a limit of its own."""
-    include: Literal["cas"] | None = None
-    """`cas` adds the class activation sequence to the response."""
+    include: Literal["cas", "activation"] | None = None
+    """`cas` adds the class activation sequence to the response. `activation` keeps it in the
+    service and adds its id; that of a job is always kept."""
     format: Literal["segments", "activitynet"] = "segments"
     """`activitynet` returns an ActivityNet result file."""
 
 
 class VideoReference(BaseModel):
-    """A video for the service to fetch."""
+    """A video for the service to fetch, or one that it has; either `uri` or `job_id`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    uri: Annotated[str, Field(min_length=1, max_length=4096)]
+    uri: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """Address with the scheme `file:`, `https:`, `s3:`, `gs:` or `az:`. The settings of the service
     decide which are allowed."""
+    job_id: Annotated[str, Field(max_length=64)] | None = None
+    """Id of a finished job, whose video is localized again."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> "VideoReference":
+        if (self.uri is None) == (self.job_id is None):
+            raise ValueError("expected uri or job_id")
+        return self
 
 
 class JobRequest(LocalizeOptions):
@@ -142,6 +163,9 @@ class LocalizeResponse(BaseModel):
     """Milliseconds spent in each stage and in `total`."""
     cas: Cas | None = None
     """Class activation sequence; only with `include=cas`."""
+    activation: str | None = None
+    """Id under which the service keeps the class activation sequence for a while, for
+    /activations; null if it keeps none."""
 
 
 class ActivityNetSegment(BaseModel):
@@ -173,6 +197,33 @@ class JobProgress(BaseModel):
     """Seconds to the end at the present speed."""
 
 
+class VideoFacts(BaseModel):
+    """Properties of a video; null where its header has none."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    media_type: str
+    """Content type, such as `video/mp4`."""
+    duration_s: float | None = None
+    frame_rate: float | None = None
+    """Average number of frames a second."""
+    width: int | None = None
+    """Width of the displayed image, after rotation."""
+    height: int | None = None
+    """Height of the displayed image, after rotation."""
+    codec: str | None = None
+    """Name of the codec in FFmpeg, such as `h264`."""
+
+
+class JobVideo(VideoFacts):
+    """The video of a job."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    available: bool
+    """Whether the service still has the video, for GET /jobs/{id}/video and its stills."""
+
+
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
@@ -186,7 +237,15 @@ class Job(BaseModel):
     """State of the job; the last three are final."""
     created: datetime
     """Time of submission, UTC."""
+    name: str | None = None
+    """File name of the video, or the last part of its URI."""
+    model: ModelVersion | None = None
+    """Model of the job."""
     progress: JobProgress
+    ahead: int | None = None
+    """Number of jobs before a queued one."""
+    video: JobVideo | None = None
+    """The video, as soon as a worker has looked at it."""
     result: LocalizeResponse | ActivityNetResponse | None = None
     """Result of a job that is `done`."""
     error: "Problem | None" = None
@@ -194,7 +253,7 @@ class Job(BaseModel):
 
 
 class JobSummary(BaseModel):
-    """One job in a list, without its progress and result."""
+    """One job in a list, without its result."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -204,6 +263,16 @@ class JobSummary(BaseModel):
     """Time of submission, UTC."""
     model: ModelVersion | None = None
     """Model of the job; None if an earlier release submitted it."""
+    name: str | None = None
+    """File name of the video, or the last part of its URI."""
+    duration_s: float | None = None
+    """Length of the video in seconds, once it is known."""
+    segments: int | None = None
+    """Number of segments of a job that is `done`."""
+    detail: str | None = None
+    """Reason why a job `failed`, shortened."""
+    progress: JobProgress | None = None
+    """Progress of a job that is `queued` or `running`."""
 
 
 class JobList(BaseModel):

@@ -23,13 +23,18 @@ from service.http.gate import Gate
 from service.http.head_requests import HeadRequests
 from service.http.path_prefix import PathPrefix
 from service.http.security_headers import SecurityHeaders
+from service.http.tickets import Tickets
 from service.inference_protocol import routes as inference_protocol
 from service.inference_protocol.wire import HEADER_LENGTH
+from service.localize.activations import Activations
 from service.localize.slots import Slots
 from service.models.batching import BatchConfig
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper, kept
 from service.models.served_engine import DEFAULT_BATCHES, ServingConfig
+from service.page import activations, media, server_files
+from service.page import routes as page
+from service.page.activations import FIRST_SNIPPET_S, SNIPPET_S
 from service.routes import health, jobs, localize, metrics, models
 from service.settings import Settings
 from service.state import ServiceState
@@ -45,7 +50,15 @@ _ROUTERS = (
     models.router,
     inference_protocol.router,
     metrics.router,
+    page.router,
+    activations.router,
+    media.router,
+    server_files.router,
 )
+
+_EXPOSED = ("ETag", "Location", "Retry-After", "X-Request-ID", SNIPPET_S, FIRST_SNIPPET_S,
+            HEADER_LENGTH)  # fmt: skip
+"""Response headers that pages of allowed origins may read."""
 
 
 class LocalizerApp(FastAPI):
@@ -59,9 +72,9 @@ class LocalizerApp(FastAPI):
             stack = CORSMiddleware(
                 stack,
                 allow_origins=origins,
-                allow_methods=["GET", "POST", "DELETE"],
+                allow_methods=["GET", "POST", "PUT", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=["Location", "Retry-After", "X-Request-ID", HEADER_LENGTH],
+                expose_headers=_EXPOSED,
             )
         stack = SecurityHeaders(stack)
         prefix = service.settings.root_path
@@ -109,7 +122,7 @@ def create_app(
         serves_videos=lambda: service.videos is not None,
     )
     if keys:
-        app.add_middleware(KeyCheck, keys=keys)
+        app.add_middleware(KeyCheck, keys=keys, tickets=lambda: _tickets(service))
     for router in _ROUTERS:
         app.include_router(router)
     routes = [route for router in _ROUTERS for route in router.routes]
@@ -167,8 +180,9 @@ def _open_state(settings: Settings, catalog: Catalog | None, spans: Spans | None
     admission = _open_admission(settings, catalog)
     slots = Slots(admission, settings.max_request_s)
     metrics.watch(admission, slots.limiter)
+    kept = Activations(settings.data, settings.keep_activation_bytes, settings.keep_activation_s)
     return ServiceState(
-        settings, catalog, keeper, admission, slots, metrics, time.monotonic(), spans
+        settings, catalog, keeper, admission, slots, metrics, kept, time.monotonic(), spans
     )
 
 
@@ -200,13 +214,17 @@ def _concurrency(settings: Settings, catalog: Catalog) -> int:
     return 2 * batch if batch > 1 else max(1, cores() // max(1, settings.threads))
 
 
+def _tickets(service: ServiceState) -> Tickets | None:
+    return service.videos.tickets if service.videos else None
+
+
 @contextmanager
 def _videos_served(service: ServiceState) -> Iterator[None]:
     """Serves videos if the packages for them are installed."""
     try:
         from service.jobs.intake import Videos
     except ModuleNotFoundError as error:
-        _log.warning("videos are not served: %s; see docs/service.md", error)
+        _log.warning("videos are not served: %s; see docs/reference/service.md", error)
         yield
         return
     videos = Videos(service.settings, service.catalog, service.keeper, service.metrics)

@@ -6,9 +6,12 @@ ServiceError                    500  root, and unexpected failures
 ├── ScopeMissingError           403  the API key lacks the scope
 ├── UnknownModelError           404  no such model or version
 ├── UnknownJobError             404  no such job
+├── VideoGoneError              404  the service no longer has the video of a job
+├── ActivationGoneError         404  the service no longer has a class activation sequence
 ├── BodyTooSlowError            408  the body did not arrive in time
 ├── IdempotencyConflictError    409  the Idempotency-Key belongs to another request
 ├── BodyTooLargeError           413  the body is longer than the limit
+├── RangeError                  416  no byte of the video is in the range
 ├── UnsupportedMediaError       415  unsupported content type
 │   └── UnsupportedCodingError  415  unsupported content coding
 ├── UnusableInputError          422  unusable features, video or option
@@ -96,6 +99,20 @@ class UnknownJobError(ServiceError):
     code = "unknown-job"
 
 
+class VideoGoneError(ServiceError):
+    """The service no longer has the video of a job."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "video-gone"
+
+
+class ActivationGoneError(ServiceError):
+    """The service no longer has a class activation sequence."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "activation-gone"
+
+
 class BodyTooSlowError(ServiceError):
     """The body did not arrive in time."""
 
@@ -130,6 +147,18 @@ class UnsupportedCodingError(UnsupportedMediaError):
     """The Content-Encoding is not supported, or not for this kind of body."""
 
     headers = {"Accept-Encoding": "gzip, deflate"}
+
+
+class RangeError(ServiceError):
+    """The range of bytes begins after the end of the video."""
+
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    code = "range-not-satisfiable"
+
+    def __init__(self, length: int) -> None:
+        """Takes the length of the video in bytes."""
+        super().__init__(f"the video has {length} bytes; ask for a range that begins before")
+        self.headers = {"Content-Range": f"bytes */{length}"}
 
 
 class UnusableInputError(ServiceError):

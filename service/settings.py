@@ -11,7 +11,7 @@ from service.models.version_policy import VersionPolicy
 
 _PATH = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 Group: TypeAlias = Literal["Models", "Network", "Computing", "Limits", "Videos and jobs",
-                           "Video references", "Access", "General"]  # fmt: skip
+                           "Video references", "Page", "Access", "General"]  # fmt: skip
 """Subject of a setting, in the order of help texts."""
 
 
@@ -126,6 +126,8 @@ class Settings(BaseModel):
     """Longest work on one chunk, in seconds; then the attempt has failed."""
     feature_cache_bytes: int = setting(10 * 1024**3, "Videos and jobs", ge=0, rare=True)
     """Disk space in bytes for the features of finished videos; the least recently used go first."""
+    keep_video_bytes: int = setting(10 * 1024**3, "Videos and jobs", ge=0, rare=True)
+    """Disk space in bytes for the videos of finished jobs, which the page plays; 0 keeps none."""
     max_video_bytes: int = setting(4 * 1024**3, "Videos and jobs", ge=1, rare=True)
     """Largest video file, in bytes."""
     max_video_s: float = setting(12 * 3600.0, "Videos and jobs", gt=0, rare=True)
@@ -142,6 +144,12 @@ class Settings(BaseModel):
     """Longest download of a video, in seconds."""
     download_stall_s: float = setting(20.0, "Video references", gt=0, rare=True)
     """Longest wait for the next bytes of a download, in seconds."""
+    keep_activation_bytes: int = setting(1024**3, "Page", ge=0, rare=True)
+    """Bytes of disk in `data` for class activation sequences, to localize again; 0 keeps none."""
+    keep_activation_s: float = setting(24 * 3600.0, "Page", gt=0, rare=True)
+    """Time after its last use for which a class activation sequence is kept, in seconds."""
+    page: bool = setting(True, "Page")
+    """Serve the web page at /."""
     api_keys_file: Path | None = setting(None, "Access")
     """File with API keys, one per line: NAME SCOPES SHA256HEX; without keys, access is open."""
     api_keys: tuple[str, ...] = setting((), "Access", rare=True)

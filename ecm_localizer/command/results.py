@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from ecm_client.clients import Client
 from ecm_client.errors import LocalizerServiceError
-from ecm_client.formats import activitynet_text, rounded
+from ecm_client.formats.table import export
+from ecm_client.formats.video_segments import rounded
 from ecm_client.localization import Localization
 from ecm_localizer.command.inputs import Input
 from ecm_localizer.command.segment_list import Display, segment_list
@@ -121,7 +122,8 @@ class ResultFile(Output):
     def _text(self) -> str:
         ending = self.path.suffix.lower()
         if ending == _JSON:
-            return activitynet_text({item.id: result for item, result in self.results})
+            videos = [result.video_segments(item.id) for item, result in self.results]
+            return export("activitynet", videos).decode()
         if ending == _LINES:
             return "".join(f"{_json_line(item, result)}\n" for item, result in self.results)
         if ending == _VTT:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ecm_client.formats import clock
+from ecm_client.formats.video_segments import clock
 from ecm_client.localization import Localization
 from ecm_client.segments import Segment
 

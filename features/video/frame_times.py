@@ -84,10 +84,10 @@ def frames_from(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame] | N
     Raises:
         DamagedVideoError: a frame is damaged.
     """
-    if not _is_indexed(stream):
+    if not is_indexed(stream):
         return decode(stream)
     next(decode(stream, strict=True), None)
-    for margin_s in _MARGINS_S:
+    for margin_s in SEEK_MARGINS_S:
         frames = _after_seek(stream, stamp_s - margin_s)
         first = next(frames, None)
         first_s = None if first is None else _stamp_s(stream, first)
@@ -150,6 +150,16 @@ def at_rate(
         position += 1
 
 
+def frame_at(frames: Iterable[TimedFrame], time_s: float) -> VideoFrame | None:
+    """Returns the frame that is shown at a time: the last that starts before it, or the first."""
+    shown = None
+    for timed in frames:
+        if shown is not None and timed.start_s > time_s + ROUNDING_S:
+            break
+        shown = timed.frame
+    return shown
+
+
 def _after_seek(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame]:
     """Yields frames from the key frame to which the index of the file leads.
 
@@ -169,7 +179,7 @@ def _stamped(
     """Yields frames with time stamps that never decrease."""
     start_s = float((stream.start_time or 0) * (stream.time_base or 0))
     # Other formats have no duration of their own: FFmpeg computes it from the last time stamp.
-    end_s = start_s + (claimed_s(stream) or 0.0) if _is_indexed(stream) else 0.0
+    end_s = start_s + (claimed_s(stream) or 0.0) if is_indexed(stream) else 0.0
     stamped = ((_stamp_s(stream, frame), frame) for frame in frames)
     return ascending(stamped, period_s=_period_s(stream), end_s=end_s)
 
@@ -202,7 +212,8 @@ def _has_table(stream: VideoStream) -> bool:
     return _container(stream).format.name == _MP4 and stream.duration is not None
 
 
-def _is_indexed(stream: VideoStream) -> bool:
+def is_indexed(stream: VideoStream) -> bool:
+    """Returns whether the time stamps of a file are right after a seek."""
     return _container(stream).format.name in _INDEXED
 
 
@@ -215,7 +226,7 @@ _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 """Name of the format of MP4 and MOV files."""
 _INDEXED = {_MP4, "matroska,webm"}
 """Formats whose time stamps are right after a seek; the others are read from the start."""
-_MARGINS_S = (0.0, 2.0, 20.0)
+SEEK_MARGINS_S = (0.0, 2.0, 20.0)
 """Seconds before the time stamp at which three attempts look for a key frame."""
 _CODEC_DELAY_S = 0.2
 """A longer gap between the start of the file and the first frame is not the delay of a codec."""

@@ -4,7 +4,9 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_PATHS = re.compile(r"/health(/live|/ready)?|/models(/.+)?|/metrics|/v2(/health/.+|/models/.+)?")
+_PATHS = re.compile(
+    r"/|/health(/live|/ready)?|/models(/.+)?|/metrics|/page/.+|/v2(/health/.+|/models/.+)?"
+)
 
 
 class HeadRequests:

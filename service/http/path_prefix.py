@@ -1,5 +1,6 @@
 """The path below which a proxy serves the service."""
 
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
@@ -24,6 +25,10 @@ class PathPrefix:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forwards a request with its path below the prefix."""
         if scope["type"] == "http":
+            if scope["path"] == self._prefix and scope["method"] in ("GET", "HEAD"):
+                # The links of the page start below the slash. The target names no host.
+                await RedirectResponse(f"{self._prefix}/", 308)(scope, receive, send)
+                return
             scope["root_path"] = self._prefix
             # Repeatedly, because Starlette would remove a second prefix after the check of keys.
             while scope["path"] == self._prefix or scope["path"].startswith(f"{self._prefix}/"):

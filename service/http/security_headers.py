@@ -1,4 +1,4 @@
-"""Response headers that make browsers store nothing, guess no types and run no scripts."""
+"""Response headers that make browsers store nothing, guess no types and run only our scripts."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,9 +9,14 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
-_PAGE = "/docs"
-# Swagger's page consists of one inline script and a bundle from its CDN.
 _PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+_DOCS = "/docs"
+# Swagger's page consists of one inline script and a bundle from its CDN.
+_DOCS_POLICY = (
     f"{_POLICY}; base-uri 'none'; form-action 'none'; connect-src 'self'; "
     "script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
     "style-src 'unsafe-inline' https://cdn.jsdelivr.net; "
@@ -30,9 +35,16 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                policy = _PAGE_POLICY if scope["path"] == _PAGE else _POLICY
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS | {"Content-Security-Policy": policy})
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["Content-Security-Policy"] = _policy(scope["path"])
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _policy(path: str) -> str:
+    if path == "/" or path.startswith("/page/"):
+        return _PAGE_POLICY
+    return _DOCS_POLICY if path == _DOCS else _POLICY

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from anyio import to_thread
 from dbos import DBOS
@@ -14,9 +15,12 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from ecm_client.schemas import Job, LocalizeOptions
+from features.video.decoding import VideoLimits
 from model.errors import OptionError
-from service.errors import UnusableInputError
+from service.errors import UnusableInputError, VideoGoneError
+from service.http.tickets import Tickets
 from service.jobs.database import prepare_database, versions_of_open_jobs
+from service.jobs.job_videos import JobVideos, video_name
 from service.jobs.jobs import Jobs
 from service.jobs.record import VideoAsked, VideoJob
 from service.jobs.steps import reference_rules
@@ -28,6 +32,8 @@ from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
+from service.videos.kept_videos import KeptVideos
+from service.videos.stills import Stills
 from service.videos.uploads import Uploads
 from service.videos.video_request import VideoRequest
 
@@ -64,8 +70,12 @@ class Videos:
         settings = self._settings
         database_url = _database_url(settings, self._data)
         prepare_database(database_url)
-        self.jobs = Jobs(self._data, database_url, settings.max_queued_jobs)
+        kept = KeptVideos(self._data, settings.keep_video_bytes)
+        self._videos = JobVideos(self._data, kept, self._rules)
+        self.jobs = Jobs(self._data, self._videos, database_url, settings.max_queued_jobs)
         self.uploads = Uploads(self._data)
+        self.tickets = Tickets(self._data.ticket_secret())
+        self.stills = Stills(VideoLimits(settings.max_frame_pixels, settings.max_video_s))
         self._worker = None
         if settings.jobs:
             if self._keeper:
@@ -77,6 +87,7 @@ class Videos:
         """Stops the worker; the next process resumes unfinished jobs."""
         if self._worker:
             self._worker.stop()
+        self.stills.stop()
         self.jobs.close()
         tempfile.tempdir = None
 
@@ -93,16 +104,56 @@ class Videos:
             ServiceError, InputError: the request cannot be fulfilled, or not at present.
         """
         try:
-            asked = _asked(request)
-            if job := await self.jobs.earlier(job_id, asked):
-                return job
+            asked, name = await self._asked(request)
+            if earlier := await self.jobs.earlier(job_id, asked):
+                return earlier
             chosen = await to_thread.run_sync(self._chosen_options, asked)  # may hash large files
-            return await self.jobs.submit(
-                job_id, VideoJob(asked=asked, options=chosen), request.upload
-            )
+            job = VideoJob(asked=asked, options=chosen, name=name)
+            return await self.jobs.submit(job_id, job, request.upload)
         finally:
             if request.upload:
                 request.upload.remove()
+
+    async def _asked(self, request: VideoRequest) -> tuple[VideoAsked, str | None]:
+        """Returns the content of a request, and the name of its video."""
+        fields = request.options.model_dump(include=set(LocalizeOptions.model_fields))
+        options = LocalizeOptions.model_validate(fields)
+        if request.job_id is not None:
+            return await self._asked_again(request.job_id, options)
+        sha256 = request.upload.sha256 if request.upload else None
+        asked = VideoAsked(options=options, uri=request.uri, sha256=sha256)
+        return asked, video_name(request.name, request.uri)
+
+    async def _asked_again(
+        self, job_id: str, options: LocalizeOptions
+    ) -> tuple[VideoAsked, str | None]:
+        """Returns the request for the video of a finished job with other options, and its name.
+
+        Raises:
+            VideoGoneError: the service does not have the video, or no longer.
+        """
+        before, name = await self.jobs.request(job_id)
+        if before.uri is not None:
+            return VideoAsked(options=options, uri=before.uri), name
+        owner = before.job_id or job_id
+        if not await to_thread.run_sync(self._videos.is_kept, owner):
+            raise VideoGoneError("the service does not have the video of this job; send it again")
+        return VideoAsked(options=options, sha256=before.sha256, job_id=owner), name
+
+    async def video_of(self, job_id: str) -> tuple[Path, str | None]:
+        """Returns the file of a job's video, and its name.
+
+        Raises:
+            UnknownJobError, JobsUnavailableError: there is no such job, or no database.
+            VideoGoneError: the service no longer has the video.
+        """
+        asked, name = await self.jobs.request(job_id)
+        path = await to_thread.run_sync(self._videos.find, job_id, asked)
+        if path is None:
+            raise VideoGoneError(
+                "the service no longer has the video of this job; choose the file again"
+            )
+        return path, name
 
     def _chosen_options(self, asked: VideoAsked) -> LocalizeOptions:
         """Returns the options of a request with the model and version that it will get."""
@@ -117,15 +168,6 @@ class Videos:
             check_reference(asked.uri, self._rules)
         published = entry.published
         return options.model_copy(update={"model": published.name, "version": published.version})
-
-
-def _asked(request: VideoRequest) -> VideoAsked:
-    fields = request.options.model_dump(include=set(LocalizeOptions.model_fields))
-    return VideoAsked(
-        options=LocalizeOptions.model_validate(fields),
-        uri=request.uri,
-        sha256=request.upload.sha256 if request.upload else None,
-    )
 
 
 @contextmanager

@@ -16,14 +16,17 @@ from ecm_client.schemas import (
     JobList,
     JobProgress,
     JobSummary,
-    ModelVersion,
+    JobVideo,
 )
 from service.errors import (
     IdempotencyConflictError,
     QueueFullError,
     UnknownJobError,
+    VideoGoneError,
 )
 from service.jobs.database import reachable_database, versions_of_open_jobs
+from service.jobs.job_videos import JobVideos
+from service.jobs.queue_places import QueuePlaces
 from service.jobs.record import (
     APPLICATION,
     FINAL,
@@ -33,10 +36,13 @@ from service.jobs.record import (
     VERSION,
     WAITING,
     WORKFLOW,
+    JobAttributes,
     VideoAsked,
     VideoJob,
+    attributes_of,
     created_at,
     log_end,
+    model_of,
     outcome_of,
     request_of,
     state_of,
@@ -53,13 +59,22 @@ _SHORTEST_POLL_S, _LONGEST_POLL_S = 0.05, 0.5
 class Jobs:
     """Submits, finds and cancels jobs, from any process."""
 
-    def __init__(self, data: DataFolder, database_url: str, max_queued: int) -> None:
+    def __init__(
+        self, data: DataFolder, videos: JobVideos, database_url: str, max_queued: int
+    ) -> None:
         """Connects to the database that `prepare_database` prepared.
+
+        Args:
+            data: folder with the files of jobs.
+            videos: finds the videos of jobs.
+            database_url: URL of the database.
+            max_queued: most jobs in the queue.
 
         Raises:
             JobsUnavailableError: the database cannot be reached.
         """
         self._data = data
+        self._videos = videos
         self._max_queued = max_queued
         with reachable_database():
             self._client = DBOSClient(
@@ -67,6 +82,7 @@ class Jobs:
                 application_name=APPLICATION,
                 retry_connection_errors=False,
             )
+        self._places = QueuePlaces(self._client)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -149,7 +165,11 @@ class Jobs:
                         "workflow_name": WORKFLOW,
                         "workflow_id": id_,
                         "app_version": VERSION,
-                        "attributes": job.options.model_dump(include={"model", "version"}),
+                        "attributes": {
+                            "model": job.options.model,
+                            "version": job.options.version,
+                            "name": job.name,
+                        },
                     },
                     job.model_dump_json(),
                 )
@@ -219,16 +239,22 @@ class Jobs:
             offset += _AT_ONCE
 
     async def _summarize(self, status: WorkflowStatus) -> JobSummary:
-        chosen = status.attributes or {}
-        failed = bool(chosen.get("failed"))
-        if not chosen:  # an earlier release recorded a failure in the output only
+        attributes = attributes_of(status)
+        failed = attributes.failed
+        if attributes.model is None:  # an earlier release recorded a failure in the output only
             whole = await self._status(status.workflow_id)
             failed = whole is not None and outcome_of(whole).error is not None
+        state = state_of(status, failed=failed)
         return JobSummary(
             id=status.workflow_id,
-            state=state_of(status, failed=failed),
+            state=state,
             created=created_at(status),
-            model=ModelVersion(name=chosen["model"], version=chosen["version"]) if chosen else None,
+            model=model_of(attributes),
+            name=attributes.name,
+            duration_s=_duration_s(attributes),
+            segments=attributes.segments,
+            detail=attributes.detail,
+            progress=None if state in FINAL else await self._progress(status),
         )
 
     async def find(self, id_: str) -> Job:
@@ -239,6 +265,20 @@ class Jobs:
             JobsUnavailableError: the database cannot be reached.
         """
         return await self._describe(await self._known(id_))
+
+    async def request(self, id_: str) -> tuple[VideoAsked, str | None]:
+        """Returns the request of a job, and the name of its video.
+
+        Raises:
+            UnknownJobError: there is no job with this id, or it was removed.
+            VideoGoneError: an early release, which did not record the request, submitted the job.
+            JobsUnavailableError: the database cannot be reached.
+        """
+        status = await self._known(id_)
+        asked = request_of(status)
+        if asked is None:
+            raise VideoGoneError("the video of this job is unknown; send it again")
+        return asked, attributes_of(status).name
 
     async def cancel(self, id_: str) -> Job:
         """Cancels an unfinished job and returns it; a running one stops after its current chunk.
@@ -291,19 +331,40 @@ class Jobs:
         return statuses[0] if statuses else None
 
     async def _describe(self, status: WorkflowStatus) -> Job:
-        outcome = outcome_of(status)
+        outcome, attributes = outcome_of(status), attributes_of(status)
+        id_, state = status.workflow_id, state_of(status, failed=outcome.error is not None)
+        return Job(
+            id=id_,
+            state=state,
+            created=created_at(status),
+            name=attributes.name,
+            model=model_of(attributes),
+            progress=await self._progress(status),
+            ahead=await self._places.ahead(id_) if state == "queued" else None,
+            video=await asyncio.to_thread(self._video, status, attributes),
+            result=outcome.answer,
+            error=outcome.error,
+        )
+
+    async def _progress(self, status: WorkflowStatus) -> JobProgress:
         with reachable_database():
             progress = await self._client.get_event_async(
                 status.workflow_id, PROGRESS, timeout_seconds=0
             )
-        return Job(
-            id=status.workflow_id,
-            state=state_of(status, failed=outcome.error is not None),
-            created=created_at(status),
-            progress=JobProgress.model_validate_json(progress) if progress else JobProgress(),
-            result=outcome.answer,
-            error=outcome.error,
-        )
+        return JobProgress.model_validate_json(progress) if progress else JobProgress()
+
+    def _video(self, status: WorkflowStatus, attributes: JobAttributes) -> JobVideo | None:
+        asked = request_of(status)
+        if asked is None or attributes.video is None:
+            return None
+        found = self._videos.find(status.workflow_id, asked)
+        return JobVideo(available=found is not None, **attributes.video.model_dump())
+
+
+def _duration_s(attributes: JobAttributes) -> float | None:
+    """Returns the length that was localized, or else the one in the header of the video."""
+    header_s = attributes.video.duration_s if attributes.video else None
+    return header_s if attributes.duration_s is None else attributes.duration_s
 
 
 def _iso_time(time_ms: int) -> str:

@@ -12,7 +12,9 @@ from ecm_client.schemas import (
     JobState,
     LocalizeOptions,
     LocalizeResponse,
+    ModelVersion,
     Problem,
+    VideoFacts,
 )
 from service.errors import ServiceError, problem_of
 
@@ -41,6 +43,8 @@ class VideoAsked(BaseModel):
     """URI of a referenced video; None if it was uploaded."""
     sha256: str | None = None
     """SHA-256 of the uploaded file."""
+    job_id: str | None = None
+    """Id of the earlier job that uploaded or downloaded the video."""
 
 
 class VideoJob(BaseModel):
@@ -50,6 +54,8 @@ class VideoJob(BaseModel):
     """The request."""
     options: LocalizeOptions
     """Options of the request, with the chosen model and version."""
+    name: str | None = None
+    """Name of the video, for people."""
 
 
 class JobOutcome(BaseModel):
@@ -61,9 +67,46 @@ class JobOutcome(BaseModel):
     """Reason why there are none."""
 
 
-def mark_failed(job_id: str) -> None:
-    """Records that a job failed where a list of jobs finds it without reading results."""
-    DBOS.update_workflow_attributes(job_id, {"failed": True}, merge=True)
+class JobAttributes(BaseModel):
+    """Facts about a job that a list of jobs finds without reading inputs and results."""
+
+    model: str | None = None
+    """Name of the model; None for a job of an early release."""
+    version: int = 0
+    """Version of the model."""
+    name: str | None = None
+    """Name of the video, for people."""
+    video: VideoFacts | None = None
+    """Properties of the video, once a worker has looked at it."""
+    duration_s: float | None = None
+    """Length of the localized video in seconds."""
+    segments: int | None = None
+    """Number of segments found."""
+    failed: bool = False
+    """Whether the job failed."""
+    detail: str | None = None
+    """Reason why the job failed, shortened."""
+
+
+def attributes_of(status: WorkflowStatus) -> JobAttributes:
+    """Returns the attributes of a job."""
+    return JobAttributes.model_validate(status.attributes or {})
+
+
+def model_of(attributes: JobAttributes) -> ModelVersion | None:
+    """Returns the model of a job; None if an earlier release submitted it."""
+    if attributes.model is None:
+        return None
+    return ModelVersion(name=attributes.model, version=attributes.version)
+
+
+def add_attributes(job_id: str, attributes: JobAttributes) -> None:
+    """Adds the given attributes to those of a job.
+
+    Within a workflow this is a step of its own, and within a step a part of that step.
+    """
+    given = attributes.model_dump(mode="json", exclude_unset=True)
+    DBOS.update_workflow_attributes(job_id, given, merge=True)
 
 
 def log_end(

@@ -11,6 +11,7 @@ from dbos import DBOS, WorkflowStatus
 from service.jobs.record import QUEUE, VERSION
 from service.jobs.worker_slot import WorkerSlot
 from service.videos.data_folder import DataFolder
+from service.videos.kept_videos import KeptVideos
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Recovery(threading.Thread):
         self,
         slot: WorkerSlot,
         data: DataFolder,
+        kept: KeptVideos,
         running: Set[str],
         postponed: MutableSet[str],
         keep_jobs_s: float,
@@ -38,6 +40,7 @@ class Recovery(threading.Thread):
         Args:
             slot: slot of this worker.
             data: folder with the files of jobs.
+            kept: videos of finished jobs.
             running: ids of the jobs that run in this process, updated by their threads.
             postponed: ids of the jobs that wait for their model, updated by their threads.
             keep_jobs_s: time after which a finished job is removed.
@@ -45,6 +48,7 @@ class Recovery(threading.Thread):
         super().__init__(name="recovery", daemon=True)
         self._slot = slot
         self._data = data
+        self._kept = kept
         self._running = running
         self._postponed = postponed
         self._keep_jobs_s = keep_jobs_s
@@ -105,6 +109,8 @@ class Recovery(threading.Thread):
             load_input=False,
             load_output=False,
         ):
+            for job in old:
+                self._kept.remove(job.workflow_id)
             DBOS.delete_workflows([job.workflow_id for job in old])
 
     def _clean(self) -> None:

@@ -23,17 +23,32 @@ from dbos import error as dbos_errors
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from ecm_client.schemas import JobProgress, Problem
+from ecm_client.schemas import JobProgress, Problem, VideoFacts
 from features.video.decoding import VideoLimits
 from model.arrays import check_features
-from model.errors import VideoError, WorkerError
+from model.errors import LocalizerError, VideoError, WorkerError
 from model.inference.cores import cores
 from model.options import features_duration_s
 from model.spec import ExtractorIdentity, ModelSpec
 from model.whole_file import whole_file
-from service.errors import ExtractorUnavailableError, ModelUnavailableError, UnknownModelError
-from service.jobs.record import PROGRESS, FinalState, JobOutcome, VideoJob, log_end, mark_failed
+from service.errors import (
+    ExtractorUnavailableError,
+    ModelUnavailableError,
+    UnknownModelError,
+    VideoGoneError,
+    shortened,
+)
+from service.jobs.record import (
+    PROGRESS,
+    FinalState,
+    JobAttributes,
+    JobOutcome,
+    VideoJob,
+    add_attributes,
+    log_end,
+)
 from service.jobs.recorded_step import StepFailedError, run_step
+from service.localize.activations import Activations
 from service.localize.answer import localize_features
 from service.models.catalog import Catalog
 from service.references.errors import DownloadError
@@ -41,15 +56,19 @@ from service.references.rules import ReferenceRules
 from service.references.video_files import VideoFile, fetch
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from service.videos.chunks import Chunk, ChunkTask, chunk_pool
-from service.videos.data_folder import DataFolder
+from service.videos.chunks import Chunk, ChunkPool, ChunkTask
+from service.videos.data_folder import DOWNLOAD, DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.feature_cache import FeatureCache
+from service.videos.kept_videos import KeptVideos
+from service.videos.media_type import media_type_of
 
 _log = logging.getLogger(__name__)
 
 _SPEED_CHUNKS = 8
 """Chunks from which the present speed is measured."""
+_DETAIL_CHARACTERS: Final = 300
+"""Length of the reason of a failure in a list of jobs."""
 _PAUSES_S: Final = (1.0, 4.0)
 """Pauses before the second and the third attempt of a step."""
 
@@ -101,7 +120,12 @@ class JobSteps:
         self._cache = FeatureCache(data.features, settings.feature_cache_bytes)
         limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
         threads = settings.extraction_threads or max(1, cores() // settings.jobs)
-        self._pool = chunk_pool(settings.jobs, limits, threads, settings.max_snippets)
+        self._pool = ChunkPool(settings.jobs, limits, threads, settings.max_snippets)
+        self._activations = Activations(
+            settings.data, settings.keep_activation_bytes, settings.keep_activation_s
+        )
+        self.kept = KeptVideos(data, settings.keep_video_bytes)
+        """Videos of finished jobs."""
         self._stopping = threading.Event()
         self.running: set[str] = set()
         """Ids of the jobs that run at present."""
@@ -122,8 +146,8 @@ class JobSteps:
         _log.info("job started", extra={"fields": {"job": id_}})
         self.running.add(id_)
         try:
-            outcome = self._outcome(id_, VideoJob.model_validate_json(request))
-            run_step("clean", _NOTHING, self._data.remove_job, id_)
+            outcome, has_failed = self._outcome(id_, VideoJob.model_validate_json(request))
+            run_step("clean", _NOTHING, partial(self.kept.finish, id_, keep=not has_failed))
             return outcome
         except Postponed:
             self.postponed.add(id_)
@@ -131,7 +155,8 @@ class JobSteps:
         finally:
             self.running.discard(id_)
 
-    def _outcome(self, id_: str, job: VideoJob) -> str:
+    def _outcome(self, id_: str, job: VideoJob) -> tuple[str, bool]:
+        """Returns the JSON of a JobOutcome, and whether the job failed."""
         start_s = perf_counter()
         problem = None
         try:
@@ -139,12 +164,13 @@ class JobSteps:
         except StepFailedError as error:
             problem = error.problem
             outcome = JobOutcome(error=problem).model_dump_json()
-            mark_failed(id_)
+            detail = shortened(problem.detail, _DETAIL_CHARACTERS)
+            add_attributes(id_, JobAttributes(failed=True, detail=detail))
         except dbos_errors.DBOSWorkflowCancelledError:
             self._finish(id_, "cancelled", start_s)
             raise
         self._finish(id_, "failed" if problem else "done", start_s, problem)
-        return outcome
+        return outcome, problem is not None
 
     def _finish(
         self, id_: str, state: FinalState, start_s: float, problem: Problem | None = None
@@ -200,11 +226,36 @@ class JobSteps:
             return extractor_of(spec, self._settings.extractors), spec.extractor
 
     def _fetch(self, id_: str, job: VideoJob) -> VideoFile:
+        """Returns the video, and publishes its properties."""
         self._check_stopping()
-        if job.asked.uri is None:
-            assert job.asked.sha256
-            return VideoFile.at(self._data.upload(id_, job.asked.sha256), job.asked.sha256)
-        return fetch(job.asked.uri, self._rules, self._data.job(id_))
+        video = self._file(id_, job)
+        try:
+            info = self._pool.probe(video.path, timeout_s=self._settings.chunk_timeout_s)
+        except (WorkerError, LocalizerError) as error:  # the first chunk fails for the same reason
+            _log.info("the properties of a video are unknown: %s", error)
+            return video
+        facts = VideoFacts(
+            media_type=media_type_of(video.path),
+            duration_s=info.duration_s,
+            frame_rate=info.fps,
+            width=info.width,
+            height=info.height,
+            codec=info.codec,
+        )
+        add_attributes(id_, JobAttributes(video=facts))
+        return video
+
+    def _file(self, id_: str, job: VideoJob) -> VideoFile:
+        asked = job.asked
+        if asked.uri is not None:
+            return fetch(asked.uri, self._rules, self._data.job(id_) / DOWNLOAD)
+        assert asked.sha256
+        if asked.job_id is None:
+            return VideoFile.at(self._data.upload(id_, asked.sha256), asked.sha256)
+        path = self.kept.find(asked.job_id)
+        if path is None:
+            raise VideoGoneError("the service no longer has this video; send it again")
+        return VideoFile.at(path, asked.sha256)
 
     def _cached(
         self, id_: str, video: VideoFile, extractor: ExtractorIdentity
@@ -253,7 +304,7 @@ class JobSteps:
 
     def _ask(self, task: ChunkTask) -> Chunk:
         try:
-            return self._pool.ask(task, timeout_s=self._settings.chunk_timeout_s)
+            return self._pool.chunk(task, timeout_s=self._settings.chunk_timeout_s)
         except WorkerError:
             self._check_stopping()
             raise
@@ -272,7 +323,10 @@ class JobSteps:
                 features_duration_s(job.options, entry.spec, len(features_TD)),
                 before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
                 max_segments=self._settings.max_segments,
+                keep=partial(self._activations.keep, id_),
             )
+        facts = JobAttributes(duration_s=answer.duration_s, segments=answer.segments)
+        add_attributes(id_, facts)
         self._metrics.localized_job(answer.snippets, answer.segments, answer.stages_s)
         return f'{{"answer": {answer.content.decode()}}}'  # JSON of a JobOutcome
 

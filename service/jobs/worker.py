@@ -71,6 +71,7 @@ class Worker:
         self._recovery = Recovery(
             self._slot,
             self._data,
+            self._steps.kept,
             self._steps.running,
             self._steps.postponed,
             settings.keep_jobs_s,

@@ -1,7 +1,7 @@
 """Rules for the videos that a request may name by URI, and the local file of an allowed video.
 
 Allowed are `file:` below listed folders, `https:` from listed hosts, and `s3:`, `gs:` and `az:`
-below listed prefixes. docs/references.md is the operator's guide.
+below listed prefixes. docs/reference/video-uris.md is the operator's guide.
 """
 
 import os
@@ -73,6 +73,16 @@ def check_reference(uri: str, rules: ReferenceRules) -> None:
         )
 
 
+def named_file(uri: str, rules: ReferenceRules) -> Path | None:
+    """Returns the file that an allowed `file:` URI names; None for other schemes.
+
+    Raises:
+        ReferenceRefusedError: the URI is not allowed, or its file is missing or too large.
+    """
+    parsed = parse_uri(uri)
+    return _allowed_file(parsed, rules) if parsed.scheme == "file" else None
+
+
 @contextmanager
 def local_file(
     uri: str,
@@ -122,9 +132,9 @@ def _allowed_file(uri: Uri, rules: ReferenceRules) -> Path:
         raise ReferenceRefusedError(f"expected file:///PATH, got '{uri}'")
     named = Path("/", *uri.segments())
     roots = [root.resolve() for root in rules.roots]
-    inside = _is_below(named, [*roots, *(root.absolute() for root in rules.roots)])
+    inside = is_below(named, [*roots, *(root.absolute() for root in rules.roots)])
     path = Path(os.path.realpath(named)) if inside else named
-    if not (inside and _is_below(path, roots)):
+    if not (inside and is_below(path, roots)):
         raise ReferenceRefusedError(
             f"'{uri}' is outside the allowed folders; the operator lists them in ECM_VIDEO_ROOTS"
         )
@@ -132,7 +142,8 @@ def _allowed_file(uri: Uri, rules: ReferenceRules) -> Path:
     return path
 
 
-def _is_below(path: Path, folders: list[Path]) -> bool:
+def is_below(path: Path, folders: list[Path]) -> bool:
+    """Returns whether a path is one of the folders or below one of them."""
     return any(path.is_relative_to(folder) for folder in folders)
 
 

@@ -50,17 +50,16 @@ class VideoFile:
             )
 
 
-def fetch(uri: str, rules: ReferenceRules, folder: Path) -> VideoFile:
-    """Returns the video at a URI; a download is stored in the folder.
+def fetch(uri: str, rules: ReferenceRules, download: Path) -> VideoFile:
+    """Returns the video at a URI; a download is stored as `download`.
 
     Raises:
         ReferenceRefusedError, DownloadError: see `local_file`.
     """
-    with local_file(uri, rules, folder) as path:
+    with local_file(uri, rules, download.parent) as path:
         sha256 = sha256_of(path)
-        if path.parent == folder:  # a download, which `local_file` deletes by that name
-            fetched = folder / "fetched"
-            fetched.unlink(missing_ok=True)
-            fetched.hardlink_to(path)
-            path = fetched
+        if path.parent == download.parent:  # `local_file` deletes it by that name
+            download.unlink(missing_ok=True)
+            download.hardlink_to(path)
+            path = download
         return VideoFile.at(path, sha256)

@@ -13,7 +13,7 @@ from service.errors import OverloadedError, UnusableInputError
 from service.routes.description import BINARY, OPTIONS, PROBLEMS, file_form, problems, whole_schema
 from service.routes.examples import OF_VIDEO
 from service.routes.media_types import FORM, JSON, RAW, VIDEO
-from service.routes.request_body import receive_body
+from service.routes.request_body import FILE_NAME, receive_body
 from service.routes.submission import IdempotencyKey, accepted, check_room, submit
 from service.state import Service
 from service.videos.video_request import VideoRequest
@@ -29,6 +29,13 @@ _BODY = {
         FORM: {"schema": file_form("A video file.")},
     },
 }
+_FILE_NAME_HEADER = {
+    "name": FILE_NAME,
+    "in": "header",
+    "required": False,
+    "description": "Name of the file, as percent-encoded UTF-8, where the body is the file itself.",
+    "schema": {"type": "string"},
+}
 _OF_A_JOB = problems(404, 422, 501, 503)
 
 
@@ -37,7 +44,7 @@ _OF_A_JOB = problems(404, 422, 501, 503)
     status_code=202,
     response_model=Job,
     responses=PROBLEMS,
-    openapi_extra={"requestBody": _BODY, "parameters": OPTIONS},
+    openapi_extra={"requestBody": _BODY, "parameters": [*OPTIONS, _FILE_NAME_HEADER]},
 )
 async def create_job(
     request: Request, service: Service, idempotency_key: IdempotencyKey = None

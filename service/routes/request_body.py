@@ -6,7 +6,8 @@ The kind is decided here, once, by content type. JSON is decided by its field `v
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
@@ -37,6 +38,8 @@ from service.routes.media_types import FORM, JSON, MAGIC_BYTES, NPY, RAW, VIDEO,
 from service.state import ServiceState
 from service.videos.video_request import VideoRequest
 
+FILE_NAME: Final = "X-File-Name"
+"""Header with the percent-encoded name of a file that is the body itself."""
 _FIELD = "file"
 _NPY_MAGIC = b"\x93NUMPY"
 _PART_BYTES = 1024 * 1024
@@ -107,7 +110,14 @@ async def _receive_video(
 ) -> VideoRequest:
     uploads = service.served_videos().uploads
     request.state.ticket.upload()
-    return VideoRequest(options, upload=await uploads.receive(parts))
+    upload = await uploads.receive(parts)
+    return VideoRequest(options, upload=upload, name=_file_name(request))
+
+
+def _file_name(request: Request) -> str | None:
+    """Returns the file name in a header, percent-encoded because headers are ASCII."""
+    name = request.headers.get(FILE_NAME)
+    return None if name is None else unquote(name, errors="replace")
 
 
 async def _receive_unnamed(
@@ -159,7 +169,7 @@ def _referenced_video(content: Body, coding: str, options: LocalizeOptions) -> V
     has_lists = fields.pop(FEATURES, None) is not None
     request = check_fields(fields, options, has_lists=has_lists)
     assert request.video
-    return VideoRequest(request, uri=request.video.uri)
+    return VideoRequest(request, uri=request.video.uri, job_id=request.video.job_id)
 
 
 async def _receive_form(
@@ -180,7 +190,7 @@ async def _receive_form(
             if await _is_npy(file):
                 return await _receive_npy(file, options, ticket, service.settings.max_body_bytes)
             upload = await service.served_videos().uploads.receive(_parts(file))
-            return VideoRequest(options, upload=upload)
+            return VideoRequest(options, upload=upload, name=file.filename)
     except HTTPException as error:  # raised by Starlette for a form that it cannot parse
         raise MalformedBodyError(f"the form cannot be read: {error.detail}") from error
     except (LookupError, UnicodeError) as error:  # of a `charset` that does not exist or fit

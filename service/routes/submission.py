@@ -28,19 +28,20 @@ async def check_room(service: ServiceState, key: str | None) -> None:
         QueueFullError: too many jobs wait.
         VideosNotServedError, JobsUnavailableError: videos cannot be accepted.
     """
-    await service.served_videos().jobs.check_room(_job_id(key))
+    await service.served_videos().jobs.check_room(job_id(key))
 
 
 async def submit(
     request: Request, service: ServiceState, video: VideoRequest, key: str | None
 ) -> Job:
     """Submits a video and returns its job; an idempotency key always yields the same job."""
-    job = await service.served_videos().submit(_job_id(key), video)
+    job = await service.served_videos().submit(job_id(key), video)
     request.state.record.job = job.id
     return job
 
 
-def _job_id(key: str | None) -> str:
+def job_id(key: str | None) -> str:
+    """Returns the id of the job of an idempotency key; a new id without one."""
     return str(uuid5(_KEYS, key) if key else uuid4())
 
 

@@ -1,4 +1,7 @@
-"""Extracts features chunk by chunk in separate processes, because a video may crash a decoder."""
+"""Reads videos in separate processes, because a video may crash a decoder.
+
+A process looks at a video, or extracts the features of one chunk of it.
+"""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 from features.extractors import Extractor, claimed_snippets, snippet_clock, video_rows
 from features.model_extractor import open_model_extractor
 from features.video.decoding import VideoLimits
+from features.video.reading import VideoInfo, probe
 from features.worker_pool import WorkerPool
 
 
@@ -68,7 +72,15 @@ class ChunkReader:
         self._next: ChunkTask | None = None
         self._opened = ("", "")
 
-    def __call__(self, task: ChunkTask) -> Chunk:
+    def __call__(self, task: ChunkTask | Path) -> Chunk | VideoInfo:
+        """Returns the features of a chunk, or the properties of the video at a path.
+
+        Raises:
+            VideoError, OptionError, ModelError: raised by `chunk`.
+        """
+        return probe(task, limits=self._limits) if isinstance(task, Path) else self.chunk(task)
+
+    def chunk(self, task: ChunkTask) -> Chunk:
         """Returns the features of a chunk.
 
         Raises:
@@ -116,8 +128,26 @@ class ChunkReader:
         return self._current
 
 
-def chunk_pool(
-    workers: int, limits: VideoLimits, threads: int, max_snippets: int
-) -> WorkerPool[ChunkTask, Chunk]:
-    """Returns a pool of processes that extract chunks, one process for each video."""
-    return WorkerPool(partial(ChunkReader, limits, threads, max_snippets), workers)
+class ChunkPool:
+    """Processes that extract chunks, one for each video."""
+
+    def __init__(self, workers: int, limits: VideoLimits, threads: int, max_snippets: int) -> None:
+        """Prepares `workers` processes; the other arguments are those of `ChunkReader`."""
+        prepare = partial(ChunkReader, limits, threads, max_snippets)
+        self._pool: WorkerPool[ChunkTask | Path, Chunk | VideoInfo] = WorkerPool(prepare, workers)
+
+    def chunk(self, task: ChunkTask, *, timeout_s: float) -> Chunk:
+        """Returns the features of a chunk; errors are those of `WorkerPool.ask`."""
+        chunk = self._pool.ask(task, timeout_s=timeout_s)
+        assert isinstance(chunk, Chunk)
+        return chunk
+
+    def probe(self, video: Path, *, timeout_s: float) -> VideoInfo:
+        """Returns the properties of a video; errors are those of `WorkerPool.ask`."""
+        info = self._pool.ask(video, timeout_s=timeout_s)
+        assert isinstance(info, VideoInfo)
+        return info
+
+    def stop(self) -> None:
+        """Kills all processes at once, for good."""
+        self._pool.stop()

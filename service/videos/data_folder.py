@@ -1,5 +1,8 @@
 """Folder in which the service stores files.
 
+DATA/videos/        videos of finished jobs by the id of the job; see kept_videos.py
+DATA/activations/   class activation sequences of answers; see localize/activations.py
+DATA/tickets.key    secret of the tickets for the media of a job; see http/tickets.py
 DATA/jobs/ID/       video, stored chunks of features and borders of an unfinished job
 DATA/incoming/      incomplete uploads, each locked by the process that receives it
 DATA/features/      features of finished videos; see feature_cache.py
@@ -12,6 +15,7 @@ DATA/jobs.sqlite    job database, unless the setting database_url names another 
 import errno
 import fcntl
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Collection, Iterator
@@ -19,7 +23,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from model.errors import OptionError
+from model.whole_file import whole_file
 
+DOWNLOAD = "fetched"
+"""Name of a downloaded video in the folder of its job."""
+_SECRET_BYTES = 32
 ABANDONED_S = 24 * 3600.0
 """Age at which files without a job are removed; long, because uploads may be slow."""
 
@@ -35,7 +43,7 @@ class DataFolder:
         """
         self._root = root.absolute()
         try:
-            for path in (self._jobs, self.incoming, self.features, self.workers):
+            for path in self._folders():
                 path.mkdir(parents=True, exist_ok=True)
                 if not os.access(path, os.W_OK | os.X_OK):
                     raise PermissionError(errno.EACCES, "no permission to write", path)
@@ -49,6 +57,10 @@ class DataFolder:
     def _jobs(self) -> Path:
         return self._root / "jobs"
 
+    def _folders(self) -> tuple[Path, ...]:
+        names = ("jobs", "incoming", "features", "videos", "workers")
+        return tuple(self._root / name for name in names)
+
     @property
     def incoming(self) -> Path:
         """Folder of incomplete uploads."""
@@ -58,6 +70,11 @@ class DataFolder:
     def features(self) -> Path:
         """Folder of the feature cache."""
         return self._root / "features"
+
+    @property
+    def videos(self) -> Path:
+        """Folder of the videos of finished jobs."""
+        return self._root / "videos"
 
     @property
     def workers(self) -> Path:
@@ -92,6 +109,12 @@ class DataFolder:
         folder.mkdir(exist_ok=True)
         return folder / "upload"
 
+    def received_video(self, job_id: str) -> Path | None:
+        """Returns the file that an unfinished job uploaded or downloaded, or None."""
+        folder = self._jobs / job_id
+        found = (*folder.glob("*/upload"), folder / DOWNLOAD)
+        return next((path for path in found if path.is_file()), None)
+
     def remove_job(self, job_id: str) -> None:
         """Removes all files of a job."""
         shutil.rmtree(self._jobs / job_id, ignore_errors=True)
@@ -107,9 +130,19 @@ class DataFolder:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def ticket_secret(self) -> bytes:
+        """Returns the secret of the tickets, which all processes share; the first one makes it."""
+        path = self._root / "tickets.key"
+        with self.submitting():
+            if not path.exists():
+                with whole_file(path) as file:
+                    os.fchmod(file.fileno(), 0o600)
+                    file.write(secrets.token_bytes(_SECRET_BYTES))
+            return path.read_bytes()
+
     def is_intact(self) -> bool:
         """Returns whether all folders exist; somebody may have removed or unmounted them."""
-        return all(p.is_dir() for p in (self._jobs, self.incoming, self.features, self.workers))
+        return all(path.is_dir() for path in self._folders())
 
     def remove_abandoned(self, job_ids: Collection[str]) -> None:
         """Removes old files of other jobs than these; their processes were killed.

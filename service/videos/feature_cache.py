@@ -3,11 +3,9 @@
 Several processes may share the folder.
 """
 
-import fcntl
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from model.spec import ExtractorIdentity
 from model.whole_file import sha256_of, whole_file
+from service.bounded_folder import BoundedFolder
 
 _log = logging.getLogger(__name__)
 
@@ -27,8 +26,7 @@ class FeatureCache:
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         """Opens a cache in a folder that holds nothing else."""
-        self._folder = folder
-        self._max_bytes = max_bytes
+        self._folder = BoundedFolder(folder, max_bytes)
 
     def get(self, video_sha256: str, extractor: ExtractorIdentity) -> NDArray[np.float32] | None:
         """Returns a video's features (T, D), or None if they are not cached."""
@@ -55,44 +53,17 @@ class FeatureCache:
         """Stores a video's features if `max_bytes` allows it; a full disk is only logged."""
         path = self._path(video_sha256, extractor)
         wanted_bytes = features_TD.nbytes + _HEADER_BYTES
-        if wanted_bytes > self._max_bytes:
+        if wanted_bytes > self._folder.max_bytes:
             return
         try:
             if path.exists():  # a name always has the same content
                 os.utime(path)
                 return
-            with self._exclusive():
-                self._make_room(wanted_bytes)
-                with whole_file(path) as file:
-                    np.save(file, features_TD)
+            with self._folder.room(wanted_bytes), whole_file(path) as file:
+                np.save(file, features_TD)
         except OSError as error:
             _log.warning("features are not cached: %s", error)
 
     def _path(self, video_sha256: str, extractor: ExtractorIdentity) -> Path:
         key = f"{video_sha256} {extractor.name} {extractor.sha256}"
-        return self._folder / f"{sha256_of(key.encode())}.npy"
-
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """Excludes other writers, because two writers of one file would mix their halves."""
-        with self._folder.with_name(f"{self._folder.name}.lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
-    def _make_room(self, wanted_bytes: int) -> None:
-        """Evicts the least recently used files until `wanted_bytes` fit into `max_bytes`."""
-        for path in self._folder.glob(".*.partial"):  # left by writers that were killed
-            path.unlink(missing_ok=True)
-        files = []
-        for path in self._folder.glob("*.npy"):
-            try:
-                files.append((path.stat().st_mtime, path.stat().st_size, path))
-            except FileNotFoundError:  # removed by another process
-                continue
-        excess = sum(size for _, size, _ in files) + wanted_bytes - self._max_bytes
-        for _, size, path in sorted(files):
-            if excess <= 0:
-                return
-            with suppress(OSError):  # it may be a folder, or removed by a reader
-                path.unlink()
-                excess -= size
+        return self._folder.folder / f"{sha256_of(key.encode())}.npy"

@@ -26,7 +26,7 @@ def used_bytes(folder: Path) -> int:
 
 def cached(cache: FeatureCache, videos: Iterable[str]) -> list[str]:
     """Returns the videos in the cache, without counting as a use."""
-    stamps = {path: path.stat() for path in cache._folder.glob("*.npy")}
+    stamps = {path: path.stat() for path in cache._folder.folder.glob("*.npy")}
     hits = [video for video in videos if cache.get(video, MOTION) is not None]
     for path, about in stamps.items():
         os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))

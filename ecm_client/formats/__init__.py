@@ -1,0 +1,1 @@
+"""Segments in the formats of other programs; `table` lists them."""

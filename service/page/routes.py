@@ -1,0 +1,97 @@
+"""GET / and /page/...: the page, its files, and the parts that it may show."""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from service.errors import ServiceError
+from service.page.schemas import Capabilities, Example, Limits, UriScheme
+from service.routes.submission import job_id
+from service.settings import Settings
+from service.state import Service, ServiceState
+
+router = APIRouter(tags=["page"])
+
+_FILES: Final = StaticFiles(directory=Path(__file__).parent)
+_MEDIA_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+}
+"""Files of the page. All others, such as this module, are not served."""
+_NAME: Final = re.compile(r"([a-z0-9_-]+/)*[a-z0-9_.-]+\.(?!html)[a-z]+")
+"""Files below /page. The page itself has one address only, from which its links start."""
+_EXAMPLE_KEY: Final = "example"
+
+
+@router.get("/", include_in_schema=False)
+async def show_page(request: Request, service: Service) -> Response:
+    """Returns the page."""
+    return await _file(request, service, "index.html")
+
+
+@router.get("/page/capabilities")
+async def capabilities(request: Request, service: Service) -> Capabilities:
+    """Returns the parts and limits of the service."""
+    settings = service.settings
+    return Capabilities(
+        version=request.app.version,
+        limits=Limits.model_validate(settings, from_attributes=True),
+        keep_jobs_s=settings.keep_jobs_s,
+        videos=service.videos is not None,
+        roots=service.videos is not None and bool(settings.video_roots),
+        uris=_schemes(settings) if service.videos else [],
+        clips=False,
+        corrections=False,
+        example=await _example(service),
+    )
+
+
+@router.get("/page/{file:path}", include_in_schema=False)
+async def page_file(request: Request, service: Service, file: str) -> Response:
+    """Returns a module, style sheet or image of the page."""
+    if not _NAME.fullmatch(file):
+        raise HTTPException(404)
+    return await _file(request, service, file)
+
+
+async def _file(request: Request, service: ServiceState, name: str) -> Response:
+    """Returns a file of the page, or 304 if the browser has it.
+
+    Browsers ask each time, so that page and service never are of two versions.
+    """
+    media_type = _MEDIA_TYPES.get(PurePosixPath(name).suffix)
+    if not service.settings.page or media_type is None:
+        raise HTTPException(404)
+    response = await _FILES.get_response(name, request.scope)
+    response.headers["Cache-Control"] = "no-cache"
+    if response.status_code == 200:
+        response.headers["Content-Type"] = media_type
+    return response
+
+
+def _schemes(settings: Settings) -> list[UriScheme]:
+    """Returns the schemes of the URIs that the settings allow."""
+    schemes: list[UriScheme] = ["file"] if settings.video_roots else []
+    if settings.video_hosts:
+        schemes.append("https")
+    buckets: tuple[UriScheme, ...] = ("s3", "gs", "az")
+    named = {prefix.partition(":")[0] for prefix in settings.video_buckets}
+    return schemes + [scheme for scheme in buckets if scheme in named]
+
+
+async def _example(service: ServiceState) -> Example | None:
+    if service.videos is None:
+        return None
+    try:
+        job = await service.videos.jobs.find(job_id(_EXAMPLE_KEY))
+    except ServiceError:  # there is none, or the database is away
+        return None
+    return Example(job_id=job.id) if job.state == "done" else None

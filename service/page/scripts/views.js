@@ -1,0 +1,83 @@
+/** The views of the page, and which one a job gets: working, result, or a sentence in its place. */
+
+import { ApiError, isFinal } from "./api.js";
+import { serviceChanges } from "./banner.js";
+import { button, el, fill } from "./elements.js";
+import { showHeader } from "./header.js";
+import { icon } from "./icons.js";
+import { errorMessage } from "./problems.js";
+import { hashOf, navigate } from "./router.js";
+import { showStart } from "./start/start.js";
+import { showUpload, showWorking } from "./start/working.js";
+
+let leave = new AbortController();
+
+/**
+ * Shows a view; the one before is told to end by its signal.
+ *
+ * @param {HTMLElement} main
+ * @param {import("./router.js").Route} route
+ * @param {import("./api.js").Api} api
+ */
+export async function showView(main, route, api) {
+  leave.abort();
+  leave = new AbortController();
+  const { signal } = leave;
+  const root = el("div", { class: "view" });
+  fill(main, root);
+  try {
+    await VIEWS[route.view](root, { ...route, api, signal });
+  } catch (error) {
+    if (!signal.aborted) showError(root, error, () => showView(main, route, api), api);
+  }
+}
+
+const VIEWS = {
+  start: showStart,
+  upload: showUpload,
+  job: showJob,
+  features: (root, { id, ...view }) => showResult(root, { activationId: id, ...view }),
+};
+
+async function showJob(root, { id, params, api, signal }) {
+  let job = await api.job(id);
+  if (signal.aborted) return;
+  if (job.state !== "done") job = await showWorking(root, { job, api, signal });
+  if (job.state === "done" && !signal.aborted) await showResult(root, { jobId: id, params, api, signal });
+}
+
+async function showResult(root, view) {
+  const result = await import("./result.js");
+  if (view.signal.aborted) return;
+  fill(root);
+  await result.showResult(root, view);
+}
+
+/** Puts a sentence in place of a view: what happened, and what to do. */
+async function showError(root, error, again, api) {
+  console.info(error);
+  showHeader();
+  if (error.type === "unknown-job") fill(root, await goneJob(api));
+  else {
+    fill(root, el("div", { class: "instead" }, errorMessage(error, { actions: [button("Try again", again)] })));
+    if (error.type === "unreachable") serviceChanges.addEventListener("back", again, { once: true });
+  }
+}
+async function goneJob(api) {
+  const { keep_jobs_s: keepS } = await api.capabilities();
+  return el("div", { class: "instead card" },
+    el("div", { class: "disc" }, icon("find")),
+    el("h1", {}, "This job is no longer here"),
+    el("p", {}, `The server keeps results for ${daysOf(keepS)}. Bring the video in again; `
+      + "its features are kept, so it takes seconds."),
+    el("div", { class: "actions" },
+      button("Bring in a video", () => navigate("start"), { class: "primary" }),
+      el("a", { class: "button", href: hashOf("start") }, "Recent jobs")));
+}
+
+function daysOf(seconds) {
+  const days = seconds / 86400;
+  if (days >= 1) return `${Math.round(days)} ${Math.round(days) === 1 ? "day" : "days"}`;
+  const hours = Math.max(1, Math.round(seconds / 3600));
+  return `${hours} ${hours === 1 ? "hour" : "hours"}`;
+}

@@ -1,0 +1,188 @@
+"""The page in a real browser: a service with a small model, a clip, pages that are watched.
+
+The browser lives as long as this package's tests, because Playwright's event loop would otherwise
+run on into tests that start one of their own.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import av
+import httpx
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+
+from reliability.random_model import publish_random_of_videos
+from reliability.server import Target, eventually
+from reliability.server import server as serve
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+CLIP_S, CLIP_RATE = 20, 25
+
+
+@pytest.fixture(scope="package")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model repository with one model, `moves`, whose extractor is `motion`."""
+    root = tmp_path_factory.mktemp("models")
+    publish_random_of_videos(root, "moves")
+    return root
+
+
+@pytest.fixture(scope="package")
+def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A service for `moves`; its folder `videos`, beside `data`, has clips on the server."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "videos").mkdir()
+    with serve(models, folder, video_roots=f'["{folder / "videos"}"]', chunk_snippets=4) as target:
+        yield target
+
+
+@pytest.fixture(scope="package")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MP4 of 20 s without sound, in H.264: a square moves, a bar tells the time."""
+    path = tmp_path_factory.mktemp("clip") / "moving shapes.mp4"
+    write_clip(path, CLIP_S)
+    return path
+
+
+def write_clip(path: Path, length_s: float, *, codec: str = "libx264") -> None:
+    """Writes a clip of 320 x 180 at 25 frames a second."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=CLIP_RATE, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for number in range(round(length_s * CLIP_RATE)):
+            frame = av.VideoFrame.from_ndarray(
+                _shapes(number / CLIP_RATE, length_s), format="rgb24"
+            )
+            frame.pts, frame.time_base = number, Fraction(1, CLIP_RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _shapes(time_s: float, length_s: float) -> np.ndarray:
+    image_HWC = np.full((180, 320, 3), 224, np.uint8)
+    left, top = int(130 + 110 * np.sin(time_s)), int(70 + 50 * np.cos(2 * time_s))
+    image_HWC[top : top + 40, left : left + 40] = (40, 80, 160)
+    image_HWC[172:, : int(320 * time_s / length_s)] = (200, 90, 0)
+    return image_HWC
+
+
+@pytest.fixture(scope="package")
+def done_job(server: Target, clip: Path) -> str:
+    """The id of a job on the clip that is done."""
+    return submit(server, clip)
+
+
+def submit(server: Target, clip: Path) -> str:
+    """Returns the id of a job on a clip when the job is done."""
+    headers = {"Content-Type": "video/mp4", "X-File-Name": clip.name.replace(" ", "%20")}
+    answer = httpx.post(f"{server.url}/jobs", content=clip.read_bytes(), headers=headers)
+    id_: str = answer.raise_for_status().json()["id"]
+    job = f"{server.url}/jobs/{id_}"
+    eventually(lambda: httpx.get(job).json()["state"] == "done")
+    return id_
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or a skip that says why."""
+    if CHROMIUM is None:
+        pytest.skip("no browser: install the package chromium, or name one in CHROMIUM")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--autoplay-policy=no-user-gesture-required",
+            ],
+        )
+        yield chromium
+        chromium.close()
+
+
+class Watch:
+    """What a page must not do: log errors, report its policy, load from elsewhere."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self._host = urlsplit(url).netloc
+        self.faults: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.faults.append(f"uncaught: {error}"))
+        page.on("request", self._on_request)
+        page.on("response", self._on_response)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        # Chromium logs every refusal and lost connection itself; tests expect some of those.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.faults.append(f"logged: {message.text}")
+
+    def _on_request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("blob", "data") and parts.netloc != self._host:
+            self.faults.append(f"another host: {request.url}")
+
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 400 and "/page/" in response.url and response.status != 401:
+            self.faults.append(f"{response.status}: {response.url}")
+
+
+OpenPage: TypeAlias = Callable[..., Page]
+
+
+@contextmanager
+def _opened(browser: Browser) -> Iterator[OpenPage]:
+    contexts, watches = [], []
+
+    def open_page(url: str, **options: Any) -> Page:
+        context = browser.new_context(base_url=url, **({"viewport": DESKTOP} | options))
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        watches.append(Watch(page, url))
+        return page
+
+    try:
+        yield open_page
+        faults = [fault for watch in watches for fault in watch.faults]
+        assert not faults
+    finally:
+        for context in contexts:
+            context.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens pages of a service, each in a fresh context: `open_page(url, viewport=PHONE)`.
+
+    The test fails if one of them logs an error, reports a breach of its policy, or asks another
+    host for something.
+    """
+    with _opened(browser) as open_:
+        yield open_
+
+
+@pytest.fixture
+def page(open_page: OpenPage, server: Target) -> Page:
+    """An empty page of 1440 x 900 whose relative addresses are the service's."""
+    return open_page(server.url)
+
+
+@pytest.fixture
+def assert_accessible() -> Callable[[Page], None]:
+    """Checks a page by axe-core; a violation fails the test with its report."""
+
+    def check(page: Page) -> None:
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+
+    return check

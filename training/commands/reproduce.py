@@ -13,7 +13,6 @@ from training.commands.options import DATA, RARE_DATA, RUN, field_values, split,
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import flushed_denormals, software
 from training.data_digest import data_digest, warn_of_same_features
-from training.datasets.ambiguous import read_ambiguous
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.experiments.study import Study
@@ -71,12 +70,8 @@ def reproduce(
     kind = import_module(f"training.experiments.{experiment}")
     execution, changes = split(options, Execution)
     recipe = chosen_recipe(kind.PRESET, preset, protocol, changes)
-    videos = data.read()
-    if ambiguous:
-        videos = videos.with_ambiguous(read_ambiguous(ambiguous, videos.ids))
-    training, judging, test = splits(
-        videos, protocol, train_subset=train_subset, test_subset=test_subset, hold_out=hold_out
-    )
+    videos, subsets = data.read(ambiguous), (train_subset, test_subset)
+    training, judging, test = splits(videos, protocol, subsets, hold_out=hold_out)
     test_digest = data_digest(test, with_times=True)
     warn_of_same_features(data_digest(training), test_digest)
     study = Study(
@@ -106,14 +101,10 @@ def chosen_recipe(
 
 
 def splits(
-    videos: VideoSet,
-    protocol: Protocol,
-    *,
-    train_subset: str,
-    test_subset: str | None,
-    hold_out: float,
+    videos: VideoSet, protocol: Protocol, subsets: tuple[str, str | None], *, hold_out: float
 ) -> tuple[VideoSet, VideoSet | None, VideoSet]:
     """Returns the videos to learn from, to choose an epoch on, and to measure on."""
+    train_subset, test_subset = subsets
     names = {video.subset for video in videos.videos}
     test_name = test_subset or ("test" if "test" in names else "validation")
     training, test = videos.subset(train_subset), videos.subset(test_name)

@@ -258,14 +258,14 @@ def test_the_queue_has_an_end(launch, motion_repository: Path, film, tmp_path: P
 
 
 def answer_to_start(url: str, path: str, media_type: str, video: Path) -> bytes:
-    """Announces 40 MiB, sends the first bytes of a video alone, and returns the response."""
+    """Announces 40 MiB, sends the start of a video alone, and returns the response."""
     host, _, port = url.removeprefix("http://").partition(":")
     head = (
         f"POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {media_type}\r\n"
         f"Content-Length: {40 * 2**20}\r\n\r\n"
     )
     with socket.create_connection((host, int(port)), timeout=60) as client:
-        client.sendall(head.encode() + video.read_bytes()[:MAGIC_BYTES])
+        client.sendall(head.encode() + video.read_bytes() + bytes(MAGIC_BYTES))
         response = b""
         while b"}" not in response and (part := client.recv(65536)):
             response += part

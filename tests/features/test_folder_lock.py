@@ -1,5 +1,7 @@
 """The lock of a folder."""
 
+import errno
+import fcntl
 import logging
 import os
 import socket
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from features.folder_lock import HOLDER, locked
+from features.folder_lock import LOCK, locked
 from model.errors import OptionError
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +25,7 @@ def test_a_held_lock_refuses_and_names_its_holder(tmp_path: Path) -> None:
     with locked(folder):
         with pytest.raises(OptionError, match=named), locked(folder, wait=False):
             pytest.fail("two holders of one lock")
-        assert (folder / HOLDER).is_file()
+        assert (folder / LOCK).is_file()
     with locked(folder, wait=False):
         pass
     assert list(folder.iterdir()) == []
@@ -55,9 +57,47 @@ def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
             pass
         process.kill()
         process.wait()
-    assert (tmp_path / HOLDER).is_file()
+    assert (tmp_path / LOCK).is_file()
     with locked(tmp_path, wait=False):
-        assert str(os.getpid()) in (tmp_path / HOLDER).read_text()
+        assert str(os.getpid()) in (tmp_path / LOCK).read_text()
+
+
+@pytest.mark.parametrize(("error", "warns"), [(errno.ENOLCK, True), (errno.EROFS, False)])
+def test_a_disk_without_locks_or_writing_needs_no_lock(
+    error: int, warns: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """A finished run on a read-only disk can be read; other errors of the disk pass on."""
+
+    def fail(*_: object) -> None:
+        raise OSError(error, "made up")
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    with locked(tmp_path, wait=False):
+        pass
+    assert ("has no locks" in caplog.text) == warns
+    error = errno.EIO
+    with pytest.raises(OSError, match="made up"), locked(tmp_path):
+        pass
+
+
+def test_a_lock_file_that_its_holder_removed_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that waited for a removed file would share the folder with the next one."""
+    path, flock = tmp_path / LOCK, fcntl.flock
+    path.touch()
+
+    def removed_meanwhile(descriptor: int, kind: int) -> None:
+        flock(descriptor, kind)
+        monkeypatch.setattr("fcntl.flock", flock)
+        path.unlink()
+
+    monkeypatch.setattr("fcntl.flock", removed_meanwhile)
+    with locked(tmp_path):
+        assert str(os.getpid()) in path.read_text()
+        with pytest.raises(OptionError), locked(tmp_path, wait=False):
+            pass
 
 
 def test_a_waiting_process_gets_the_lock_after_its_holder(

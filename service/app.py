@@ -32,7 +32,7 @@ from service.models.batching import BatchConfig
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper, kept
 from service.models.served_engine import DEFAULT_BATCHES, ServingConfig
-from service.page import activations, corrections, export, media, server_files
+from service.page import activations, api_pages, corrections, export, media, server_files
 from service.page import routes as page
 from service.page.activations import FIRST_SNIPPET_S, SNIPPET_S
 from service.routes import health, jobs, localize, metrics, models
@@ -51,6 +51,7 @@ _ROUTERS = (
     inference_protocol.router,
     metrics.router,
     page.router,
+    api_pages.router,
     activations.router,
     media.router,
     export.router,
@@ -109,9 +110,9 @@ def create_app(
         title="ECM Localizer",
         version=software_version(),
         summary="Finds when actions happen in untrimmed videos.",
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go to the host that the request names
-        swagger_ui_oauth2_redirect_url=None,
         servers=[{"url": settings.root_path or "/", "description": "This service."}],
         generate_unique_id_function=lambda route: route.name,
     )

@@ -62,7 +62,8 @@ def prepare(folder: Path, film: Callable[..., Path]) -> None:
     (folder / "my_videos").mkdir()
     rows = ["video,label,subset"]
     for number in range(1, 5):
-        film(folder / "my_videos" / f"video_{number}.mp4", np.arange(75 + number) / 25)
+        path = folder / "my_videos" / f"video_{number}.mp4"
+        film(path, np.arange(75) / 25, size=(64 + 16 * number, 48))
         subset = "training" if number < 4 else "validation"
         rows.append(f"video_{number}.mp4,{'Run' if number == 2 else 'Jump'},{subset}")
     (folder / "tags.csv").write_text("\n".join(rows))

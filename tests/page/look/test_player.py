@@ -262,7 +262,7 @@ def test_player_is_accessible(mount: Mount, clip: Path, assert_accessible: objec
     page.locator("input[type=file]").set_input_files(clip)
     until(page, "player.picture?.video.readyState >= 2")
     page.evaluate("session.setCorrecting(true); session.nextSegment()")
-    until(page, "document.querySelector('.handle.start').hidden === false")
+    until(page, "document.querySelector('.handle.at-start').hidden === false")
     assert_accessible(page)  # type: ignore[operator]
 
 

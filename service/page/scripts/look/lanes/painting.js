@@ -165,7 +165,7 @@ function paintNote(context, text, box, inks) {
 export function paintCurve(context, samples, [top, height], { color, filled, dashed }) {
   const { x0, dx, high, isRange } = samples;
   if (!high.length) return;
-  const y = (value) => top + height * (1 - Math.min(Math.max(value, 0), 1));
+  const y = (value) => top + height * (1 - value);
   if (isRange && filled) return fillRange(context, samples, y, color);
   context.beginPath();
   for (let i = 0; i < high.length; i += 1) context.lineTo(x0 + i * dx, y(high[i]));

@@ -28,7 +28,7 @@ export class Player {
     this.stills = new Stills(session, api);
     this.caption = new Caption(session);
     this.controls = new Controls(session, this);
-    this.stage = el("div", { class: "player-stage" });
+    this.stage = el("div", { class: "stage" });
     root.classList.add("player");
     root.setAttribute("role", "region");
     root.setAttribute("aria-label", "Player");

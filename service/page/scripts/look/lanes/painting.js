@@ -5,6 +5,8 @@ import { score as scoreText } from "../../format.js";
 /** Segments at least this wide show their score. */
 const SCORE_PIXELS = 34;
 const LEAST_PIXELS = 3;
+/** Points of a curve in one stroke: long strokes cost several times as much where no GPU draws. */
+const CHUNK = 24;
 const RADIUS = 4;
 /** Space before the caption; more where a handle covers the edge. */
 const INSET = 7;
@@ -167,21 +169,30 @@ export function paintCurve(context, samples, [top, height], { color, filled, das
   if (!high.length) return;
   const y = (value) => top + height * (1 - value);
   if (isRange && filled) return fillRange(context, samples, y, color);
-  context.beginPath();
-  for (let i = 0; i < high.length; i += 1) context.lineTo(x0 + i * dx, y(high[i]));
+  if (filled) fillUnder(context, samples, y, color);
   context.strokeStyle = color;
   context.lineWidth = dashed ? 1.2 : 1.5;
   context.lineJoin = "bevel";
   context.setLineDash(dashed ? [4, 3] : []);
-  context.stroke();
-  context.setLineDash([]);
-  return filled && fillUnder(context, samples, top + height, color);
+  const step = dashed ? high.length : CHUNK;
+  for (let from = 0; from < high.length - 1; from += step) {
+    const points = high.subarray(from, from + step + 1);
+    polyline(context, x0 + from * dx, dx, points, y);
+    context.stroke();
+  }
+  return context.setLineDash([]);
 }
 
-/** Closes the path of the line down to the zero line. */
-function fillUnder(context, { x0, dx, high }, bottom, color) {
-  context.lineTo(x0 + (high.length - 1) * dx, bottom);
-  context.lineTo(x0, bottom);
+/** Starts a path through values at equal steps. */
+function polyline(context, x0, dx, values, y) {
+  context.beginPath();
+  for (let i = 0; i < values.length; i += 1) context.lineTo(x0 + i * dx, y(values[i]));
+}
+
+function fillUnder(context, { x0, dx, high }, y, color) {
+  polyline(context, x0, dx, high, y);
+  context.lineTo(x0 + (high.length - 1) * dx, y(0));
+  context.lineTo(x0, y(0));
   context.globalAlpha = 0.12;
   context.fillStyle = color;
   context.fill();
@@ -189,8 +200,7 @@ function fillUnder(context, { x0, dx, high }, bottom, color) {
 }
 
 function fillRange(context, { x0, dx, low, high }, y, color) {
-  context.beginPath();
-  for (let i = 0; i < high.length; i += 1) context.lineTo(x0 + i * dx, y(high[i]));
+  polyline(context, x0, dx, high, y);
   for (let i = low.length - 1; i >= 0; i -= 1) context.lineTo(x0 + i * dx, y(low[i]));
   context.globalAlpha = 0.7;
   context.fillStyle = color;

@@ -53,7 +53,8 @@ def reader(film: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         prepare(folder, film)
-    with server(folder / "models", folder, wait_s="60") as target:
+    service = tmp_path_factory.mktemp("service")
+    with server(folder / "models", service, wait_s="60") as target:
         yield Reader(folder, target.url)
 
 
@@ -87,9 +88,11 @@ def add_times(annotations: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_blocks_run(path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One after the other, each as it is in the document."""
-    monkeypatch.chdir(reader.folder)
+def test_blocks_run(
+    path: Path, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, each as it is in the document, in a copy of the reader's folder."""
+    monkeypatch.chdir(shutil.copytree(reader.folder, tmp_path / "reader"))
     names: dict[str, object] = {"__name__": "__main__"}
 
     def run(example: Example) -> None:

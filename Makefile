@@ -9,7 +9,8 @@ SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-page docs docs-links test check test-slow lint serve benchmark benchmark-training benchmark-extraction \
+.PHONY: help install demo demo-page docs docs-links test test-page check test-slow lint serve \
+	benchmark benchmark-training benchmark-extraction \
 	benchmark-serving benchmark-overload soak audit mutate clean
 
 help: ## list these targets
@@ -37,8 +38,11 @@ demo: $(VENV)/ready ## train on simulated videos, export, serve, ask over HTTP, 
 demo-page: $(VENV)/ready ## the same from rendered videos, and keep serving their page on PORT (8000); SEED=0
 	$(BIN)/python examples/demo_page.py --port $(PORT) --seed $(SEED)
 
-test: $(VENV)/ready lint docs ## run every check and test; nine minutes on two cores
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+test: $(VENV)/ready lint docs ## run every check and every test without a browser; six minutes on two cores
+	$(BIN)/pytest --numprocesses auto --dist worksteal --ignore tests/page
+
+test-page: $(VENV)/ready ## run the tests of the web page in Chromium
+	$(BIN)/pytest --numprocesses auto --dist worksteal tests/page
 
 check: $(VENV)/ready lint ## run the checks and the fast tests; a minute, for every day
 	$(BIN)/pytest --numprocesses auto --dist worksteal $(FAST_TESTS)

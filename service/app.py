@@ -159,15 +159,12 @@ def open_models(settings: Settings, catalog: Catalog, metrics: Metrics) -> Model
     engine = EngineConfig(
         settings.device, settings.require_cuda, settings.threads, settings.instances, settings.tf32
     )
-    batch = BatchConfig(
-        settings.max_batch, 1e-3 * settings.batch_delay_ms, settings.batch_bucket_snippets
-    )
+    batch = None  # by the device
+    if settings.max_batch:
+        delay_s = 1e-3 * settings.batch_delay_ms
+        batch = BatchConfig(settings.max_batch, delay_s, settings.batch_bucket_snippets)
     config = ServingConfig(
-        engine,
-        settings.warm_snippets,
-        batch if settings.max_batch else None,
-        metrics.batched,
-        settings.precision,
+        engine, settings.warm_snippets, batch, metrics.batched, settings.precision
     )
     return ModelKeeper(catalog, settings.repository, config, settings.versions)
 

@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from features.video.limits import VideoLimits
+from features.video.transport_stream import is_scrambled
 from model.errors import VideoError
 
 _log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def open_video(
     """
     with _open_container(path, limits) as container:
         stream = _video_stream(container, path.name)
-        if "enc_key_id" in stream.metadata:  # Matroska
+        if _is_encrypted(container, stream, path):
             raise _encrypted(stream)
         codec = stream.codec_context
         if codec.width * codec.height > limits.max_frame_pixels:
@@ -140,6 +141,13 @@ def _forbidden_format(url: str, rules: dict[str, str]) -> str | None:
     return None
 
 
+def _is_encrypted(container: InputContainer, stream: VideoStream, path: Path) -> bool:
+    """Returns whether the file says that its frames are encrypted; MP4 says so in its packets."""
+    is_matroska_or_asf = "enc_key_id" in stream.metadata or _ASF_KEYS & container.metadata.keys()
+    is_transport_stream = container.format.name == "mpegts"
+    return bool(is_matroska_or_asf or (is_transport_stream and is_scrambled(path, stream.id)))
+
+
 def _encrypted(stream: VideoStream) -> VideoError:
     name = Path(stream.container.name).name
     return VideoError(f"{name} is encrypted; expected a video without encryption, so decrypt it")
@@ -171,6 +179,8 @@ def _pixel_limit(limits: VideoLimits) -> dict[str, str]:
     return {"max_pixels": str(limits.max_frame_pixels)}
 
 
+_ASF_KEYS = {"ASF_Protection_Type", "encryption"}
+"""Names under which FFmpeg reports the two kinds of encryption of ASF (WMV)."""
 _STILLS = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 """Dispositions of streams that are not videos."""
 _IMAGE_CODECS = {"mjpeg", "png", "bmp", "webp", "gif"}

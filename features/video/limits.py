@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from model.validation import check_ranges
+
 
 @dataclass(frozen=True, slots=True)
 class VideoLimits:
@@ -13,3 +15,8 @@ class VideoLimits:
     """Largest number of seconds from the start of the file to the last frame."""
     max_frames: int = 3_000_000
     """Largest number of coded frames: a little more than 12 hours of 60 frames a second."""
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self, max_frame_pixels="[1, inf)", max_duration_s="(0, inf)", max_frames="[1, inf)"
+        )

@@ -71,7 +71,7 @@ def test_serve_localize_and_stop(
     assert result.returncode == 0
     assert [Path(line["file"]).name for line in lines] == ["a.npy", "b.npy"]
     assert len(lines[0]["segments"]) == 2
-    result = service("localize", *files, "--url", url)
+    result = service("localize", *files, "--url", url, "--format", "table")
     assert result.returncode == 1
     assert "in a video of 20.0 s" in result.stdout
     assert "c.npy" in result.stderr

@@ -31,7 +31,7 @@ async function openJob(api, id) {
     job,
     result,
     name: job.name ?? id,
-    durationS: result.duration_s,
+    durationS: Math.max(result.duration_s, video?.duration_s ?? 0),
     frameRate: video?.frame_rate ?? null,
     videoUrl,
     canPlay: videoUrl !== null && maybePlays(video),

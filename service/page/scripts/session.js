@@ -66,7 +66,7 @@ export class Session extends Playhead {
     canPlay = false }) {
     super({ durationS, frameRate });
     Object.assign(this, { job, name, model, labels, defaults, videoUrl, canPlay });
-    this.snippetS = durationS / Math.max(1, result.snippets);
+    this.snippetS = result.duration_s / Math.max(1, result.snippets);
     /** @type {Options} */
     this.options = { ...this.startOptions };
     this.#colors = new ClassColors(labels);

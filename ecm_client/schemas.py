@@ -10,10 +10,23 @@ Seconds = Annotated[FiniteFloat, Field(ge=1e-6, le=1e9)]
 Name = Annotated[str, Field(max_length=1024)]
 
 
-class LocalizeOptions(BaseModel):
-    """Options of POST /localize: in the query for a binary body, in the body for JSON."""
+class SegmentOptions(BaseModel):
+    """Options that decide which segments an activation gives."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    class_threshold: Share | None = None
+    """Classes with a lower class score are not localized."""
+    nms_iou: Share | None = None
+    """Greedy NMS at this tIoU, instead of the suppression that the model prefers."""
+    min_score: Annotated[FiniteFloat, Field(ge=-100, le=2)] | None = None
+    """Segments with a lower score are left out; scores are about 0 to 1."""
+    max_segments: Annotated[int, Field(ge=0)] | None = None
+    """Largest number of segments; the best are returned. The service has a limit of its own."""
+
+
+class LocalizeOptions(SegmentOptions):
+    """Options of POST /localize: in the query for a binary body, in the body for JSON."""
 
     model: Name | None = None
     """Name of the model. Optional where the service has one model or a default."""
@@ -26,16 +39,9 @@ class LocalizeOptions(BaseModel):
     snippet_s: Seconds | None = None
     """Length of a snippet in seconds, as an alternative to `duration_s`. Without both, the clock of
     the model counts."""
-    class_threshold: Share | None = None
-    """Classes with a lower class score are not localized."""
-    nms_iou: Share | None = None
-    """Greedy NMS at this tIoU, instead of the suppression that the model prefers."""
-    min_score: Annotated[FiniteFloat, Field(ge=-100, le=2)] | None = None
-    """Segments with a lower score are left out; scores are about 0 to 1."""
-    max_segments: Annotated[int, Field(ge=0)] | None = None
-    """Largest number of segments; the best are returned. The service has a limit of its own."""
-    include: Literal["cas"] | None = None
-    """`cas` adds the class activation sequence to the response."""
+    include: Literal["cas", "activation"] | None = None
+    """`cas` adds the class activation sequence to the response. `activation` keeps it in the
+    service and adds its id; that of a job is always kept."""
     format: Literal["segments", "activitynet"] = "segments"
     """`activitynet` returns an ActivityNet result file."""
 
@@ -138,6 +144,9 @@ class LocalizeResponse(BaseModel):
     """Milliseconds spent in each stage and in `total`."""
     cas: Cas | None = None
     """Class activation sequence; only with `include=cas`."""
+    activation: str | None = None
+    """Id under which the service keeps the class activation sequence for a while, for
+    /activations; null if it keeps none."""
 
 
 class ActivityNetSegment(BaseModel):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import FeatureError
-from model.familiarity import familiarity
+from model.familiarity import Familiarity, familiarity
 from model.localization.localize import CasScale, LocalizationConfig, class_scores, localize
 from model.localization.nothing_found import why_nothing_found
 from model.segments import Segment
@@ -45,11 +45,16 @@ class VideoPrediction:
     """Scale of the class activation sequence for the thresholds; see `scale_cas`."""
     truncated: bool = False
     """Whether the option `max_segments` left out segments."""
-    familiarity: float | None = None
-    """Share of the training videos that are as far from the others as this video; None if the spec
-    has no statistics of them."""
+    likeness: Familiarity | None = None
+    """Likeness of the features to those of the training videos; None if the spec has no statistics
+    of them."""
     notes: tuple[str, ...] = ()
     """Sentences about the result, such as the reason why there is no segment."""
+
+    @property
+    def familiarity(self) -> float | None:
+        """Share of the training videos that are as far from the others as this video."""
+        return self.likeness.share if self.likeness else None
 
 
 def predict_video(
@@ -76,6 +81,31 @@ def predict_video(
     """
     cas_TC = engine.cas(at_inference_length(features_TD, spec))
     check_finite(cas_TC, features_TD)
+    likeness = familiarity(features_TD, spec.training_features) if spec.training_features else None
+    return predict_from_cas(
+        cas_TC, spec, duration_s=duration_s, likeness=likeness, config=config, check=check
+    )
+
+
+def predict_from_cas(
+    cas_TC: NDArray[np.float32],
+    spec: ModelSpec,
+    *,
+    duration_s: float,
+    likeness: Familiarity | None = None,
+    config: LocalizationConfig | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> VideoPrediction:
+    """Returns the segments of a video from the output of the network, without running it.
+
+    Args:
+        cas_TC: output of the network, logits.
+        spec: spec of that network.
+        duration_s: duration of the class activation sequence.
+        likeness: likeness of the features to those of the training videos.
+        config: options of localization; those of the spec if not given.
+        check: called during the localization; an error that it raises ends it.
+    """
     scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
     config = config or spec.localization
     limit = config.max_segments
@@ -88,7 +118,6 @@ def predict_video(
         check=check,
     )
     segments = found[:limit]
-    known = spec.training_features and familiarity(features_TD, spec.training_features)
     nothing = None if segments else f"no segment was found: {why_nothing_found(scores_C, config)}"
     return VideoPrediction(
         duration_s,
@@ -97,8 +126,8 @@ def predict_video(
         segments,
         config.cas_scale,
         truncated=len(found) > len(segments),
-        familiarity=known.share if known else None,
-        notes=tuple(filter(None, (nothing, known.note if known else None))),
+        likeness=likeness,
+        notes=tuple(filter(None, (nothing, likeness.note if likeness else None))),
     )
 
 

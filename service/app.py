@@ -25,12 +25,15 @@ from service.http.path_prefix import PathPrefix
 from service.http.security_headers import SecurityHeaders
 from service.inference_protocol import routes as inference_protocol
 from service.inference_protocol.wire import HEADER_LENGTH
+from service.localize.activations import Activations
 from service.localize.slots import Slots
 from service.models.batching import BatchConfig
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper, kept
 from service.models.served_engine import DEFAULT_BATCHES, ServingConfig
+from service.page import activations
 from service.page import routes as page
+from service.page.activations import FIRST_SNIPPET_S, SNIPPET_S
 from service.routes import health, jobs, localize, metrics, models
 from service.settings import Settings
 from service.state import ServiceState
@@ -47,7 +50,12 @@ _ROUTERS = (
     inference_protocol.router,
     metrics.router,
     page.router,
+    activations.router,
 )
+
+_EXPOSED = ("ETag", "Location", "Retry-After", "X-Request-ID", SNIPPET_S, FIRST_SNIPPET_S,
+            HEADER_LENGTH)  # fmt: skip
+"""Response headers that pages of allowed origins may read."""
 
 
 class LocalizerApp(FastAPI):
@@ -61,9 +69,9 @@ class LocalizerApp(FastAPI):
             stack = CORSMiddleware(
                 stack,
                 allow_origins=origins,
-                allow_methods=["GET", "POST", "DELETE"],
+                allow_methods=["GET", "POST", "PUT", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=["Location", "Retry-After", "X-Request-ID", HEADER_LENGTH],
+                expose_headers=_EXPOSED,
             )
         stack = SecurityHeaders(stack)
         prefix = service.settings.root_path
@@ -170,8 +178,9 @@ def _open_state(settings: Settings, catalog: Catalog | None, spans: Spans | None
     admission = _open_admission(settings, catalog)
     slots = Slots(admission, settings.max_request_s)
     metrics.watch(admission, slots.limiter)
+    kept = Activations(settings.data, settings.keep_activation_bytes, settings.keep_activation_s)
     return ServiceState(
-        settings, catalog, keeper, admission, slots, metrics, time.monotonic(), spans
+        settings, catalog, keeper, admission, slots, metrics, kept, time.monotonic(), spans
     )
 
 

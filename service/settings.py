@@ -144,6 +144,10 @@ class Settings(BaseModel):
     """Longest download of a video, in seconds."""
     download_stall_s: float = setting(20.0, "Video references", gt=0, rare=True)
     """Longest wait for the next bytes of a download, in seconds."""
+    keep_activation_bytes: int = setting(1024**3, "Page", ge=0, rare=True)
+    """Bytes of disk in `data` for class activation sequences, to localize again; 0 keeps none."""
+    keep_activation_s: float = setting(24 * 3600.0, "Page", gt=0, rare=True)
+    """Time after its last use for which a class activation sequence is kept, in seconds."""
     page: bool = setting(True, "Page")
     """Serve the web page at /."""
     api_keys_file: Path | None = setting(None, "Access")

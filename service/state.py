@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from service.errors import VideosNotServedError
 from service.http.admission import Admission
 from service.jobs.followers import Followers
+from service.localize.activations import Activations
 from service.localize.slots import Slots
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper
@@ -35,6 +36,8 @@ class ServiceState:
     """Worker threads that compute requests."""
     metrics: Metrics
     """Prometheus metrics."""
+    activations: Activations
+    """Class activation sequences that are kept to be localized again."""
     started_s: float
     """Monotonic time of the start."""
     spans: Spans | None = None

@@ -1,6 +1,8 @@
 """Fixtures of several folders: reference data, a small trained run, a real server."""
 
 import contextlib
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 import uvicorn
+from filelock import FileLock
 
 from model.export import write_onnx
 from model.localization.localize import LocalizationConfig
@@ -28,6 +31,9 @@ from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
 from training.loop import fit
 from training.presets import preset
+
+Make: TypeAlias = Callable[[Path], object]
+MakeOnce: TypeAlias = Callable[[str, Make], Path]
 
 SHARED = Path(__file__).parents[2] / "shared"
 LABELS = ("jump", "run", "throw")
@@ -46,6 +52,30 @@ def shared() -> Callable[[str], Path]:
     return find
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Returns the number of test processes: three for two cores, because many tests wait."""
+    return max(1, 3 * (os.cpu_count() or 1) // 2)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Gives this process's copy of a folder that the first test process to need it filled."""
+    base = tmp_path_factory.getbasetemp()
+    among = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Make) -> Path:
+        made_folder = among / f"made_{name}"
+        with FileLock(among / f"{name}.lock"):
+            if not made_folder.exists():
+                unfinished = tmp_path_factory.mktemp("unfinished") / name
+                unfinished.mkdir()
+                make(unfinished)
+                unfinished.rename(made_folder)
+        return Path(shutil.copytree(made_folder, tmp_path_factory.mktemp(name) / name))
+
+    return made
+
+
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> VideoSet:
     """A small simulated data set, in the native layout on disk."""
@@ -57,12 +87,11 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> VideoSet:
 
 
 @pytest.fixture(scope="session")
-def run(simulated: VideoSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(simulated: VideoSet, made_once: MakeOnce) -> Path:
     """The folder of a run that was trained on it."""
-    out = tmp_path_factory.mktemp("run")
     recipe = preset("demo").override({"hidden_width": 64, "snippets": 96, "epochs": 25})
-    fit(simulated.subset("training"), simulated.subset("validation"), recipe, out)
-    return out
+    training, validation = simulated.subset("training"), simulated.subset("validation")
+    return made_once("run", lambda out: fit(training, validation, recipe, out))
 
 
 @pytest.fixture
@@ -78,11 +107,12 @@ def network() -> Ecm:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The ONNX file of that network and spec; an export takes a second."""
-    path = tmp_path_factory.mktemp("exported") / "model.onnx"
-    write_onnx(make_network(), make_spec(), path)
-    return path.read_bytes()
+def exported(made_once: MakeOnce) -> bytes:
+    """The ONNX file of that network and spec; the first export of a process takes seconds."""
+    folder = made_once(
+        "exported", lambda out: write_onnx(make_network(), make_spec(), out / "model.onnx")
+    )
+    return (folder / "model.onnx").read_bytes()
 
 
 @pytest.fixture

@@ -55,13 +55,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next((copy / "dist").glob("*.whl"))
 
 
-def environment(folder: Path, wheel: Path, extra: str) -> Path:
-    """Returns the Python of a new environment with the wheel and one extra in it."""
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+def install(folder: Path, wheel: Path, extra: str) -> Path:
+    """Installs the wheel with an extra into a new environment, and returns its Python."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin" / "python"
     subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt",
-         f"{wheel}{extra}"],
+        [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile",
+         "--constraint", ROOT / "constraints.txt", f"{wheel}{extra}"],
         check=True,
     )  # fmt: skip
     return python
@@ -74,14 +74,15 @@ def run(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def installed(python: Path) -> set[str]:
     told = subprocess.run(
-        [python, "-m", "pip", "list", "--format=freeze"], check=True, capture_output=True, text=True
-    ).stdout
+        [sys.executable, "-m", "pip", "--python", python, "list", "--format=freeze"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
     return {line.partition("==")[0].lower() for line in told.splitlines()}
 
 
 def test_bare_wheel_has_a_working_client(wheel: Path, tmp_path: Path) -> None:
     """httpx, numpy, pydantic and what they need."""
-    python = environment(tmp_path / "bare", wheel, "")
+    python = install(tmp_path / "bare", wheel, "")
     subprocess.run([python, "-c", CLIENT], check=True, cwd=tmp_path)
     assert not {"torch", "fastapi", "onnxruntime"} & installed(python)
     help_page = run(python, "--help")
@@ -95,6 +96,6 @@ def test_bare_wheel_has_a_working_client(wheel: Path, tmp_path: Path) -> None:
 
 def test_service_extra_serves_without_torch(wheel: Path, tmp_path: Path, repository: Path) -> None:
     """The service starts and loads a model."""
-    python = environment(tmp_path / "service", wheel, "[service]")
+    python = install(tmp_path / "service", wheel, "[service]")
     subprocess.run([python, "-c", SERVICE, repository], check=True, cwd=tmp_path)
     assert not {"torch", "onnx", "matplotlib"} & installed(python)

@@ -48,6 +48,7 @@ from service.jobs.record import (
     log_end,
 )
 from service.jobs.recorded_step import StepFailedError, run_step
+from service.localize.activations import Activations
 from service.localize.answer import localize_features
 from service.models.catalog import Catalog
 from service.references.errors import DownloadError
@@ -120,6 +121,9 @@ class JobSteps:
         limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
         threads = settings.extraction_threads or max(1, cores() // settings.jobs)
         self._pool = ChunkPool(settings.jobs, limits, threads, settings.max_snippets)
+        self._activations = Activations(
+            settings.data, settings.keep_activation_bytes, settings.keep_activation_s
+        )
         self.kept = KeptVideos(data, settings.keep_video_bytes)
         """Videos of finished jobs."""
         self._stopping = threading.Event()
@@ -319,6 +323,7 @@ class JobSteps:
                 features_duration_s(job.options, entry.spec, len(features_TD)),
                 before={"extraction": sum(chunk.elapsed_s for chunk in chunks)},
                 max_segments=self._settings.max_segments,
+                keep=partial(self._activations.keep, id_),
             )
         facts = JobAttributes(duration_s=answer.duration_s, segments=answer.segments)
         add_attributes(id_, facts)

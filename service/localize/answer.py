@@ -1,9 +1,10 @@
 """Localizes actions in features and writes the JSON of the answer. Runs in a worker thread."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
+from typing import TypeAlias
 
 import numpy as np
 import orjson
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from ecm_client.schemas import LocalizeOptions
 from model.options import localization_config
-from model.predict import VideoPrediction, predict_video
+from model.predict import VideoPrediction, predict_from_cas, predict_video
+from service.errors import ActivationGoneError
+from service.localize.activations import Activation, ActivationFacts
 from service.localize.stop import Stop
-from service.models.catalog import CatalogEntry
+from service.models.catalog import Catalog, CatalogEntry
 from service.models.served_engine import ServedEngine
 
 
@@ -33,6 +36,10 @@ class LocalizedAnswer:
     """Length of the video in seconds."""
     stages_s: Mapping[str, float]
     """Time of each stage by name."""
+
+
+Keep: TypeAlias = Callable[[Activation], str | None]
+"""Keeps the output of the network, and returns the id under which it is kept."""
 
 
 class _TimedEngine:
@@ -60,6 +67,7 @@ def localize_features(
     *,
     before: Mapping[str, float],
     max_segments: int,
+    keep: Keep | None = None,
     stop: Stop | None = None,
 ) -> LocalizedAnswer:
     """Returns the answer for features.
@@ -71,6 +79,7 @@ def localize_features(
         duration_s: duration of the features.
         before: seconds of earlier stages by name.
         max_segments: most segments, whatever the options ask for.
+        keep: keeps the output of the network; None to keep nothing.
         stop: ends the computation early when set.
 
     Raises:
@@ -95,8 +104,82 @@ def localize_features(
         "inference": engine.elapsed_s,
         "localization": elapsed_s - engine.elapsed_s,
     }
+    activation = keep(_activation(video, entry)) if keep else None
+    return _answer(video, options, entry, stages_s, activation)
+
+
+def localize_again(
+    activation: Activation,
+    id_: str,
+    options: LocalizeOptions,
+    catalog: Catalog,
+    *,
+    max_segments: int,
+    stop: Stop,
+) -> LocalizedAnswer:
+    """Returns the answer that other options give, without running the network.
+
+    Args:
+        activation: output of the network.
+        id_: id under which it is kept.
+        options: options of localization; others have no effect.
+        catalog: served models.
+        max_segments: most segments, whatever the options ask for.
+        stop: ends the computation early when set.
+
+    Raises:
+        ActivationGoneError: the model file has changed.
+        ServiceError: raised by `Catalog.find`.
+    """
+    entry, facts = model_of(activation, catalog), activation.facts
+    start = perf_counter()
+    video = predict_from_cas(
+        activation.cas_TC,
+        entry.spec,
+        duration_s=facts.duration_s,
+        likeness=facts.likeness,
+        config=localization_config(options, entry.spec.localization, most_segments=max_segments),
+        check=stop.check,
+    )
+    stages_s = {"localization": perf_counter() - start}
+    return _answer(video, options, entry, stages_s, id_)
+
+
+def model_of(activation: Activation, catalog: Catalog) -> CatalogEntry:
+    """Returns the model that computed an activation.
+
+    Raises:
+        ActivationGoneError: the model file has changed.
+        ServiceError: raised by `Catalog.find_pinned`.
+    """
+    facts = activation.facts
+    entry = catalog.find_pinned(facts.model, facts.version)
+    if entry.sha256 != facts.model_sha256:
+        raise ActivationGoneError("the model has changed since; localize the video again")
+    return entry
+
+
+def _activation(video: VideoPrediction, entry: CatalogEntry) -> Activation:
+    published = entry.published
+    facts = ActivationFacts(
+        published.name,
+        published.version,
+        entry.sha256,
+        video.duration_s,
+        video.likeness,
+    )
+    return Activation(video.cas_TC, facts)
+
+
+def _answer(
+    video: VideoPrediction,
+    options: LocalizeOptions,
+    entry: CatalogEntry,
+    stages_s: Mapping[str, float],
+    activation: str | None,
+) -> LocalizedAnswer:
     return LocalizedAnswer(
-        _to_json(video, options, entry, stages_s),
+        _to_json(video, options, entry, stages_s, activation),
         entry.name,
         len(video.cas_TC),
         len(video.segments),
@@ -110,6 +193,7 @@ def _to_json(
     options: LocalizeOptions,
     entry: CatalogEntry,
     stages_s: Mapping[str, float],
+    activation: str | None,
 ) -> bytes:
     """Returns the JSON of a LocalizeResponse, or of the requested format.
 
@@ -135,6 +219,7 @@ def _to_json(
         "truncated": video.truncated,
         "familiarity": video.familiarity,
         "notes": video.notes,
+        "activation": activation,
         "timing_ms": {name: round(1e3 * seconds, 3) for name, seconds in timing_s.items()},
     }
     if options.include == "cas":

@@ -41,11 +41,18 @@ class Slots:
         now_s = perf_counter()
         return any(now_s - since_s > STUCK_S for since_s in self._late_since_s.values())
 
-    async def compute(self, request: Request, work: Callable[[Stop], _Result]) -> _Result:
+    async def compute(
+        self, request: Request, work: Callable[[Stop], _Result], *, is_typical: bool = True
+    ) -> _Result:
         """Returns the result of `work`, called in a worker thread.
 
         The work is stopped at its deadline or when the client disconnects. It occupies its slot
         until it ends.
+
+        Args:
+            request: request whose body has arrived.
+            work: the work, which checks its `Stop`.
+            is_typical: whether the expected waiting time of other requests follows from its time.
 
         Raises:
             OverloadedError: the request was not admitted to the queue before, and is refused now.
@@ -58,7 +65,8 @@ class Slots:
         ticket.queue()
         waiting = CancelScope()
         stop = Stop(waiting.cancel)
-        run = partial(self._run, work, stop, request.state.record, perf_counter())
+        record: RequestRecord = request.state.record
+        run = partial(self._run, work, stop, record, perf_counter(), is_typical)
         timer = asyncio.get_running_loop().call_later(limit_s, self._end_late, stop)
         watch = asyncio.create_task(_watch(request, stop))
         try:
@@ -87,13 +95,15 @@ class Slots:
         stop: Stop,
         record: RequestRecord,
         received_s: float,
+        is_typical: bool,
     ) -> _Result:
         began_s = perf_counter()
         record.stages_s["wait"] = began_s - received_s
         stop.begin()
         result = work(stop)
         # Not reached by refused requests, whose short time would distort the mean.
-        self._admission.worked(perf_counter() - began_s)
+        if is_typical:
+            self._admission.worked(perf_counter() - began_s)
         return result
 
 

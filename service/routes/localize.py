@@ -3,6 +3,7 @@
 from functools import partial
 from time import perf_counter
 from typing import Any
+from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 
@@ -11,6 +12,7 @@ from model.arrays import check_features
 from model.options import features_duration_s
 from service.http.error_responses import problem_response
 from service.http.request_record import RequestRecord
+from service.localize.activations import Activations
 from service.localize.answer import LocalizedAnswer, localize_features
 from service.localize.stop import Stop
 from service.models.catalog import Catalog
@@ -85,6 +87,7 @@ async def _localize_features(
         localize_body,
         body,
         service.catalog,
+        service.activations,
         max_snippets=settings.max_snippets,
         max_segments=settings.max_segments,
     )
@@ -114,7 +117,13 @@ async def _localize_video(
 
 
 def localize_body(
-    body: FeaturesBody, catalog: Catalog, stop: Stop, *, max_snippets: int, max_segments: int
+    body: FeaturesBody,
+    catalog: Catalog,
+    activations: Activations,
+    stop: Stop,
+    *,
+    max_snippets: int,
+    max_segments: int,
 ) -> LocalizedAnswer:
     """Returns the answer to a body of features. Runs in a worker thread.
 
@@ -136,5 +145,6 @@ def localize_body(
         duration_s,
         before=before,
         max_segments=max_segments,
+        keep=partial(activations.keep, uuid4().hex) if options.include == "activation" else None,
         stop=stop,
     )

@@ -1,7 +1,7 @@
 """Folder in which the service stores files.
 
 DATA/videos/        videos of finished jobs by the id of the job; see kept_videos.py
-DATA/activations/   class activation sequences of answers; see activations.py
+DATA/activations/   class activation sequences of answers; see localize/activations.py
 DATA/tickets.key    secret of the tickets for the media of a job; see http/tickets.py
 DATA/jobs/ID/       video, stored chunks of features and borders of an unfinished job
 DATA/incoming/      incomplete uploads, each locked by the process that receives it
@@ -55,7 +55,7 @@ class DataFolder:
         return self._root / "jobs"
 
     def _folders(self) -> tuple[Path, ...]:
-        names = ("jobs", "incoming", "features", "videos", "activations", "workers")
+        names = ("jobs", "incoming", "features", "videos", "workers")
         return tuple(self._root / name for name in names)
 
     @property

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model.spec import ExtractorIdentity
 from model.whole_file import sha256_of, whole_file
-from service.videos.bounded_folder import BoundedFolder
+from service.bounded_folder import BoundedFolder
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import logging
 import os
 from pathlib import Path
 
-from service.videos.bounded_folder import BoundedFolder
+from service.bounded_folder import BoundedFolder
 from service.videos.data_folder import DataFolder
 
 _log = logging.getLogger(__name__)

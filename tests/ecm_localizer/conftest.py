@@ -9,10 +9,9 @@ from reliability.random_model import publish_random_of_videos
 
 
 @pytest.fixture(scope="module")
-def videos_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def videos_model(made_once) -> Path:
     """The folder of a model that takes videos, by the extractor `motion`."""
-    root = tmp_path_factory.mktemp("models")
-    publish_random_of_videos(root, "moves")
+    root = made_once("moves", lambda root: publish_random_of_videos(root, "moves"))
     return root / "moves"
 
 

@@ -17,11 +17,9 @@ from reliability.random_model import publish_random_of_videos
 
 
 @pytest.fixture(scope="session")
-def motion_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def motion_repository(made_once) -> Path:
     """A model repository with one model, `moves`, whose extractor is `motion`."""
-    root = tmp_path_factory.mktemp("models")
-    publish_random_of_videos(root, "moves")
-    return root
+    return made_once("moves", lambda root: publish_random_of_videos(root, "moves"))
 
 
 class Process:

@@ -1,5 +1,6 @@
 """Choices of the machine do not change the trained network."""
 
+import json
 import os
 import resource
 import shutil
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from model.errors import DeviceError, OptionError
+from training.__main__ import main
 from training.checkpoint import LAST, Checkpoint, load_checkpoint
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
@@ -45,28 +47,43 @@ def test_gradient_of_micro_batches_equals_that_of_the_step(
     assert_same_network(whole, parts, tolerance=2e-5)
 
 
+TWO_RUNS = """
+import json, sys
+from contextlib import nullcontext
+from training.__main__ import main
+from training.commands import fit
+with fit.join_process_group("cpu") as group:  # torchrun's processes can join once only
+    fit.join_process_group = lambda _: nullcontext(group)
+    for words in json.loads(sys.argv[1]):
+        assert main(words) == 0
+"""
+
+
 def test_processes_train_the_network_of_one(simulated: VideoSet, tmp_path: Path) -> None:
-    """`torchrun` with two and three gloo processes, with dropout.
+    """`torchrun` with three gloo processes, with dropout.
 
     In some steps a process has no video (24 = 23 + 1 at a batch size of 23). In one variant the
     weight transition gets no gradient.
     """
     training, validation = simulated.subset("training"), simulated.subset("validation")
     one_stream = {"post": 0.0, "alpha": 0.0, "beta": 0.0}
-    for processes, batch_size, terms in ((2, 10, {}), (3, 23, one_stream)):
-        recipe = SMALL.override({"batch_size": batch_size, **terms})
-        alone = fit(training, validation, recipe, tmp_path / f"alone_{processes}")
-        out = tmp_path / f"together_{processes}"
-        words = f"--hidden-width 16 --snippets 40 --epochs 3 --batch-size {batch_size}".split()
-        words += [word for name in terms for word in (f"--{name}", "0")]
-        data = ["--data", str(Path(simulated.source).parent), "--out", str(out)]
-        subprocess.run(
-            [sys.executable, "-m", "torch.distributed.run", "--standalone",
-             f"--nproc-per-node={processes}", "-m", "training", "fit", "--preset", "demo",
-             "--device", "cpu", *data, *words],
-            cwd=ROOT, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        together = load_checkpoint(out)
+    variants = {"both": {"batch_size": 10}, "one": {"batch_size": 23, **one_stream}}
+    (tmp_path / "two_runs.py").write_text(TWO_RUNS)
+    words = [
+        [*["fit", "--preset", "demo", "--device", "cpu", "--hidden-width", "16", "--snippets", "40", "--epochs", "3"],
+         "--data", str(Path(simulated.source).parent), "--out", str(tmp_path / name),
+         *(word for key in variant for word in (f"--{key.replace('_', '-')}", str(variant[key])))]
+        for name, variant in variants.items()
+    ]  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=3",
+         str(tmp_path / "two_runs.py"), json.dumps(words)],
+        cwd=ROOT, check=True, capture_output=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    for name, variant in variants.items():
+        alone = fit(training, validation, SMALL.override(variant), tmp_path / f"{name}_alone")
+        together = load_checkpoint(tmp_path / name)
         assert together.epoch == 3
         assert_same_network(alone, together, tolerance=2e-5)
         assert together.best_score == pytest.approx(alone.best_score or 0, abs=1e-3)
@@ -94,53 +111,55 @@ def test_unusable_choices_are_refused() -> None:
             Execution(device="cuda").torch_device()
 
 
+def fit_words(data: Path, out: Path, epochs: int) -> list[str]:
+    """Returns the words after `python -m training`."""
+    return ["fit", "--preset", "demo", "--device", "cpu", "--hidden-width", "16", "--snippets",
+            "40", "--data", str(data), "--out", str(out), "--epochs", str(epochs),
+            "--feature-memory-gib", "0", "--validation-subset", "none"]  # fmt: skip
+
+
 def test_full_disk_ends_with_a_clear_error_and_an_intact_checkpoint(
     simulated: VideoSet, tmp_path: Path
 ) -> None:
     """A limit on the size of files, half of a checkpoint, stands in for the full disk."""
-    data = ["--data", str(Path(simulated.source).parent), "--validation-subset", "none"]
-    words = [sys.executable, "-m", "training", "fit", "--preset", "demo", "--device", "cpu",
-             "--snippets", "40", *data, "--out", str(tmp_path)]  # fmt: skip
-    small = [*words, "--hidden-width", "16"]
-    subprocess.run([*small, "--epochs", "2"], cwd=ROOT, check=True, capture_output=True)
+    data = Path(simulated.source).parent
+    assert main(fit_words(data, tmp_path, 2)) == 0
     before = (tmp_path / LAST).read_bytes()
 
     def fill_disk() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, len(before) // 2))
 
     ended = subprocess.run(
-        [*small, "--epochs", "4"], cwd=ROOT, capture_output=True, text=True, preexec_fn=fill_disk
-    )
+        [sys.executable, "-m", "training", *fit_words(data, tmp_path, 4)],
+        cwd=ROOT, capture_output=True, text=True, preexec_fn=fill_disk,
+    )  # fmt: skip
     assert ended.returncode == 1
     assert "error:" in ended.stderr
     assert LAST in ended.stderr
     assert "Traceback" not in ended.stderr
     assert (tmp_path / LAST).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".partial"] == []
-    subprocess.run([*small, "--epochs", "4"], cwd=ROOT, check=True, capture_output=True)
+    assert main(fit_words(data, tmp_path, 4)) == 0
     assert load_checkpoint(tmp_path).epoch == 4
 
 
 def test_feature_file_that_vanishes_leaves_the_last_epoch(
-    simulated: VideoSet, tmp_path: Path
+    simulated: VideoSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The error names the video whose file became NaN; a repaired file resumes the run."""
-    folder = tmp_path / "data"
+    folder, run = tmp_path / "data", tmp_path / "run"
     shutil.copytree(Path(simulated.source).parent, folder)
-    words = [sys.executable, "-m", "training", "fit", "--preset", "demo", "--device", "cpu",
-             "--hidden-width", "16", "--snippets", "40", "--data", str(folder),
-             "--feature-memory-gib", "0", "--out", str(tmp_path / "run")]  # fmt: skip
-    subprocess.run([*words, "--epochs", "2"], cwd=ROOT, check=True, capture_output=True)
+    assert main(fit_words(folder, run, 2)) == 0
     path = sorted((folder / "features").glob("training_*.npy"))[0]
     content = np.load(path)
     np.save(path, np.full_like(content, np.nan))
-    for out, status in ((tmp_path / "run", 2), (tmp_path / "fresh", 1)):  # changed, and unusable
-        ended = subprocess.run([*words, "--epochs", "4", "--out", str(out)], cwd=ROOT,
-                               capture_output=True, text=True)  # fmt: skip
-        assert ended.returncode == status
-        assert path.stem in ended.stderr
-        assert "Traceback" not in ended.stderr
-    assert load_checkpoint(tmp_path / "run").epoch == 2
+    for out, status in ((run, 2), (tmp_path / "fresh", 1)):  # changed, and unusable
+        capsys.readouterr()
+        assert main(fit_words(folder, out, 4)) == status
+        message = capsys.readouterr().err
+        assert path.stem in message
+        assert "Traceback" not in message
+    assert load_checkpoint(run).epoch == 2
     np.save(path, content)
-    subprocess.run([*words, "--epochs", "4"], cwd=ROOT, check=True, capture_output=True)
-    assert load_checkpoint(tmp_path / "run").epoch == 4
+    assert main(fit_words(folder, run, 4)) == 0
+    assert load_checkpoint(run).epoch == 4

@@ -16,11 +16,21 @@ from training.datasets.video_record import VideoSet
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 300
+EPOCHS = 4
 
 
 def command(simulated: VideoSet, out: Path) -> list[str]:
     data = str(Path(simulated.source).parent)
-    small = ["--preset", "demo", "--hidden-width", "64", "--snippets", "96", "--epochs", "12"]
+    small = [
+        "--preset",
+        "demo",
+        "--hidden-width",
+        "64",
+        "--snippets",
+        "96",
+        "--epochs",
+        str(EPOCHS),
+    ]
     return [sys.executable, "-m", "training", "fit", "--data", data, "--out", str(out),
             "--device", "cpu", *small]  # fmt: skip
 
@@ -51,7 +61,7 @@ def test_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
         if status == 0:
             break
     assert len(epochs) > 3, "the run was never killed in the middle"
-    assert epochs[-1] == 12
+    assert epochs[-1] == EPOCHS
     expected, got = (load_checkpoint(path).network_state for path in (whole, killed))
     for name, value in expected.items():
         assert torch.equal(value, got[name]), name

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from model.predict import CasEngine
 from model.spec import ModelSpec
@@ -158,6 +157,8 @@ def _chance_problem(ap: float, is_shown_V: NDArray[np.bool_]) -> str | None:
 def _auc(is_shown_V: NDArray[np.bool_], score_V: NDArray[np.float64]) -> float:
     if is_shown_V.all() or not is_shown_V.any():
         return math.nan
+    from sklearn.metrics import roc_auc_score  # here, because the import takes a second
+
     return float(roc_auc_score(is_shown_V, score_V))
 
 

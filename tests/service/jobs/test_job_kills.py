@@ -18,10 +18,10 @@ SNIPPETS_A_CHUNK = 4
 
 @pytest.fixture
 def films(film, tmp_path: Path) -> list[Path]:
-    """Ten videos of different lengths, some 20 s each."""
+    """Seven videos of different lengths, some 14 s each."""
     folder = tmp_path / "films"
     folder.mkdir()
-    return [film(folder / f"{n}.mp4", np.arange(480 + 16 * n) / 25) for n in range(10)]
+    return [film(folder / f"{n}.mp4", np.arange(340 + 16 * n) / 25) for n in range(7)]
 
 
 def stored_chunks(log: Path) -> Counter:
@@ -106,7 +106,7 @@ def test_a_service_that_shuts_down_keeps_its_jobs_unfinished(
     service = launch("serve", repository=motion_repository, data=tmp_path / "data",
                      chunk_snippets=2)  # fmt: skip
     with Client(service.url) as client:
-        job = client.submit_video(films[9])
+        job = client.submit_video(films[6])
         while not client.job(job.id).progress.snippets_done:
             time.sleep(0.02)
     assert service.stop() == 0

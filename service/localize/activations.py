@@ -5,19 +5,20 @@ They are files in the data folder, because a request may reach another process t
 Axes: T snippets, C classes.
 """
 
-import json
 import logging
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
+from model.familiarity import Familiarity
 from model.whole_file import whole_file
+from service.bounded_folder import BoundedFolder
 from service.errors import ActivationGoneError
-from service.videos.bounded_folder import BoundedFolder
 
 _log = logging.getLogger(__name__)
 
@@ -38,41 +39,42 @@ class ActivationFacts:
     """SHA-256 of the model file."""
     duration_s: float
     """Length of the video in seconds."""
-    familiarity: float | None
-    """Share of the training videos that are as far from the others as this video."""
-    familiarity_note: str | None
-    """Sentence about the familiarity."""
+    likeness: Familiarity | None
+    """Likeness of the features to those of the training videos."""
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """Output of the network for one video."""
+    """Output of the network for one video, and what an answer needs besides."""
 
     cas_TC: NDArray[np.float32]
     """Class activation sequence, logits."""
     facts: ActivationFacts
-    """The rest of the answer."""
+    """The rest."""
+
+
+_FACTS: Final = TypeAdapter(ActivationFacts)
 
 
 class Activations:
     """Stores activations by id, bounded in bytes and in time."""
 
-    def __init__(self, folder: Path, max_bytes: int, max_age_s: float) -> None:
-        """Takes a folder, which the first activation creates.
+    def __init__(self, data: Path, max_bytes: int, max_age_s: float) -> None:
+        """Takes the folder of the service's data; the first activation creates all folders.
 
         Args:
-            folder: the folder, which holds nothing else.
+            data: folder of the setting `data`.
             max_bytes: most bytes of all activations; 0 keeps none.
             max_age_s: time after its last use at which an activation is gone.
         """
-        self._folder = BoundedFolder(folder, max_bytes, max_age_s)
+        self._folder = BoundedFolder(data / "activations", max_bytes, max_age_s)
 
     def keep(self, id_: str, activation: Activation) -> str | None:
         """Stores an activation and returns its id; None if it has no room or no disk."""
         wanted_bytes = activation.cas_TC.nbytes + _FACTS_BYTES
         if wanted_bytes > self._folder.max_bytes:
             return None
-        facts = np.frombuffer(json.dumps(asdict(activation.facts)).encode(), np.uint8)
+        facts = np.frombuffer(_FACTS.dump_json(activation.facts), np.uint8)
         try:
             self._folder.folder.mkdir(parents=True, exist_ok=True)
             with self._folder.room(wanted_bytes), whole_file(self._path(id_)) as file:
@@ -93,8 +95,8 @@ class Activations:
             if not _IS_ID.fullmatch(id_):
                 raise FileNotFoundError(id_)
             self._folder.used(path)
-            with np.load(path, allow_pickle=False) as stored:
-                facts = ActivationFacts(**json.loads(stored["facts"].tobytes()))
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                facts = _FACTS.validate_json(stored["facts"].tobytes())
                 return Activation(stored["cas_TC"], facts)
         except FileNotFoundError:
             pass

@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-slow lint serve benchmark benchmark-training benchmark-extraction \
+.PHONY: help demo demo-page test check test-slow lint serve benchmark benchmark-training benchmark-extraction \
 	benchmark-serving benchmark-overload soak audit mutate clean
 
 help: ## list these targets
@@ -31,6 +31,9 @@ $(VENV)/ready: pyproject.toml constraints.txt
 
 demo: $(VENV)/ready ## train on simulated videos, export, serve, ask over HTTP, draw
 	$(BIN)/python examples/demo.py
+
+demo-page: $(VENV)/ready ## the same from rendered videos, and keep serving their page on PORT (8000); SEED=0
+	$(BIN)/python examples/demo_page.py --port $(PORT) --seed $(SEED)
 
 test: $(VENV)/ready lint ## run every check and test; nine minutes on two cores
 	$(BIN)/pytest --numprocesses auto --dist worksteal

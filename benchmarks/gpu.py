@@ -4,7 +4,7 @@
     python benchmarks/gpu.py --out results --only engine failure
     python benchmarks/gpu.py --device cpu                       (the same at small sizes)
 
-docs/gpu.md explains the figures. Exit status 1 if any check failed.
+docs/howto/gpu.md explains the figures. Exit status 1 if any check failed.
 """
 
 import sys

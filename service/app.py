@@ -218,7 +218,7 @@ def _videos_served(service: ServiceState) -> Iterator[None]:
     try:
         from service.jobs.intake import Videos
     except ModuleNotFoundError as error:
-        _log.warning("videos are not served: %s; see docs/service.md", error)
+        _log.warning("videos are not served: %s; see docs/reference/service.md", error)
         yield
         return
     videos = Videos(service.settings, service.catalog, service.keeper, service.metrics)

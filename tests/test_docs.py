@@ -18,14 +18,14 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "SECURITY.md",
-    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
     ROOT / "model" / "README.md",
 ]
 
 
 def test_every_setting_is_documented_as_it_is() -> None:
     """Variable, default and meaning."""
-    rows = (ROOT / "docs" / "service.md").read_text()
+    rows = (ROOT / "docs" / "reference" / "service.md").read_text()
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f" `{field.default}`"
         assert f"| `ECM_{name.upper()}` |{default} | {field.description} |" in rows
@@ -95,7 +95,7 @@ def test_readme_curl_example_runs(url: str, user_folder: Path) -> None:
 def test_training_on_the_real_time_lines_starts(
     shared: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """The commands of docs/results.md run on videos of that data; one epoch of them."""
+    """The commands of docs/explanation/results.md run on videos of that data; one epoch of them."""
     content = json.loads(shared("data/timelines/annotations.json").read_text())
     by_subset: dict[str, list[str]] = {}
     for name, video in content["database"].items():

@@ -224,7 +224,7 @@ def _read(path: Path) -> bytes:
     if not path.is_file():
         raise ModelNotFoundError(
             f"there is no file {path}; expected an ONNX file from `ecm export-extractor`, or any "
-            "other with a JSON file beside it (docs/extractors.md)"
+            "other with a JSON file beside it (docs/howto/extractors.md)"
         )
     return path.read_bytes()
 

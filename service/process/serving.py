@@ -97,7 +97,7 @@ def _warn_if_open(settings: Settings) -> None:
     if not (settings.api_keys or settings.api_keys_file or _is_loopback(settings.host)):
         _log.warning(
             "the service listens on %s without API keys, so everyone who can reach it can use it; "
-            "docs/service.md explains how to set keys",
+            "docs/reference/service.md explains how to set keys",
             settings.host,
         )
 

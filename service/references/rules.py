@@ -1,7 +1,7 @@
 """Rules for the videos that a request may name by URI, and the local file of an allowed video.
 
 Allowed are `file:` below listed folders, `https:` from listed hosts, and `s3:`, `gs:` and `az:`
-below listed prefixes. docs/references.md is the operator's guide.
+below listed prefixes. docs/reference/video-uris.md is the operator's guide.
 """
 
 import os

@@ -29,7 +29,7 @@ class DataOptions:
     """Options that name a data set: a folder, or labels with features or videos."""
 
     data: Path | None = None
-    """Folder of a data set in a known layout (docs/data.md)."""
+    """Folder of a data set in a known layout (docs/reference/data.md)."""
     annotations: Path | None = None
     """Labels in ActivityNet's JSON format."""
     tags: Path | None = None

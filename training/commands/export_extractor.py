@@ -22,8 +22,8 @@ def export_extractor(
     """Writes the two-stream I3D to one ONNX file.
 
     Args:
-        rgb: Checkpoint rgb_imagenet.pt; docs/extractors.md says where to find it.
-        flow: Checkpoint flow_imagenet.pt; docs/extractors.md says where to find it.
+        rgb: Checkpoint rgb_imagenet.pt; docs/howto/extractors.md says where to find it.
+        flow: Checkpoint flow_imagenet.pt; docs/howto/extractors.md says where to find it.
         out: ONNX file to write.
         crop: Part of a frame: its centre, or the mean of ten crops, which takes ten times as long.
         flow_method: Optical flow: TV-L1, on which the public weights were trained, or the fast DIS.
@@ -50,7 +50,7 @@ def read_stream(path: Path, *, channels: int) -> I3d:
     if not path.is_file():
         raise ModelNotFoundError(
             f"no checkpoint {path}; expected rgb_imagenet.pt and flow_imagenet.pt of the public "
-            "PyTorch I3D: docs/extractors.md says where they are found"
+            "PyTorch I3D: docs/howto/extractors.md says where they are found"
         )
     try:
         return i3d_from_state(read_tensors(path), channels=channels)

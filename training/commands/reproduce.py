@@ -52,7 +52,7 @@ def reproduce(
     """Trains, measures and writes the findings of one experiment.
 
     Args:
-        experiment: Table or figure; docs/reproduce.md describes each.
+        experiment: Table or figure; docs/howto/reproduce.md describes each.
         data: the data set.
         seeds: Networks of each kind to train.
         out: Folder of the runs, which experiments share, and of the findings.

@@ -117,14 +117,14 @@ def test_what_is_no_json_object_is_an_error(text: bytes) -> None:
 
 def test_example_in_the_documents_is_read() -> None:
     """All of its fields exist."""
-    text = (Path(__file__).parents[3] / "docs" / "extractors.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "howto" / "extractors.md").read_text()
     (example,) = re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)
     assert BackboneSpec.from_json(example).takes_images
 
 
 def test_every_field_is_documented() -> None:
-    """docs/extractors.md has a row for each."""
-    text = (Path(__file__).parents[3] / "docs" / "extractors.md").read_text()
+    """docs/howto/extractors.md has a row for each."""
+    text = (Path(__file__).parents[3] / "docs" / "howto" / "extractors.md").read_text()
     for part in (BackboneSpec, InputSpec):
         for field in fields(part):
             assert f"| `{field.name}` |" in text, field.name

@@ -27,7 +27,7 @@ from service.settings import Settings
 Serving = Callable[[Settings], AbstractContextManager[str]]
 INFER = "/v2/models/small/infer"
 HEADER_LENGTH = "Inference-Header-Content-Length"
-DOCUMENT = Path(__file__).parents[3] / "docs" / "inference-protocol.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "inference-protocol.md"
 
 
 @pytest.fixture

@@ -202,8 +202,8 @@ def complete_url(serving, repository: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_documented_metrics_are_the_real_ones(complete_url: str) -> None:
-    """docs/observability.md has the name and kind of every metric of ours, and no other."""
-    text = (ROOT / "docs" / "observability.md").read_text()
+    """docs/howto/observability.md has the name and kind of every metric of ours, and no other."""
+    text = (ROOT / "docs" / "howto" / "observability.md").read_text()
     rows = re.findall(r"^\| `(ecm_\w+)` \| (\w+) \|", text, flags=re.MULTILINE)
     ours = {name: kind for name, kind in families(complete_url).items() if name.startswith("ecm_")}
     assert dict(rows) == ours

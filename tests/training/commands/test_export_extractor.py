@@ -94,7 +94,7 @@ def test_missing_checkpoint_is_an_error(
 ) -> None:
     """The error names the document that says where to find the files; nothing is written."""
     assert command(tmp_path / "none.pt", checkpoints[1], tmp_path / "out.onnx") == 1
-    assert "docs/extractors.md" in capsys.readouterr().err
+    assert "docs/howto/extractors.md" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

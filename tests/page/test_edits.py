@@ -44,13 +44,16 @@ async (steps) => {
   }
   const end = session.history.position;
   const sound = session.segments.every((one) => 0 <= one.startS && one.startS < one.endS
-    && one.endS <= 10) && new Set(session.segments.map((one) => one.id)).size === session.segments.length;
+    && one.endS <= 10);
+  const names = new Set(session.segments.map((one) => one.id)).size;
+  const isNamed = names === session.segments.length;
   session.goTo(0);
   const start = state();
   session.goTo(end);
   const again = state();
   while (session.history.position > 0) session.undo();
-  return { first: states[0], start, last: states.at(-1), again, undone: state(), sound,
+  return { first: states[0], start, last: states.at(-1), again, undone: state(),
+    sound: sound && isNamed,
     unsaved: edits.unsaved(session.history), entry: entryOf(session.segments, 10) };
 }
 """

@@ -26,7 +26,7 @@ export async function openSession(api, { jobId, activationId, params }) {
 async function openJob(api, id) {
   const job = await api.job(id);
   const { result, video } = job;
-  const videoUrl = video?.available ? api.videoUrl(id, await api.ticket(id)) : null;
+  const videoUrl = video?.available ? await addressOf(api, id) : null;
   return {
     job,
     result,
@@ -36,6 +36,16 @@ async function openJob(api, id) {
     videoUrl,
     canPlay: videoUrl !== null && maybePlays(video),
   };
+}
+
+/** Returns the address of a job's video; null where the service gives it to nobody. */
+async function addressOf(api, id) {
+  try {
+    return api.videoUrl(id, await api.ticket(id));
+  } catch (error) {
+    if (error.status === 403 || error.status === 404) return null;
+    throw error;
+  }
 }
 
 async function openFeatures(api, id, name) {

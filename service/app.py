@@ -23,6 +23,7 @@ from service.http.gate import Gate
 from service.http.head_requests import HeadRequests
 from service.http.path_prefix import PathPrefix
 from service.http.security_headers import SecurityHeaders
+from service.http.tickets import Tickets
 from service.inference_protocol import routes as inference_protocol
 from service.inference_protocol.wire import HEADER_LENGTH
 from service.localize.activations import Activations
@@ -31,7 +32,7 @@ from service.models.batching import BatchConfig
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper, kept
 from service.models.served_engine import DEFAULT_BATCHES, ServingConfig
-from service.page import activations
+from service.page import activations, media, server_files
 from service.page import routes as page
 from service.page.activations import FIRST_SNIPPET_S, SNIPPET_S
 from service.routes import health, jobs, localize, metrics, models
@@ -51,6 +52,8 @@ _ROUTERS = (
     metrics.router,
     page.router,
     activations.router,
+    media.router,
+    server_files.router,
 )
 
 _EXPOSED = ("ETag", "Location", "Retry-After", "X-Request-ID", SNIPPET_S, FIRST_SNIPPET_S,
@@ -119,7 +122,7 @@ def create_app(
         serves_videos=lambda: service.videos is not None,
     )
     if keys:
-        app.add_middleware(KeyCheck, keys=keys)
+        app.add_middleware(KeyCheck, keys=keys, tickets=lambda: _tickets(service))
     for router in _ROUTERS:
         app.include_router(router)
     routes = [route for router in _ROUTERS for route in router.routes]
@@ -210,6 +213,10 @@ def _concurrency(settings: Settings, catalog: Catalog) -> int:
     on_gpu = any(entry.engine and entry.engine.device == "cuda" for entry in catalog.entries)
     batch = settings.max_batch or DEFAULT_BATCHES["cuda" if on_gpu else "cpu"].max_videos
     return 2 * batch if batch > 1 else max(1, cores() // max(1, settings.threads))
+
+
+def _tickets(service: ServiceState) -> Tickets | None:
+    return service.videos.tickets if service.videos else None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ ServiceError                    500  root, and unexpected failures
 ├── BodyTooSlowError            408  the body did not arrive in time
 ├── IdempotencyConflictError    409  the Idempotency-Key belongs to another request
 ├── BodyTooLargeError           413  the body is longer than the limit
+├── RangeError                  416  no byte of the video is in the range
 ├── UnsupportedMediaError       415  unsupported content type
 │   └── UnsupportedCodingError  415  unsupported content coding
 ├── UnusableInputError          422  unusable features, video or option
@@ -146,6 +147,18 @@ class UnsupportedCodingError(UnsupportedMediaError):
     """The Content-Encoding is not supported, or not for this kind of body."""
 
     headers = {"Accept-Encoding": "gzip, deflate"}
+
+
+class RangeError(ServiceError):
+    """The range of bytes begins after the end of the video."""
+
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    code = "range-not-satisfiable"
+
+    def __init__(self, length: int) -> None:
+        """Takes the length of the video in bytes."""
+        super().__init__(f"the video has {length} bytes; ask for a range that begins before")
+        self.headers = {"Content-Range": f"bytes */{length}"}
 
 
 class UnusableInputError(ServiceError):

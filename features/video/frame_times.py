@@ -150,6 +150,16 @@ def at_rate(
         position += 1
 
 
+def frame_at(frames: Iterable[TimedFrame], time_s: float) -> VideoFrame | None:
+    """Returns the frame that is shown at a time: the last that starts before it, or the first."""
+    shown = None
+    for timed in frames:
+        if shown is not None and timed.start_s > time_s + ROUNDING_S:
+            break
+        shown = timed.frame
+    return shown
+
+
 def _after_seek(stream: VideoStream, stamp_s: float) -> Iterator[VideoFrame]:
     """Yields frames from the key frame to which the index of the file leads.
 

@@ -1,6 +1,7 @@
 """API-key scopes of the paths: the middleware that checks them, and their OpenAPI description."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -10,6 +11,7 @@ from service.errors import NoValidKeyError, ScopeMissingError, ServiceError
 from service.http import api_keys
 from service.http.api_keys import ApiKey, find_key
 from service.http.error_responses import error_response, is_inference_protocol
+from service.http.tickets import Tickets
 
 OPEN = frozenset({"/docs", "/openapi.json", "/health", "/health/live", "/health/ready",
                   "/v2/health/live", "/v2/health/ready"})  # fmt: skip
@@ -39,15 +41,27 @@ def needed_scope(path: str) -> api_keys.Scope | None:
 class KeyCheck:
     """ASGI middleware that refuses a request without the right key before its body is read."""
 
-    def __init__(self, app: ASGIApp, keys: tuple[ApiKey, ...]) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: tuple[ApiKey, ...], tickets: Callable[[], Tickets | None]
+    ) -> None:
+        """Wraps an app.
+
+        Args:
+            app: the routes and the middleware inside this one.
+            keys: valid keys.
+            tickets: returns what checks the tickets for media; None while videos are not served.
+        """
         self._app = app
         self._keys = keys
+        self._tickets = tickets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forwards a request to the app or refuses it."""
         if scope["type"] == "http":
             try:
-                self._check(scope["path"], Headers(scope=scope))
+                tickets = self._tickets()
+                if not (tickets and tickets.admit(scope)):
+                    self._check(scope["path"], Headers(scope=scope))
             except ServiceError as error:
                 await error_response(scope["path"], error)(scope, receive, send)
                 return

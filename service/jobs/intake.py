@@ -15,8 +15,10 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from ecm_client.schemas import Job, LocalizeOptions
+from features.video.decoding import VideoLimits
 from model.errors import OptionError
 from service.errors import UnusableInputError, VideoGoneError
+from service.http.tickets import Tickets
 from service.jobs.database import prepare_database, versions_of_open_jobs
 from service.jobs.job_videos import JobVideos, video_name
 from service.jobs.jobs import Jobs
@@ -31,6 +33,7 @@ from service.telemetry.metrics import Metrics
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.kept_videos import KeptVideos
+from service.videos.stills import Stills
 from service.videos.uploads import Uploads
 from service.videos.video_request import VideoRequest
 
@@ -71,6 +74,8 @@ class Videos:
         self._videos = JobVideos(self._data, kept, self._rules)
         self.jobs = Jobs(self._data, self._videos, database_url, settings.max_queued_jobs)
         self.uploads = Uploads(self._data)
+        self.tickets = Tickets(self._data.ticket_secret())
+        self.stills = Stills(VideoLimits(settings.max_frame_pixels, settings.max_video_s))
         self._worker = None
         if settings.jobs:
             if self._keeper:
@@ -82,6 +87,7 @@ class Videos:
         """Stops the worker; the next process resumes unfinished jobs."""
         if self._worker:
             self._worker.stop()
+        self.stills.stop()
         self.jobs.close()
         tempfile.tempdir = None
 

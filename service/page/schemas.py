@@ -23,6 +23,44 @@ class Example(BaseModel):
     job_id: str
 
 
+class Ticket(BaseModel):
+    """Right to read the media of one job for a while."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    ticket: str
+    """Value of the query parameter `ticket`."""
+    expires_s: int
+    """Seconds for which it is valid."""
+
+
+class FileEntry(BaseModel):
+    """A folder or a video of the operator."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: str
+    path: str
+    """Absolute path, for GET /files."""
+    uri: str
+    """Address of a video for POST /jobs."""
+    kind: Literal["folder", "video"]
+    size_bytes: int | None = None
+
+
+class FileList(BaseModel):
+    """Content of a folder."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    path: str
+    """The folder; empty for the list of all roots."""
+    entries: list[FileEntry]
+    """Folders first, each kind by name."""
+    truncated: bool = False
+    """Whether the folder has more entries."""
+
+
 class Capabilities(BaseModel):
     """Parts of the service that are there, so that a page shows no others."""
 

@@ -4,6 +4,7 @@ InputError (ValueError)
 └── ReferenceRefusedError        422  not allowed here, not a file, or too large
 
 ServiceError
+├── UnknownFolderError           404  no such folder below the allowed ones
 └── DownloadError                502  the other server refuses, or sends unusable data
     └── TransientDownloadError   502  a timeout, a lost connection, 429 or 5xx: a retry may help
 """
@@ -17,6 +18,13 @@ from service.errors import ServiceError
 
 class ReferenceRefusedError(InputError):
     """A URI names a video that may not be fetched here, or no file of an allowed size."""
+
+
+class UnknownFolderError(ServiceError):
+    """There is no such folder below the allowed ones."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "unknown-folder"
 
 
 class DownloadError(ServiceError):

@@ -132,9 +132,9 @@ def _allowed_file(uri: Uri, rules: ReferenceRules) -> Path:
         raise ReferenceRefusedError(f"expected file:///PATH, got '{uri}'")
     named = Path("/", *uri.segments())
     roots = [root.resolve() for root in rules.roots]
-    inside = _is_below(named, [*roots, *(root.absolute() for root in rules.roots)])
+    inside = is_below(named, [*roots, *(root.absolute() for root in rules.roots)])
     path = Path(os.path.realpath(named)) if inside else named
-    if not (inside and _is_below(path, roots)):
+    if not (inside and is_below(path, roots)):
         raise ReferenceRefusedError(
             f"'{uri}' is outside the allowed folders; the operator lists them in ECM_VIDEO_ROOTS"
         )
@@ -142,7 +142,8 @@ def _allowed_file(uri: Uri, rules: ReferenceRules) -> Path:
     return path
 
 
-def _is_below(path: Path, folders: list[Path]) -> bool:
+def is_below(path: Path, folders: list[Path]) -> bool:
+    """Returns whether a path is one of the folders or below one of them."""
     return any(path.is_relative_to(folder) for folder in folders)
 
 

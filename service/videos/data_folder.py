@@ -15,6 +15,7 @@ DATA/jobs.sqlite    job database, unless the setting database_url names another 
 import errno
 import fcntl
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Collection, Iterator
@@ -22,9 +23,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from model.errors import OptionError
+from model.whole_file import whole_file
 
 DOWNLOAD = "fetched"
 """Name of a downloaded video in the folder of its job."""
+_SECRET_BYTES = 32
 ABANDONED_S = 24 * 3600.0
 """Age at which files without a job are removed; long, because uploads may be slow."""
 
@@ -72,11 +75,6 @@ class DataFolder:
     def videos(self) -> Path:
         """Folder of the videos of finished jobs."""
         return self._root / "videos"
-
-    @property
-    def ticket_key(self) -> Path:
-        """File of the secret that signs tickets."""
-        return self._root / "tickets.key"
 
     @property
     def workers(self) -> Path:
@@ -131,6 +129,16 @@ class DataFolder:
         with (self._root / "submit.lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def ticket_secret(self) -> bytes:
+        """Returns the secret of the tickets, which all processes share; the first one makes it."""
+        path = self._root / "tickets.key"
+        with self.submitting():
+            if not path.exists():
+                with whole_file(path) as file:
+                    os.fchmod(file.fileno(), 0o600)
+                    file.write(secrets.token_bytes(_SECRET_BYTES))
+            return path.read_bytes()
 
     def is_intact(self) -> bool:
         """Returns whether all folders exist; somebody may have removed or unmounted them."""

@@ -4,10 +4,11 @@ The browser lives as long as this package's tests, because Playwright's event lo
 run on into tests that start one of their own.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,15 +19,26 @@ import httpx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
-from reliability.random_model import publish_random_of_videos
+from reliability.random_model import publish_random, publish_random_of_videos
 from reliability.server import Target, eventually
 from reliability.server import server as serve
+from service.http.api_keys import new_key
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 CLIP_S, CLIP_RATE = 20, 25
+expect.set_options(timeout=20_000)
+OpenPage: TypeAlias = Callable[..., Page]
 
 
 @pytest.fixture(scope="package")
@@ -44,6 +56,53 @@ def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
     (folder / "videos").mkdir()
     with serve(models, folder, video_roots=f'["{folder / "videos"}"]', chunk_snippets=4) as target:
         yield target
+
+
+@pytest.fixture(scope="package")
+def admin() -> tuple[str, str]:
+    """A key that may load models only, and its line for the service."""
+    key, record = new_key("operator", frozenset({"admin"}))
+    return key, record.line()
+
+
+@pytest.fixture
+def admin_key(admin: tuple[str, str]) -> str:
+    """A key of the strict service that may load models only."""
+    return admin[0]
+
+
+@pytest.fixture(scope="package")
+def strict(
+    models: Path, admin: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Target, str]]:
+    """A service that wants a key, and the key: no workers, two jobs in line at most, two models."""
+    repository, folder = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("strict")
+    shutil.copytree(models / "moves", repository / "moves")
+    publish_random(repository, "rows", feature_dim=8)
+    key, record = new_key("page", frozenset({"infer"}))
+    flags = {"video_hosts": '["media.example.org"]', "max_queued_jobs": 2, "jobs": 0}
+    keys = json.dumps([record.line(), admin[1]])
+    with serve(repository, folder, api_keys=keys, **flags) as target:
+        yield target, key
+
+
+@pytest.fixture
+def page_of_strict(strict: tuple[Target, str], open_page: OpenPage) -> Page:
+    """The start view of the strict service, with its key."""
+    target, key = strict
+    page = open_page(target.url)
+    page.add_init_script(f"sessionStorage.setItem('api-key', '{key}')")
+    page.goto("/")
+    return page
+
+
+@pytest.fixture
+def serve_here(tmp_path: Path) -> Iterator[Callable[..., Target]]:
+    """Runs a service of a test's own: `serve_here(repository, max_queued_jobs=1)`."""
+    with ExitStack() as services:
+        yield lambda repository, **flags: services.enter_context(
+            serve(repository, tmp_path, **flags)
+        )
 
 
 @pytest.fixture(scope="package")
@@ -132,11 +191,12 @@ class Watch:
             self.faults.append(f"another host: {request.url}")
 
     def _on_response(self, response: Response) -> None:
-        if response.status >= 400 and "/page/" in response.url and response.status != 401:
+        if (
+            response.status >= 400
+            and "/page/" in response.url
+            and response.status not in (401, 403)
+        ):
             self.faults.append(f"{response.status}: {response.url}")
-
-
-OpenPage: TypeAlias = Callable[..., Page]
 
 
 @contextmanager

@@ -25,7 +25,7 @@ export { ApiError };
  *   duration_s?: number, segments?: number, detail?: string, progress?: Progress}} JobSummary
  * @typedef {{version: string, limits: {max_video_bytes: number, max_body_bytes: number,
  *   max_segments: number, max_snippets: number, max_video_s: number}, keep_jobs_s: number,
- *   videos: boolean, roots: boolean, uris: string[], clips: boolean, corrections: boolean,
+ *   videos: boolean, roots: boolean, uris: string[], hosts?: string[], clips: boolean, corrections: boolean,
  *   example: {job_id: string}|null}} Capabilities
  * @typedef {{snippets: number, classes: number, values: Float32Array, snippetS: number,
  *   firstS: number}} Activation
@@ -131,7 +131,7 @@ export class Api {
    */
   localizeFeatures(file, model, options = {}) {
     return this.#json("localize", { method: "POST", body: file,
-      query: { ...versionOf(model), ...options },
+      query: { ...versionOf(model), include: "activation", ...options },
       headers: { "Content-Type": "application/x-npy" } });
   }
 
@@ -183,6 +183,12 @@ export class Api {
   /** @returns {string} Address of the frame on screen at a time. */
   stillUrl(id, ticket, timeS, height) {
     return address(`${jobPath(id)}/still`, { time_s: timeS, height, ticket });
+  }
+
+  /** @returns {Promise<Blob>} The frame on screen at a time, as a JPEG. */
+  async still(id, timeS, height) {
+    const query = { time_s: timeS, height };
+    return (await this.#call(`${jobPath(id)}/still`, { query })).blob();
   }
 
   /**

@@ -4,6 +4,8 @@ import { button, el } from "./elements.js";
 import { icon } from "./icons.js";
 import { letPlainKeysAct, plainKeysAct, sheet } from "./keys.js";
 
+/** Groups of keys outside a video. */
+const FEW_GROUPS = 3;
 let count = 0;
 
 /**
@@ -19,7 +21,7 @@ export function openDialog(title, content, { class: kind = "", head, closable = 
   const id = `dialog-${++count}`;
   const heading = el("h2", { id }, title);
   head?.prepend(heading);
-  const paragraphs = content.map((part) => (typeof part === "string" ? el("p", {}, part) : part));
+  const paragraphs = content.filter((part) => part !== null).map((part) => (typeof part === "string" ? el("p", {}, part) : part));
   const dialog = el("dialog", { class: `dialog ${kind}`.trim() }, head ?? heading, ...paragraphs);
   dialog.setAttribute("aria-labelledby", id);
   dialog.addEventListener("cancel", (event) => { if (!closable) event.preventDefault(); });
@@ -92,7 +94,10 @@ export function openKeys() {
   const close = button("Close", () => dialog.close(), { icon: "close", only: true });
   const head = el("div", { class: "keys-head" },
     el("label", {}, box, "Use keys without Ctrl or Alt"), close);
-  const dialog = openDialog("Keys", [groupsOf(sheet()), footOf()], { class: "keys", head });
+  const groups = sheet();
+  const more = groups.length < FEW_GROUPS && "Those of the player, the segments and the time line appear "
+    + "here while a video is open.";
+  const dialog = openDialog("Keys", [groupsOf(groups), more || null, footOf()], { class: "keys", head });
   close.focus();
 }
 

@@ -42,14 +42,22 @@ export function button(text, onclick, options = {}) {
   return el("button", { type: "button", class: classes, onclick, ...named, ...rest }, ...parts);
 }
 
+/** Replaces the children of an element; the focus stays on the control of the same place. */
+export function refill(element, ...children) {
+  const controls = () => [...element.querySelectorAll("a[href], button, input, summary")];
+  const place = controls().indexOf(document.activeElement);
+  fill(element, ...children);
+  if (place >= 0) controls()[Math.min(place, controls().length - 1)]?.focus();
+  return element;
+}
+
 /** Returns a name that is cut in the middle where it is too long; whole in its title. */
 export function cutInTheMiddle(name, options = {}) {
   const characters = [...name];
-  const tail = characters.length > 16 ? 8 : 0;
-  const split = characters.length - tail;
+  const tail = characters.length > 16 ? -8 : characters.length;
+  const half = (text) => el("span", { ariaHidden: "true" }, text.join(""));
   return el("span", { ...options, class: `middle ${options.class ?? ""}`.trim(), title: name },
-    el("span", {}, characters.slice(0, split).join("")),
-    el("span", {}, characters.slice(split).join("")));
+    el("span", { class: "unseen" }, name), half(characters.slice(0, tail)), half(characters.slice(tail)));
 }
 
 function set(element, name, value) {

@@ -52,7 +52,8 @@ export function sheet() {
     const caps = rows.get(text) ?? rows.set(text, []).get(text);
     caps.push(...(show ?? capsOf(key)));
   }
-  return [...groups].map(([group, rows]) => [group, [...rows].filter(([, caps]) => caps.length)]);
+  return [...groups].map(([group, rows]) => [group, [...rows].filter(([, caps]) => caps.length)])
+    .filter(([, rows]) => rows.length);
 }
 
 /** Returns a title that names its key: "Play (Space)". */

@@ -9,16 +9,17 @@ import { notify } from "./notices.js";
  * Sentences by the last part of a problem's type. Those that are absent get the service's own
  * text, because it says what was expected, what came and what to do.
  *
- * @type {Object<string, (error: import("./api.js").ApiError) => string>}
+ * @type {Object<string, (error: import("./api.js").ApiError) => string|undefined>}
  */
 const SENTENCES = {
   "scope-missing": (error) =>
     `This key may not do that. Use one with the scope "${/'(\w+)'/.exec(error.detail)?.[1] ?? "infer"}".`,
   "disk-full": () => "The service has no room for this video. Ask the operator.",
   "queue-full": (error) => `${waiting(error)} Trying again in ${error.retryAfterS || 20} s.`,
-  "extractor-unavailable": (error) =>
-    `This model reads videos with "${/'([^']+)'/.exec(error.detail)?.[1] ?? "an extractor"}", `
-    + "which is not here. Ask the operator for it.",
+  "extractor-unavailable": (error) => {
+    const name = /the extractor ([^\s,]+)/.exec(error.detail)?.[1];
+    return name && `This model reads videos with "${name}", which is not here. Ask the operator for it.`;
+  },
   "worker-failed": () =>
     "This video stopped the reader three times. Convert it to MP4 and bring it in again.",
   "activation-gone": () =>
@@ -32,8 +33,8 @@ const SENTENCES = {
 
 /** Returns what happened, and what to do. */
 export function sentenceOf(error) {
-  const known = SENTENCES[error.type];
-  if (known) return known(error);
+  const known = SENTENCES[error.type]?.(error);
+  if (known) return known;
   const text = error.detail || error.message || "The service failed without a reason.";
   return sentence(text);
 }

@@ -37,6 +37,11 @@ export function replace(view, id = "", params = {}) {
 /** Changes the parameters in the address of this view; nothing is loaded. */
 export function keepParams(params) {
   const { view, id } = route();
+  rename(view, id, params);
+}
+
+/** Gives this view another address, such as that of the job that an upload became. */
+export function rename(view, id, params = {}) {
   history.replaceState(null, "", hashOf(view, id, params));
   shownHash = location.hash;
 }

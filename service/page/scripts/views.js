@@ -1,14 +1,14 @@
 /** The views of the page, and which one a job gets: working, result, or a sentence in its place. */
 
-import { ApiError, isFinal } from "./api.js";
 import { serviceChanges } from "./banner.js";
 import { button, el, fill } from "./elements.js";
 import { showHeader } from "./header.js";
 import { icon } from "./icons.js";
 import { errorMessage } from "./problems.js";
-import { hashOf, navigate } from "./router.js";
+import { hashOf, navigate, rename, replace } from "./router.js";
 import { showStart } from "./start/start.js";
-import { showUpload, showWorking } from "./start/working.js";
+import { uploads } from "./start/uploads.js";
+import { Working } from "./start/working.js";
 
 let leave = new AbortController();
 
@@ -25,6 +25,7 @@ export async function showView(main, route, api) {
   const { signal } = leave;
   const root = el("div", { class: "view" });
   fill(main, root);
+  document.getElementById("skip").hidden = true;
   try {
     await VIEWS[route.view](root, { ...route, api, signal });
   } catch (error) {
@@ -39,16 +40,35 @@ const VIEWS = {
   features: (root, { id, ...view }) => showResult(root, { activationId: id, ...view }),
 };
 
-async function showJob(root, { id, params, api, signal }) {
-  let job = await api.job(id);
-  if (signal.aborted) return;
-  if (job.state !== "done") job = await showWorking(root, { job, api, signal });
-  if (job.state === "done" && !signal.aborted) await showResult(root, { jobId: id, params, api, signal });
+/** Shows an upload, then its job, in one view; a reload in between has lost the file. */
+async function showUpload(root, view) {
+  const upload = uploads.find(view.id);
+  if (!upload) return replace("start");
+  if (upload.job) return replace("job", upload.job.id);
+  const working = new Working(root, view.api, view.signal);
+  const job = await working.upload(upload);
+  if (!job || view.signal.aborted) return;
+  rename("job", job.id);
+  await follow(root, working, job, view);
+}
+
+async function showJob(root, view) {
+  const job = await view.api.job(view.id);
+  if (view.signal.aborted) return;
+  if (job.state === "done") await showResult(root, { ...view, jobId: job.id });
+  else await follow(root, new Working(root, view.api, view.signal), job, view);
+}
+
+/** Follows a job, and shows its result once it is done. */
+async function follow(root, working, job, view) {
+  const last = await working.follow(job);
+  if (last.state === "done" && !view.signal.aborted) await showResult(root, { ...view, jobId: job.id });
 }
 
 async function showResult(root, view) {
   const result = await import("./result.js");
   if (view.signal.aborted) return;
+  root.className = "view";
   fill(root);
   await result.showResult(root, view);
 }
@@ -63,6 +83,7 @@ async function showError(root, error, again, api) {
     if (error.type === "unreachable") serviceChanges.addEventListener("back", again, { once: true });
   }
 }
+
 async function goneJob(api) {
   const { keep_jobs_s: keepS } = await api.capabilities();
   return el("div", { class: "instead card" },

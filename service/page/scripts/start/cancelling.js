@@ -1,0 +1,29 @@
+/** The question before a job is cancelled. */
+
+import { ask } from "../dialogs.js";
+import { notify } from "../notices.js";
+import { sentenceOf } from "../problems.js";
+import { nameOfJob } from "./rows.js";
+
+const CHOICES = [
+  { text: "Cancel job", value: "cancel" },
+  { text: "Go on", value: "", primary: true },
+];
+
+/** Asks whether to cancel; returns the answer. */
+export async function isSureToCancel(text = "What was read is kept for next time.") {
+  return await ask("Cancel this job?", text, CHOICES) === "cancel";
+}
+
+/** Cancels a job after the question; returns whether it is cancelled. */
+export async function confirmedCancel(api, job) {
+  if (!await isSureToCancel()) return false;
+  try {
+    await api.cancel(job.id);
+    notify(`Cancelled ${nameOfJob(job)}.`);
+    return true;
+  } catch (error) {
+    notify(sentenceOf(error), { kind: "error" });
+    return false;
+  }
+}

@@ -3,21 +3,28 @@
 Axes: T snippets, C classes.
 """
 
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecm_client.errors import InputError
 from ecm_client.formats.json_documents import segment_objects
 from ecm_client.formats.table import export
 from ecm_client.formats.video_segments import SCORE_DIGITS, TIME_DIGITS, VideoSegments, clock
+from ecm_client.lanes import DISPLAY_MIN_SCORE, Lane, lanes_of
+from ecm_client.notebook import html_view
+from ecm_client.plotting import draw_lanes
 from ecm_client.segments import Segment
 
-_HTML_ROWS = 20
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+_HTML_LANES = 8
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -135,6 +142,40 @@ class Localization(Sequence[Segment]):
         """Returns an ActivityNet result file, JSON, that holds this video alone."""
         return self.to("activitynet", video_id=video_id)
 
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Returns a data frame with the columns label, start_s, end_s and score.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError:
+            raise InputError("a data frame needs the package pandas: pip install pandas") from None
+        columns = ["start_s", "end_s", "label", "score"]
+        table = pandas.DataFrame(list(self.segments), columns=columns)
+        return table[["label", "start_s", "end_s", "score"]]
+
+    def plot(
+        self, *, title: str = "", max_lanes: int = 12, min_score: float = DISPLAY_MIN_SCORE
+    ) -> "Figure":
+        """Returns a matplotlib figure with a lane for each class, shaded by score.
+
+        With `include="cas"`, the class activation is below the segments, as in localization.
+
+            result.plot().savefig("match.png", dpi=150)
+
+        Args:
+            title: text above the plot.
+            max_lanes: largest number of classes.
+            min_score: lowest score of a segment. If none has it, all segments are drawn.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        lanes = self._lanes(max_lanes, min_score)
+        return draw_lanes(lanes, self.duration_s, title=title, curves=self._curves())
+
     def video_segments(
         self, video_id: str = "", *, file: str = "", frame_rate: float | None = None
     ) -> VideoSegments:
@@ -151,11 +192,24 @@ class Localization(Sequence[Segment]):
         return f"{text}, best {best.label} {best.score:.2f} at {clock(best.start_s)}"
 
     def _repr_html_(self) -> str:
-        """Returns a table of the first segments, for notebooks."""
-        rows = "".join(
-            f"<tr><td>{clock(segment.start_s)}</td><td>{clock(segment.end_s)}</td>"
-            f"<td>{html.escape(segment.label)}</td><td>{segment.score:.2f}</td></tr>"
-            for segment in self.segments[:_HTML_ROWS]
+        """Returns a time line and a table of the first segments, for notebooks."""
+        lanes = self._lanes(_HTML_LANES, DISPLAY_MIN_SCORE)
+        return html_view(repr(self), lanes, self.segments, self.duration_s)
+
+    def _lanes(self, max_lanes: int, min_score: float) -> list[Lane]:
+        return lanes_of(
+            self.segments,
+            self.classes,
+            labels=self.cas_labels,
+            max_lanes=max_lanes,
+            min_score=min_score,
         )
-        head = "<tr><th>start</th><th>end</th><th>label</th><th>score</th></tr>"
-        return f"<table><caption>{html.escape(repr(self))}</caption>{head}{rows}</table>"
+
+    def _curves(self) -> dict[str, NDArray[np.float32]]:
+        """Returns the activation (T,) of each class, its largest value scaled to 1."""
+        if self.cas_TC is None:
+            return {}
+        low_C = np.maximum(self.cas_TC.min(axis=0), 0)
+        extent_C = np.maximum(self.cas_TC.max(axis=0), 0) - low_C
+        scaled_TC = (self.cas_TC - low_C) / np.where(extent_C > 0, extent_C, np.float32(1))
+        return dict(zip(self.cas_labels, scaled_TC.T, strict=True))

@@ -280,6 +280,10 @@ class ModelSummary(BaseModel):
     """SHA-256 of the model file."""
     device: Literal["cpu", "cuda"] | None = None
     """Device that runs the model."""
+    precision: Literal["float32", "float16", "int8"] | None = None
+    """Precision in which the model runs."""
+    precision_reason: str | None = None
+    """Reason for the precision, for instance the outcome of a race at the start."""
     classes: int | None = None
     feature_dim: int | None = None
     extractor: str | None = None

@@ -1,7 +1,8 @@
 """The model repository: a folder of models in versions.
 
     models/thumos14/1/model.onnx          the network with its spec inside
-    models/thumos14/1/model.onnx.sha256   its SHA-256, in the format of `sha256sum`
+    models/thumos14/1/model.int8.onnx     the same network in int8, if it was exported
+    models/thumos14/1/*.onnx.sha256       their SHA-256, in the format of `sha256sum`
 
 Versions are whole numbers from 1 with at most 15 digits, which JSON numbers hold exactly. Triton
 reads the same layout.
@@ -11,13 +12,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model.errors import IntegrityError, OptionError
 from model.whole_file import read_regular, sha256_of
 
 MODEL_FILE = "model.onnx"
+INT8_FILE = "model.int8.onnx"
 _MAX_BYTES = 2 * 1024**3
 """Largest ONNX file: the limit of its format."""
 _MAX_HASH_BYTES = 4096
@@ -36,6 +38,11 @@ class PublishedModel:
     """Version of the model; a larger number is newer."""
     path: Path
     """The ONNX file, which may be absent or damaged."""
+
+    @property
+    def int8(self) -> "PublishedModel":
+        """The same version in int8, whose file may be absent."""
+        return replace(self, path=self.path.with_name(INT8_FILE))
 
     def read(self) -> tuple[bytes, str]:
         """Returns the bytes of the file and their SHA-256.
@@ -126,7 +133,8 @@ def publish(
     Args:
         repository: the folder; created if absent.
         name: letters, digits, dot, dash and underscore.
-        write: writes the ONNX file to the path that it is called with.
+        write: writes the ONNX file to the path that it is called with, and other precisions of the
+            network beside it.
         version: the version; the next free number if not given.
 
     Raises:
@@ -145,7 +153,8 @@ def publish(
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     try:
         write(partial / MODEL_FILE)
-        _record_hash(partial / MODEL_FILE)
+        for path in partial.glob("*.onnx"):
+            _record_hash(path)
         partial.chmod(0o755)  # private after mkdtemp; the service may run as another user
         versions = [model.version for model in list_versions(folder)]
         counted = [number for number in versions if len(str(number)) <= _MAX_DIGITS]

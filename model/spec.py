@@ -15,7 +15,7 @@ METADATA_KEY = "ecm.spec"
 """Key of the spec in the ONNX metadata."""
 
 InferenceSampling: TypeAlias = Literal["native", "resampled"]
-Precision: TypeAlias = Literal["float32", "float16"]
+Precision: TypeAlias = Literal["float32", "float16", "int8"]
 Attention: TypeAlias = Literal["class", "agnostic"]
 """Aggregation weights of the network: for each class, or the same for all classes."""
 AbsenceTerm: TypeAlias = Literal["paper", "own", "released"]
@@ -77,7 +77,8 @@ class ModelSpec:
     extractor: ExtractorIdentity = field(default_factory=ExtractorIdentity)
     """Extractor of the training features."""
     precision: Precision = "float32"
-    """Precision of the weights and the arithmetic; inputs and outputs are always float32."""
+    """Precision of the weights and the arithmetic; inputs and outputs are always float32. `int8` is
+    for CPUs, and its file has a neighbour in float32."""
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
     """Default options of localization."""
     display_min_score: float | None = None

@@ -32,7 +32,7 @@ from service.models.batching import BatchConfig
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper, kept
 from service.models.served_engine import DEFAULT_BATCHES, ServingConfig
-from service.page import activations, media, server_files
+from service.page import activations, corrections, export, media, server_files
 from service.page import routes as page
 from service.page.activations import FIRST_SNIPPET_S, SNIPPET_S
 from service.routes import health, jobs, localize, metrics, models
@@ -53,6 +53,8 @@ _ROUTERS = (
     page.router,
     activations.router,
     media.router,
+    export.router,
+    corrections.router,
     server_files.router,
 )
 
@@ -160,7 +162,11 @@ def open_models(settings: Settings, catalog: Catalog, metrics: Metrics) -> Model
         settings.max_batch, 1e-3 * settings.batch_delay_ms, settings.batch_bucket_snippets
     )
     config = ServingConfig(
-        engine, settings.warm_snippets, batch if settings.max_batch else None, metrics.batched
+        engine,
+        settings.warm_snippets,
+        batch if settings.max_batch else None,
+        metrics.batched,
+        settings.precision,
     )
     return ModelKeeper(catalog, settings.repository, config, settings.versions)
 

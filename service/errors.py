@@ -8,13 +8,16 @@ ServiceError                    500  root, and unexpected failures
 ├── UnknownJobError             404  no such job
 ├── VideoGoneError              404  the service no longer has the video of a job
 ├── ActivationGoneError         404  the service no longer has a class activation sequence
+├── NoCorrectionsError          404  no corrections of the video, or no folder for them
 ├── BodyTooSlowError            408  the body did not arrive in time
 ├── IdempotencyConflictError    409  the Idempotency-Key belongs to another request
+├── ChangedMeanwhileError       412  another client saved in between
 ├── BodyTooLargeError           413  the body is longer than the limit
 ├── RangeError                  416  no byte of the video is in the range
 ├── UnsupportedMediaError       415  unsupported content type
 │   └── UnsupportedCodingError  415  unsupported content coding
 ├── UnusableInputError          422  unusable features, video or option
+├── NoPreconditionError         428  no If-Match and no If-None-Match
 ├── EngineFailedError           500  the network failed
 ├── WorkerFailedError           500  the process that reads a video failed
 ├── VideosNotServedError        501  the packages for videos are not installed
@@ -25,6 +28,7 @@ ServiceError                    500  root, and unexpected failures
 ├── OverloadedError             503  too many requests in flight
 ├── OutOfMemoryError            503  not enough memory to run the network on the features
 ├── QueueFullError              503  too many jobs in the queue
+├── CorrectionsUnavailableError 503  the folder of corrections cannot be used
 ├── JobsUnavailableError        503  the job database cannot be reached
 ├── DeadlineExceededError       504  no result in time
 └── DiskFullError               507  no disk space for the video
@@ -111,6 +115,27 @@ class ActivationGoneError(ServiceError):
 
     status = HTTPStatus.NOT_FOUND
     code = "activation-gone"
+
+
+class NoCorrectionsError(ServiceError):
+    """There are no corrections of a video, or no folder for them."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "no-corrections"
+
+
+class ChangedMeanwhileError(ServiceError):
+    """Another client saved the same corrections in between."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "changed-meanwhile"
+
+
+class NoPreconditionError(ServiceError):
+    """A request does not name the state that it means to replace."""
+
+    status = HTTPStatus.PRECONDITION_REQUIRED
+    code = "precondition-required"
 
 
 class BodyTooSlowError(ServiceError):
@@ -239,6 +264,13 @@ class QueueFullError(ServiceError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "queue-full"
     headers = {"Retry-After": "10"}
+
+
+class CorrectionsUnavailableError(ServiceError):
+    """The folder of corrections cannot be read or written."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "corrections-unavailable"
 
 
 class JobsUnavailableError(ServiceError):

@@ -68,6 +68,8 @@ class Settings(BaseModel):
     """Fail at the start if CUDA is not available, instead of using the CPU."""
     tf32: bool = setting(False, "Computing", rare=True)
     """Round float32 to TF32 in convolutions on a GPU: faster, within 0.4 % of the CPU's logits."""
+    precision: Literal["auto", "fp32", "int8"] = setting("auto", "Computing", rare=True)
+    """Precision on a CPU: fp32, int8, or auto for int8 where a model has it and it is faster."""
     threads: int = setting(0, "Computing", ge=0)
     """CPU threads of one inference; 0 for all cores if it runs alone, else one core."""
     concurrency: int = setting(0, "Computing", ge=0, rare=True)
@@ -148,8 +150,10 @@ class Settings(BaseModel):
     """Bytes of disk in `data` for class activation sequences, to localize again; 0 keeps none."""
     keep_activation_s: float = setting(24 * 3600.0, "Page", gt=0, rare=True)
     """Time after its last use for which a class activation sequence is kept, in seconds."""
-    page: bool = setting(True, "Page")
+    page: bool = setting(True, "Page", rare=True)
     """Serve the web page at /."""
+    corrections: Path | None = setting(None, "Page", rare=True)
+    """Folder for what people correct on the page; its annotations.json is for `ecm fit`."""
     api_keys_file: Path | None = setting(None, "Access")
     """File with API keys, one per line: NAME SCOPES SHA256HEX; without keys, access is open."""
     api_keys: tuple[str, ...] = setting((), "Access", rare=True)

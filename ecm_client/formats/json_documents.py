@@ -57,6 +57,7 @@ def _document(video: VideoSegments) -> Mapping[str, object]:
     duration_s = video.duration_s
     return {
         "video_id": video.video_id,
+        **({"file": video.file} if video.file else {}),
         "duration_s": None if duration_s is None else round(duration_s, TIME_DIGITS),
         "frame_rate": video.frame_rate,
         "segments": segment_objects(video.segments),

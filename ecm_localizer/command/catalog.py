@@ -95,7 +95,7 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             "Find the action segments in features, videos and folders of both.",
             "ecm_localizer.command.localize:localize",
             (
-                "match.mp4 --model models/mine",
+                "match.mp4 --model models/mine --plot match.png --clips clips/",
                 "my_features/ match.mp4 --url http://127.0.0.1:8000 --out segments.json",
             ),
         ),

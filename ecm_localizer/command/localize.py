@@ -16,8 +16,10 @@ from ecm_client.many import outcomes
 from ecm_client.options import OnProgress, Options
 from ecm_localizer.command.inputs import Input, find_inputs
 from ecm_localizer.command.model_options import MODEL, ModelOptions
-from ecm_localizer.command.results import OUTPUT, Output, OutputOptions, check_output, open_output
+from ecm_localizer.command.output_options import OUTPUT, OutputOptions
+from ecm_localizer.command.results import Output
 from ecm_localizer.command.segment_list import count
+from ecm_localizer.command.takeaways import open_output
 from model.errors import DataError, OptionError
 from model.localization.localize import LocalizationConfig
 from model.spec import InferenceSampling
@@ -57,8 +59,10 @@ def localize(
     found = find_inputs(inputs, annotations)
     if "duration_s" in options and len(found) > 1:
         raise OptionError("--duration-s is for one input; use --snippet-s for several")
-    check_output(output.out, len(found))
+    output.check(found)
     per_call = {name: options.pop(name) for name in Options.__annotations__ if name in options}
+    if output.plot is not None:
+        per_call["include"] = "cas"
     changes = options | ({"sampling": sampling} if sampling else {})
     with where.open(changes) as model:
         if isinstance(model, Client):
@@ -112,7 +116,7 @@ def _summarize(output: OutputOptions, inputs: int, failed: int, segments: int) -
     """Prints the totals that are not on the screen yet; failures become an error."""
     if output.out is not None:
         print(f"{output.out}: {count(inputs - failed, 'video')}, {count(segments, 'segment')}")
-    if output.out is not None and output.out.suffix == ".json":
+    if output.out is not None and output.out.suffix and output.format_name == "activitynet":
         print(f"next: ecm score ANNOTATIONS {output.out}")
     if failed:
         raise DataError(f"{failed} of {count(inputs, 'input')} failed")

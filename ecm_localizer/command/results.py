@@ -1,48 +1,26 @@
-"""Outputs of `ecm localize`: the screen, a file or a folder."""
+"""Results of `ecm localize` as text: on the screen, in a file or in a folder."""
 
-import csv
-import io
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Group, Parameter
 from tqdm import tqdm
 
 from ecm_client.clients import Client
 from ecm_client.errors import LocalizerServiceError
-from ecm_client.formats.table import export
-from ecm_client.formats.video_segments import rounded
+from ecm_client.formats.table import export, format_of
+from ecm_client.formats.video_segments import VideoSegments
 from ecm_client.localization import Localization
 from ecm_localizer.command.inputs import Input
+from ecm_localizer.command.output_options import TABLE, OutputOptions, is_local_video
 from ecm_localizer.command.segment_list import Display, segment_list
-from model.errors import OptionError
+from ecm_localizer.installation import needed
 from model.whole_file import whole_file
 
 if TYPE_CHECKING:
     from ecm_localizer.localizer import Localizer
-
-OUTPUT = Group.create_ordered("Output")
-_JSON, _LINES, _CSV, _VTT = ".json", ".jsonl", ".csv", ".vtt"
-_Flag: TypeAlias = Annotated[bool, Parameter(negative="")]
-
-
-@dataclass(frozen=True, slots=True)
-class OutputOptions:
-    """Options for the results."""
-
-    out: Path | None = None
-    """File for the results: .json (ActivityNet's result format), .jsonl, .csv or .vtt; or a folder
-    for one .json file per input."""
-    json: _Flag = False
-    """Print one JSON object per input, each on a line."""
-    all: _Flag = False
-    """List segments with low scores too."""
-    seconds: _Flag = False
-    """List times in seconds."""
 
 
 class Output:
@@ -56,123 +34,128 @@ class Output:
         """Writes the results that are not written yet."""
 
 
-class JsonLines(Output):
-    """Prints each result as a line of JSON."""
+@dataclass(frozen=True, slots=True)
+class Displays:
+    """What people are shown of each result: the choices of the user, completed by the model."""
 
-    def add(self, item: Input, localization: Localization) -> None:
-        """Prints one result."""
-        tqdm.write(_json_line(item, localization))
+    model: "Localizer | Client"
+    """Model that localizes."""
+    display: Display
+    """Choices of the user. The spec of the model completes them."""
+    completed: dict[tuple[str, int | None], Display] = field(default_factory=dict)
+    """Completed choices by model and version."""
+
+    def of(self, localization: Localization) -> Display:
+        """Returns the completed choices for a result."""
+        key = localization.model, localization.version
+        if key not in self.completed:
+            self.completed[key] = self.display.completed(_spec(self.model, localization))
+        return self.completed[key]
 
 
 @dataclass(frozen=True, slots=True)
 class Screen(Output):
     """Prints each result as a list."""
 
-    model: "Localizer | Client"
-    """Model that localizes."""
-    display: Display
-    """Choices of the user. The spec of the model completes them."""
-    displays: dict[tuple[str, int | None], Display] = field(default_factory=dict)
-    """Completed choices by model and version."""
+    displays: Displays
+    """What the list shows."""
 
     def add(self, item: Input, localization: Localization) -> None:
         """Prints one result."""
-        key = localization.model, localization.version
-        if key not in self.displays:
-            self.displays[key] = self.display.completed(_spec(self.model, localization))
-        tqdm.write(segment_list(item.source, localization, self.displays[key]))
+        tqdm.write(segment_list(item.source, localization, self.displays.of(localization)))
+
+
+@dataclass(frozen=True, slots=True)
+class Lines(Output):
+    """Prints each result as a line of JSON, as soon as it is there."""
+
+    options: OutputOptions
+    """Options for the results."""
+
+    def add(self, item: Input, localization: Localization) -> None:
+        """Prints one result."""
+        tqdm.write(export("jsonl", [_video(item, localization, self.options)]).decode(), end="")
 
 
 @dataclass(frozen=True, slots=True)
 class ResultFolder(Output):
-    """Writes each result to a file ID.json, in the format of POST /localize."""
+    """Writes each result to a file of its own, named by its id."""
 
     path: Path
     """The folder."""
+    options: OutputOptions
+    """Options for the results."""
 
     def add(self, item: Input, localization: Localization) -> None:
         """Writes one file."""
-        name = item.id.replace("://", "/").replace("..", "_").lstrip("/")
-        with whole_file(self.path / f"{name}{_JSON}") as file:
-            file.write(localization.to_json().encode())
+        name = self.options.format_name
+        content = export(name, [_video(item, localization, self.options)])
+        with whole_file(file_of(item, self.path, format_of(name).suffix)) as file:
+            file.write(content)
 
 
 @dataclass(frozen=True, slots=True)
-class ResultFile(Output):
-    """Writes all results to one file at the end."""
+class OneText(Output):
+    """Writes all results at the end, to one file or to the screen."""
 
-    path: Path
-    """The file. The ending of its name determines the format."""
-    results: list[tuple[Input, Localization]] = field(default_factory=list)
+    options: OutputOptions
+    """Options for the results."""
+    videos: list[VideoSegments] = field(default_factory=list)
     """Results so far."""
 
     def add(self, item: Input, localization: Localization) -> None:
         """Keeps one result."""
-        self.results.append((item, localization))
+        self.videos.append(_video(item, localization, self.options))
 
     def close(self) -> None:
-        """Writes the file. An older file is replaced only if the whole new one can be written."""
-        with whole_file(self.path) as file:
-            # A file's name may have bytes that are no text, which UTF-8 cannot encode.
-            file.write(self._text().encode(errors="backslashreplace"))
-
-    def _text(self) -> str:
-        ending = self.path.suffix.lower()
-        if ending == _JSON:
-            videos = [result.video_segments(item.id) for item, result in self.results]
-            return export("activitynet", videos).decode()
-        if ending == _LINES:
-            return "".join(f"{_json_line(item, result)}\n" for item, result in self.results)
-        if ending == _VTT:
-            return "".join(result.to_vtt() for _, result in self.results)
-        return self._csv()
-
-    def _csv(self) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("video", "label", "start_s", "end_s", "score"))
-        for item, result in self.results:
-            for start_s, end_s, label, score in map(rounded, result):
-                writer.writerow((item.id, label, start_s, end_s, score))
-        return text.getvalue()
+        """Writes the text. An older file is replaced only if the whole new one can be written."""
+        name, out = self.options.format_name, self.options.out
+        if not self.videos and not format_of(name).holds_several:
+            return
+        content = export(name, self.videos)
+        if out is None:
+            print(content.decode(), end="" if content.endswith(b"\n") else "\n")
+            return
+        with whole_file(out) as file:
+            file.write(content)
 
 
-def open_output(
-    options: OutputOptions, model: "Localizer | Client", localization: Mapping[str, Any]
-) -> Output:
-    """Returns the output that the options ask for.
-
-    Args:
-        options: options for the results.
-        model: model that localizes.
-        localization: options of the calls. With a `min_score`, the list shows all segments.
-    """
-    if options.out is not None:
-        return ResultFile(options.out) if options.out.suffix else ResultFolder(options.out)
-    if options.json:
-        return JsonLines()
-    lists_all = options.all or localization.get("min_score") is not None
-    display = Display(
-        min_score=-math.inf if lists_all else None,
-        class_threshold=localization.get("class_threshold"),
-        in_seconds=options.seconds,
-    )
-    return Screen(model, display)
+def open_text(options: OutputOptions, displays: Displays) -> Output:
+    """Returns the output of texts that the options ask for."""
+    name = options.format_name
+    if name == TABLE:
+        return Screen(displays)
+    if options.out is not None and not options.out.suffix:
+        return ResultFolder(options.out, options)
+    if name == "jsonl" and options.out is None:
+        return Lines(options)
+    return OneText(options)
 
 
-def check_output(out: Path | None, inputs: int) -> None:
-    """Checks that an output can hold the results, before the work begins.
+def file_of(item: Input, folder: Path, suffix: str) -> Path:
+    """Returns the file of an input below a folder; never one outside it."""
+    name = item.id.replace("://", "/").replace("..", "_").lstrip("/")
+    return folder / f"{name}{suffix}"
+
+
+def _video(item: Input, localization: Localization, options: OutputOptions) -> VideoSegments:
+    """Returns a result with its name and, where the format counts frames, their rate.
 
     Raises:
-        OptionError: the format is unknown, or holds only one video.
+        VideoError: the frame rate of a video cannot be read.
     """
-    ending = "" if out is None else out.suffix.lower()
-    if ending not in ("", _JSON, _LINES, _CSV, _VTT):
-        raise OptionError(
-            f"--out {out}: unknown format {ending}; expected .json, .jsonl, .csv, .vtt or a folder"
-        )
-    if ending == _VTT and inputs > 1:
-        raise OptionError(f"--out {out}: .vtt holds one video, not {inputs}; use .csv or a folder")
+    video = localization.video_segments(item.id, file=item.source, frame_rate=options.frame_rate)
+    if not (format_of(options.format_name).counts_frames and is_local_video(item)):
+        return video
+    with needed("the frame rate of a video", extra="video", packages=("features",)):
+        from features.video.reading import probe
+    info = probe(Path(item.source))
+    # Features have whole snippets, and may last a little longer than the video.
+    return replace(
+        video,
+        duration_s=info.duration_s or video.duration_s,
+        frame_rate=video.frame_rate or info.fps,
+    )
 
 
 def _spec(model: "Localizer | Client", localization: Localization) -> Mapping[str, Any]:
@@ -183,7 +166,3 @@ def _spec(model: "Localizer | Client", localization: Localization) -> Mapping[st
         return model.model(localization.model, localization.version or 1).spec or {}
     except LocalizerServiceError:
         return {}
-
-
-def _json_line(item: Input, localization: Localization) -> str:
-    return json.dumps({"file": item.source, **json.loads(localization.to_json())})

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ecm_client.formats.video_segments import clock
+from ecm_client.lanes import DISPLAY_MIN_SCORE
 from ecm_client.localization import Localization
 from ecm_client.segments import Segment
 
-DISPLAY_MIN_SCORE = 0.2
-"""Lowest score in the list, for models whose spec has no `display_min_score`."""
 NOTHING = "no segment"
 """Start of the note on an empty answer, whose place `why_none` takes."""
 

@@ -150,7 +150,7 @@ class _Cutting:
         """Writes one clip."""
         segment = self.segments[index]
         write = encode_clip if self.exact else copy_clip
-        start_s, end_s = write(self.source, out, max(0.0, segment.start_s), segment.end_s)
+        start_s, end_s = write(self.source, out, self.source.start_of(segment), segment.end_s)
         return Clip(self.names[index], segment, start_s, end_s)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 
 from av.container import InputContainer
@@ -14,6 +14,11 @@ from features.video.decoding import VideoLimits, open_video
 from features.video.frame_pixels import Shape, shape_of
 from features.video.frame_times import claimed_s, first_frame, origin_s
 from model.errors import VideoError
+
+_SLACK_S = 1.0
+"""A segment that starts this much after the end begins with the last frame."""
+_PERIOD_S = 0.04
+"""Length of a frame in videos whose header has no frame rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ class CutSource:
     def check(self, segments: Sequence[Segment]) -> None:
         """Checks that the segments lie within the video, before the first one is cut.
 
+        A segment may start a little after the end, because features have whole snippets.
+
         Raises:
             VideoError: a segment starts after the end, or ends before its start.
         """
@@ -82,8 +89,15 @@ class CutSource:
                     f"a segment from {start_s:g} s to {end_s:g} s cannot be cut; expected an end "
                     "after its start, from 0 s on"
                 )
-            if self.duration_s is not None and start_s >= self.duration_s:
+            if self.duration_s is not None and start_s > self.duration_s + _SLACK_S:
                 raise VideoError(
                     f"{self.path.name} lasts {self.duration_s:.3f} s, and a segment starts at "
                     f"{start_s:.3f} s; remove that segment"
                 )
+
+    def start_of(self, segment: Segment) -> float:
+        """Returns the start of a segment, at least 0 and not after the start of the last frame."""
+        last_s = inf
+        if self.duration_s is not None:
+            last_s = self.duration_s - (1 / self.frame_rate if self.frame_rate else _PERIOD_S)
+        return max(0.0, min(segment.start_s, last_s))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from model.errors import DeviceError, EngineError, EngineMemoryError, ModelError, SpecError
 from model.inference.cores import cores
+from model.inference.proof import Proof
 from model.inference.sessions import Instances, Sessions, Shared, WideOrNarrow
 from model.spec import METADATA_KEY, ModelSpec
 
@@ -74,7 +75,7 @@ class OnnxEngine:
         """Loads the network.
 
         Raises:
-            ModelError: the bytes are not an ONNX network.
+            ModelError: the bytes are not an ONNX network, or this CPU computes int8 otherwise.
             SpecError: the file has no spec, or the spec contradicts the network.
             DeviceError: CUDA is required and not available.
         """
@@ -83,6 +84,8 @@ class OnnxEngine:
         self.spec = _spec(first)
         self.device: Literal["cpu", "cuda"] = _device(first)
         self._sessions = _sessions(first, content, config)
+        if self.spec.precision == "int8":
+            Proof.read(first.get_modelmeta().custom_metadata_map).check(self)
 
     def cas(
         self, features_TD: NDArray[np.float32], run_options: onnxruntime.RunOptions | None = None

@@ -30,6 +30,7 @@ from service.models.keeper import ModelKeeper
 from service.references.rules import check_reference
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
+from service.videos.clips import Clips
 from service.videos.data_folder import DataFolder
 from service.videos.extractors import extractor_of
 from service.videos.kept_videos import KeptVideos
@@ -75,7 +76,9 @@ class Videos:
         self.jobs = Jobs(self._data, self._videos, database_url, settings.max_queued_jobs)
         self.uploads = Uploads(self._data)
         self.tickets = Tickets(self._data.ticket_secret())
-        self.stills = Stills(VideoLimits(settings.max_frame_pixels, settings.max_video_s))
+        limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
+        self.stills = Stills(limits)
+        self.clips = Clips(limits, self._data.incoming, settings.chunk_timeout_s)
         self._worker = None
         if settings.jobs:
             if self._keeper:

@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 Key: TypeAlias = tuple[str, int]
 FileStamp: TypeAlias = tuple[int, int, int] | None
 """Modification time (ns), size (bytes) and inode of a file; None if it cannot be looked at."""
-Stamp: TypeAlias = tuple[FileStamp, FileStamp] | None
-"""Stamps of a model file and of the file with its hash."""
+Stamp: TypeAlias = tuple[FileStamp, ...] | None
+"""Stamps of a model file, of its form in int8, and of the files with their hashes."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 300.0
 """Pauses before a failed version is tried again, although its files did not change."""
@@ -198,10 +198,11 @@ class ModelKeeper:
         if published.name in self._unloaded:
             entry = CatalogEntry(published, error="it was unloaded", unloaded=True)
             return _Known(entry, None)
-        stamp = _stamp(published.path)
+        stamp = _stamp(published)
         if old and not old.due(stamp, again=again == published.name):
             return old
-        new = self._load(published, old.entry if old else None)
+        int8_changed = old is not None and old.stamp is not None and old.stamp[2:] != stamp[2:]
+        new = self._load(published, None if old is None or int8_changed else old.entry)
         pause_s = _FIRST_PAUSE_S
         if old and old.stamp == stamp:
             pause_s = min(2 * old.pause_s, _LONGEST_PAUSE_S)
@@ -230,8 +231,9 @@ class ModelKeeper:
                 _log.error("model %s/%d is not served: %s", *_key(published), cause)
             return CatalogEntry(published, error=reason)
         times_s = engine.load_s, engine.warm_up_s
-        _log.info("model %s/%d is served on %s; loading took %.3f s, warm-up %.3f s",
-                  *_key(published), engine.device, *times_s)  # fmt: skip
+        _log.info("model %s/%d is served on %s in %s, because %s; loading took %.3f s, "
+                  "warm-up %.3f s", *_key(published), engine.device, engine.spec.precision,
+                  engine.precision_reason, *times_s)  # fmt: skip
         return CatalogEntry(published, engine, sha256)
 
     def _change_to(self, known: dict[Key, _Known], kept: Collection[Key]) -> None:
@@ -276,8 +278,9 @@ def _engines(known: Mapping[Key, _Known]) -> Iterator[ServedEngine]:
     return (version.entry.engine for version in known.values() if version.entry.engine)
 
 
-def _stamp(path: Path) -> Stamp:
-    return _file_stamp(path), _file_stamp(hash_file(path))
+def _stamp(published: PublishedModel) -> tuple[FileStamp, ...]:
+    paths = (published.path, published.int8.path)
+    return tuple(_file_stamp(file) for path in paths for file in (path, hash_file(path)))
 
 
 def _file_stamp(path: Path) -> FileStamp:

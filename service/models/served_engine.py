@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from onnxruntime import RunOptions
 
 from model.errors import EngineError, EngineMemoryError, ModelError
-from model.inference.engine import EngineConfig, OnnxEngine
+from model.inference.engine import EngineConfig
 from model.repository import PublishedModel
 from service.errors import ModelUnavailableError, OutOfMemoryError
 from service.models.batching import BatchConfig, Batches
+from service.models.precision import PrecisionSetting, open_engine
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ class ServingConfig:
     """Limits of a batch; those of `DEFAULT_BATCHES` if None."""
     observe: Callable[[int], None] = lambda _: None
     """Called with the number of videos of each batch."""
+    precision: PrecisionSetting = "auto"
+    """Precision on a CPU; `auto` for the faster one of those that a version has."""
 
 
 _LONGEST_WARM_UP: Final = 10_000
@@ -58,7 +61,10 @@ class ServedEngine:
         """
         start = perf_counter()
         self.published = published
-        self._engine = engine = OnnxEngine(content, config.engine)
+        chosen = open_engine(published, content, config.engine, config.precision)
+        self._engine = engine = chosen.engine
+        self.precision_reason = chosen.reason
+        """Reason why the network runs in the precision of its spec."""
         self.spec, self.device = engine.spec, engine.device
         batch, instances = config.batch or DEFAULT_BATCHES[self.device], config.engine.instances
         self._batches = None

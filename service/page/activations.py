@@ -13,8 +13,8 @@ from service.http.request_record import RequestRecord
 from service.localize.activations import Activation
 from service.localize.answer import LocalizedAnswer, localize_again, model_of
 from service.localize.stop import Stop
-from service.page.json_body import read_json
-from service.routes.description import BINARY, TIMEOUT_HEADER, problems, whole_schema
+from service.page.json_body import json_body, read_json
+from service.routes.description import BINARY, TIMEOUT_HEADER, problems
 from service.routes.media_types import JSON, NPY
 from service.state import Service, ServiceState
 
@@ -24,7 +24,7 @@ SNIPPET_S: Final = "X-Snippet-S"
 """Header with the seconds from one row to the next."""
 FIRST_SNIPPET_S: Final = "X-First-Snippet-S"
 """Header with the time of the first row, which is the centre of the first snippet."""
-_BODY = {"required": True, "content": {JSON: {"schema": whole_schema(SegmentOptions)}}}
+_BODY = json_body(SegmentOptions)
 
 
 @router.get(

@@ -7,12 +7,18 @@ from pydantic import BaseModel
 
 from service.errors import UnsupportedMediaError, unusable_if_invalid
 from service.http.body import receive_whole
+from service.routes.description import whole_schema
 from service.routes.media_types import JSON
 
 Body = TypeVar("Body", bound=BaseModel)
 
 SMALL_BYTES: Final = 64 * 1024
 """Longest body of a few options."""
+
+
+def json_body(kind: type[BaseModel]) -> dict[str, object]:
+    """Returns the OpenAPI description of a body that `read_json` reads."""
+    return {"required": True, "content": {JSON: {"schema": whole_schema(kind)}}}
 
 
 async def read_json(request: Request, kind: type[Body], *, max_bytes: int = SMALL_BYTES) -> Body:

@@ -48,8 +48,9 @@ async def capabilities(request: Request, service: Service) -> Capabilities:
         videos=service.videos is not None,
         roots=service.videos is not None and bool(settings.video_roots),
         uris=_schemes(settings) if service.videos else [],
-        clips=False,
-        corrections=False,
+        hosts=list(settings.video_hosts) if service.videos else [],
+        clips=service.videos is not None,
+        corrections=settings.corrections is not None,
         example=await _example(service),
     )
 

@@ -62,6 +62,8 @@ def _summary(entry: CatalogEntry) -> ModelSummary:
         error=entry.reason,
         sha256=entry.sha256,
         device=engine.device if engine else None,
+        precision=engine.spec.precision if engine else None,
+        precision_reason=engine.precision_reason if engine else None,
         classes=len(engine.spec.labels) if engine else None,
         feature_dim=engine.spec.feature_dim if engine else None,
         extractor=engine.spec.extractor.name if engine else None,

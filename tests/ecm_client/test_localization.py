@@ -3,11 +3,13 @@
 import csv
 import json
 import pickle
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from ecm_client.errors import InputError
 from ecm_client.schemas import LocalizeResponse
 from ecm_localizer import Localization, Segment
 
@@ -52,11 +54,13 @@ def test_repr_is_one_useful_line() -> None:
     assert repr(none) == "Localization of 39.0 s: 0 segments"
 
 
-def test_a_notebook_shows_a_table() -> None:
-    """Labels are escaped; a long list is cut."""
+def test_a_notebook_shows_a_time_line_and_a_table() -> None:
+    """Below a time line. Labels are escaped; a long list is cut."""
     page = RESULT._repr_html_()
     assert "<td>throw</td>" in page
     assert "<b>" not in page
+    assert page.count("<rect") == 3
+    assert "<svg" not in replace(RESULT, segments=())._repr_html_()
     assert replace(RESULT, segments=(THROW,) * 500)._repr_html_().count("<td>throw</td>") == 20
 
 
@@ -110,3 +114,49 @@ def test_clock_times_carry_over(seconds: float, expected: str) -> None:
     """From tenths to minutes and from minutes to hours."""
     start = replace(RESULT, segments=(THROW._replace(start_s=seconds),))
     assert repr(start).endswith(f" at {expected}")
+
+
+def test_every_format_comes_from_one_method() -> None:
+    """The short methods are names of it."""
+    assert RESULT.to("csv") == RESULT.to_csv()
+    assert RESULT.to("activitynet", video_id="v") == RESULT.to_activitynet("v")
+    document = json.loads(RESULT.to("json", video_id="v"))
+    assert document == {"video_id": "v", "frame_rate": None, **json.loads(RESULT.to_json())}
+    assert "FROM CLIP NAME: a.mp4" in RESULT.to("edl", file="films/a.mp4", frame_rate=25)
+    with pytest.raises(InputError, match="has no frame rate"):
+        RESULT.to("edl")
+
+
+def test_a_data_frame_has_a_row_for_each_segment() -> None:
+    """Also none for no segment, with the same columns."""
+    table = RESULT.to_pandas()
+    assert list(table.columns) == ["label", "start_s", "end_s", "score"]
+    assert list(table["label"]) == [segment.label for segment in RESULT]
+    assert table["end_s"].sum() == sum(segment.end_s for segment in RESULT)
+    empty = replace(RESULT, segments=()).to_pandas()
+    assert (len(empty), list(empty.columns)) == (0, list(table.columns))
+
+
+def test_a_plot_has_a_lane_for_each_class_and_the_activation() -> None:
+    """Most probable class first; a dollar sign in a label is no formula."""
+    odd = Segment(1, 2, "$\\alpha$", 0.9)
+    plain = replace(RESULT, segments=(*RESULT.segments, odd), classes={"throw": 0.5, "run": 0.9})
+    (axes,) = plain.plot(title="$x_1$").axes
+    names = [text.get_text().partition("\n")[0] for text in axes.get_yticklabels()]
+    assert names == ["throw", "$\\alpha$", "run & <b>jump</b> --> away"]
+    assert not axes.lines
+    cas_TC = np.array([[0.0, 1.0], [2.0, 1.0], [4.0, -1.0], [1.0, 0.5]], np.float32)
+    kept = replace(plain, cas_TC=cas_TC, cas_labels=("throw", "run"))
+    assert len(kept.plot().axes[0].lines) == 1
+    assert replace(RESULT, segments=()).plot().axes[0].texts[0].get_text() == "no segments"
+
+
+@pytest.mark.parametrize(("method", "package"), [("plot", "matplotlib"), ("to_pandas", "pandas")])
+def test_a_missing_package_is_one_sentence(
+    method: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the package and the command that installs it."""
+    for name in (package, f"{package}.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InputError, match=f"needs the package {package}: pip install {package}"):
+        getattr(RESULT, method)()

@@ -70,7 +70,8 @@ def test_processes_train_the_network_of_one(simulated: VideoSet, tmp_path: Path)
     variants = {"both": {"batch_size": 10}, "one": {"batch_size": 23, **one_stream}}
     (tmp_path / "two_runs.py").write_text(TWO_RUNS)
     words = [
-        [*["fit", "--preset", "demo", "--device", "cpu", "--hidden-width", "16", "--snippets", "40", "--epochs", "3"],
+        ["fit", "--preset", "demo", "--device", "cpu", "--hidden-width", "16", "--snippets", "40",
+         "--epochs", "3",
          "--data", str(Path(simulated.source).parent), "--out", str(tmp_path / name),
          *(word for key in variant for word in (f"--{key.replace('_', '-')}", str(variant[key])))]
         for name, variant in variants.items()

@@ -57,7 +57,7 @@ def test_a_name_that_is_no_text_is_written_escaped(
     """In every format, and on the screen."""
     odd = good / os.fsdecode(b"caf\xe9.npy")
     shutil.copy(good / "a.npy", odd)
-    out = ["--out", str(tmp_path / name)] if name else ["--all"]
+    out = ["--out", str(tmp_path / name)] if name else ["--all", "--format", "table"]
     assert main(["localize", str(odd), "--model", str(repository / "small"), *out]) == 0
     assert "Traceback" not in capsys.readouterr().err
 
@@ -121,7 +121,7 @@ def test_each_format_holds_the_same_segments(good: Path, repository: Path, tmp_p
         assert main([*words, "--out", str(tmp_path / name)]) == 0
     assert len(read_detections(tmp_path / "all.json")["a"]) == len(expected)
     line = json.loads((tmp_path / "all.jsonl").read_text())
-    assert line.pop("file") == str(good / "a.npy")
+    assert (line["file"], line["video_id"]) == (str(good / "a.npy"), "a")
     del line["timing_ms"]
     alone = json.loads((tmp_path / "folder" / "a.json").read_text())
     del alone["timing_ms"]
@@ -134,8 +134,8 @@ def test_each_format_holds_the_same_segments(good: Path, repository: Path, tmp_p
 def test_lines_of_json_are_for_programs(
     good: Path, repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One object for each input, with all segments; times to the millisecond."""
-    assert main(["localize", str(good), "--model", str(repository / "small"), "--json"]) == 0
+    """What a pipe gets: one object for each input, with all segments, to the millisecond."""
+    assert main(["localize", str(good), "--model", str(repository / "small")]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [Path(line["file"]).name for line in lines] == ["a.npy", "b.npy"]
     for segment in lines[0]["segments"]:
@@ -147,7 +147,7 @@ def test_the_list_hides_weak_segments_unless_asked(
     good: Path, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`--all` and `--min-score` come first; otherwise the service names the model's own score."""
-    words = ["localize", str(good / "a.npy"), "--url", url]
+    words = ["localize", str(good / "a.npy"), "--url", url, "--format", "table"]
 
     def rows(*more: str) -> int:
         assert main([*words, *more]) == 0
@@ -222,7 +222,7 @@ def test_videos_and_features_mix(
     (tmp_path / "film.mp4").write_bytes(video.read_bytes())
     dim = Localizer.open(videos_model).spec.feature_dim
     np.save(tmp_path / "rows.npy", np.random.default_rng(0).random((30, dim), np.float32))
-    assert main(["localize", str(tmp_path), "--model", str(videos_model), "--all"]) == 0
+    assert main(["localize", str(tmp_path), "--model", str(videos_model), "--format", "table"]) == 0
     output = capsys.readouterr().out
     assert "film.mp4: " in output
     assert "rows.npy: " in output

@@ -151,7 +151,7 @@ def test_files_are_never_replaced_without_being_asked(video: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("segment", "message"),
     [
-        (Segment(6.5, 9.0, "late"), "lasts 6.000 s, and a segment starts at 6.500 s"),
+        (Segment(7.5, 9.0, "late"), "lasts 6.000 s, and a segment starts at 7.500 s"),
         (Segment(3.0, 2.0, "back"), "expected an end after its start"),
         (Segment(float("nan"), 2.0, "nan"), "cannot be cut"),
         (Segment(-2.0, -1.0, "before"), "cannot be cut"),
@@ -160,12 +160,14 @@ def test_files_are_never_replaced_without_being_asked(video: Path, tmp_path: Pat
 def test_a_segment_outside_the_video_is_an_error_before_any_clip(
     video: Path, tmp_path: Path, segment: Segment, message: str
 ) -> None:
-    """A segment that only ends after the video is cut at its end."""
+    """A segment that ends after the video is cut there; one that starts a bit later is a frame."""
     with pytest.raises(VideoError, match=message):
         cut_clips(video, [SEGMENTS[0], segment], tmp_path / "clips")
     assert not (tmp_path / "clips").exists()
     late = cut_clips(video, [Segment(5.0, 99.0, "late", 1)], tmp_path, exact=True)[0]
     assert shown(tmp_path / late.name)[-1][1] == 149
+    last = cut_clips(video, [Segment(6.1, 6.2, "last", 1)], tmp_path / "last", exact=True)[0]
+    assert [number for _, number in shown(tmp_path / "last" / last.name)] == [149]
 
 
 @pytest.mark.parametrize("exact", [False, True])

@@ -228,7 +228,7 @@ def test_a_removed_video_is_gone(client: httpx.Client, folder: Path, film) -> No
 def test_files_lists_folders_and_videos_below_the_roots(
     client: httpx.Client, folder: Path
 ) -> None:  # fmt: skip
-    """The URI of an entry starts a job. Other and hidden files, and links to outside, are left out."""
+    """The URI of an entry starts a job. Other and hidden files and links to outside are absent."""
     root = folder / "videos"
     for name in ("b & <c> 100%.mp4", "A.MKV", "notes.txt", ".hidden.mp4", "features.npy"):
         (root / name).write_bytes(b"abc")

@@ -176,8 +176,9 @@ export class Timeline {
     const top = this.nodes.scroller.scrollTop;
     const { hoveredId, runningId } = this;
     const { selectedId, selected } = session;
-    this.lanes.paint(model, this.scale, { selectedId, selected, runningId, hoveredId, ticks: times,
-      rows: [top, top + this.scrolledHeight] }, colors);
+    const heldId = this.handles.segment?.id ?? null;
+    this.lanes.paint(model, this.scale, { selectedId, selected, runningId, hoveredId, heldId,
+      ticks: times, rows: [top, top + this.scrolledHeight] }, colors);
     paintRuler(this.ruler, this.scale, { ticks: times, stepS, inks: colors });
     if (this.#drawn !== colors) this.overview.draw(colors);
     this.#drawn = colors;

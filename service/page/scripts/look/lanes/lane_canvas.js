@@ -13,6 +13,7 @@ export const LEVEL = 0.5;
  * @property {string | null} selectedId
  * @property {string | null} runningId
  * @property {string | null} hoveredId
+ * @property {string | null} heldId segment that has handles
  * @property {number[]} ticks times of the lines of the grid
  * @property {[number, number]} rows top and bottom pixel of what is scrolled into view
  */
@@ -89,7 +90,10 @@ export class LaneCanvas extends Surface {
       if (isStrong(segment)) last.push(i);
       else if (!dense || hovered) this.#segment(model, lane, source, i, scale, { ...look, hovered });
     }
-    for (const i of last) this.#segment(model, lane, source, i, scale, { ...look, strong: true });
+    for (const i of last) {
+      const held = marks.heldId === index.segments[i].id;
+      this.#segment(model, lane, source, i, scale, { ...look, strong: true, held });
+    }
   }
 
   #segment(model, lane, source, i, scale, look) {

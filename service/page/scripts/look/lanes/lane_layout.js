@@ -30,7 +30,7 @@ export function laneLayout({ lanes, compared, truth, narrow }) {
 }
 
 /** Heights of the rows of a group of overlapping segments, as shares of the band. */
-const ROWS = { 1: [[0, 24]], 2: [[0, 14], [16, 8]], 3: [[0, 12], [13, 5], [19, 5]] };
+const ROWS = { 1: [[0, 24]], 2: [[0, 15], [17, 7]], 3: [[0, 13], [14, 4.5], [19.5, 4.5]] };
 
 /**
  * @param {[number, number]} band top and height

@@ -49,18 +49,18 @@ export class LaneModel {
       },
     }));
     this.height = this.lanes.length * this.layout.height;
-    this.missed = hasTruth ? this.#missed() : new Map();
+    this.missed = hasTruth ? this.#missed(truth, a, b) : new Map();
   }
 
-  /** @returns {Map<object, string>} by true segment: "A", "B" or "A and B", where nobody found it */
-  #missed() {
-    const { truth, segments, segmentsB } = this.session;
-    const found = segments.filter(({ state }) => state !== "rejected");
-    const missing = (one) => {
-      const names = missedBy(one, found, this.compared ? segmentsB : null);
-      return names.join(" and ");
-    };
-    return new Map(truth.segments.map((one) => [one, missing(one)]));
+  /** @returns {Map<object, string>} the note beside each true segment: "missed by A and B", or "" */
+  #missed(truth, segmentsA, segmentsB) {
+    const notes = new Map();
+    for (const [label, instances] of truth) {
+      const found = (segmentsA.get(label) ?? []).filter(({ state }) => state !== "rejected");
+      const others = this.compared ? segmentsB.get(label) ?? [] : null;
+      for (const one of instances) notes.set(one, noteOf(missedBy(one, found, others), this.compared));
+    }
+    return notes;
   }
 
   /** @returns {Curve | null} the curve of a lane; null where there is none */
@@ -103,6 +103,11 @@ export class LaneModel {
     }
     return null;
   }
+}
+
+function noteOf(names, isCompared) {
+  if (!names.length) return "";
+  return isCompared ? `missed by ${names.join(" and ")}` : "missed";
 }
 
 /** @returns {Map<string, object[]>} segments by label */

@@ -2,13 +2,7 @@
 
 import { el, fill } from "../../elements.js";
 import { counted, score } from "../../format.js";
-
-/** @returns {HTMLElement} the swatch of a class */
-export function swatchOf({ color, shape }) {
-  const swatch = el("span", { class: `swatch ${shape}` });
-  swatch.style.color = `var(${color})`;
-  return swatch;
-}
+import { swatch } from "../../panels/class_mark.js";
 
 /**
  * Fills the column of names.
@@ -33,7 +27,7 @@ function nameOf(lane, model) {
   const { session, compared, layout } = model;
   const video = session.classes.find(({ label }) => label === lane.label);
   return el("div", { class: "lane-name" },
-    swatchOf(lane),
+    swatch(session, lane.label),
     el("div", { class: "lane-text" },
       el("div", { class: "strong ends", title: lane.label }, lane.label),
       !compared && el("div", { class: "lane-count" }, counted(lane.sources.A.length, "segment"))),

@@ -2,7 +2,7 @@
 
 import { button, el, fill } from "../../elements.js";
 import { score } from "../../format.js";
-import { swatchOf } from "./lane_rows.js";
+import { swatch } from "../../panels/class_mark.js";
 
 /** Rows of the menu at most; the field finds the others. */
 const MOST_ROWS = 60;
@@ -16,6 +16,7 @@ export function openLanesMenu(anchor, session) {
     popover: "auto" }, field, list);
   const show = () => fill(list, rowsOf(session, field.value));
   field.addEventListener("input", show);
+  field.addEventListener("keydown", ({ key }) => key === "Escape" && menu.hidePopover());
   session.addEventListener("lanes", show);
   menu.addEventListener("toggle", ({ newState }) => {
     anchor.setAttribute("aria-expanded", String(newState === "open"));
@@ -59,7 +60,7 @@ function rowOf(session, label, value) {
   Object.assign(box.dataset, { part: `show ${label}` });
   Object.assign(pin.dataset, { part: `pin ${label}` });
   return el("div", { class: "lanes-row" },
-    el("label", {}, box, swatchOf(session.colorOf(label)),
+    el("label", {}, box, swatch(session, label),
       el("span", { class: "ends", title: label }, label)),
     value !== undefined && el("span", { class: "quiet" }, score(value)), pin);
 }

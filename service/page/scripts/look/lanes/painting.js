@@ -6,7 +6,12 @@ import { score as scoreText } from "../../format.js";
 const SCORE_PIXELS = 34;
 const LEAST_PIXELS = 3;
 const RADIUS = 4;
-const BASE_LINE = 3;
+/** Space before the caption; more where a handle covers the edge. */
+const INSET = 7;
+const HELD_INSET = 11;
+
+/** @returns {number} height of the line under a segment of a height */
+const baseLine = (height) => (height >= 18 ? 3 : height >= 10 ? 2 : 1.5);
 
 /** Marks of the states, as polylines in a square of 10 pixels. */
 const MARKS = {
@@ -26,8 +31,10 @@ export function extent(scale, { startS, endS }) {
  * @param {CanvasRenderingContext2D} context
  * @param {{x: number, y: number, width: number, height: number}} box
  * @param {object} segment as session.js has it
- * @param {{color: string, inks: object, hovered: boolean, strong: boolean, over: boolean}} look
- *   `strong` for the selected and the running segment; `over` where the curve shows through
+ * @param {{color: string, inks: object, hovered: boolean, strong: boolean, over: boolean,
+ *   held: boolean}} look
+ *   `strong` for the selected and the running segment; `over` where the curve shows through; `held`
+ *   where the segment has handles
  */
 export function paintSegment(context, box, segment, look) {
   if (segment.state === "rejected") paintRejected(context, box, look);
@@ -45,7 +52,7 @@ function paintFilled(context, box, segment, { color, inks, over }) {
   context.globalAlpha = inks.opacity(segment.score);
   context.fill();
   context.globalAlpha = 1;
-  const line = Math.min(BASE_LINE, box.height / 2);
+  const line = baseLine(box.height);
   context.fillRect(box.x, box.y + box.height - line, box.width, line);
 }
 
@@ -61,15 +68,15 @@ function paintRejected(context, box, { inks }) {
 }
 
 /** The state's mark and the score, where they have room. */
-function paintCaption(context, box, segment, { inks }) {
+function paintCaption(context, box, segment, { inks, held }) {
   const mark = MARKS[segment.state];
   if (box.height < 11 || box.width < 16 || segment.state === "rejected") return;
-  const left = Math.max(box.x, 0) + 7;
+  const left = Math.max(box.x, 0) + (held ? HELD_INSET : INSET);
   const right = box.x + box.width;
-  const middle = box.y + (box.height - BASE_LINE) / 2 + 0.5;
+  const middle = box.y + (box.height - baseLine(box.height)) / 2 + 0.5;
   if (mark && right - left > 10) paintMark(context, mark, left, middle - 5, inks.ink);
   const textLeft = left + (mark ? 16 : 0);
-  if (segment.state === "added" || right - textLeft < SCORE_PIXELS - 7) return;
+  if (segment.state === "added" || right - textLeft < SCORE_PIXELS - INSET) return;
   context.font = inks.font(box.height < 18 ? 11 : 12, 600);
   context.fillStyle = inks.ink;
   context.textBaseline = "middle";
@@ -89,25 +96,40 @@ function paintMark(context, polylines, x, y, color) {
   context.stroke();
 }
 
-/** Draws the highest score of each pixel, in runs of the same opacity. */
+/** Two rows of pixels: the opacities of a dense lane, and its base line. */
+const strip = document.createElement("canvas");
+
+/**
+ * Draws the highest score of each pixel. All pixels of a lane are one image, because a rectangle for
+ * each of them takes most of a frame.
+ */
 export function paintDense(context, scores, [y, height], { color, inks }) {
-  context.fillStyle = color;
-  const base = Math.min(BASE_LINE, height / 2);
-  for (let x = 0; x < scores.length; ) {
-    let end = x + 1;
-    while (end < scores.length && scores[end] === scores[x]) end += 1;
-    if (scores[x] > 0) {
-      context.globalAlpha = inks.opacity(scores[x]);
-      context.fillRect(x, y, end - x, height - base);
-      context.globalAlpha = 1;
-      context.fillRect(x, y + height - base, end - x, base);
-    }
-    x = end;
+  const width = scores.length;
+  Object.assign(strip, { width, height: 2 });
+  const image = new ImageData(width, 2);
+  const [red, green, blue] = channels(color);
+  const pixels = new Uint32Array(image.data.buffer);
+  const rgb = (blue << 16) | (green << 8) | red;  // little-endian: alpha, blue, green, red
+  for (let x = 0; x < width; x += 1) {
+    if (scores[x] <= 0) continue;
+    pixels[x] = (Math.round(255 * inks.opacity(scores[x])) << 24) | rgb;
+    pixels[width + x] = (255 << 24) | rgb;
   }
+  strip.getContext("2d").putImageData(image, 0, 0);
+  const base = baseLine(height);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(strip, 0, 0, width, 1, 0, y, width, height - base);
+  context.drawImage(strip, 0, 1, width, 1, 0, y + height - base, width, base);
 }
 
-/** Draws one true segment, hatched, and beside it who missed it. */
-export function paintTruth(context, box, missedBy, { inks, room }) {
+/** @param {string} color as `rgb(24, 111, 181)` or `#186FB5` @returns {number[]} red, green, blue */
+function channels(color) {
+  if (color.startsWith("#")) return [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+  return color.match(/[\d.]+/g).slice(0, 3).map(Number);
+}
+
+/** Draws one true segment, hatched, and a note beside it. */
+export function paintTruth(context, box, note, { inks, room }) {
   context.save();
   rounded(context, inset(box, 0.75));
   context.fillStyle = inks.surface;
@@ -125,7 +147,7 @@ export function paintTruth(context, box, missedBy, { inks, room }) {
   }
   context.stroke();
   context.restore();
-  if (missedBy) paintNote(context, `missed by ${missedBy}`, box, inks);
+  if (note) paintNote(context, note, box, inks);
 }
 
 function paintNote(context, text, box, inks) {
@@ -138,22 +160,22 @@ function paintNote(context, text, box, inks) {
 /**
  * Draws an activation between 0 and 1: a line where a pixel has one snippet or fewer, else its
  * range.
- * @param {{x0: number, dx: number, low: Float32Array, high: Float32Array}} samples from `Curve`
+ * @param samples from `Curve.inView`
  */
 export function paintCurve(context, samples, [top, height], { color, filled, dashed }) {
-  const { x0, dx, low, high } = samples;
+  const { x0, dx, high, isRange } = samples;
   if (!high.length) return;
   const y = (value) => top + height * (1 - Math.min(Math.max(value, 0), 1));
+  if (isRange && filled) return fillRange(context, samples, y, color);
   context.beginPath();
   for (let i = 0; i < high.length; i += 1) context.lineTo(x0 + i * dx, y(high[i]));
   context.strokeStyle = color;
   context.lineWidth = dashed ? 1.2 : 1.5;
-  context.lineJoin = "round";
+  context.lineJoin = "bevel";
   context.setLineDash(dashed ? [4, 3] : []);
   context.stroke();
   context.setLineDash([]);
-  if (filled) fillUnder(context, samples, top + height, color);
-  if (low !== high) fillRange(context, samples, y, color);
+  return filled && fillUnder(context, samples, top + height, color);
 }
 
 /** Closes the path of the line down to the zero line. */
@@ -170,25 +192,30 @@ function fillRange(context, { x0, dx, low, high }, y, color) {
   context.beginPath();
   for (let i = 0; i < high.length; i += 1) context.lineTo(x0 + i * dx, y(high[i]));
   for (let i = low.length - 1; i >= 0; i -= 1) context.lineTo(x0 + i * dx, y(low[i]));
-  context.globalAlpha = 0.35;
+  context.globalAlpha = 0.7;
   context.fillStyle = color;
   context.fill();
   context.globalAlpha = 1;
 }
 
-/** Draws a dotted level line from pixel `x` to `end`. */
-export function paintLevel(context, level, x, end, [top, height], color) {
-  context.strokeStyle = color;
-  context.lineWidth = 1.2;
-  context.setLineDash([1.5, 3.5]);
-  const y = Math.round(top + height * (1 - level)) + 0.5;
-  strokeLine(context, x, y, end, y);
-  context.setLineDash([]);
+/** @type {Map<string, CanvasPattern>} dots by colour; dashes of a stroke cost several times more */
+const dots = new Map();
+
+function dotted(context, color) {
+  if (!dots.has(color)) {
+    const tile = Object.assign(document.createElement("canvas"), { width: 4, height: 1 });
+    const dot = tile.getContext("2d");
+    dot.fillStyle = color;
+    dot.fillRect(0, 0, 1.5, 1);
+    dots.set(color, context.createPattern(tile, "repeat"));
+  }
+  return dots.get(color);
 }
 
-/** Draws a ring around a box, as the focus has it. */
-export function paintFocus(context, box, color) {
-  outline(context, inset(box, -3), color, 2);
+/** Draws a dotted level line from pixel `x` to `end`. */
+export function paintLevel(context, level, x, end, [top, height], color) {
+  context.fillStyle = dotted(context, color);
+  context.fillRect(x, Math.round(top + height * (1 - level)), end - x, 1);
 }
 
 function outline(context, box, color, width) {

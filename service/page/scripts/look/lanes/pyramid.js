@@ -12,9 +12,9 @@ export class Pyramid {
     return this.levels[this.levels.length - 1];
   }
 
-  /** @returns {number} the level whose runs are at most `samples` long */
+  /** @returns {number} the lowest level whose runs are at least `samples` long */
   levelFor(samples) {
-    const level = Math.floor(Math.log2(Math.max(samples, 1)));
+    const level = Math.ceil(Math.log2(Math.max(samples, 1)));
     return Math.min(level, this.levels.length - 1);
   }
 }
@@ -57,8 +57,9 @@ export class Curve {
 
   /**
    * @param {import("./scale.js").Scale} scale
-   * @returns {{x0: number, dx: number, low: Float32Array, high: Float32Array}} about two runs a
-   *   pixel or fewer; run i is drawn at pixel `x0 + i * dx`
+   * @returns {{x0: number, dx: number, low: Float32Array, high: Float32Array, isRange: boolean}}
+   *   at most one run a pixel; run i is drawn at pixel `x0 + i * dx`; `isRange` where a run
+   *   has several samples
    */
   inView(scale) {
     const level = this.pyramid.levelFor(1 / (scale.pixelsPerS * this.snippetS));
@@ -70,6 +71,7 @@ export class Curve {
     return {
       x0: scale.x(firstS + from * stepS),
       dx: stepS * scale.pixelsPerS,
+      isRange: level > 0,
       low: low.subarray(from, Math.max(to, from)),
       high: high.subarray(from, Math.max(to, from)),
     };

@@ -2,7 +2,7 @@
 
 import { el, fill } from "../../elements.js";
 import { score } from "../../format.js";
-import { swatchOf } from "../lanes/lane_rows.js";
+import { swatch } from "../../panels/class_mark.js";
 import { runningAt } from "../../segments.js";
 
 export class Caption {
@@ -25,7 +25,7 @@ export class Caption {
     this.#shown = key;
     this.node.hidden = !shown;
     if (!shown) return;
-    fill(this.node, swatchOf(session.colorOf(shown.label)),
+    fill(this.node, swatch(session, shown.label),
       el("span", { class: "strong ends" }, shown.label), scores.map((text) => el("span", {}, text)));
   }
 }

@@ -21,7 +21,8 @@ export class Controls {
   constructor(session, player) {
     Object.assign(this, { session, player });
     const only = (text, name, does) =>
-      button(text, does, { icon: name, only: true, class: "plain", title: titled(text, KEYS[text]) });
+      button(text, does, { icon: name, only: true, class: "plain",
+        title: titled(text, KEYS[text]), dataset: { icon: name } });
     this.back = only("One frame back", "back", () => player.step(-1));
     this.on = only("One frame on", "forward", () => player.step(1));
     this.play = only("Play", "play", () => player.toggle());

@@ -1,0 +1,1 @@
+"""Player and time line in a real browser, on sessions made by the tests."""

@@ -141,8 +141,7 @@ def test_segment_is_split_at_the_playhead(correcting: Page) -> None:
     """Both parts are corrections; outside of the segment, a sentence says what to do."""
     correcting.keyboard.press("s")
     expect(correcting.get_by_text("Move the playhead into the segment").first).to_be_visible()
-    correcting.keyboard.press(".")
-    correcting.keyboard.press(".")
+    correcting.keyboard.press("ArrowRight")
     tool(correcting, "Split").click()
     expect(rows(correcting)).to_have_count(SHOWN + 1)
     expect(changes(correcting)).to_contain_text("Split")

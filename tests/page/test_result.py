@@ -102,7 +102,7 @@ def test_list_is_filtered_by_class_and_by_find(result: Page) -> None:
 def test_lowest_score_is_applied_without_a_request(result: Page) -> None:
     """The page itself leaves out segments, so that the slider acts while it moves."""
     calls: list[Request] = []
-    result.on("request", calls.append)
+    result.on("request", lambda one: calls.append(one))  # noqa: PLW0108  # of Playwright
     slider(result, "Lowest score").fill("0")
     slider(result, "Lowest score").press("Enter")
     expect(result.get_by_text(f"shows {FOUND} of {FOUND}")).to_be_visible()
@@ -287,7 +287,7 @@ def test_long_list_keeps_the_rows_in_view_only(browser: Browser, server: Target)
           document.getElementById("main").replaceChildren(root);
           const list = new SegmentList(root, session, new AbortController().signal);
           session.select(session.segments[4000].id, { seek: true });
-          await new Promise((done) => setTimeout(done, 100));
+          for (let frame = 0; frame < 5; frame += 1) await new Promise(requestAnimationFrame);
           const kept = root.querySelectorAll("[data-segment]").length;
           const selected = root.querySelector("[aria-selected=true]").textContent;
           return { kept, selected, count: list.grid.getAttribute("aria-rowcount") };

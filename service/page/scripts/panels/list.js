@@ -89,7 +89,7 @@ export class SegmentList {
         title: titled(`Sort by ${text.toLowerCase()}`, "T"), onclick: () => this.sortBy(column) },
       text + arrow));
     });
-    fill(this.head, el("span", { role: "columnheader", class: "cell-state", ariaLabel: "State" }), cells);
+    fill(this.head, el("span", { role: "columnheader", class: "cell-state" }, el("span", { class: "unseen" }, "State")), cells);
   }
 
   /** Sorts by a column; by the same column again in the other direction. */

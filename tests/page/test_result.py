@@ -102,7 +102,7 @@ def test_list_is_filtered_by_class_and_by_find(result: Page) -> None:
 def test_lowest_score_is_applied_without_a_request(result: Page) -> None:
     """The page itself leaves out segments, so that the slider acts while it moves."""
     calls: list[Request] = []
-    result.on("request", lambda one: calls.append(one))  # noqa: PLW0108  # of Playwright
+    result.on("request", lambda one: calls.append(one))  # of Playwright
     slider(result, "Lowest score").fill("0")
     slider(result, "Lowest score").press("Enter")
     expect(result.get_by_text(f"shows {FOUND} of {FOUND}")).to_be_visible()

@@ -124,7 +124,7 @@ class Result {
     mountCorrecting({ toolbar: timeline.toolbar, classes: this.choice, changes: this.changes }, session,
       { save: () => this.#save(), showClasses: () => this.tabs.choose("choice"), signal });
     searchAgain(session, api, { signal, onError: (error) => this.#onSearchError(error),
-      onAnswer: () => fill(this.messages) });
+      onAnswer: () => this.searchFault?.remove() });
     const keepLink = () => {
       const name = route().params.get("name");
       keepParams({ ...(name ? { name } : {}), ...linkParams(session) });
@@ -199,7 +199,7 @@ class Result {
     const share = el("span", {});
     const cancel = button("Cancel", () => stop.abort(), { class: "plain" });
     const shown = message("amber", `${words}.`, "What you see stays until it is done.", { actions: [share, cancel] });
-    fill(this.messages, shown);
+    this.messages.append(shown);
     const onProgress = (part) => fill(share, part === null ? null : `${Math.round(100 * part)} %`);
     try {
       await read({ signal, onProgress });
@@ -221,7 +221,7 @@ class Result {
 
   async #onSearchError(error) {
     if (!["unknown-model", "model-unavailable"].includes(error.type)) {
-      fill(this.messages, message("amber", "The search with these settings failed", sentenceOf(error)));
+      this.#showFault(message("amber", "The search with these settings failed", sentenceOf(error)));
       return;
     }
     const { model } = this.session;
@@ -229,9 +229,16 @@ class Result {
     const use = other && button(`Use version ${other.version}`, () => this.#try(async () => {
       navigate("job", (await this.api.submitAgain(this.session.job.id, other)).id);
     }));
-    fill(this.messages, message("amber", `${model.name} version ${model.version} was unloaded`,
+    this.#showFault(message("amber", `${model.name} version ${model.version} was unloaded`,
       "Sliders cannot search again until it is back. Export and corrections still work.",
       { actions: use ? [use] : [] }));
+  }
+
+  /** Shows why the last search failed, until one succeeds. */
+  #showFault(fault) {
+    this.searchFault?.remove();
+    this.searchFault = fault;
+    this.messages.append(fault);
   }
 
   async #otherVersion() {

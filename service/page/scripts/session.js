@@ -272,7 +272,7 @@ export class Session extends Playhead {
 
   setCorrecting(correcting) {
     Object.assign(this, { correcting, addStartS: null });
-    if (!correcting && this.selected?.source === "B") this.select(null);
+    if (correcting && !this.selected) this.select(this.running?.id ?? null);
     this.tell("mode");
   }
 

@@ -9,16 +9,16 @@ import { videoId } from "./annotations.js";
 import { copyText, saveFile } from "./save_file.js";
 import { linkParams } from "./settings_text.js";
 
-/** Name of the format at the service, text, and ending. */
+/** Name of the format at the service, text, ending, and whether it needs a frame rate. */
 const FORMATS = [
   ["csv", "CSV table", ".csv"],
   ["json", "JSON", ".json"],
   ["activitynet", "ActivityNet JSON", ".json"],
   ["vtt", "WebVTT subtitles", ".vtt"],
-  ["edl", "EDL, CMX 3600", ".edl"],
+  ["edl", "EDL, CMX 3600", ".edl", "counts frames"],
   ["elan", "ELAN", ".eaf"],
   ["boris", "BORIS", ".boris"],
-  ["labelstudio", "Label Studio", ".json"],
+  ["labelstudio", "Label Studio", ".json", "counts frames"],
 ];
 
 /** Returns the segments as shown, in the form of the service; rejected ones are left out. */
@@ -43,8 +43,9 @@ export function openExport(anchor, session, api, capabilities) {
     does: () => exportClips(session, api, segments, exact) });
   openMenu(anchor, [
     { text: `Segments, as shown: ${segments.length}` },
-    ...FORMATS.map(([format, text, hint]) =>
-      ({ text, hint, does: () => exportAs(format, hint, session, api, segments) })),
+    ...FORMATS.map(([format, text, hint, countsFrames]) => ({ text, hint,
+      disabled: countsFrames && !session.frameRate ? "The frame rate of this video is unknown" : undefined,
+      does: () => exportAs(format, hint, session, api, segments) })),
     "line",
     ...(capabilities.clips ? [{ text: "Clips" }, clip("Cut at key frames, fast", false),
       clip("Cut exactly, slower", true), "line"] : []),

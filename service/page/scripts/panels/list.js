@@ -40,7 +40,7 @@ export class SegmentList {
     on(session, "segments mode options", () => this.#refresh(), signal);
     on(session, "selection", () => this.#onSelection(), signal);
     on(session, "time", () => this.#onTime(), signal);
-    const resized = new ResizeObserver(this.paint);
+    const resized = new ResizeObserver(() => this.#refresh());
     resized.observe(this.grid);
     signal.addEventListener("abort", bind(
       { key: "T", does: () => this.sortNext(), text: "Sort the list", group: "Segments" },
@@ -152,6 +152,7 @@ export class SegmentList {
     const checked = session.segments.filter((one) => one.state !== "found").length;
     const total = session.segments.length;
     fill(this.count, session.correcting ? `${checked} of ${total} checked` : `${total}`);
+    this.space.style.height = `${this.#rows.length * this.#rowHeight}px`;
     this.grid.setAttribute("aria-rowcount", String(this.#rows.length + 1));
     this.root.dispatchEvent(new CustomEvent("counted", { detail: total }));
     this.paint();
@@ -166,7 +167,6 @@ export class SegmentList {
     const count = this.#rows.length;
     const { scrollTop, clientHeight } = this.grid;
     const [first, last] = windowOf({ scrollTop, height: clientHeight, rowHeight, count });
-    this.space.style.height = `${count * rowHeight}px`;
     this.#runningId = this.session.running?.id ?? null;
     this.#keep(this.#rows.slice(first, last).map((one, index) =>
       this.#lineOf(one, first + index, rowHeight)));

@@ -3,10 +3,29 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+import numpy as np
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
-Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
-Seconds = Annotated[FiniteFloat, Field(ge=1e-6, le=1e9)]
+
+def _no_truth_value(value: object) -> object:
+    """Returns a value that is no bool, which pydantic would take for 0 or 1."""
+    if isinstance(value, bool | np.bool_):
+        raise PydanticCustomError("number_expected", "expected a number")
+    return value
+
+
+NUMBER = BeforeValidator(_no_truth_value)
+"""Last annotation of a number, so that the schema shows the limits before it."""
+Share = Annotated[FiniteFloat, Field(ge=0, le=1), NUMBER]
+Seconds = Annotated[FiniteFloat, Field(ge=1e-6, le=1e9), NUMBER]
 Name = Annotated[str, Field(max_length=1024)]
 
 
@@ -19,9 +38,9 @@ class SegmentOptions(BaseModel):
     """Classes with a lower class score are not localized."""
     nms_iou: Share | None = None
     """Greedy NMS at this tIoU, instead of the suppression that the model prefers."""
-    min_score: Annotated[FiniteFloat, Field(ge=-100, le=2)] | None = None
+    min_score: Annotated[FiniteFloat, Field(ge=-100, le=2), NUMBER] | None = None
     """Segments with a lower score are left out; scores are about 0 to 1."""
-    max_segments: Annotated[int, Field(ge=0)] | None = None
+    max_segments: Annotated[int, Field(ge=0), NUMBER] | None = None
     """Largest number of segments; the best are returned. The service has a limit of its own."""
 
 
@@ -30,7 +49,7 @@ class LocalizeOptions(SegmentOptions):
 
     model: Name | None = None
     """Name of the model. Optional where the service has one model or a default."""
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Annotated[int, Field(ge=1), NUMBER] | None = None
     """Version of the model; the newest by default."""
     video_id: Name = "video"
     """Name of the video in a response in ActivityNet's format."""

@@ -37,7 +37,7 @@ def main() -> None:
     announce("5/6", "serve, and localize over HTTP")
     words = ("--repository", MODELS, "--data", ROOT / "service")
     with served(ROOT / "service.log", *words, port=free_port()) as (url, _):
-        ecm("localize", FEATURES / f"{SHOWN_VIDEO}.npy", "--url", url)
+        ecm("localize", FEATURES / f"{SHOWN_VIDEO}.npy", "--url", url, "--format", "table")
         print_map(localize_all(url))
     announce("6/6", "draw")
     ecm("plot", RUN, *DATA, "--video", SHOWN_VIDEO, "--min-score", "0.3", "--out", PLOT)

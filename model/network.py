@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from model.dropout import derive_keys, drop
 from model.spec import AbsenceTerm, Attention
+from model.validation import check_ranges
 
 FOLDS = 3
 """Aggregated features of each class, one for each tap of the first convolution (Figure 3)."""
@@ -43,6 +44,15 @@ class EcmConfig:
     """Aggregation weights: separate ones for each `class`, or `agnostic` ones for all classes."""
     standardized: bool = False
     """Whether features are standardized by their mean and standard deviation in training."""
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            feature_dim="[1, inf)",
+            classes="[1, inf)",
+            hidden_width="[1, inf)",
+            dropout="[0, 1)",
+        )
 
 
 class Standardization(nn.Module):

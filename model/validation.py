@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from model.errors import LocalizerError, OptionError
@@ -32,7 +33,9 @@ def parse_json(
 
 
 def check_ranges(options: object, **intervals: str) -> None:
-    """Checks numbers of a dataclass of options; NaN and infinity are outside every interval.
+    """Checks numbers of a dataclass of options.
+
+    NaN, infinity, True, False and texts are outside every interval.
 
     Args:
         options: the dataclass; a value may be None.
@@ -48,11 +51,13 @@ def check_ranges(options: object, **intervals: str) -> None:
             raise OptionError(f"{name} must be in {interval}, not {value}")
 
 
-def _is_within(value: float, interval: str) -> bool:
+def _is_within(value: object, interval: str) -> bool:
+    if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
+        return False
     low, high = map(float, interval[1:-1].split(","))
     is_above = value >= low if interval.startswith("[") else value > low
     is_below = value <= high if interval.endswith("]") else value < high
-    return is_above and is_below
+    return bool(is_above and is_below)
 
 
 def first_problem(error: ValidationError) -> str:

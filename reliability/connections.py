@@ -47,6 +47,7 @@ SCENARIOS: dict[str, Scenario] = {
         holding.unread,
         holding.unread_pipeline,
         holding.announced_bodies,
+        holding.forms_at_once,
         breaking.upgrades,
         breaking.garbage_after,
     )
@@ -58,7 +59,7 @@ FLAGS: dict[str, object] = {"max_snippets": 20_000, "jobs": 0}
 """Settings of the server."""
 _HEAVY_CLIENTS = {"idle": 500, "slow_heads": 300, "slow_bodies": 300, "unread": 100,
                   "unread_pipeline": 20, "split_anywhere": 100, "never_ended": 30,
-                  "announced_bodies": 20}  # fmt: skip
+                  "announced_bodies": 20, "forms_at_once": 500}  # fmt: skip
 _MANY_CLIENTS = 100_000
 _SETTLE_S = 75.0
 """Time for the server to release memory and files, which takes it up to a minute."""

@@ -32,7 +32,7 @@ from service.models.batching import BatchConfig
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper, kept
 from service.models.served_engine import DEFAULT_BATCHES, ServingConfig
-from service.page import activations, corrections, export, media, server_files
+from service.page import activations, api_pages, corrections, export, media, server_files
 from service.page import routes as page
 from service.page.activations import FIRST_SNIPPET_S, SNIPPET_S
 from service.routes import health, jobs, localize, metrics, models
@@ -51,6 +51,7 @@ _ROUTERS = (
     inference_protocol.router,
     metrics.router,
     page.router,
+    api_pages.router,
     activations.router,
     media.router,
     export.router,
@@ -109,9 +110,9 @@ def create_app(
         title="ECM Localizer",
         version=software_version(),
         summary="Finds when actions happen in untrimmed videos.",
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go to the host that the request names
-        swagger_ui_oauth2_redirect_url=None,
         servers=[{"url": settings.root_path or "/", "description": "This service."}],
         generate_unique_id_function=lambda route: route.name,
     )
@@ -158,15 +159,12 @@ def open_models(settings: Settings, catalog: Catalog, metrics: Metrics) -> Model
     engine = EngineConfig(
         settings.device, settings.require_cuda, settings.threads, settings.instances, settings.tf32
     )
-    batch = BatchConfig(
-        settings.max_batch, 1e-3 * settings.batch_delay_ms, settings.batch_bucket_snippets
-    )
+    batch = None  # by the device
+    if settings.max_batch:
+        delay_s = 1e-3 * settings.batch_delay_ms
+        batch = BatchConfig(settings.max_batch, delay_s, settings.batch_bucket_snippets)
     config = ServingConfig(
-        engine,
-        settings.warm_snippets,
-        batch if settings.max_batch else None,
-        metrics.batched,
-        settings.precision,
+        engine, settings.warm_snippets, batch, metrics.batched, settings.precision
     )
     return ModelKeeper(catalog, settings.repository, config, settings.versions)
 

@@ -95,7 +95,7 @@ class Settings(BaseModel):
     max_body_bytes: int = setting(64 * 1024 * 1024, "Limits", ge=1, rare=True)
     """Longest body of features or JSON, in bytes; a longer one is refused before it is read."""
     max_body_s: float = setting(60.0, "Limits", gt=0, rare=True)
-    """Longest time for a body of features to arrive, in seconds."""
+    """Longest time for a body of features to arrive, in seconds; not for videos and forms."""
     body_stall_s: float = setting(20.0, "Limits", gt=0, rare=True)
     """Longest wait for the next bytes of any body, in seconds."""
     max_uploads: int = setting(100, "Limits", ge=1, rare=True)

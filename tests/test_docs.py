@@ -47,7 +47,7 @@ def test_commands_of_the_documents_exist(capsys: pytest.CaptureFixture[str]) -> 
     for command, arguments in in_code:
         assert main([command, "--help-all"]) == 0, command
         page = capsys.readouterr().out.replace("--[no-]", "--") + "--help --help-all"
-        for flag in re.findall(r"--[a-z][a-z-]*", arguments):
+        for flag in re.findall(r"--[a-z][a-z0-9-]*", arguments):
             assert re.search(rf"{flag.replace('--no-', '--')}\b", page), f"{command} {flag}"
 
 

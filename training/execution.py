@@ -8,7 +8,8 @@ from typing import Literal
 
 import torch
 
-from model.errors import DeviceError, OptionError
+from model.errors import DeviceError
+from model.validation import check_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,12 @@ class Execution:
     """Threads that load the features of the next steps."""
 
     def __post_init__(self) -> None:
-        micro = 1 if self.micro_batch_size is None else self.micro_batch_size
-        if min(self.loader_threads, micro) < 1:
-            raise OptionError(
-                "loader_threads and micro_batch_size must be at least 1, not "
-                f"{self.loader_threads} and {self.micro_batch_size}"
-            )
+        check_ranges(
+            self,
+            micro_batch_size="[1, inf)",
+            loader_threads="[1, inf)",
+            feature_memory_gib="[0, inf)",
+        )
 
     def torch_device(self) -> str:
         """Returns `cpu` or `cuda`.

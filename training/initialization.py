@@ -17,11 +17,11 @@ from model.errors import DataError, OptionError
 from model.network import Ecm, EcmConfig, Standardization
 from model.snippets import SnippetClock
 from model.spec import ModelSpec, Provenance
-from training.checkpoint import LAST, Checkpoint, load_checkpoint
-from training.data_digest import DataDigest, data_change, data_digest
+from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from training.data_digest import DataDigest, data_change, data_digest, warn_of_same_features
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.measurement.feature_statistics import feature_statistics
-from training.recipe import Recipe
+from training.recipe import Judge, Recipe
 
 Floats: TypeAlias = NDArray[np.float64]
 _log = logging.getLogger(__name__)
@@ -83,14 +83,23 @@ class RunData:
     """Digest of the validation videos; None without any."""
 
     @classmethod
-    def of(cls, training: VideoSet, validation: VideoSet | None) -> "RunData":
+    def of(cls, training: VideoSet, validation: VideoSet | None, judge: Judge) -> "RunData":
         """Reads every feature file once.
 
+        Args:
+            training: Videos to learn from.
+            validation: Videos that choose the best epoch.
+            judge: Figure that chooses it; annotated times matter if it is one of detection.
+
         Raises:
-            DataError: Features cannot be read.
+            DataError: Features cannot be read, or all validation videos are training videos.
         """
-        held_out = None if validation is None else data_digest(validation)
-        return cls(training, data_digest(training), held_out)
+        learned = data_digest(training)
+        if validation is None:
+            return cls(training, learned, None)
+        held_out = data_digest(validation, with_times=judge != "tags")
+        warn_of_same_features(learned, held_out)
+        return cls(training, learned, held_out)
 
 
 def initial_checkpoint(
@@ -182,15 +191,29 @@ def _on_same_data(last: Checkpoint, data: RunData, out: Path) -> Checkpoint:
             change.added,
         )
         last = replace(last, spec=_with_facts_of(data.training, last))
-    held_out = last.validation_data or {}, data.validation_digest or {}
-    if last.training_data is not None and not last.finished and data_change(*held_out):
+    if last.training_data is not None:
+        last = _judged_by(data.validation_digest, last, out)
+    return replace(last, training_data=data.training_digest, validation_data=data.validation_digest)
+
+
+def _judged_by(validation: DataDigest | None, last: Checkpoint, out: Path) -> Checkpoint:
+    """Returns a checkpoint whose best epoch is chosen by the validation videos at hand."""
+    change = data_change(last.validation_data or {}, validation or {})
+    if change and not last.finished:
         _log.warning(
             "the best epoch is chosen again after epoch %d, because validation videos changed: %s",
             last.epoch,
-            data_change(*held_out),
+            change,
         )
-        last = replace(last, best_score=None, improved_epoch=last.epoch)
-    return replace(last, training_data=data.training_digest, validation_data=data.validation_digest)
+        return replace(last, best_score=None, improved_epoch=last.epoch)
+    if change and validation and last.validation_data:
+        _log.warning(
+            "%s was chosen by other validation videos: %s; --retrain or another --out chooses it "
+            "again",
+            out / BEST,
+            change,
+        )
+    return last
 
 
 def _with_facts_of(training: VideoSet, last: Checkpoint) -> ModelSpec:

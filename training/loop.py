@@ -7,8 +7,11 @@ weights of one.
 Axes: B videos of a micro-batch, T snippets, D feature channels, C classes, V training videos.
 """
 
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,29 +59,38 @@ def fit(
 
     Raises:
         DataError: Features cannot be used, or no training video has a label.
-        OptionError: `out` contains a run of another recipe, other classes or other data.
+        OptionError: `out` contains a run of another recipe, other classes or other data, or another
+            process trains there.
     """
     if recipe.patience is not None and validation is None:
         raise OptionError("patience needs validation videos, and there are none")
     training = learnable_videos(training, recipe)
-    data = RunData.of(training, validation)
-    checkpoint = initial_checkpoint(data, recipe, out, software, retrain=retrain)
-    if checkpoint.finished:
-        return checkpoint
     group = group or ProcessGroup()
-    if retrain and group.is_main:
-        remove_run(out)
-    run = _Run(checkpoint, training, validation, execution or Execution(), group)
-    epoch, steps = checkpoint.epoch, steps_per_epoch(len(training.videos), recipe)
-    with show_progress(out, recipe, epoch=epoch, steps=steps, is_main=group.is_main) as progress:
-        while not run.checkpoint.finished:
-            learning_rate = recipe.learning_rate_at(run.checkpoint.epoch)
-            losses = run.epoch(learning_rate, progress)
-            spec = run.describe()
-            score = run.validate(spec)
-            run.save(out, spec, score)
-            progress.epoch(run.checkpoint.epoch, losses, score, learning_rate)
-    return run.checkpoint
+    with _lock(out, group):
+        checkpoint = group.from_main(  # each file of features is read by one process alone
+            lambda: initial_checkpoint(
+                RunData.of(training, validation, recipe.judge),
+                recipe,
+                out,
+                software,
+                retrain=retrain,
+            )
+        )
+        if checkpoint.finished:
+            return checkpoint
+        if retrain and group.is_main:
+            remove_run(out)
+        run = _Run(checkpoint, training, validation, execution or Execution(), group)
+        return run.to_end(out)
+
+
+def _lock(out: Path, group: ProcessGroup) -> AbstractContextManager[None]:
+    """Keeps the folder of a run to this process group; rank 0 holds the lock."""
+    if not group.is_main or sys.platform == "win32":
+        return nullcontext()
+    from features.folder_lock import locked  # here, because Windows has no such locks
+
+    return locked(out, wait=False)
 
 
 class _Run:
@@ -119,6 +131,20 @@ class _Run:
         unused = not objective.classifies_aggregated
         shared = self.group.share_gradients(losses, find_unused_parameters=unused)
         return torch.compile(shared) if self.execution.compile else shared
+
+    def to_end(self, out: Path) -> Checkpoint:
+        """Trains the epochs that are left, stores each, and returns the last checkpoint."""
+        recipe, is_main = self.recipe, self.group.is_main
+        epoch, steps = self.checkpoint.epoch, steps_per_epoch(len(self.training.videos), recipe)
+        with show_progress(out, recipe, epoch=epoch, steps=steps, is_main=is_main) as progress:
+            while not self.checkpoint.finished:
+                learning_rate = recipe.learning_rate_at(self.checkpoint.epoch)
+                losses = self.epoch(learning_rate, progress)
+                spec = self.describe()
+                score = self.validate(spec)
+                self.save(out, spec, score)
+                progress.epoch(self.checkpoint.epoch, losses, score, learning_rate)
+        return self.checkpoint
 
     @property
     def result(self) -> Ecm:
@@ -182,10 +208,8 @@ class _Run:
         """Returns the score of the network on the validation videos; None without any."""
         if self.validation is None:
             return None
-        score = None
-        if self.group.is_main:
-            engine = TorchEngine(self.result.eval(), self.device)
-            score = validation_score(engine, spec, self.validation, self.recipe.judge)
+        engine = TorchEngine(self.result.eval(), self.device)
+        score = partial(validation_score, engine, spec, self.validation, self.recipe.judge)
         return self.group.from_main(score)
 
     def save(self, out: Path, spec: ModelSpec, score: float | None) -> None:
@@ -199,21 +223,19 @@ class _Run:
             optimizer_state=self.optimizer.state_dict(),
         )
         if self.checkpoint.finished:
-            self._finish(None if is_best else out / BEST)
+            spec = self.group.from_main(partial(self._finish, None if is_best else out / BEST))
+            self.checkpoint = replace(self.checkpoint, spec=spec)
         if self.group.is_main:
             if is_best:
                 save_checkpoint(self.checkpoint, out / BEST)
             save_checkpoint(self.checkpoint, out / LAST)
 
-    def _finish(self, best: Path | None) -> None:
-        """Calibrates the final checkpoint, and that in `best` if there is one.
+    def _finish(self, best: Path | None) -> ModelSpec:
+        """Returns the final spec, calibrated, and calibrates that in `best` if there is one.
 
         The file `best` is written now because a run whose last.pt is finished is not resumed.
         """
-        spec = self.checkpoint.spec
-        if self.group.is_main:
-            spec = calibrated(self.checkpoint, self.training, self.device).spec
-            if best and best.is_file():
-                checkpoint = calibrated(load_checkpoint(best), self.training, self.device)
-                save_checkpoint(checkpoint, best)
-        self.checkpoint = replace(self.checkpoint, spec=self.group.from_main(spec))
+        if best and best.is_file():
+            checkpoint = calibrated(load_checkpoint(best), self.training, self.device)
+            save_checkpoint(checkpoint, best)
+        return calibrated(self.checkpoint, self.training, self.device).spec

@@ -4,9 +4,10 @@ Without torchrun, the group has one process and every collective operation is th
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 Value = TypeVar("Value")
+LONGEST_WAIT = timedelta(days=1)
+"""Longest wait for another process: rank 0 alone reads all files at the start, which takes hours
+for the largest data sets. Dead processes are noticed by torchrun at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,14 @@ class ProcessGroup:
             distributed.all_reduce(values)
         return values
 
-    def from_main(self, value: Value) -> Value:
-        """Returns rank 0's value in every process."""
+    def from_main(self, compute: Callable[[], Value]) -> Value:
+        """Returns in every process the value that rank 0 computes."""
         if self.size == 1:
-            return value
-        carrier = [value]
+            return compute()
+        carrier: list[Any] = [compute() if self.is_main else None]
         distributed.broadcast_object_list(carrier)
-        return carrier[0]
+        value: Value = carrier[0]
+        return value
 
     def share_gradients(self, module: nn.Module, *, find_unused_parameters: bool) -> nn.Module:
         """Returns a module whose backward pass averages the gradients of all processes."""
@@ -63,7 +68,8 @@ def join_process_group(device: str) -> Iterator[ProcessGroup]:
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    backend = "nccl" if device == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=LONGEST_WAIT)
     try:
         yield ProcessGroup(distributed.get_rank(), distributed.get_world_size())
     finally:

@@ -1,6 +1,7 @@
 """Results of `ecm localize` as text: on the screen, in a file or in a folder."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -92,6 +93,7 @@ class ResultFolder(Output):
         content = export(name, [_video(item, localization, self.options)])
         with whole_file(file_of(item, self.path, format_of(name).suffix)) as file:
             file.write(content)
+        _print_notes(item, localization)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class OneText(Output):
     def add(self, item: Input, localization: Localization) -> None:
         """Keeps one result."""
         self.videos.append(_video(item, localization, self.options))
+        _print_notes(item, localization)
 
     def close(self) -> None:
         """Writes the text. An older file is replaced only if the whole new one can be written."""
@@ -166,3 +169,9 @@ def _spec(model: "Localizer | Client", localization: Localization) -> Mapping[st
         return model.model(localization.model, localization.version or 1).spec or {}
     except LocalizerServiceError:
         return {}
+
+
+def _print_notes(item: Input, localization: Localization) -> None:
+    """Prints the notes on a result that is not listed, to the error output."""
+    for note in localization.notes:
+        tqdm.write(f"note: {item.source}: {note}", file=sys.stderr)

@@ -71,13 +71,8 @@ def cut_clips(
     """
     cutting = _Cutting.prepare(path, segments, exact=exact, limits=limits)
     table = folder / f"{_safe(path.stem)}_clips.csv"
-    names = [*cutting.names, table.name]
-    taken = [name for name in names if (folder / name).exists()]
-    if taken and not overwrite:
-        raise OptionError(
-            f"{folder / taken[0]} exists; expected a folder without clips of {path.name}, so give "
-            "another one or --overwrite"
-        )
+    if not overwrite:
+        _check_new([folder / name for name in (*cutting.names, table.name)])
     clips = []
     for index, name in enumerate(cutting.names):
         with whole_path(folder / name) as partial:
@@ -152,6 +147,15 @@ class _Cutting:
         write = encode_clip if self.exact else copy_clip
         start_s, end_s = write(self.source, out, self.source.start_of(segment), segment.end_s)
         return Clip(self.names[index], segment, start_s, end_s)
+
+
+def _check_new(files: Sequence[Path]) -> None:
+    for file in files:
+        if file.exists():
+            raise OptionError(
+                f"{file} exists; expected a folder without clips of this video, so give another "
+                "one or --overwrite"
+            )
 
 
 def _zip_parts(cutting: _Cutting, table: str) -> Iterator[bytes]:

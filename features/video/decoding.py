@@ -16,7 +16,9 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from features.video.transport_stream import is_scrambled
 from model.errors import VideoError
+from model.validation import check_ranges
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +39,11 @@ class VideoLimits:
     """Largest number of seconds from the start of the file to the last frame."""
     max_frames: int = 3_000_000
     """Largest number of coded frames: a little more than 12 hours of 60 frames a second."""
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self, max_frame_pixels="[1, inf)", max_duration_s="(0, inf)", max_frames="[1, inf)"
+        )
 
 
 class DamagedVideoError(VideoError):
@@ -61,7 +68,7 @@ def open_video(
     """
     with _open_container(path, limits) as container:
         stream = _video_stream(container, path.name)
-        if "enc_key_id" in stream.metadata:  # Matroska
+        if _is_encrypted(container, stream, path):
             raise _encrypted(stream)
         codec = stream.codec_context
         if codec.width * codec.height > limits.max_frame_pixels:
@@ -152,6 +159,13 @@ def _forbidden_format(url: str, rules: dict[str, str]) -> str | None:
     return None
 
 
+def _is_encrypted(container: InputContainer, stream: VideoStream, path: Path) -> bool:
+    """Returns whether the file says that its frames are encrypted; MP4 says so in its packets."""
+    is_matroska_or_asf = "enc_key_id" in stream.metadata or _ASF_KEYS & container.metadata.keys()
+    is_transport_stream = container.format.name == "mpegts"
+    return bool(is_matroska_or_asf or (is_transport_stream and is_scrambled(path, stream.id)))
+
+
 def _encrypted(stream: VideoStream) -> VideoError:
     name = Path(stream.container.name).name
     return VideoError(f"{name} is encrypted; expected a video without encryption, so decrypt it")
@@ -183,6 +197,8 @@ def _pixel_limit(limits: VideoLimits) -> dict[str, str]:
     return {"max_pixels": str(limits.max_frame_pixels)}
 
 
+_ASF_KEYS = {"ASF_Protection_Type", "encryption"}
+"""Names under which FFmpeg reports the two kinds of encryption of ASF (WMV)."""
 _STILLS = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 """Dispositions of streams that are not videos."""
 _IMAGE_CODECS = {"mjpeg", "png", "bmp", "webp", "gif"}

@@ -70,24 +70,32 @@ def encode_clip(
         VideoError: no frame can be decoded between start and end, or the video exceeds the limits.
     """
     start_s = max(0.0, start_s)
-    with (
-        closing(_frames(source, start_s, end_s)) as frames,
-        closing(_sounds(source, start_s, end_s)) as sounds,
-    ):
-        try:
-            with av.open(str(out), "w", "mp4") as clip:
-                writer = _Writer(source, clip, start_s, draw)
-                for time_s, item in heapq.merge(frames, sounds, key=lambda timed: timed[0]):
-                    writer.add(time_s, item)
-                writer.close()
-        except av.FFmpegError as error:
-            raise VideoError(f"{source.path.name} cannot be encoded: {error.strerror}") from error
-    if writer.last_s is None:
+    try:
+        last_s = _encode(source, out, start_s, end_s, draw)
+    except av.FFmpegError as error:
+        raise VideoError(f"{source.path.name} cannot be encoded: {error.strerror}") from error
+    if last_s is None:
         raise VideoError(
             f"{source.path.name} has no frame that can be decoded between {start_s:g} s and "
             f"{end_s:g} s"
         )
-    return start_s, writer.last_s
+    return start_s, last_s
+
+
+def _encode(
+    source: CutSource, out: Path, start_s: float, end_s: float, draw: Draw | None
+) -> float | None:
+    """Returns the time of the last frame that was written; None without a frame."""
+    with (
+        closing(_frames(source, start_s, end_s)) as frames,
+        closing(_sounds(source, start_s, end_s)) as sounds,
+        av.open(str(out), "w", "mp4") as clip,
+    ):
+        writer = _Writer(source, clip, start_s, draw)
+        for time_s, item in heapq.merge(frames, sounds, key=lambda timed: timed[0]):
+            writer.add(time_s, item)
+        writer.close()
+        return writer.last_s
 
 
 class _Writer:

@@ -17,6 +17,7 @@ from model.inference.cores import cores
 from model.inference.proof import Proof
 from model.inference.sessions import Instances, Sessions, Shared, WideOrNarrow
 from model.spec import METADATA_KEY, ModelSpec
+from model.validation import check_ranges
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +67,9 @@ class EngineConfig:
 
     The default is off, because the GPU then agrees with the CPU to 1e-4 of the largest logit. The
     default of onnxruntime is on."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, threads="[0, inf)", instances="[1, inf)")
 
 
 class OnnxEngine:
@@ -142,28 +146,11 @@ def open_session(
         ModelError: the bytes are not an ONNX network, or its weights are in another file.
         DeviceError: CUDA is required and not available.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = config.threads or cores()
-    # Spinning threads of one session would take cores from other sessions and the event loop.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry(
-        "session.model_external_initializers_file_folder_path", _NO_FOLDER
-    )
-    options.log_severity_level = 4  # fatal only, because exceptions carry the errors
-    if profile is not None:
-        options.enable_profiling, options.profile_file_prefix = True, str(profile)
-    providers = _providers(config)
+    options, providers = _session_options(config, profile), _providers(config)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=providers)
     except Exception as error:  # the errors of onnxruntime have no base class of their own
-        if _is_out_of_memory(error):
-            raise EngineMemoryError("no memory to load the network; see the log") from error
-        if _EXTERNAL_DATA in str(error).lower():
-            raise ModelError(
-                "expected an ONNX file with its weights inside, got one whose weights are in "
-                "another file; export it as one file"
-            ) from error
-        raise ModelError(f"not a readable ONNX network: {str(error).splitlines()[0]}") from error
+        raise _unusable(error) from error
     # After a failure of the GPU, onnxruntime would continue on the CPU and only print that.
     session.disable_fallback()
     if _device(session) == "cpu":
@@ -174,6 +161,32 @@ def open_session(
         if wanted:
             _log.warning("%s; the CPU is used", absent)
     return session
+
+
+def _session_options(config: EngineConfig, profile: Path | None) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = config.threads or cores()
+    # Spinning threads of one session would take cores from other sessions and the event loop.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", _NO_FOLDER
+    )
+    options.log_severity_level = 4  # fatal only, because exceptions carry the errors
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
+    return options
+
+
+def _unusable(error: Exception) -> EngineMemoryError | ModelError:
+    """Returns our error for that of onnxruntime, which could not load a network."""
+    if _is_out_of_memory(error):
+        return EngineMemoryError("no memory to load the network; see the log")
+    if _EXTERNAL_DATA in str(error).lower():
+        return ModelError(
+            "expected an ONNX file with its weights inside, got one whose weights are in another "
+            "file; export it as one file"
+        )
+    return ModelError(f"not a readable ONNX network: {str(error).splitlines()[0]}")
 
 
 def _sessions(

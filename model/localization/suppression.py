@@ -77,10 +77,8 @@ def suppress(
     line = _lay_out(start_R[order], end_R[order], group_R[order], pixel_s)
     if line.partners_R.sum() > MAX_PAIRS:
         order = order[_best_of_each_group(group_R[order], DENSE_SEGMENTS)]
-        score, line = (
-            score_R[order],
-            _lay_out(start_R[order], end_R[order], group_R[order], pixel_s),
-        )
+        score = score_R[order]
+        line = _lay_out(start_R[order], end_R[order], group_R[order], pixel_s)
     better, worse, tiou = _overlaps(line, start_R[order], end_R[order], pixel_s)
     if nms == "greedy":
         conflict = tiou >= iou

@@ -4,6 +4,7 @@ Each scenario plays a number of clients for about a number of seconds. It raises
 the clients cost the server too much.
 """
 
+import selectors
 import socket
 import time
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from reliability.clients.scenario import (
 from reliability.messages.valid_requests import features
 from reliability.messages.wire import Connection, make_request
 from reliability.server import Target
+from service.http.admission import UPLOAD_BYTES
 
 LEFT_BYTES = 128 * 2**20
 """Most bytes by which the server may have grown afterwards. It keeps 64 MiB of buffers for the next
@@ -29,6 +31,10 @@ _QUEUED_BYTES = 32 * 2**20
 _HELD_BYTES = 2 * 2**20
 """Memory of one client that does not read: two responses, and the data of one of them."""
 _LITTLE_BYTES = 4096
+_MOST_UPLOADS = 100
+"""Forms that the server receives at once; the default of `max_uploads`."""
+_REFUSED = (b"503", b"408")
+"""Statuses of a form: no room for it, or too slow."""
 _PATIENCE_S = 75.0
 _OTHER_FILES = 4
 """Files that the server may have opened meanwhile, for example for a witness. Files are counted on
@@ -136,6 +142,30 @@ def announced_bodies(target: Target, clients: int, duration_s: float) -> None:
                 connection = stack.enter_context(Connection(target.port, timeout_s=LIMIT_S))
                 connection.send(heads[number % len(heads)])
             time.sleep(_RENEWED_S)
+
+
+def forms_at_once(target: Target, clients: int, duration_s: float) -> None:
+    """Announces forms of 40 MiB and sends 1 MiB of each; most are refused before the body."""
+    head = (
+        b"POST /localize HTTP/1.1\r\nHost: a\r\nContent-Length: 41943040\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+        b'Content-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
+    )
+    before, end_s = target.state(), time.monotonic() + duration_s
+    with ExitStack() as stack, selectors.DefaultSelector() as selector:
+        for _ in range(clients):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", target.port)))
+            selector.register(one, selectors.EVENT_READ)
+            one.sendall(head + bytes(2**20))
+        while time.monotonic() < end_s or len(selector.get_map()) > _MOST_UPLOADS:
+            for key, _ in selector.select(timeout=1):
+                status = key.fileobj.recv(12)[-3:]  # type: ignore[union-attr] # a socket
+                expect(status in _REFUSED, f"a form got the status {status!r}")
+                selector.unregister(key.fileobj)
+            waits_s = time.monotonic() - end_s
+            expect(waits_s < _PATIENCE_S, f"{len(selector.get_map())} forms are received at once")
+        grown = target.state().rss_bytes - before.rss_bytes
+    expect(grown < _MOST_UPLOADS * UPLOAD_BYTES, f"{clients} forms cost {grown} bytes of memory")
 
 
 def never_ended(target: Target, clients: int, duration_s: float) -> None:

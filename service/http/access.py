@@ -13,7 +13,12 @@ from service.http.api_keys import ApiKey, find_key
 from service.http.error_responses import error_response, is_inference_protocol
 from service.http.tickets import Tickets
 
-OPEN = frozenset({"/docs", "/openapi.json", "/health", "/health/live", "/health/ready",
+DOCS_FILES = frozenset(
+    {"swagger-ui.css", "swagger-ui-bundle.js", "docs.css", "docs.js", "tokens.css", "icon.svg"}
+)
+"""Files that /docs loads from below its own path."""
+OPEN = frozenset({"/docs", *(f"/docs/{name}" for name in DOCS_FILES), "/openapi.json",
+                  "/health", "/health/live", "/health/ready",
                   "/v2/health/live", "/v2/health/ready"})  # fmt: skip
 """Paths that need no key, because probes have none and the API description is public."""
 _PAGE = re.compile(r"/|/page/(?!capabilities$).+", re.DOTALL)

@@ -5,7 +5,7 @@ import re
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _PATHS = re.compile(
-    r"/|/health(/live|/ready)?|/models(/.+)?|/metrics|/page/.+|/v2(/health/.+|/models/.+)?"
+    r"/|/docs(/.+)?|/health(/live|/ready)?|/models(/.+)?|/metrics|/page/.+|/v2(/health/.+|/models/.+)?"
 )
 
 

@@ -18,6 +18,7 @@ from onnxruntime import RunOptions
 
 from model.errors import EngineError
 from model.inference.engine import OnnxEngine
+from model.validation import check_ranges
 from service.http.buffers import Buffers
 from service.models.page_locked import page_locked
 
@@ -36,6 +37,9 @@ class BatchConfig:
     """Time that the first video of a batch waits for others."""
     bucket_snippets: int = 1
     """Videos are padded to a multiple of this; videos of the same padded length share a batch."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, max_videos="[1, inf)", delay_s="[0, inf)", bucket_snippets="[1, inf)")
 
     def padded(self, snippets: int) -> int:
         """Returns the padded length of a video."""

@@ -1,7 +1,7 @@
 """GET / and /page/...: the page, its files, and the parts that it may show."""
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from service.errors import ServiceError
 from service.page.schemas import Capabilities, Example, Limits, UriScheme
+from service.page.static_file import static_file
 from service.routes.submission import job_id
 from service.settings import Settings
 from service.state import Service, ServiceState
@@ -17,15 +18,6 @@ from service.state import Service, ServiceState
 router = APIRouter(tags=["page"])
 
 _FILES: Final = StaticFiles(directory=Path(__file__).parent)
-_MEDIA_TYPES: Final = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".webmanifest": "application/manifest+json",
-}
-"""Files of the page. All others, such as this module, are not served."""
 _NAME: Final = re.compile(r"([a-z0-9_-]+/)*[a-z0-9_.-]+\.(?!html)[a-z]+")
 """Files below /page. The page itself has one address only, from which its links start."""
 _EXAMPLE_KEY: Final = "example"
@@ -64,18 +56,9 @@ async def page_file(request: Request, service: Service, file: str) -> Response:
 
 
 async def _file(request: Request, service: ServiceState, name: str) -> Response:
-    """Returns a file of the page, or 304 if the browser has it.
-
-    Browsers ask each time, so that page and service never are of two versions.
-    """
-    media_type = _MEDIA_TYPES.get(PurePosixPath(name).suffix)
-    if not service.settings.page or media_type is None:
+    if not service.settings.page:
         raise HTTPException(404)
-    response = await _FILES.get_response(name, request.scope)
-    response.headers["Cache-Control"] = "no-cache"
-    if response.status_code == 200:
-        response.headers["Content-Type"] = media_type
-    return response
+    return await static_file(request, _FILES, name)
 
 
 def _schemes(settings: Settings) -> list[UriScheme]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -49,8 +50,9 @@ async def create_job(
     request: Request, service: Service, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Submits a video, uploaded or referenced, for localization."""
-    await check_room(service, idempotency_key)
-    video = await receive_body(request, service)
+    room = partial(check_room, service, idempotency_key)
+    await room()  # before a short form or JSON is read, too
+    video = await receive_body(request, service, room)
     if not isinstance(video, VideoRequest):
         raise UnusableInputError("expected a video; features go to POST /localize")
     return accepted(request, await submit(request, service, video, idempotency_key))

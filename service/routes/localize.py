@@ -27,7 +27,7 @@ from service.routes.description import (
 from service.routes.examples import OF_FEATURES, OF_SEGMENTS, OF_VIDEO
 from service.routes.features_body import FeaturesBody
 from service.routes.media_types import FORM, JSON, NPY, RAW, VIDEO
-from service.routes.request_body import is_video, receive_body
+from service.routes.request_body import receive_body
 from service.routes.submission import IdempotencyKey, accepted, check_room, submit
 from service.state import Service, ServiceState
 from service.videos.video_request import VideoRequest
@@ -71,9 +71,7 @@ async def localize(
     request: Request, service: Service, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Finds the action segments of a video, from its snippet features or from the video itself."""
-    if is_video(request, service.settings.max_body_bytes):
-        await check_room(service, idempotency_key)
-    body = await receive_body(request, service)
+    body = await receive_body(request, service, partial(check_room, service, idempotency_key))
     if isinstance(body, VideoRequest):
         return await _localize_video(request, service, body, idempotency_key)
     return await _localize_features(request, service, body)

@@ -3,10 +3,10 @@
 The kind is decided here, once, by content type. JSON is decided by its field `video`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from fastapi import Request
@@ -23,7 +23,7 @@ from service.errors import (
     unusable_if_invalid,
 )
 from service.http.admission import Ticket
-from service.http.body import Body, receive_whole
+from service.http.body import Body, declared_bytes, receive_whole
 from service.http.content_coding import content_coding, decompress
 from service.http.gate import is_unnamed
 from service.http.json_bounds import check_structure
@@ -48,21 +48,22 @@ _FIELD_BYTES = 64 * 1024
 """Longest field of a form; all of them together fit `UPLOAD_BYTES`."""
 
 
-def is_video(request: Request, max_features_bytes: int) -> bool:
-    """Returns whether the headers of a request show that its body holds a video.
-
-    A form may hold features or a video, unless it is longer than features may be.
-    """
-    media_type = _media_type(request)
-    if media_type == FORM:
-        return int(request.headers.get("content-length", 0)) > max_features_bytes
-    return media_type.startswith(VIDEO)
+RoomCheck: TypeAlias = Callable[[], Awaitable[None]]
+"""Raises an error if there is no room for one more video."""
 
 
-async def receive_body(request: Request, service: ServiceState) -> FeaturesBody | VideoRequest:
+async def receive_body(
+    request: Request, service: ServiceState, check_room: RoomCheck
+) -> FeaturesBody | VideoRequest:
     """Returns a request's body once it is complete; an uploaded video is written to disk.
 
     Options come from the query, and from the other fields of a form or a JSON object.
+
+    Args:
+        request: a request that `Gate` admitted.
+        service: the state of the service.
+        check_room: called as soon as the body is known to be an upload, before the rest is read. A
+            form may hold features or a video, unless it is longer than features may be.
 
     Raises:
         UnsupportedMediaError: the content type or the content coding is not supported.
@@ -78,13 +79,13 @@ async def receive_body(request: Request, service: ServiceState) -> FeaturesBody 
             f"expected no Content-Encoding with {media_type}, got {coding}"
         )
     if media_type.startswith(VIDEO):
-        uploads = service.served_videos().uploads
-        request.state.ticket.upload()
-        upload = await uploads.receive(request.stream())
-        return VideoRequest(options, upload=upload, name=_file_name(request))
+        await check_room()
+        return await _receive_video(request, service, options, request.stream())
     if is_unnamed(request.headers):
-        return await _receive_unnamed(request, service, options)
+        return await _receive_unnamed(request, service, options, check_room)
     if media_type == FORM:
+        if (declared_bytes(request.headers) or 0) > service.settings.max_body_bytes:
+            await check_room()
         return await _receive_form(request, service, options)
     if media_type not in (JSON, NPY, RAW):
         raise UnsupportedMediaError(
@@ -104,6 +105,15 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+async def _receive_video(
+    request: Request, service: ServiceState, options: LocalizeOptions, parts: AsyncIterator[bytes]
+) -> VideoRequest:
+    uploads = service.served_videos().uploads
+    request.state.ticket.upload()
+    upload = await uploads.receive(parts)
+    return VideoRequest(options, upload=upload, name=_file_name(request))
+
+
 def _file_name(request: Request) -> str | None:
     """Returns the file name in a header, percent-encoded because headers are ASCII."""
     name = request.headers.get(FILE_NAME)
@@ -111,7 +121,7 @@ def _file_name(request: Request) -> str | None:
 
 
 async def _receive_unnamed(
-    request: Request, service: ServiceState, options: LocalizeOptions
+    request: Request, service: ServiceState, options: LocalizeOptions, check_room: RoomCheck
 ) -> VideoRequest:
     """Receives a video that is recognized by its first bytes.
 
@@ -131,10 +141,8 @@ async def _receive_unnamed(
                 f"expected header {expected} with features, or a video, as {RAW}; the body begins "
                 f"with {start[:8]!r}"
             )
-        uploads = service.served_videos().uploads
-        request.state.ticket.upload()
-        upload = await uploads.receive(_joined(start, parts))
-    return VideoRequest(options, upload=upload, name=_file_name(request))
+        await check_room()
+        return await _receive_video(request, service, options, _joined(start, parts))
 
 
 async def _joined(start: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,12 +1,22 @@
 """Complaints of pydantic as errors of this project."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from model.errors import OptionError
+from features.video.decoding import VideoLimits
+from model.errors import InputError, OptionError
+from model.inference.engine import EngineConfig
+from model.localization.localize import LocalizationConfig
+from model.network import EcmConfig
 from model.validation import check_ranges, parse_json
+from service.models.batching import BatchConfig
+from training.datasets.simulated import SimulationConfig
+from training.execution import Execution
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,39 @@ def test_complaint_is_one_line_that_names_the_field(text: str, message: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (EngineConfig, {"threads": -1}),
+        (EngineConfig, {"instances": 0}),
+        (partial(EcmConfig, 8), {"classes": 0}),
+        (partial(EcmConfig, classes=2), {"feature_dim": 0}),
+        (partial(EcmConfig, 8, 2), {"hidden_width": 0}),
+        (partial(EcmConfig, 8, 2), {"dropout": 1.0}),
+        (partial(EcmConfig, 8, 2), {"dropout": float("nan")}),
+        (BatchConfig, {"max_videos": 0}),
+        (BatchConfig, {"delay_s": float("inf")}),
+        (BatchConfig, {"bucket_snippets": 0}),
+        (VideoLimits, {"max_frame_pixels": 0}),
+        (VideoLimits, {"max_duration_s": 0.0}),
+        (VideoLimits, {"max_frames": True}),
+        (LocalizationConfig, {"min_score": True}),
+        (Execution, {"loader_threads": 0}),
+        (Execution, {"micro_batch_size": 0}),
+        (Execution, {"feature_memory_gib": -1.0}),
+        (Execution, {"feature_memory_gib": float("nan")}),
+        (SimulationConfig, {"training_videos": 0}),
+    ],
+)
+def test_settings_out_of_range_are_one_sentence(
+    make: Callable[..., object], field: dict[str, float]
+) -> None:
+    """Its field, the interval and the value."""
+    ((name, value),) = field.items()
+    with pytest.raises(InputError, match=rf"^{name} must be .*not {value}$"):
+        make(**field)
+
+
+@pytest.mark.parametrize(
     ("size", "interval", "is_inside"),
     [
         (0, "[0, 1]", True),
@@ -55,10 +98,15 @@ def test_complaint_is_one_line_that_names_the_field(text: str, message: str) -> 
         (float("nan"), "[0, inf)", False),
         (-1e-9, "[0, inf)", False),
         (None, "(0, 1)", True),
+        (np.float32(0.5), "(0, 1)", True),
+        (np.int64(1), "[1, inf)", True),
+        (True, "[0, 1]", False),
+        (np.bool_(True), "[0, 1]", False),
+        ("1", "[0, 1]", False),
     ],
 )
 def test_ranges_have_open_and_closed_ends(size: float, interval: str, is_inside: bool) -> None:
-    """Infinity and NaN are in no interval, and None is no number."""
+    """Infinity, NaN, a truth value and a text are in no interval; None is no value."""
     part = Part(size)  # type: ignore[arg-type]
     if is_inside:
         check_ranges(part, size=interval)

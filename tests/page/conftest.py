@@ -50,11 +50,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """A service for `moves`; its folder `videos`, beside `data`, has clips on the server."""
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the service from which videos may come, named `videos`."""
+    folder = tmp_path_factory.mktemp("root") / "videos"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="package")
+def server(
+    models: Path, videos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
+    """A service for `moves`, which takes videos of the folder `videos`."""
     folder = tmp_path_factory.mktemp("page")
-    (folder / "videos").mkdir()
-    with serve(models, folder, video_roots=f'["{folder / "videos"}"]', chunk_snippets=4) as target:
+    with serve(models, folder, video_roots=f'["{videos}"]', chunk_snippets=4) as target:
         yield target
 
 

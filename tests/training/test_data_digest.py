@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from model.errors import OptionError
+from model.errors import DataError, OptionError
+from model.segments import Segment
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 from training.data_digest import data_change, data_digest, digest_from_json, digest_to_json
 from training.datasets.feature_files import HeldArray
+from training.datasets.inspection import inspect_data
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.loop import fit
 from training.presets import preset
@@ -122,6 +124,62 @@ def test_other_validation_videos_choose_the_best_epoch_again(
     assert load_checkpoint(tmp_path / BEST).epoch > 2
 
 
+def timed(*videos: VideoRecord, end_s: float = 2.0, undecided_s: float = 0.0) -> VideoSet:
+    """Videos with one segment each, and a time that nobody could decide on."""
+    ambiguous = ((0.0, undecided_s),) * bool(undecided_s)
+    return video_set(*(
+        replace(each, id=f"held_{each.id}", instances=(Segment(0.0, end_s, each.labels[0]),),
+                ambiguous=ambiguous)
+        for each in videos
+    ))  # fmt: skip
+
+
+HELD_OUT = timed(video(7, "jump"), video(8, "run"))
+
+
+@pytest.mark.parametrize("changes", [{"end_s": 3.0}, {"undecided_s": 1.0}])
+def test_other_times_matter_where_detection_chooses_the_best_epoch(
+    changes: dict[str, float], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An unfinished run chooses again; of a finished one, a warning says how best.pt was chosen."""
+    other = timed(video(7, "jump"), video(8, "run"), **changes)
+    by_tags, by_times = RECIPE, replace(RECIPE, judge="mAP@0.5")
+    for judged, warns in ((by_tags, False), (by_times, True)):
+        out = tmp_path / judged.judge
+        fit(FOUR, HELD_OUT, judged, out)
+        caplog.clear()
+        fit(FOUR, other, judged, out)
+        sentence = "best.pt was chosen by other validation videos: other times: held_v7, held_v8"
+        assert (sentence in caplog.text) == warns
+        fit(FOUR, other, replace(judged, epochs=3), out)
+        assert ("validation videos changed: other times: held_v7" in caplog.text) == warns
+
+
+def test_a_training_video_under_another_id_is_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One among the validation videos is a warning; nothing else to measure on is a refusal."""
+    twin = replace(FOUR.videos[1], id="copy", subset="validation")
+    fit(FOUR, video_set(twin, video(8, "jump")), RECIPE, tmp_path / "some")
+    assert "1 of 2 videos to measure on have the same features as training videos" in caplog.text
+    assert "'copy' as 'v1'" in caplog.text
+    with pytest.raises(DataError, match=r"1 of 1 videos.*'copy' as 'v1'; expected other videos"):
+        fit(FOUR, video_set(twin), RECIPE, tmp_path / "all")
+    assert not (tmp_path / "all" / LAST).exists()
+
+
+def test_check_names_training_videos_under_another_id() -> None:
+    """A remark for some of a subset; a problem where `fit` would refuse."""
+    twin = replace(FOUR.videos[1], id="copy", subset="validation")
+    one = inspect_data(
+        video_set(*FOUR.videos, twin, replace(video(8, "jump"), subset="validation"))
+    )
+    assert one.problems == []
+    assert any("subset 'validation': 1 of 2 videos" in remark for remark in one.remarks)
+    (problem,) = inspect_data(video_set(*FOUR.videos, twin)).problems
+    assert "'copy' as 'v1'" in problem
+
+
 def test_run_from_before_digests_goes_on(tmp_path: Path) -> None:
     """A checkpoint without a digest takes the data at hand as its own."""
     first: Checkpoint = fit(FOUR, None, RECIPE, tmp_path)
@@ -133,7 +191,7 @@ def test_run_from_before_digests_goes_on(tmp_path: Path) -> None:
 
 def test_digest_survives_json() -> None:
     """Every field is the same."""
-    digest = data_digest(FOUR)
+    digest = data_digest(FOUR, with_times=True)
     assert digest_from_json(digest_to_json(digest)) == digest
 
 

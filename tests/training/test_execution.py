@@ -103,10 +103,8 @@ def test_compiled_step_trains_the_same_network(simulated: VideoSet, tmp_path: Pa
 
 def test_unusable_choices_are_refused() -> None:
     """The message names the expected values."""
-    with pytest.raises(OptionError, match="at least 1"):
+    with pytest.raises(OptionError, match=r"micro_batch_size must be in \[1, inf\)"):
         Execution(micro_batch_size=0)
-    with pytest.raises(OptionError, match="at least 1"):
-        Execution(loader_threads=0)
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match="no CUDA GPU"):
             Execution(device="cuda").torch_device()

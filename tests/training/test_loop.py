@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from features.folder_lock import locked
 from model.errors import DataError, OptionError
 from training.calibration import display_min_score
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
@@ -55,6 +57,19 @@ def test_a_finished_run_is_left_as_it_is(simulated: VideoSet, tmp_path: Path) ->
     before = (tmp_path / LAST).read_bytes()
     fit(simulated.subset("training"), None, SMALL, tmp_path)
     assert (tmp_path / LAST).read_bytes() == before
+
+
+def test_two_trainings_in_one_folder_are_refused(simulated: VideoSet, tmp_path: Path) -> None:
+    """The second one names the first one, and writes nothing, also if it would start anew."""
+    training = simulated.subset("training")
+    fit(training, None, replace(SMALL, epochs=1), tmp_path)
+    before = (tmp_path / LAST).read_bytes()
+    with locked(tmp_path):
+        for retrain in (False, True):
+            with pytest.raises(OptionError, match=rf"process {os.getpid()} on .*{tmp_path}"):
+                fit(training, None, SMALL, tmp_path, retrain=retrain)
+    assert (tmp_path / LAST).read_bytes() == before
+    assert fit(training, None, SMALL, tmp_path).epoch == 4
 
 
 def test_another_recipe_or_other_classes_need_another_folder(

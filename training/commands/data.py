@@ -14,6 +14,7 @@ from features.video_ids import match_ids
 from model.errors import DataError, OptionError
 from training.commands.extract import FlowDeviceOption, extract_under_bar, failure_lines
 from training.commands.options import DATA, RARE_DATA
+from training.datasets.ambiguous import read_ambiguous
 from training.datasets.annotations import read_annotations
 from training.datasets.feature_clock import FeatureRate
 from training.datasets.layouts.native import read_native, with_features
@@ -65,8 +66,11 @@ class DataOptions:
             for name, value in chosen.items()
         )
 
-    def read(self) -> VideoSet:
+    def read(self, ambiguous: Path | None = None) -> VideoSet:
         """Returns the data set. Features of videos are computed where they are missing.
+
+        Args:
+            ambiguous: file with undecided times of the videos; see datasets/ambiguous.py.
 
         Raises:
             OptionError: the options name no data set, or two.
@@ -75,6 +79,8 @@ class DataOptions:
         videos = self._read()
         if self.exclude_labels:
             videos = videos.without_labels(self.exclude_labels)
+        if ambiguous:
+            videos = videos.with_ambiguous(read_ambiguous(ambiguous, videos.ids))
         return videos
 
     def _read(self) -> VideoSet:

@@ -20,11 +20,10 @@ from training.commands.run import (
     software,
     torch_engine,
 )
-from training.datasets.ambiguous import read_ambiguous
 from training.datasets.result_file import write_detections, write_json
 from training.datasets.video_record import VideoSet
+from training.measurement.evaluation import Evaluation, require_labels
 from training.measurement.evaluation import evaluate as measure
-from training.measurement.evaluation import require_labels
 from training.measurement.figures import add_figures
 from training.measurement.metrics import tiou_range
 from training.recipe import Recipe
@@ -69,22 +68,20 @@ def evaluate(
     path = find_checkpoint(run)
     checkpoint = load_checkpoint(path)
     spec = changed_spec(checkpoint, options)
-    every = data.read()
+    every = data.read(ambiguous)
     subset = subset or measured_subset(every)
     videos = every.subset(subset)
     require_labels(spec, videos)
     engine = torch_engine(checkpoint, device)
     bar = progress_bar(len(videos.videos))
-    times = read_ambiguous(ambiguous) if ambiguous else None
-    result = measure(engine, spec, videos, tiou_range(tiou), ambiguous=times, progress=bar)
+    result = measure(engine, spec, videos, tiou_range(tiou), progress=bar)
     figures = result.figures()
     print(json.dumps(figures) if as_json else evaluation_text(result, spec))
     if not (options or ambiguous):
         named = {f"{subset}.{name}": value for name, value in figures.items()}
         add_figures(path, checkpoint.network_state, named)
     if out:
-        write_json(out / "figures.json", figures)
-        write_detections(out / "predictions.json", result.segments, version=software())
+        _write_files(out, result)
     if report:
         from training.report.page import Subject, write_report
 
@@ -92,6 +89,11 @@ def evaluate(
         write_report(report, subject, result, engine)
     if not as_json:
         _print_ending(path, out, report)
+
+
+def _write_files(out: Path, result: Evaluation) -> None:
+    write_json(out / "figures.json", result.figures())
+    write_detections(out / "predictions.json", result.segments, version=software())
 
 
 def _print_ending(checkpoint: Path, out: Path | None, report: Path | None) -> None:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from model.localization.localize import LocalizationConfig
 from model.spec import ModelSpec
+from training.checkpoint import Checkpoint
 from training.commands.data import NO_DATA, Data
 from training.commands.options import RARE_DATA, RUN, Flag, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
@@ -72,9 +73,7 @@ def fit(
             engine = torch_engine(last, execution.device)
             named = data.command_line()
             summary = summarize(engine, last.spec, training, validation, out=out, data=named)
-            classes = len(last.spec.labels)
-            print(f"{out}: {last.epoch} epochs, {classes} class{'' if classes == 1 else 'es'}")
-            print(_tagging(summary))
+            _print_summary(summary, last, out)
             _print_figures(engine, last.spec, validation)
             print(f"next: {summary.next_command}")
 
@@ -85,6 +84,12 @@ def _recipe(preset: str | None, changes: Mapping[str, Any], training: VideoSet) 
         preset = DEFAULT_PRESET if "activation" in changes else preset_for(training)
         _log.info("preset %s, chosen by the tags of the training videos", preset)
     return named_recipe(preset).override(changes)
+
+
+def _print_summary(summary: TrainingSummary, last: Checkpoint, out: Path) -> None:
+    classes = len(last.spec.labels)
+    print(f"{out}: {last.epoch} epochs, {classes} class{'' if classes == 1 else 'es'}")
+    print(_tagging(summary))
 
 
 def _print_figures(engine: TorchEngine, spec: ModelSpec, validation: VideoSet | None) -> None:

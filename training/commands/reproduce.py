@@ -12,7 +12,7 @@ from training.commands.data import NO_DATA, Data
 from training.commands.options import DATA, RARE_DATA, RUN, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import flushed_denormals, software
-from training.datasets.ambiguous import read_ambiguous
+from training.data_digest import data_digest, warn_of_same_features
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.experiments.study import Study
@@ -69,13 +69,14 @@ def reproduce(
     """
     kind = import_module(f"training.experiments.{experiment}")
     execution, changes = split(options, Execution)
-    training, judging, test = splits(
-        data.read(), protocol, train_subset=train_subset, test_subset=test_subset, hold_out=hold_out
-    )
     recipe = chosen_recipe(kind.PRESET, preset, protocol, changes)
+    videos, subsets = data.read(ambiguous), (train_subset, test_subset)
+    training, judging, test = splits(videos, protocol, subsets, hold_out=hold_out)
+    test_digest = data_digest(test, with_times=True)
+    warn_of_same_features(data_digest(training), test_digest)
     study = Study(
         training, judging, test, recipe, tuple(range(seeds)), out, protocol, execution, video,
-        software(), read_ambiguous(ambiguous) if ambiguous else {},
+        software(), test_digest,
     )  # fmt: skip
     for path in kind.run(study).write(out, experiment):
         print(path)
@@ -100,14 +101,10 @@ def chosen_recipe(
 
 
 def splits(
-    videos: VideoSet,
-    protocol: Protocol,
-    *,
-    train_subset: str,
-    test_subset: str | None,
-    hold_out: float,
+    videos: VideoSet, protocol: Protocol, subsets: tuple[str, str | None], *, hold_out: float
 ) -> tuple[VideoSet, VideoSet | None, VideoSet]:
     """Returns the videos to learn from, to choose an epoch on, and to measure on."""
+    train_subset, test_subset = subsets
     names = {video.subset for video in videos.videos}
     test_name = test_subset or ("test" if "test" in names else "validation")
     training, test = videos.subset(train_subset), videos.subset(test_name)

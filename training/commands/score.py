@@ -51,7 +51,7 @@ def score(
     for warning in matching.warnings:
         _log.warning("%s: %s", predictions, warning)
     if ambiguous:
-        times = read_ambiguous(ambiguous)
+        times = read_ambiguous(ambiguous, instances.keys())
         segments = {id_: decided(own, times.get(id_, ())) for id_, own in segments.items()}
     result = detection_score(instances, segments, tiou_range(tiou))
     print(_json(result, matching) if as_json else _table(result, matching))

@@ -1,10 +1,11 @@
 """Times that THUMOS14's annotators could not decide on, which W-TALC's evaluation leaves out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from features.video_ids import match_ids
 from model.errors import DataError
 from model.segments import Segment
 
@@ -12,12 +13,27 @@ Times: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
 """Start and end in seconds of each interval, by id of the video."""
 
 
-def read_ambiguous(path: Path) -> Times:
+def read_ambiguous(path: Path, ids: Collection[str]) -> Times:
     """Returns the intervals in a file like THUMOS14's Ambiguous_test.txt, `ID START END` a line.
 
+    Args:
+        path: File to read. It may have other videos as well.
+        ids: Ids of the videos that are measured; the spelling of an id follows features/video_ids.
+
     Raises:
-        DataError: The file cannot be read, or a line is not valid.
+        DataError: The file cannot be read, a line is not valid, or no line has one of the videos.
     """
+    times = _read(path)
+    named = {id_: times[name] for id_, name in match_ids(ids, times).items()}
+    if times and not named:
+        raise DataError(
+            f"{path} has none of {len(ids)} videos, for instance {next(iter(times))!r}; expected "
+            f"names such as {min(ids, default='')!r}"
+        )
+    return named
+
+
+def _read(path: Path) -> dict[str, list[tuple[float, float]]]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

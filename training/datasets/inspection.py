@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from model.errors import DataError
+from training.data_digest import DataDigest, same_features, video_digest
 from training.datasets.video_record import VideoProgress, VideoRecord, VideoSet
 
 END_TOLERANCE_S = 1.0
@@ -39,6 +41,8 @@ class SubsetReport:
     """Snippets of the videos whose features can be used."""
     videos_by_class: Counter[str] = field(default_factory=Counter)
     """Number of videos that show each class."""
+    digests: DataDigest = field(default_factory=dict)
+    """Digest of each video whose features can be used."""
 
 
 @dataclass(slots=True)
@@ -77,6 +81,7 @@ def inspect_data(
         except DataError as error:
             (report.problems if _is_used(video, use) else report.remarks).append(str(error))
             continue
+        subset.digests[video.id] = video_digest(video)
         subset.snippets += snippets
         report.videos_by_channels[channels] += 1
         used_channels[channels] += _is_used(video, use)
@@ -85,7 +90,7 @@ def inspect_data(
     elif len(report.videos_by_channels) > 1:
         report.remarks.append(f"features differ in width: {dict(report.videos_by_channels)}")
     report.problems += _subset_problems(videos, report, use)
-    report.remarks += _unseen_classes(report, use)
+    report.remarks += [*_unseen_classes(report, use), *_twins(report, use)]
     return report
 
 
@@ -127,8 +132,20 @@ def _subset_problems(videos: VideoSet, report: DataReport, use: Use) -> Iterator
     if use.validation in report.subsets:
         try:
             videos.subset(use.training).require_apart(videos.subset(use.validation))
+            same_features(learned.digests, report.subsets[use.validation].digests)
         except DataError as error:
             yield str(error)
+
+
+def _twins(report: DataReport, use: Use) -> Iterator[str]:
+    """Yields a remark on each subset with videos that are training videos under another id."""
+    learned = report.subsets.get(use.training, SubsetReport())
+    for name, subset in report.subsets.items():
+        with suppress(DataError):  # a problem where it stops training
+            if name != use.training and (
+                sentence := same_features(learned.digests, subset.digests)
+            ):
+                yield f"subset {name!r}: {sentence}"
 
 
 def _unseen_classes(report: DataReport, use: Use) -> Iterator[str]:

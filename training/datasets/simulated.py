@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import OptionError
 from model.validation import check_ranges
 
 PHASES = 3
@@ -50,16 +49,19 @@ class SimulationConfig:
     """Seed of all random numbers."""
 
     def __post_init__(self) -> None:
-        for name in ("difficulty", "background_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"{name} must be in [0, 1], not {getattr(self, name)}")
-        check_ranges(self, snippet_s="(0, inf)", seed="[0, inf)")
-        counts = self.training_videos, self.validation_videos, self.classes, self.feature_dim
-        if min(counts) < 1 or not 20 <= self.min_snippets <= self.max_snippets:
-            raise OptionError(
-                "expected at least one video in each subset, one class and one channel, and "
-                f"20 <= min_snippets <= max_snippets, got {self}"
-            )
+        check_ranges(
+            self,
+            training_videos="[1, inf)",
+            validation_videos="[1, inf)",
+            classes="[1, inf)",
+            feature_dim="[1, inf)",
+            min_snippets="[20, inf)",
+            max_snippets=f"[{self.min_snippets}, inf)",
+            snippet_s="(0, inf)",
+            background_share="[0, 1]",
+            difficulty="[0, 1]",
+            seed="[0, inf)",
+        )
 
 
 def write_simulated(folder: Path, config: SimulationConfig) -> tuple[Path, Path]:

@@ -3,7 +3,7 @@
 Axes: T snippets, D feature channels, V videos, C classes.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -35,6 +35,8 @@ class VideoRecord:
     """Location of the features."""
     annotated_s: float | None = None
     """Length of the video in the annotations, where `duration_s` is that of the features."""
+    ambiguous: tuple[tuple[float, float], ...] = ()
+    """Start and end of the times that the annotators could not decide on, in seconds."""
 
     def features(self, *, feature_dim: int | None = None) -> NDArray[np.float32]:
         """Returns the checked snippet features, (T, D).
@@ -88,6 +90,11 @@ class VideoSet:
     unnamed: tuple[str, ...] = ()
     """Files of features that no annotation names."""
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the videos."""
+        return tuple(video.id for video in self.videos)
+
     def subset(self, name: str) -> "VideoSet":
         """Returns the videos of one subset, with the classes of all videos.
 
@@ -99,6 +106,11 @@ class VideoSet:
             there = sorted({video.subset for video in self.videos})
             raise DataError(f"{self.source}: no video in subset {name!r}; there are {there}")
         return replace(self, videos=videos)
+
+    def with_ambiguous(self, times: Mapping[str, Sequence[tuple[float, float]]]) -> "VideoSet":
+        """Returns the videos with their undecided times, by id; see datasets/ambiguous.py."""
+        videos = (replace(v, ambiguous=tuple(times.get(v.id, ()))) for v in self.videos)
+        return replace(self, videos=tuple(videos))
 
     def without_labels(self, excluded: Collection[str]) -> "VideoSet":
         """Returns the videos without some classes and their segments.

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from model.spec import ModelSpec
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
-from training.datasets.ambiguous import Times
+from training.data_digest import DataDigest, digest_to_json
 from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
@@ -52,8 +52,8 @@ class Study:
     """Ids of the test videos to plot; if empty, the experiment chooses."""
     software: str = ""
     """Name and version of the software, for the provenance of checkpoints."""
-    ambiguous: Times = field(default_factory=dict)
-    """Undecided times of each test video; segments that overlap them do not count."""
+    test_digest: DataDigest = field(default_factory=dict)
+    """Digest of the test videos and their times; figures of other test data do not count."""
     silent: dict[str, str] = field(default_factory=dict)
     """Networks without any segment in the test videos, and the reason; measurements fill it."""
 
@@ -108,13 +108,12 @@ class Study:
         path = self.run(variant, seed) / f"figures_{choice}.json"
         engine, spec = self.engine(variant, seed, choice)
         spec = replace(spec, localization=self.recipe.localization, sampling=self.recipe.sampling)
-        subject = {"spec": json.loads(spec.to_json()), "videos": [v.id for v in self.test.videos]}
-        if self.ambiguous:
-            subject["ambiguous"] = {id_: [*map(list, own)] for id_, own in self.ambiguous.items()}
+        test = json.loads(digest_to_json(self.test_digest))
+        subject = {"spec": json.loads(spec.to_json()), "test": test}
         stored = json.loads(path.read_text()) if path.is_file() else {}
         if stored.get("subject") != subject or "nothing_found" not in stored:
             _log.info("measuring %s, seed %d, %s", variant, seed, self.choices[choice])
-            result = evaluate(engine, spec, self.test, TIOU, ambiguous=self.ambiguous)
+            result = evaluate(engine, spec, self.test, TIOU)
             reason = result.why_nothing_found(spec.localization)
             stored = {"subject": subject, "figures": result.figures(), "nothing_found": reason}
             write_json(path, stored)
@@ -122,6 +121,11 @@ class Study:
             name = f"{TITLES[variant]}, seed {seed}, {self.choices[choice]}"
             self.silent[name] = stored["nothing_found"]
         return dict(stored["figures"])
+
+    @property
+    def ambiguous_videos(self) -> int:
+        """Number of test videos with ambiguous times."""
+        return sum(bool(video.ambiguous) for video in self.test.videos)
 
     def description(self) -> str:
         """Returns sentences on data and seeds, and on networks that found no segment."""
@@ -135,13 +139,8 @@ class Study:
             f"Our numbers are on {self.test.source}: {len(self.training.videos)} training videos"
             f"{judging}, {len(self.test.videos)} test videos; {seeds}."
             + " Segments in ambiguous times do not count (W-TALC's protocol)."
-            * bool(self.ambiguous)
+            * bool(self.ambiguous_videos)
         ) + "".join(f"\n\n{name}: no segment, because {why}." for name, why in self.silent.items())
-
-    def _ambiguity(self) -> str:
-        if not self.ambiguous:
-            return ""
-        return " As in W-TALC's protocol, segments in ambiguous times do not count."
 
     def to_json(self) -> dict[str, object]:
         """Returns the data, protocol, seeds and recipe, for the JSON of a finding."""
@@ -151,7 +150,7 @@ class Study:
             "judging_videos": len(self.judging.videos) if self.judging else 0,
             "test_videos": len(self.test.videos),
             "protocol": self.protocol,
-            "ambiguous_videos": len(self.ambiguous),
+            "ambiguous_videos": self.ambiguous_videos,
             "seeds": list(self.seeds),
             "recipe": asdict(self.recipe),
         }

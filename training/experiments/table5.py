@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.localization.localize import LocalizationConfig
-from model.localization.nothing_found import why_nothing_found
 from model.localization.suppression import suppress
 from model.predict import CasEngine
 from model.segments import Segment
@@ -26,7 +25,7 @@ from training.experiments.finding import Finding, published_cell, spread, table
 from training.experiments.published import TABLE_5, THUMOS14_TIOU
 from training.experiments.study import Study
 from training.experiments.variants import TITLES
-from training.measurement.evaluation import predict
+from training.measurement.evaluation import predict, why_nothing_counts
 from training.measurement.metrics import DetectionScore, Videos, detection_score
 
 PRESET = "thumos14"
@@ -96,12 +95,13 @@ def _joined(study: Study, seed: int) -> dict[str, DetectionScore]:
 
 def _segments(study: Study, name: str, engine: CasEngine, spec: ModelSpec) -> Videos:
     """Returns the segments of all test videos; the study notes a network without any."""
-    segments, scores_VC = {}, []
+    segments, scores_VC, found = {}, [], 0
     for video, result in predict(engine, spec, study.test.videos):
-        segments[video.id] = decided(result.segments, study.ambiguous.get(video.id, ()))
+        found += len(result.segments)
+        segments[video.id] = decided(result.segments, video.ambiguous)
         scores_VC.append(result.class_scores_C)
     if not any(segments.values()):
-        study.silent[name] = why_nothing_found(np.array(scores_VC), spec.localization)
+        study.silent[name] = why_nothing_counts(found, np.array(scores_VC), spec.localization)
     return segments
 
 

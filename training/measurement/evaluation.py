@@ -19,7 +19,7 @@ from model.network import Ecm
 from model.predict import CasEngine, VideoPrediction, predict_video
 from model.segments import Segment
 from model.spec import ExtractorIdentity, ModelSpec
-from training.datasets.ambiguous import Times, decided
+from training.datasets.ambiguous import decided
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.measurement.metrics import (
     DetectionScore,
@@ -64,7 +64,9 @@ class Evaluation:
     tagging_map: float
     """Mean average precision of the video-level scores."""
     segments: Videos
-    """Predicted segments of each video."""
+    """Predicted segments of each video that count."""
+    found: int
+    """Number of segments, also of those in ambiguous times, which do not count."""
     class_scores_VC: NDArray[np.float64]
     """Probability of each of the spec's labels (column) in each video (row), in their order."""
 
@@ -81,10 +83,25 @@ class Evaluation:
         }
 
     def why_nothing_found(self, config: LocalizationConfig) -> str | None:
-        """Returns the reason why no video has a segment; None if one has."""
+        """Returns the reason why no video has a segment that counts; None if one has."""
         if any(self.segments.values()):
             return None
-        return why_nothing_found(self.class_scores_VC, config)
+        return why_nothing_counts(self.found, self.class_scores_VC, config)
+
+
+def why_nothing_counts(
+    found: int, class_scores_VC: NDArray[np.floating], config: LocalizationConfig
+) -> str:
+    """Returns the reason why no segment of some videos counts.
+
+    Args:
+        found: Number of segments, which all overlap ambiguous times.
+        class_scores_VC: Probability of each class (column) in each video (row).
+        config: Localization that found them.
+    """
+    if found:
+        return f"the only {found} overlap ambiguous times, so they do not count"
+    return why_nothing_found(class_scores_VC, config)
 
 
 def predict(engine: CasEngine, spec: ModelSpec, videos: Sequence[VideoRecord]) -> Results:
@@ -155,18 +172,17 @@ def evaluate(
     videos: VideoSet,
     tiou_K: Sequence[float],
     *,
-    ambiguous: Times | None = None,
     progress: Progress = iter,
 ) -> Evaluation:
     """Evaluates a network on videos with annotated times.
+
+    As in W-TALC's protocol, segments that overlap ambiguous times of a video do not count.
 
     Args:
         engine: Engine that runs the network.
         spec: Spec of the network; its localization counts.
         videos: Videos to evaluate on.
         tiou_K: Thresholds of the detection metric.
-        ambiguous: Undecided times of each video. As in W-TALC's protocol, segments that overlap
-            them do not count.
         progress: Wraps the iteration over the videos, to show a progress bar.
 
     Raises:
@@ -175,10 +191,11 @@ def evaluate(
     require_extractor(spec, videos)
     truth: dict[str, Sequence[Segment]] = {video.id: video.instances for video in videos.videos}
     segments: dict[str, Sequence[Segment]] = {}
-    scores_VC = []
+    scores_VC, found = [], 0
     accuracy = FrameAccuracy()
     for video, result in progress(predict(engine, spec, videos.videos)):
-        segments[video.id] = decided(result.segments, (ambiguous or {}).get(video.id, ()))
+        found += len(result.segments)
+        segments[video.id] = decided(result.segments, video.ambiguous)
         scores_VC.append(result.class_scores_C)
         accuracy.add(
             result.cas_TC,
@@ -193,6 +210,7 @@ def evaluate(
         frame_accuracy=accuracy.value,
         tagging_map=tagging_map(class_scores_VC, videos.labels_VC(spec.labels)),
         segments=segments,
+        found=found,
         class_scores_VC=class_scores_VC,
     )
 

@@ -18,7 +18,8 @@ const TYPED_INTO = "input:not([type=checkbox], [type=radio], [type=range], [type
   + "textarea, select, [contenteditable]";
 /** Keys that move a slider. */
 const MOVES = /^(Arrow|Home|End|Page)/;
-const CAPS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc", "-": "−" };
+const CAPS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc",
+  "-": "−" };
 /** @type {Set<Binding>} */
 const bindings = new Set();
 
@@ -36,7 +37,8 @@ export function bind(...bound) {
 /** Listens to the keyboard. */
 export function startKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.defaultPrevented || event.isComposing
+      || document.querySelector("dialog[open]")) return;
     const key = pressed(event);
     if (rests(event, key)) return;
     const binding = [...bindings].reverse().find((b) => b.key === key && (b.when?.() ?? true));
@@ -68,7 +70,9 @@ export function plainKeysAct() {
   return localStorage.getItem(KEPT) !== "false";
 }
 
-/** Makes keys act without Ctrl or Alt, or not; kept. People who speak to their computer need that. */
+/**
+ * Makes keys act without Ctrl or Alt, or not; kept. People who speak to their computer need that.
+ */
 export function letPlainKeysAct(act) {
   localStorage.setItem(KEPT, String(act));
 }

@@ -62,6 +62,24 @@ def test_a_name_that_is_no_text_is_written_escaped(
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["all.json", "all.csv", "folder", ""])
+def test_notes_are_printed_where_results_go_to_files(
+    name: str, good: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line a note, with its input; the list on the screen has the reason in its place."""
+    out = ["--out", str(tmp_path / name)] if name else []
+    words = ["localize", str(good), "--model", str(repository / "small"), *out]
+    assert main([*words, "--class-threshold", "1"]) == 0
+    output = capsys.readouterr()
+    reason = "no class reached class_threshold 1; the highest score is"
+    files = good / "a.npy", good / "deep" / "b.npy"
+    expected = [f"note: {file}: no segment was found: {reason}" for file in files]
+    lines = output.err.splitlines()
+    assert len(lines) == (2 if name else 0)
+    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=False))
+    assert (reason in output.out) == (not name)
+
+
 def test_a_result_that_cannot_be_written_costs_no_other(
     good: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

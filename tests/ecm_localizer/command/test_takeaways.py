@@ -97,7 +97,7 @@ def test_clips_say_how_early_they_start(
     assert "5 clips of" in capsys.readouterr().err
     before = {path: path.read_bytes() for path in (tmp_path / "clips").iterdir()}
     assert main(words) == 1
-    assert "exists; expected a folder without clips of film.mp4" in capsys.readouterr().err
+    assert "exists; expected a folder without clips of this video" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in (tmp_path / "clips").iterdir()} == before
     assert main([*words, "--overwrite"]) == 0
 

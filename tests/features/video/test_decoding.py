@@ -1,5 +1,6 @@
 """Choice of the stream of a file, and files that are refused by name."""
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +13,7 @@ import pytest
 
 from features.video.decoding import FORMATS
 from features.video.reading import probe, read_snippets
+from features.video.transport_stream import SYNC
 from model.errors import VideoError
 
 Film = Callable[..., Path]
@@ -117,6 +119,51 @@ def test_a_stream_with_the_id_of_a_key_is_encrypted(tmp_path: Path) -> None:
     path = write(tmp_path / "video.nut", [MAIN], {"enc_key_id": "AAAA"})
     with pytest.raises(VideoError, match="is encrypted"):
         probe(path)
+
+
+@pytest.mark.parametrize(
+    ("guid", "fields"),
+    [
+        ("fbb3112223bdd211b4b700a0c955fc6e", (b"secret", b"DRM\0", b"key\0", b"url\0")),
+        ("14e68a292226174cb935dae07ee9289c", (b"some XML",)),
+    ],
+    ids=["content", "extended content"],
+)
+def test_encrypted_asf_is_refused(
+    guid: str, fields: tuple[bytes, ...], film: Film, tmp_path: Path
+) -> None:
+    """The header has an object of either kind of encryption."""
+    path = film(tmp_path / "video.wmv", [n / 25 for n in range(20)], codec="wmv2", ticks=25)
+    assert length_s(path) == pytest.approx(0.8)
+    content = bytearray(path.read_bytes())
+    payload = b"".join(struct.pack("<I", len(field)) + field for field in fields)
+    added = bytes.fromhex(guid) + struct.pack("<Q", 24 + len(payload)) + payload
+    size, count = struct.unpack_from("<QI", content, 16)
+    struct.pack_into("<QI", content, 16, size + len(added), count + 1)
+    path.write_bytes(content[:30] + added + content[30:])
+    with pytest.raises(VideoError, match=r"video\.wmv is encrypted"):
+        probe(path)
+
+
+@pytest.mark.parametrize("suffix", ["ts", "m2ts"])
+def test_scrambled_transport_streams_are_refused(film: Film, tmp_path: Path, suffix: str) -> None:
+    """Only the packets of the video count, in files with and without time codes."""
+    path = film(tmp_path / f"video.{suffix}", [n / 25 for n in range(20)], sound_s=0.8)
+    clear, size = bytearray(path.read_bytes()), 192 if suffix == "m2ts" else 188
+    with av.open(str(path)) as container:
+        pids = {stream.type: stream.id for stream in container.streams}
+    for kind, is_refused in (("audio", False), ("video", True)):
+        changed = bytearray(clear)
+        for at in range(size - 188, len(changed), size):
+            assert changed[at] == SYNC
+            if (changed[at + 1] & 0x1F) << 8 | changed[at + 2] == pids[kind]:
+                changed[at + 3] |= 0x80
+        path.write_bytes(changed)
+        if is_refused:
+            with pytest.raises(VideoError, match="is encrypted"):
+                probe(path)
+        else:
+            assert probe(path).width == 64
 
 
 def test_reference_file_with_encryption_is_refused(shared: Callable[[str], Path]) -> None:

@@ -3,7 +3,7 @@
 import logging
 import struct
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -194,6 +194,69 @@ def test_packed_frames_of_real_avi_files_keep_their_order(shared: Callable[[str]
     path = shared("data/clips/v_Hammering_g17_c05.avi")
     pictures = [f for s in snippets(path, snippet_frames=16) for f in s[:-1]][:120]
     assert not any(np.array_equal(first, second) for first, second in pairwise(pictures))
+
+
+def with_edits(path: Path, edits: Sequence[tuple[float, float | None]]) -> Path:
+    """Replaces the edit list of an MP4 file with one track.
+
+    Args:
+        path: the file, whose `moov` box is at its end.
+        edits: duration and start in the media of each edit in seconds; None shows nothing.
+    """
+    content = path.read_bytes()
+    old = content.index(b"edts") - 4
+    size, first = struct.unpack_from(">I", content, old)[0], content.index(b"elst") + 16
+    begin = struct.unpack_from(">i", content, first)[0]  # frames before are decoded, not shown
+    clocks = [
+        struct.unpack_from(">I", content, content.index(box) + 16)[0] for box in (b"mvhd", b"mdhd")
+    ]
+    rows = b"".join(
+        struct.pack(
+            ">IiI",
+            round(length_s * clocks[0]),
+            -1 if start_s is None else begin + round(start_s * clocks[1]),
+            0x10000,
+        )
+        for length_s, start_s in edits
+    )
+    elst = struct.pack(">I4sII", 16 + len(rows), b"elst", 0, len(edits)) + rows
+    edts = struct.pack(">I4s", 8 + len(elst), b"edts") + elst
+    changed = bytearray(content[:old] + edts + content[old + size :])
+    for box in (b"moov", b"trak"):
+        place = changed.index(box) - 4
+        grown = struct.unpack_from(">I", changed, place)[0] + len(edts) - size
+        struct.pack_into(">I", changed, place, grown)
+    path.write_bytes(changed)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("edits", "expected", "b_frames"),
+    [
+        ([(4.0, 0.0)], [*range(100)], 2),
+        ([(3.2, 0.8)], [*range(20, 100)], 2),
+        ([(1.6, 0.4)], [*range(10, 50)], 2),
+        ([(0.8, 0.2), (1.6, 2.0)], [*range(5, 25), *range(50, 90)], 0),
+        ([(0.8, 2.0), (0.8, 0.2)], [*range(50, 70), *range(5, 25)], 0),
+        ([(1.0, None), (4.0, 0.0)], [*range(100)], 2),
+    ],
+    ids=["whole", "later start", "middle", "two parts", "exchanged", "late"],
+)
+def test_edit_lists_of_mp4_choose_and_order_the_frames(
+    edits: list[tuple[float, float | None]],
+    expected: list[int],
+    b_frames: int,
+    film: Film,
+    tmp_path: Path,
+) -> None:
+    """Frames and times are those of a player, also where a part starts between key frames.
+
+    With B-frames, FFmpeg places the second part of a file one frame off.
+    """
+    options = {"g": "12", "bf": str(b_frames)}
+    path = with_edits(film(tmp_path / "video.mp4", steady(100, 25), options=options), edits)
+    assert frames(path) == expected
+    assert frames(path, first_snippet=2) == expected[2 * FRAMES :]
 
 
 def test_clock_that_jumps_back_continues(film: Film, tmp_path: Path) -> None:

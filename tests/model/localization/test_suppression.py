@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.localization.suppression import SOFT_NMS_FLOOR, Nms, suppress
+from model.localization.suppression import (
+    DENSE_SEGMENTS,
+    MAX_PAIRS,
+    SOFT_NMS_FLOOR,
+    Nms,
+    suppress,
+)
 from model.segments import temporal_iou
 
 
@@ -119,3 +125,102 @@ def test_too_many_overlaps_leave_the_best_of_each_group(
     kept, kept_score = call(start, end, score, group, nms)
     assert kept.tolist() == best[expected].tolist()
     np.testing.assert_allclose(kept_score, expected_score)
+
+
+EXAMPLE = np.array([[0, 4, 0.9], [1, 5, 0.8], [2, 6, 0.7], [6, 8, 0.6]], float).T
+"""Starts, ends and scores of the module's example."""
+
+
+@pytest.mark.parametrize(
+    ("nms", "expected"),
+    [
+        ("greedy", {0: 0.9, 2: 0.7, 3: 0.6}),
+        (
+            "soft",
+            {
+                0: 0.9,
+                3: 0.6,
+                2: 0.7 * np.exp(-((1 / 3) ** 2) / 0.5),
+                1: 0.8 * np.exp(-2 * 0.6**2 / 0.5),
+            },
+        ),
+        (
+            "fast-soft",
+            {
+                0: 0.9,
+                3: 0.6,
+                1: 0.8 * np.exp(-(0.6**2) / 0.5),
+                2: 0.7 * np.exp(-(0.6**2 + (1 / 3) ** 2) / 0.5),
+            },
+        ),
+        ("none", {0: 0.9, 1: 0.8, 2: 0.7, 3: 0.6}),
+    ],
+)
+def test_the_example_of_the_module(nms: Nms, expected: dict[int, float]) -> None:
+    """Best first, with the scores after the decay."""
+    start, end, score = EXAMPLE
+    one_group = np.zeros(4, dtype=np.intp)
+    kept, kept_score = suppress(start, end, score, group_R=one_group, nms=nms, iou=0.5, sigma=0.5)
+    assert kept.tolist() == list(expected)
+    np.testing.assert_allclose(kept_score, list(expected.values()), atol=1e-4)
+
+
+def test_greedy_drops_from_the_threshold_on() -> None:
+    """A tIoU of exactly the threshold is a conflict."""
+    start, end, group = np.array([0.0, 0.0]), np.array([2.0, 1.0]), np.zeros(2, dtype=np.intp)
+    for iou, count in ((0.5, 1), (0.5001, 2)):
+        kept, _ = suppress(
+            start, end, np.array([0.9, 0.8]), group_R=group, nms="greedy", iou=iou, sigma=1.0
+        )
+        assert len(kept) == count
+
+
+@pytest.mark.parametrize("nms", ["soft", "fast-soft"])
+def test_scores_below_the_floor_are_dropped(nms: Nms) -> None:
+    """A score of exactly the floor stays, decayed or not."""
+    start = np.array([0.0, 10.0, 20.0])
+    score = np.array([0.5, SOFT_NMS_FLOOR, np.nextafter(SOFT_NMS_FLOOR, 0)])
+    kept, kept_score = call(start, start + 1, score, np.zeros(3, dtype=np.intp), nms)
+    assert kept.tolist() == [0, 1]
+    assert kept_score.tolist() == score[:2].tolist()
+
+
+@pytest.mark.parametrize("pixel_s", [0.0, 1.0, 5.0])
+def test_groups_never_meet(pixel_s: float) -> None:
+    """Equal segments of two groups stay, however long a pixel is."""
+    start, score = np.array([3.0, 3.0, 9.0, 9.0]), np.array([0.9, 0.8, 0.7, 0.6])
+    group = np.array([0, 1, 0, 1])
+    kept, kept_score = suppress(
+        start, start + 2, score, group_R=group, nms="greedy", iou=1e-9, sigma=1.0, pixel_s=pixel_s
+    )
+    assert kept.tolist() == ([0, 1, 2, 3] if pixel_s < 4 else [0, 1])
+    assert kept_score.tolist() == score[kept].tolist()
+
+
+def test_segments_that_touch_do_not_overlap() -> None:
+    """With any threshold above 0."""
+    start, group = np.array([0.0, 2.0, 4.0]), np.zeros(3, dtype=np.intp)
+    score = np.array([0.9, 0.8, 0.7])
+    for nms in ("greedy", "soft", "fast-soft"):
+        kept, kept_score = suppress(
+            start, start + 2, score, group_R=group, nms=nms, iou=1e-9, sigma=1e-3
+        )  # type: ignore[arg-type]
+        assert (kept.tolist(), kept_score.tolist()) == ([0, 1, 2], score.tolist())
+
+
+def test_the_bound_on_pairs_is_far_above_what_videos_have() -> None:
+    """Two million pairs; then a thousand segments of each group, at most half a million pairs."""
+    assert (MAX_PAIRS, DENSE_SEGMENTS) == (2_097_152, 1000)
+    assert DENSE_SEGMENTS * (DENSE_SEGMENTS - 1) // 2 < 2**19
+
+
+def test_as_many_pairs_as_allowed_are_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three equal segments form three pairs; a bound of two leaves the best one."""
+    same, score = np.zeros(3), np.array([0.9, 0.8, 0.7])
+    monkeypatch.setattr("model.localization.suppression.DENSE_SEGMENTS", 1)
+    for bound, count in ((3, 3), (2, 1)):
+        monkeypatch.setattr("model.localization.suppression.MAX_PAIRS", bound)
+        kept, _ = suppress(
+            same, same + 1, score, group_R=np.zeros(3, dtype=np.intp), nms="soft", iou=0, sigma=1.0
+        )
+        assert len(kept) == count

@@ -45,7 +45,8 @@ def test_what_is_refused_never_reaches_the_application(
         await PlainTextResponse("fine")(scope, receive, send)
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(KeyCheck(application, (INFER_KEPT, ADMIN_KEPT)))
+        check = KeyCheck(application, (INFER_KEPT, ADMIN_KEPT), lambda: None)
+        transport = httpx.ASGITransport(check)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             return await client.post(path, headers=headers)
 
@@ -68,6 +69,11 @@ def test_an_unload_without_a_key_leaves_the_model_served(serving: Any, repositor
         ("/health", None),
         ("/health/", "infer"),
         ("/localize", "infer"),
+        ("/", None),
+        ("/page/index.js", None),
+        ("/page/", "infer"),
+        ("/page/capabilities", "infer"),
+        ("/page/capabilities.js", None),
         ("/models/small", "infer"),
         ("/models/a/b/load", "admin"),
         ("/models/a\n/unload", "admin"),
@@ -88,7 +94,7 @@ def test_other_connections_than_http_pass_without_a_key() -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         noted.append(scope["type"])
 
-    asyncio.run(KeyCheck(application, ())({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+    asyncio.run(KeyCheck(application, (), lambda: None)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     assert noted == ["lifespan"]
 
 

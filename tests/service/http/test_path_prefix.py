@@ -32,12 +32,13 @@ def base(request: pytest.FixtureRequest, process) -> str:
 
 
 def test_links_begin_with_the_prefix(base: str, film, tmp_path: Path) -> None:
-    """Location, the API page and the server in the description."""
+    """Location and the server in the description; the links of the API page are relative."""
     video = film(tmp_path / "a.mp4", np.arange(50) / 25).read_bytes()
     answer = httpx.post(f"{base}/jobs", content=video, headers={"Content-Type": "video/mp4"})
     assert answer.status_code == 202
     assert answer.headers["location"] == f"/apps/ecm/jobs/{answer.json()['id']}"
-    assert "/apps/ecm/openapi.json" in httpx.get(f"{base}/docs").text
+    assert '"docs/docs.js"' in httpx.get(f"{base}/docs").text
+    assert '"openapi.json"' in httpx.get(f"{base}/docs/docs.js").text
     description = httpx.get(f"{base}/openapi.json").json()
     assert [server["url"] for server in description["servers"]] == ["/apps/ecm"]
 

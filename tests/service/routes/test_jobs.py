@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from model.inference.engine import OnnxEngine
 from model.predict import predict_video
 from model.repository import list_models
 from service.routes.features_body import REFERENCE_BYTES
+from service.routes.media_types import MAGIC_BYTES
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
 from training.measurement.evaluation import TorchEngine
@@ -247,10 +249,27 @@ def test_the_queue_has_an_end(launch, motion_repository: Path, film, tmp_path: P
         with pytest.raises(LocalizerServiceError, match="2 videos wait") as refused:
             client.submit_video(video)
         assert (refused.value.status, refused.value.code) == (503, "queue-full")
+        for path, type_ in (("localize", "application/octet-stream"), ("jobs", "video/mp4")):
+            assert b"queue-full" in answer_to_start(service.url, path, type_, video)
         launch("work", **flags)
         for job in jobs:
             assert finished(client, job.id).state == "done"
         assert client.submit_video(video).state in ("queued", "running")
+
+
+def answer_to_start(url: str, path: str, media_type: str, video: Path) -> bytes:
+    """Announces 40 MiB, sends the start of a video alone, and returns the response."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    head = (
+        f"POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {media_type}\r\n"
+        f"Content-Length: {40 * 2**20}\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=60) as client:
+        client.sendall(head.encode() + video.read_bytes() + bytes(MAGIC_BYTES))
+        response = b""
+        while b"}" not in response and (part := client.recv(65536)):
+            response += part
+    return response
 
 
 def test_a_model_of_other_features_takes_no_video(serving, launch, repository, film, tmp_path):

@@ -15,7 +15,17 @@ def test_intervals_are_read_as_thumos14_spells_them(tmp_path: Path) -> None:
     """One or several spaces, tabs, blank lines, any line end."""
     (tmp_path / "x.txt").write_bytes(b"a  1.0 2.5\r\n\r\nb\t0\t1\na 7 8\n")
     expected = {"a": [(1.0, 2.5), (7.0, 8.0)], "b": [(0.0, 1.0)]}
-    assert read_ambiguous(tmp_path / "x.txt") == expected
+    assert read_ambiguous(tmp_path / "x.txt", ["a", "b", "c"]) == expected
+
+
+def test_videos_are_found_by_any_spelling_of_their_id(tmp_path: Path) -> None:
+    """Other videos of the file are left out; a file that has none of the videos is refused."""
+    (tmp_path / "x.txt").write_text("v_a 1 2\nelse 3 4\n")
+    assert read_ambiguous(tmp_path / "x.txt", ["a_rgb", "b"]) == {"a_rgb": [(1.0, 2.0)]}
+    with pytest.raises(DataError, match=r"x\.txt has none of 2 videos, for instance 'v_a'.*'b'"):
+        read_ambiguous(tmp_path / "x.txt", ["c", "b"])
+    (tmp_path / "x.txt").write_text("")
+    assert read_ambiguous(tmp_path / "x.txt", ["a"]) == {}
 
 
 @pytest.mark.parametrize("line", ["a 1", "a 1 x", "a 3 2", "a nan 2", "a 1 inf", "a b 1 2"])
@@ -23,9 +33,9 @@ def test_other_lines_are_named(line: str, tmp_path: Path) -> None:
     """By their number."""
     (tmp_path / "x.txt").write_text(f"a 0 1\n{line}\n")
     with pytest.raises(DataError, match=r"x\.txt, line 2: expected ID START END"):
-        read_ambiguous(tmp_path / "x.txt")
+        read_ambiguous(tmp_path / "x.txt", ["a"])
     with pytest.raises(DataError, match=r"none\.txt cannot be read"):
-        read_ambiguous(tmp_path / "none.txt")
+        read_ambiguous(tmp_path / "none.txt", ["a"])
 
 
 def test_segments_that_overlap_are_left_out() -> None:

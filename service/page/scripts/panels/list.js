@@ -153,6 +153,7 @@ export class SegmentList {
     const total = session.segments.length;
     fill(this.count, session.correcting ? `${checked} of ${total} checked` : `${total}`);
     this.space.style.height = `${this.#rows.length * this.#rowHeight}px`;
+    this.grid.classList.toggle("empty", !this.#rows.length);
     this.grid.setAttribute("aria-rowcount", String(this.#rows.length + 1));
     this.root.dispatchEvent(new CustomEvent("counted", { detail: total }));
     this.paint();

@@ -17,7 +17,8 @@ export function meanWithin({ snippets, classes, values, snippetS, firstS }, { st
   const level = (index) => Math.min(Math.max(values[index], 0), 1);
   const sums = new Array(classes).fill(0);
   for (let row = first; row <= last; row += 1) {
-    for (let column = 0; column < classes; column += 1) sums[column] += level(row * classes + column);
+    for (let column = 0; column < classes; column += 1)
+      sums[column] += level(row * classes + column);
   }
   return sums.map((sum) => sum / (last - first + 1));
 }

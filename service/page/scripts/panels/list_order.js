@@ -19,9 +19,8 @@ export function rowsOf(segments, { column, descending }, { label, text, unchecke
   const wanted = text.trim().toLowerCase();
   const sign = descending ? -1 : 1;
   const value = VALUES[column];
-  const compare = column === "class"
-    ? (a, b) => a.label.localeCompare(b.label)
-    : (a, b) => value(a) - value(b);
+  const compare =
+    column === "class" ? (a, b) => a.label.localeCompare(b.label) : (a, b) => value(a) - value(b);
   return segments
     .filter((one) => label === null || one.label === label)
     .filter((one) => !wanted || one.label.toLowerCase().includes(wanted))

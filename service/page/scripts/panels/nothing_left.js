@@ -16,21 +16,33 @@ export function nothingLeft(session, { label, text, unchecked }) {
   const { found, options, classes, segments } = session;
   if (segments.length) {
     if (unchecked) return message("amber", "", "Every segment is checked.");
-    return message("amber", "", `No segment of “${text.trim() || label}” is left. Choose all classes.`);
+    return message(
+      "amber",
+      "",
+      `No segment of “${text.trim() || label}” is left. Choose all classes.`,
+    );
   }
   const bestClass = classes[0];
   if (!found.length && bestClass && bestClass.score < options.classThreshold) {
-    const words = `The best class is ${bestClass.label} with ${score(bestClass.score)}; `
-      + `the threshold is ${score(options.classThreshold)}.`;
-    return lower(session, "Nothing above the class threshold", words, "classThreshold", bestClass.score);
+    const words =
+      `The best class is ${bestClass.label} with ${score(bestClass.score)}; ` +
+      `the threshold is ${score(options.classThreshold)}.`;
+    return lower(
+      session,
+      "Nothing above the class threshold",
+      words,
+      "classThreshold",
+      bestClass.score,
+    );
   }
   if (!found.length) return message("amber", "", "The model found no segment in this video.");
   const best = Math.max(...found.map((one) => one.score));
   if (options.maxSegments === 0) {
     return message("amber", "", "Most segments is 0. Move its slider to see some.");
   }
-  const words = `No segment has a score of ${score(options.minScore)} or more. `
-    + `The best has ${score(best)}.`;
+  const words =
+    `No segment has a score of ${score(options.minScore)} or more. ` +
+    `The best has ${score(best)}.`;
   return lower(session, "", words, "minScore", best);
 }
 

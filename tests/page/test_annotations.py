@@ -12,7 +12,7 @@ from features.video_ids import plain_id
 from reliability.server import Target
 from training.datasets.annotations import read_annotations
 
-MODULE = "./page/scripts/panels/annotations.js"
+MODULE = "./page/scripts/compare/annotations.js"
 CALL = "async ([module, name, args]) => (await import(module))[name](...args)"
 
 
@@ -90,7 +90,7 @@ def test_other_files_are_refused_in_a_sentence(blank: Page, text: str, words: st
     """A file without annotations is named with what is missing."""
     failure = blank.evaluate(
         """async (text) => {
-          const { readDatabase } = await import("./page/scripts/panels/annotations.js");
+          const { readDatabase } = await import("./page/scripts/compare/annotations.js");
           try { readDatabase(text, "truth.json"); } catch (error) { return error.message; }
         }""",
         text,

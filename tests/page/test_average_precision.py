@@ -13,7 +13,7 @@ from training.measurement.metrics import detection_score
 
 MEASURE = """
 async (cases) => {
-  const { measure } = await import("./page/scripts/panels/average_precision.js");
+  const { measure } = await import("./page/scripts/compare/average_precision.js");
   return cases.map(({ truth, segments, tiou }) => {
     const { map, byClass, found, missed, extra } = measure(truth, segments, tiou);
     return { map, byClass: Object.fromEntries(byClass), found, missed, extra };

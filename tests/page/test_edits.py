@@ -14,7 +14,7 @@ DRIVER = """
 async (steps) => {
   const { Session } = await import("./page/scripts/session.js");
   const edits = await import("./page/scripts/correct/edits.js");
-  const { entryOf } = await import("./page/scripts/panels/annotations.js");
+  const { entryOf } = await import("./page/scripts/compare/annotations.js");
   const segments = [[0, 2], [1, 3], [4, 6], [7, 9.5], [9, 10]].map(([start_s, end_s], index) =>
     ({ label: index % 2 ? "run" : "jump", start_s, end_s, score: 0.9 - index / 10 }));
   const classes = [{ label: "jump", score: 0.9 }, { label: "run", score: 0.8 }];

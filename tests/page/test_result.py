@@ -273,7 +273,7 @@ def test_long_list_keeps_the_rows_in_view_only(browser: Browser, server: Target)
     counts = page.evaluate(
         """async () => {
           const { Session } = await import("./page/scripts/session.js");
-          const { SegmentList } = await import("./page/scripts/panels/list.js");
+          const { SegmentList } = await import("./page/scripts/panels/list/list.js");
           const segments = Array.from({ length: 5000 }, (_, index) =>
             ({ label: "jump", start_s: index * 7, end_s: index * 7 + 5, score: 0.5 }));
           const session = new Session({ job: null, name: "a", model: { name: "m", version: 1 },

@@ -7,7 +7,7 @@ import { clock, counted } from "./format.js";
 import { showHeader } from "./header.js";
 import { titled } from "./keys.js";
 import { openMenu } from "./menus.js";
-import { modelText } from "./panels/compare.js";
+import { modelText } from "./compare/difference_list.js";
 import { theme, toggleTheme } from "./theme.js";
 
 /**

@@ -10,7 +10,7 @@ import {
   loadEdits,
   timesOf,
   videoId,
-} from "../panels/annotations.js";
+} from "../compare/annotations.js";
 import { saveFile } from "../panels/save_file.js";
 import { sentenceOf } from "../problems.js";
 import { keepDraft, readDraft, removeDraft, removeOldDrafts } from "./drafts.js";

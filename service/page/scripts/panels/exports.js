@@ -5,7 +5,7 @@ import { notify } from "../notices.js";
 import { sentenceOf } from "../problems.js";
 import { hashOf, route } from "../router.js";
 import { byTime } from "../segments.js";
-import { videoId } from "./annotations.js";
+import { videoId } from "../compare/annotations.js";
 import { copyText, saveFile } from "./save_file.js";
 import { linkParams } from "./settings_text.js";
 

@@ -5,9 +5,9 @@ import { clock } from "../format.js";
 import { bind } from "../keys.js";
 import { openMenu } from "../menus.js";
 import { announce } from "../notices.js";
-import { swatch } from "./class_mark.js";
+import { swatch } from "../panels/class_mark.js";
 import { KINDS, differences } from "./differences.js";
-import { on, onceAFrame } from "./schedule.js";
+import { on, onceAFrame } from "../panels/schedule.js";
 
 /**
  * Returns the entries of a menu of models, newest version first.

@@ -6,9 +6,9 @@ import { openMenu } from "../menus.js";
 import { message } from "../problems.js";
 import { AnnotationsError, idOf, readDatabase, timesOf, videoId } from "./annotations.js";
 import { TIOUS, measure } from "./average_precision.js";
-import { classMark } from "./class_mark.js";
-import { chooseFile } from "./save_file.js";
-import { on, onceAFrame } from "./schedule.js";
+import { classMark } from "../panels/class_mark.js";
+import { chooseFile } from "../panels/save_file.js";
+import { on, onceAFrame } from "../panels/schedule.js";
 
 /** Most entries of a menu of videos. */
 const MOST_ENTRIES = 500;

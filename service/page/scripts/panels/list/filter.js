@@ -1,15 +1,15 @@
 /** Bar above the list: how many segments there are, and which of them are listed. */
 
-import { button, el, fill } from "../elements.js";
-import { titled } from "../keys.js";
-import { openMenu } from "../menus.js";
+import { button, el, fill } from "../../elements.js";
+import { titled } from "../../keys.js";
+import { openMenu } from "../../menus.js";
 
 export class ListFilter {
   /** Only segments of this class, with this text in their class, or that nobody has checked. */
   chosen = { label: null, text: "", unchecked: false };
 
   /**
-   * @param {import("../session.js").Session} session
+   * @param {import("../../session.js").Session} session
    * @param {{onChange: () => void, onClose: () => void}} list Called after each change, and when
    *   the field that finds a class is closed.
    */
@@ -27,7 +27,12 @@ export class ListFilter {
       onkeydown: ({ key }) => key === "Escape" && this.#close(),
     });
     this.finder = el("div", { class: "list-find", hidden: true }, this.field);
-    const options = { icon: "find", only: true, class: "plain", title: titled("Find a class", "/") };
+    const options = {
+      icon: "find",
+      only: true,
+      class: "plain",
+      title: titled("Find a class", "/"),
+    };
     const find = button("Find a class", () => this.find(), options);
     const heading = el("h2", { id: "segments-title" }, "Segments");
     const space = el("span", { class: "rest" });

@@ -1,13 +1,13 @@
 /** List of segments: a grid that keeps only the rows in view, for 5,000 segments and more. */
 
-import { el, fill } from "../elements.js";
-import { bind } from "../keys.js";
-import { ListFilter } from "./list_filter.js";
-import { rowsOf, windowOf } from "./list_order.js";
-import { rowOf } from "./list_row.js";
-import { ListSorting } from "./list_sorting.js";
+import { el, fill } from "../../elements.js";
+import { bind } from "../../keys.js";
+import { ListFilter } from "./filter.js";
+import { rowsOf, windowOf } from "./order.js";
+import { rowOf } from "./row.js";
+import { ListSorting } from "./sorting.js";
 import { nothingLeft } from "./nothing_left.js";
-import { on, onceAFrame } from "./schedule.js";
+import { on, onceAFrame } from "../schedule.js";
 
 /** Time for which the list stays where somebody scrolled it. */
 const HANDS_OFF_MS = 5000;
@@ -23,7 +23,7 @@ export class SegmentList {
 
   /**
    * @param {HTMLElement} root A card, whose content this becomes.
-   * @param {import("../session.js").Session} session
+   * @param {import("../../session.js").Session} session
    * @param {AbortSignal} signal
    */
   constructor(root, session, signal) {
@@ -109,13 +109,15 @@ export class SegmentList {
     const { scrollTop, clientHeight: height } = this.grid;
     const [first, last] = windowOf({ scrollTop, height, rowHeight, count });
     this.#runningId = running?.id ?? null;
-    const lines = this.#rows.slice(first, last).map((segment, offset) => ({
-      segment,
-      index: first + offset,
-      rowHeight,
-      selected: segment.id === selectedId,
-      runs: segment.id === this.#runningId,
-    }));
+    const lines = this.#rows
+      .slice(first, last)
+      .map((segment, offset) => ({
+        segment,
+        index: first + offset,
+        rowHeight,
+        selected: segment.id === selectedId,
+        runs: segment.id === this.#runningId,
+      }));
     this.#keep(lines);
     const active = lines.find((line) => line.selected);
     if (active) this.grid.setAttribute("aria-activedescendant", `segment-row-${active.index}`);

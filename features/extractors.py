@@ -43,6 +43,10 @@ class Extractor(Protocol):
         """Frames from the start of a snippet to the start of the next."""
 
     @property
+    def clip_frames(self) -> int:
+        """Frames of a snippet's clip, at least `snippet_frames`; more if clips overlap."""
+
+    @property
     def short_side(self) -> int:
         """Pixels of the shorter side of a frame; the longer side follows the aspect ratio."""
 
@@ -53,8 +57,8 @@ class Extractor(Protocol):
     def features(self, snippets: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Yields the row (D,) of each snippet, float32 and finite, in order.
 
-        A snippet is RGB, (snippet_frames + 1, H, W, 3), as `read_snippets` yields it. It contains
-        the first frame of the next snippet, so it has as many pairs of frames as frames. An
+        A snippet is RGB, (clip_frames + 1, H, W, 3), as `read_snippets` yields it. The last frame
+        follows the clip, so there are as many pairs of frames as frames in the clip. An
         extractor that computes several snippets at once reads no further ahead than one batch.
         """
 
@@ -111,6 +115,7 @@ def video_rows(
         rate_fps=extractor.rate_fps,
         snippet_frames=extractor.snippet_frames,
         short_side=extractor.short_side,
+        clip_frames=extractor.clip_frames,
         first_snippet=first_snippet,
         border=border,
         on_border=on_border,

@@ -3,6 +3,7 @@
 Axes: F frames, H height, W width, C the channels red, green and blue, D feature channels.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import repeat
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 MOTION = "motion"
 """Name of the extractor that needs OpenCV only, and no weights."""
+JOINT = "+"
+"""Separates names, ids and hashes of extractors that are joined."""
+_MEMBER = re.compile(r"(motion(?:-\d+)?|.+?\.onnx)(?:\+|$)")
 
 
 class Extractor(Protocol):
@@ -165,19 +169,33 @@ def claimed_snippets(
     return max(1, round(claimed_s / snippet_clock(extractor).snippet_s)) if claimed_s else None
 
 
+def member_names(name: str) -> list[str]:
+    """Returns the names of the extractors in a joined name, or the name itself.
+
+    `motion+/c++/i3d.onnx` has the members `motion` and `/c++/i3d.onnx`.
+    """
+    names = _MEMBER.findall(name)
+    return names if names and JOINT.join(names) == name else [name]
+
+
 def open_extractor(name: str, *, threads: int = 1, tvl1: "FlowEngine | None" = None) -> Extractor:
     """Returns the extractor with a name, or with the id in the spec of a model.
 
     Args:
-        name: `motion`, its id, or the path of the ONNX file of a backbone.
+        name: `motion`, its id, or the path of the ONNX file of a backbone; several of them, joined
+            with `+`, for the features of all.
         threads: threads of the computation.
         tvl1: computes TV-L1 flow for an extractor that uses it; OpenCV if not given.
 
     Raises:
-        OptionError: there is no such extractor.
+        OptionError: there is no such extractor, or the clocks of joined ones do not fit.
         ModelError: the ONNX file is not a backbone, or contradicts its spec.
     """
     # OpenCV and onnxruntime are imported here, because importing them is slow.
+    if len(names := member_names(name)) > 1:
+        from features.joined import JoinedExtractor
+
+        return JoinedExtractor([open_extractor(one, threads=threads, tvl1=tvl1) for one in names])
     if name.endswith(".onnx"):
         from features.backbone.extractor import open_onnx
         from model.inference.engine import EngineConfig
@@ -189,4 +207,6 @@ def open_extractor(name: str, *, threads: int = 1, tvl1: "FlowEngine | None" = N
     motion = MotionExtractor(threads=threads)
     if name in (MOTION, motion.id):
         return motion
-    raise OptionError(f"no extractor {name!r}; expected {MOTION!r} or a path NAME.onnx")
+    raise OptionError(
+        f"no extractor {name!r}; expected {MOTION!r}, a path NAME.onnx, or several joined with +"
+    )

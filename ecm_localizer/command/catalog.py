@@ -146,11 +146,11 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         ),
         Command(
             "export-extractor",
-            "Write the two-stream I3D to one ONNX file, from its public checkpoints.",
+            "Write a backbone of torchvision, timm or transformers, or I3D, to one ONNX file.",
             "training.commands.export_extractor:export_extractor",
             (
-                "--rgb rgb_imagenet.pt --flow flow_imagenet.pt --out extractors/i3d.onnx",
-                "--rgb rgb_imagenet.pt --flow flow_imagenet.pt --out i3d.onnx --crop ten",
+                "torchvision:swin3d_t --out extractors/swin3d_t.onnx",
+                "i3d --rgb rgb_imagenet.pt --flow flow_imagenet.pt --out extractors/i3d.onnx",
             ),
         ),
         Command(

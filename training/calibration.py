@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.localization.localize import Activation, activate, topk_mean
+from model.localization.localize import Activation, topk_mean
 from model.predict import CasEngine, at_inference_length, check_finite
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
 from training.datasets.video_record import VideoSet
 from training.losses import classification_loss
-from training.measurement.evaluation import TorchEngine, best_segment_scores
+from training.measurement.evaluation import TorchEngine, best_segment_scores, predict_tags
 from training.recipe import Recipe
 
 SCALES = 2.0 ** np.arange(-4, 10)
@@ -44,8 +44,7 @@ def with_class_threshold(
     """Returns a spec with the class threshold that the recipe wants; `tags` costs one pass."""
     highest = recipe.localization.class_threshold
     if recipe.class_threshold_from == "tags":
-        logits_VC = spec.logit_scale * training_logits(engine, spec, training)
-        scores_VC = activate(logits_VC, spec.activation)
+        scores_VC = predict_tags(engine, spec, training.videos)
         highest = class_threshold(scores_VC, training.labels_VC(spec.labels), highest)
     return replace(spec, localization=replace(spec.localization, class_threshold=highest))
 
@@ -71,10 +70,10 @@ def class_threshold(
     pairs = zip(scores_VC.T, labels_VC.T, strict=True)
     own = (np.sort(score_V[tag_V > 0]) for score_V, tag_V in pairs)
     lowest = min((float(own_N[len(own_N) // 10]) for own_N in own if len(own_N)), default=highest)
-    return highest if lowest >= highest else _just_below(lowest)
+    return highest if lowest >= highest else just_below(lowest)
 
 
-def _just_below(score: float) -> float:
+def just_below(score: float) -> float:
     """Returns the largest number of two digits that is at least 1 % below a score; 0 for 0."""
     if score <= 0:
         return 0.0

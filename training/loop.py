@@ -24,13 +24,20 @@ from model.spec import ModelSpec
 from training.batches import MicroBatch, TrainingFeatures, micro_batches, steps_per_epoch
 from training.calibration import calibrated, logit_scale, training_logits, with_class_threshold
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, remove_run, save_checkpoint
+from training.cross_validation.calibrate import Calibrated, calibrated_out_of_fold
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
-from training.initialization import RunData, initial_checkpoint, learnable_videos, moving_average
+from training.initialization import (
+    RunData,
+    fresh_checkpoint,
+    initial_checkpoint,
+    learnable_videos,
+    moving_average,
+)
 from training.losses import LossTerms
 from training.measurement.evaluation import TorchEngine, validation_score
 from training.parallel import ProcessGroup
-from training.progress import Progress, show_progress
+from training.progress import Progress, fold_bar, show_progress
 from training.recipe import Recipe
 
 
@@ -82,6 +89,29 @@ def fit(
             remove_run(out)
         run = _Run(checkpoint, training, validation, execution or Execution(), group)
         return run.to_end(out)
+
+
+def trained(
+    training: VideoSet, recipe: Recipe, *, execution: Execution, progress: Progress
+) -> Checkpoint:
+    """Returns the checkpoint after the last epoch of a training that writes nothing.
+
+    Args:
+        training: Videos to learn from.
+        recipe: Choices of the experiment.
+        execution: Choices of the machine.
+        progress: Counts the steps.
+
+    Raises:
+        DataError: Features cannot be used, or no training video has a label.
+    """
+    training = learnable_videos(training, recipe)
+    start = fresh_checkpoint(RunData.of(training, None, recipe.judge), recipe, "")
+    run = _Run(start, training, None, execution, ProcessGroup())
+    while not run.checkpoint.finished:
+        run.epoch(recipe.learning_rate_at(run.checkpoint.epoch), progress)
+        run.advance(start.spec, None)
+    return replace(run.checkpoint, spec=run.describe())
 
 
 def _lock(out: Path, group: ProcessGroup) -> AbstractContextManager[None]:
@@ -202,7 +232,9 @@ class _Run:
             spec = with_class_threshold(engine, spec, self.training, recipe)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         provenance = replace(spec.provenance, created=now, epoch=self.checkpoint.epoch + 1)
-        return replace(spec, provenance=provenance, evaluation={}, display_min_score=None)
+        return replace(
+            spec, provenance=provenance, evaluation={}, display_min_score=None, calibration=None
+        )
 
     def validate(self, spec: ModelSpec) -> float | None:
         """Returns the score of the network on the validation videos; None without any."""
@@ -212,9 +244,8 @@ class _Run:
         score = partial(validation_score, engine, spec, self.validation, self.recipe.judge)
         return self.group.from_main(score)
 
-    def save(self, out: Path, spec: ModelSpec, score: float | None) -> None:
-        """Stores the state after the epoch; rank 0 writes it, last.pt after best.pt."""
-        is_best = self.checkpoint.is_best(score)
+    def advance(self, spec: ModelSpec, score: float | None) -> None:
+        """Makes the state after an epoch that of the run."""
         self.checkpoint = self.checkpoint.after_epoch(
             spec,
             score,
@@ -222,6 +253,11 @@ class _Run:
             raw_state={} if self.average is None else self.network.state_dict(),
             optimizer_state=self.optimizer.state_dict(),
         )
+
+    def save(self, out: Path, spec: ModelSpec, score: float | None) -> None:
+        """Stores the state after the epoch; rank 0 writes it, last.pt after best.pt."""
+        is_best = self.checkpoint.is_best(score)
+        self.advance(spec, score)
         if self.checkpoint.finished:
             spec = self.group.from_main(partial(self._finish, None if is_best else out / BEST))
             self.checkpoint = replace(self.checkpoint, spec=spec)
@@ -235,7 +271,24 @@ class _Run:
 
         The file `best` is written now because a run whose last.pt is finished is not resumed.
         """
+        folds = self._calibrated_out_of_fold() if self.recipe.calibration_folds else None
         if best and best.is_file():
-            checkpoint = calibrated(load_checkpoint(best), self.training, self.device)
-            save_checkpoint(checkpoint, best)
-        return calibrated(self.checkpoint, self.training, self.device).spec
+            save_checkpoint(self._calibrated(load_checkpoint(best), folds), best)
+        return self._calibrated(self.checkpoint, folds).spec
+
+    def _calibrated(self, checkpoint: Checkpoint, folds: Calibrated | None) -> Checkpoint:
+        if folds is None:
+            return calibrated(checkpoint, self.training, self.device)
+        return replace(checkpoint, spec=folds.applied(checkpoint.spec))
+
+    def _calibrated_out_of_fold(self) -> Calibrated | None:
+        """Trains the networks of the folds, in this process alone.
+
+        They have all epochs of the recipe, because a network's certainty grows with each epoch.
+        """
+        recipe = replace(self.recipe, patience=None, judge="tags")
+        spec, folds = self.checkpoint.spec, recipe.calibration_folds
+        steps = steps_per_epoch(len(self.training.videos), recipe) * recipe.epochs * folds
+        with fold_bar(recipe, steps=steps) as progress:
+            train = partial(trained, recipe=recipe, execution=self.execution, progress=progress)
+            return calibrated_out_of_fold(spec, self.training, recipe, train, self.device)

@@ -127,6 +127,18 @@ def show_progress(
             yield Progress(bar, curves, recipe, epoch, is_main=True)
 
 
+@contextmanager
+def fold_bar(recipe: Recipe, *, steps: int) -> Iterator[Progress]:
+    """Opens a bar over the steps of the networks that calibrate another one.
+
+    Args:
+        recipe: Recipe of the networks.
+        steps: Steps of all of them, at most.
+    """
+    with tqdm(total=steps, desc="calibration", unit="step", disable=None) as bar:
+        yield Progress(bar, None, recipe, 0, is_main=False)
+
+
 def _open_curves(out: Path) -> Curves | None:
     try:
         return Curves(out)

@@ -8,6 +8,7 @@ Axes: B videos of a micro-batch, T snippets, D feature channels, C classes, V tr
 """
 
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from model.spec import ModelSpec
 from training.batches import MicroBatch, TrainingFeatures, micro_batches, steps_per_epoch
 from training.calibration import calibrated, logit_scale, training_logits, with_class_threshold
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, remove_run, save_checkpoint
-from training.cross_validation.calibrate import Calibrated, calibrated_out_of_fold
+from training.cross_validation.calibrate import calibrated_out_of_fold
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.initialization import (
@@ -112,6 +113,34 @@ def trained(
         run.epoch(recipe.learning_rate_at(run.checkpoint.epoch), progress)
         run.advance(start.spec, None)
     return replace(run.checkpoint, spec=run.describe())
+
+
+def finishing(
+    training: VideoSet, recipe: Recipe, execution: Execution
+) -> Callable[[Checkpoint], Checkpoint]:
+    """Returns a function that calibrates checkpoints of a run, after training its folds if wanted.
+
+    The networks of the folds have all epochs of the recipe, because a network's certainty grows
+    with each epoch. This process trains them alone.
+
+    Args:
+        training: Videos that the run learned from.
+        recipe: Recipe of the run.
+        execution: Choices of the machine.
+
+    Raises:
+        DataError: Features cannot be used.
+    """
+    device, folds = execution.torch_device(), recipe.calibration_folds
+    if folds:
+        of_folds = replace(recipe, patience=None, judge="tags")
+        steps = steps_per_epoch(len(training.videos), recipe) * recipe.epochs * folds
+        with fold_bar(of_folds, steps=steps) as progress:
+            train = partial(trained, recipe=of_folds, execution=execution, progress=progress)
+            found = calibrated_out_of_fold(training, recipe, train, device)
+        if found is not None:
+            return lambda checkpoint: replace(checkpoint, spec=found.applied(checkpoint.spec))
+    return lambda checkpoint: calibrated(checkpoint, training, device)
 
 
 def _lock(out: Path, group: ProcessGroup) -> AbstractContextManager[None]:
@@ -271,24 +300,7 @@ class _Run:
 
         The file `best` is written now because a run whose last.pt is finished is not resumed.
         """
-        folds = self._calibrated_out_of_fold() if self.recipe.calibration_folds else None
+        finish = finishing(self.training, self.recipe, self.execution)
         if best and best.is_file():
-            save_checkpoint(self._calibrated(load_checkpoint(best), folds), best)
-        return self._calibrated(self.checkpoint, folds).spec
-
-    def _calibrated(self, checkpoint: Checkpoint, folds: Calibrated | None) -> Checkpoint:
-        if folds is None:
-            return calibrated(checkpoint, self.training, self.device)
-        return replace(checkpoint, spec=folds.applied(checkpoint.spec))
-
-    def _calibrated_out_of_fold(self) -> Calibrated | None:
-        """Trains the networks of the folds, in this process alone.
-
-        They have all epochs of the recipe, because a network's certainty grows with each epoch.
-        """
-        recipe = replace(self.recipe, patience=None, judge="tags")
-        spec, folds = self.checkpoint.spec, recipe.calibration_folds
-        steps = steps_per_epoch(len(self.training.videos), recipe) * recipe.epochs * folds
-        with fold_bar(recipe, steps=steps) as progress:
-            train = partial(trained, recipe=recipe, execution=self.execution, progress=progress)
-            return calibrated_out_of_fold(spec, self.training, recipe, train, self.device)
+            save_checkpoint(finish(load_checkpoint(best)), best)
+        return finish(self.checkpoint).spec

@@ -49,6 +49,16 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             "training.commands.fit:shown_defaults",
         ),
         Command(
+            "cross-validate",
+            "Measure a recipe on places that its networks have not seen.",
+            "training.commands.cross_validate:cross_validate",
+            (
+                "--videos my_videos/ --tags tags.csv --preset own-videos",
+                "--data my_data/ --groups cameras.csv --folds 4 --json",
+            ),
+            "training.commands.cross_validate:shown_defaults",
+        ),
+        Command(
             "evaluate",
             "Measure mAP, frame accuracy and tagging on videos with known segments.",
             "training.commands.evaluate:evaluate",

@@ -64,7 +64,7 @@ def fit(
     training = videos.subset(train_subset)
     if validation:
         training.require_apart(validation)
-    recipe = _recipe(preset, changes, training)
+    recipe = chosen_recipe(preset, changes, training)
     with join_process_group(execution.torch_device()) as group:
         last = train(
             training, validation, recipe, out, execution=execution, group=group,
@@ -79,7 +79,7 @@ def fit(
             print(f"next: {summary.next_command}")
 
 
-def _recipe(preset: str | None, changes: Mapping[str, Any], training: VideoSet) -> Recipe:
+def chosen_recipe(preset: str | None, changes: Mapping[str, Any], training: VideoSet) -> Recipe:
     """Returns a preset with changes; the tags choose the preset if no option does."""
     if preset is None:
         preset = DEFAULT_PRESET if "activation" in changes else preset_for(training)

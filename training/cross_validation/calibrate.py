@@ -60,15 +60,14 @@ class Calibrated:
 
 
 def calibrated_out_of_fold(
-    spec: ModelSpec, training: VideoSet, recipe: Recipe, train: Train, device: str
+    training: VideoSet, recipe: Recipe, train: Train, device: str
 ) -> Calibrated | None:
     """Returns what the folds determine; None if there are too few videos.
 
     The log has the reason for None, and a line for each fold.
 
     Args:
-        spec: Spec of the network to calibrate.
-        training: Videos that it learned from.
+        training: Videos that the network to calibrate learned from.
         recipe: Recipe of the run.
         train: Trains a network on a part of these videos.
         device: Device that runs the networks.
@@ -86,9 +85,9 @@ def calibrated_out_of_fold(
     fold_V = tag_folds(training.videos, folds, recipe.seed)
     held_out = out_of_fold(splits(training, fold_V), train, device)
     if held_out:
-        scored = scored_by(held_out, spec)
+        scored = scored_by(held_out)
         if scored.fewest() >= LEAST_PAIRS:
-            return calibration_of(held_out, scored, spec, recipe)
+            return calibration_of(held_out, scored, recipe)
     _log.warning(
         "class scores are not calibrated: expected at least %d pairs of a video and a class with "
         "the tag, and %d without it", LEAST_PAIRS, LEAST_PAIRS,
@@ -96,31 +95,31 @@ def calibrated_out_of_fold(
     return None
 
 
-def scored_by(held_out: Sequence[HeldOut], spec: ModelSpec) -> Scored:
-    """Returns the scores of the held-out videos under a spec."""
+def scored_by(held_out: Sequence[HeldOut]) -> Scored:
+    """Returns the scores of the held-out videos, of which there is at least one."""
+    labels = held_out[0].spec.labels
     return Scored(
-        np.array([one.scores(spec) for one in held_out]),
-        np.array([[label in one.video.labels for label in spec.labels] for one in held_out]),
+        np.array([one.scores_C for one in held_out]),
+        np.array([[label in one.video.labels for label in labels] for one in held_out]),
         np.array([one.taught_C for one in held_out]),
         np.array([one.fold for one in held_out]),
     )
 
 
-def calibration_of(
-    held_out: Sequence[HeldOut], scored: Scored, spec: ModelSpec, recipe: Recipe
-) -> Calibrated:
+def calibration_of(held_out: Sequence[HeldOut], scored: Scored, recipe: Recipe) -> Calibrated:
     """Returns the calibration by held-out videos that `scored` has the scores of."""
     curve, fitted_VC = best_curve(scored)
     score_VC = curve(scored.score_VC) if curve else scored.score_VC
     ap_C, auc_C = _by_class(scored, _ap), _by_class(scored, roc_auc)
-    problem_C = [_problem(scored, index) for index in range(len(spec.labels))]
+    labels = held_out[0].spec.labels
+    problem_C = [_problem(scored, index) for index in range(len(labels))]
     threshold = recipe.localization.class_threshold
     if recipe.class_threshold_from == "tags":
         told_C = np.array([problem is None for problem in problem_C])
         threshold = passing_threshold(score_VC, scored.tag_VC & scored.counts_VC, told_C)
     is_empty_V = (score_VC < threshold).all(axis=1)
     tagged_V = scored.tag_VC.any(axis=1)
-    names = zip(spec.labels, problem_C, strict=True)
+    names = zip(labels, problem_C, strict=True)
     calibration = Calibration(
         curve=curve,
         folds=len(np.unique(scored.fold_V)),
@@ -136,7 +135,9 @@ def calibration_of(
         notes=tuple(f"{label} cannot be told: {problem}" for label, problem in names if problem),
     )
     found = Calibrated(calibration, threshold, 0.0)
-    return replace(found, display_min_score=_display_score(held_out, found.applied(spec)))
+    results = (replace(one, spec=found.applied(one.spec)).predict() for one in held_out)
+    score = display_min_score(best_scores(results, labels), scored.tag_VC.astype(np.float32))
+    return replace(found, display_min_score=score)
 
 
 def passing_threshold(score_VC: Floats, tag_VC: Bools, told_C: Bools) -> float:
@@ -194,9 +195,3 @@ def _problem(scored: Scored, class_: int) -> str | None:
     if not tag_V.any():
         return "no two training videos show it, so none could be held out"
     return chance_problem(_ap(tag_V, scored.score_VC[counts_V, class_]), tag_V)
-
-
-def _display_score(held_out: Sequence[HeldOut], spec: ModelSpec) -> float:
-    results = (one.predict(spec) for one in held_out)
-    labels = [[label in one.video.labels for label in spec.labels] for one in held_out]
-    return display_min_score(best_scores(results, spec.labels), np.array(labels, np.float32))

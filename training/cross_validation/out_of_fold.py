@@ -5,7 +5,7 @@ Axes: T snippets, C classes.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -40,22 +40,19 @@ class HeldOut:
     """Number of the network."""
     cas_TC: NDArray[np.float32]
     """Class activation sequence, logits."""
-    logit_scale: float
-    """Factor on the logits of that network."""
+    spec: ModelSpec
+    """Spec of that network."""
     taught_C: NDArray[np.bool_]
     """Whether a video that the network learned from shows the class."""
 
-    def scores(self, spec: ModelSpec) -> NDArray[np.float64]:
-        """Returns the class scores under a spec, (C,)."""
-        return video_scores(self.cas_TC, self._own(spec))
+    @property
+    def scores_C(self) -> NDArray[np.float64]:
+        """The class scores, (C,)."""
+        return video_scores(self.cas_TC, self.spec)
 
-    def predict(self, spec: ModelSpec) -> VideoPrediction:
-        """Returns the localization under a spec."""
-        duration_s = self.video.duration_s
-        return predict_from_cas(self.cas_TC, self._own(spec), duration_s=duration_s)
-
-    def _own(self, spec: ModelSpec) -> ModelSpec:
-        return replace(spec, logit_scale=self.logit_scale)
+    def predict(self) -> VideoPrediction:
+        """Returns the localization of the video."""
+        return predict_from_cas(self.cas_TC, self.spec, duration_s=self.video.duration_s)
 
 
 def out_of_fold(splits: Sequence[Split], train: Train, device: str) -> list[HeldOut]:
@@ -88,5 +85,5 @@ def _held_out(fold: int, split: Split, trained: Checkpoint, device: str) -> list
         features_TD = video.features(feature_dim=spec.feature_dim)
         cas_TC = engine.cas(at_inference_length(features_TD, spec))
         check_finite(cas_TC, features_TD)
-        found.append(HeldOut(video, fold, cas_TC, spec.logit_scale, taught_C))
+        found.append(HeldOut(video, fold, cas_TC, spec, taught_C))
     return found

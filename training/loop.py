@@ -38,7 +38,7 @@ from training.initialization import (
 from training.losses import LossTerms
 from training.measurement.evaluation import TorchEngine, validation_score
 from training.parallel import ProcessGroup
-from training.progress import Progress, fold_bar, show_progress
+from training.progress import Progress, show_progress, step_bar
 from training.recipe import Recipe
 
 
@@ -135,7 +135,7 @@ def finishing(
     if folds:
         of_folds = replace(recipe, patience=None, judge="tags")
         steps = steps_per_epoch(len(training.videos), recipe) * recipe.epochs * folds
-        with fold_bar(of_folds, steps=steps) as progress:
+        with step_bar(of_folds, name="calibration", steps=steps) as progress:
             train = partial(trained, recipe=of_folds, execution=execution, progress=progress)
             found = calibrated_out_of_fold(training, recipe, train, device)
         if found is not None:

@@ -128,14 +128,15 @@ def show_progress(
 
 
 @contextmanager
-def fold_bar(recipe: Recipe, *, steps: int) -> Iterator[Progress]:
-    """Opens a bar over the steps of the networks that calibrate another one.
+def step_bar(recipe: Recipe, *, name: str, steps: int | None) -> Iterator[Progress]:
+    """Opens a bar over the steps of networks that are not stored.
 
     Args:
         recipe: Recipe of the networks.
-        steps: Steps of all of them, at most.
+        name: Purpose of the networks.
+        steps: Steps of all of them, at most; None if unknown.
     """
-    with tqdm(total=steps, desc="calibration", unit="step", disable=None) as bar:
+    with tqdm(total=steps, desc=name, unit="step", disable=None) as bar:
         yield Progress(bar, None, recipe, 0, is_main=False)
 
 

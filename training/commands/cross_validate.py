@@ -40,7 +40,7 @@ from training.initialization import learnable_videos
 from training.loop import finishing, trained
 from training.measurement.metrics import tiou_range
 from training.objective import Objective
-from training.progress import fold_bar
+from training.progress import step_bar
 from training.recipe import Recipe
 
 __all__ = ["cross_validate", "shown_defaults"]
@@ -107,7 +107,7 @@ def _held_out(divided: Sequence[Split], recipe: Recipe, execution: Execution) ->
         DataError: No fold can be learned.
     """
     of_folds = replace(recipe, patience=None, judge="tags")
-    with fold_bar(of_folds, steps=0) as progress:
+    with step_bar(of_folds, name="folds", steps=None) as progress:
 
         def train(learned: VideoSet) -> Checkpoint:
             last = trained(learned, of_folds, execution=execution, progress=progress)

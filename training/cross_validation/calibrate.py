@@ -145,7 +145,8 @@ def passing_threshold(score_VC: Floats, tag_VC: Bools, told_C: Bools) -> float:
 
     The threshold is midway between the lowest score that counts as shown and the next lower one,
     because scores of new videos are not exactly these. It is lowered to the median score of the
-    own videos of a class, if it is above it for a class that can be told at all.
+    own videos of a class, if that is lower. Classes that cannot be told from others have no
+    influence, unless that is all of them.
 
     Example: scores 0.9, 0.7, 0.4 and 0.2 of one class, of which the first two have the tag. From
     0.7 up, F1 is 1, so the threshold is 0.54, 1 % below 0.55.
@@ -155,17 +156,16 @@ def passing_threshold(score_VC: Floats, tag_VC: Bools, told_C: Bools) -> float:
         tag_VC: Whether a video shows a class.
         told_C: Whether a class can be told from others.
     """
-    score_N, tag_N = score_VC.ravel(), tag_VC.ravel()
-    rising_K = np.unique(score_N)
-    right_K = np.array([tag_N[score_N >= score].sum() for score in rising_K])
-    predicted_K = np.array([(score_N >= score).sum() for score in rising_K])
-    best = int(np.argmax(2 * right_K / (predicted_K + tag_N.sum())))
-    threshold = float(rising_K[max(best - 1, 0) : best + 1].mean())
-    medians = [
-        float(np.median(score_V[tag_V]))
-        for score_V, tag_V, told in zip(score_VC.T, tag_VC.T, told_C, strict=True)
-        if told and tag_V.any()
-    ]
+    chosen_C = told_C if told_C.any() else np.ones_like(told_C)
+    score_VC, tag_VC = score_VC[:, chosen_C], tag_VC[:, chosen_C]
+    order_N = np.argsort(-score_VC, axis=None, kind="stable")
+    score_N, right_N = score_VC.ravel()[order_N], np.cumsum(tag_VC.ravel()[order_N])
+    f1_N = 2 * right_N / (np.arange(1, len(score_N) + 1) + tag_VC.sum())
+    is_last_of_equal_N = np.append(score_N[1:] != score_N[:-1], True)
+    best = int(np.argmax(np.where(is_last_of_equal_N, f1_N, -1)))
+    threshold = float(score_N[best : best + 2].mean())
+    pairs = zip(score_VC.T, tag_VC.T, strict=True)
+    medians = [float(np.median(score_V[tag_V])) for score_V, tag_V in pairs if tag_V.any()]
     return just_below(min([threshold, *medians]))
 
 

@@ -10,7 +10,15 @@ from training.presets import preset
 from training.progress import step_bar
 from training.recipe import Recipe
 
-RECIPE = preset("demo").override({"hidden_width": 32, "snippets": 64, "epochs": 12})
+RECIPE = preset("demo").override(
+    {
+        "hidden_width": 32,
+        "snippets": 64,
+        "epochs": 30,
+        "batch_size": 2,
+        "cas_scale": "probability",
+    }
+)
 
 
 def taught(training: VideoSet, recipe: Recipe = RECIPE, *, native: bool = False) -> float:

@@ -36,7 +36,8 @@ def oracle(
 ) -> None:
     """Measures the ceiling of a data set: a recipe's network, taught the true times.
 
-    Nothing is written. A network that learns from tags alone is not expected to do better.
+    Nothing is written. Segments are read from the probabilities of the snippets, because these are
+    what was taught, unless --cas-scale is given.
 
     Args:
         data: the data set, with times also of the training videos.
@@ -51,7 +52,7 @@ def oracle(
     videos = data.read()
     training, validation = videos.subset(train_subset), videos.subset(validation_subset)
     training.require_apart(validation)
-    recipe = chosen_recipe(preset, changes, training)
+    recipe = chosen_recipe(preset, {"cas_scale": "probability", **changes}, training)
     steps = steps_per_epoch(len(training.videos), recipe) * recipe.epochs
     device = execution.torch_device()
     with step_bar(recipe, name="oracle", steps=steps) as progress:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +43,9 @@ def test_videos_with_a_common_scene_are_one_group() -> None:
     assert parts["d"] == [ScenePart(0, 4, parts["a"][1].scene)]
 
 
-def test_video_is_cut_where_its_image_jumps(film: Callable[..., Path], tmp_path: Path) -> None:
-    """A film of one place is one shot from its start to its end."""
-    path = film(tmp_path / "film.mp4", [n / 10 for n in range(30)])
-    (whole,) = shots(path)
-    assert whole.start_s == 0
-    assert whole.end_s == pytest.approx(3, abs=0.5)
+def test_shots_cover_a_video(film: Callable[..., Path], tmp_path: Path) -> None:
+    """Each begins where the last one ends."""
+    found = shots(film(tmp_path / "film.mp4", [n / 10 for n in range(30)]))
+    assert found[0].start_s == 0
+    assert all(one.end_s == other.start_s for one, other in pairwise(found))
+    assert found[-1].end_s == pytest.approx(3, abs=0.5)

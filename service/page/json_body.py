@@ -35,4 +35,4 @@ async def read_json(request: Request, kind: type[Body], *, max_bytes: int = SMAL
         raise UnsupportedMediaError(f"expected content type {JSON}, got {media_type or 'none'}")
     content = await receive_whole(request, max_bytes=max_bytes)
     with unusable_if_invalid():
-        return kind.model_validate_json(bytes(content))
+        return kind.model_validate_json(bytes(content), strict=True)

@@ -276,6 +276,7 @@ def test_start_is_accessible_and_has_no_scroll_bar_at_any_width(
 
 def test_start_works_by_keyboard_alone(start: Page) -> None:
     """Tab reaches each control in its order; arrows move in menu and tabs; Esc closes."""
+    start.on("filechooser", lambda _: None)  # the browser hands choosers over from here on
     start.get_by_role("link", name="ECM Localizer").focus()
     names = []
     for _ in range(5):
@@ -294,3 +295,34 @@ def test_start_works_by_keyboard_alone(start: Page) -> None:
     expect(start.get_by_role("searchbox")).to_be_visible()
     with start.expect_file_chooser():
         start.keyboard.press("o")
+
+
+def test_video_of_the_server_is_found_and_read(start: Page, videos: Path, clip: Path) -> None:
+    """Folders open one after the other; the chosen file becomes a job, and gets a thumbnail."""
+    (videos / "meets").mkdir(exist_ok=True)
+    shutil.copy(clip, videos / "meets" / "platform 2 “B”.mp4")
+    start.get_by_role("tab", name="Server folder").click()
+    start.get_by_role("button", name="videos").click()
+    start.get_by_role("button", name="meets").click()
+    expect(start.get_by_role("navigation", name="Folder")).to_contain_text("meets")
+    field = start.get_by_role("searchbox")
+    field.fill("nothing like it")
+    expect(start.get_by_text("No file here has that name.")).to_be_visible()
+    field.fill("PLATFORM")
+    start.get_by_role("button", name="platform 2 “B”.mp4").click()
+    expect(start.get_by_role("region", name="Segments")).to_be_visible()
+    start.goto("/")
+    row = start.get_by_role("link").filter(has_text="platform 2 “B”.mp4").first
+    expect(row.locator("img")).to_be_visible()
+
+
+def test_folder_that_is_gone_has_a_way_back(start: Page, videos: Path) -> None:
+    """The sentence is in the list, with a button to the first folder."""
+    (videos / "old").mkdir(exist_ok=True)
+    start.get_by_role("tab", name="Server folder").click()
+    start.get_by_role("button", name="videos").click()
+    expect(start.get_by_role("button", name="old", exact=True)).to_be_visible()
+    (videos / "old").rmdir()
+    start.get_by_role("button", name="old", exact=True).click()
+    start.get_by_role("alert").get_by_role("button", name="First folder").click()
+    expect(start.get_by_role("button", name="videos")).to_be_visible()

@@ -1,16 +1,7 @@
-/** Shows the description of the API, in the theme of the page. */
+/** Shows the description of the API, in the theme that the page keeps, or else the system's. */
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
-
-function showTheme() {
-  const kept = localStorage.getItem("theme");
-  const root = document.documentElement;
-  if (kept === "dark" || kept === "light") root.dataset.theme = kept;
-  root.classList.toggle("dark-mode", (root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark");
-}
-
-dark.addEventListener("change", showTheme);
-showTheme();
+const theme = localStorage.getItem("theme");
+if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#api",

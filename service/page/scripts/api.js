@@ -73,12 +73,16 @@ export class Api {
   /** @returns {Promise<ModelSummary[]>} Every version of every model. */
   async models() { return (await this.#json("models")).models; }
 
-  /** @returns {Promise<ModelSummary & {spec: Object|null}>} One version with labels and defaults. */
+  /**
+   * @returns {Promise<ModelSummary & {spec: Object|null}>} One version with labels and defaults.
+   */
   model({ name, version }) {
     return this.#json(`models/${encodeURIComponent(name)}/versions/${version}`);
   }
 
-  /** @returns {Promise<{path: string, entries: Object[], truncated: boolean}>} Files of the server. */
+  /**
+   * @returns {Promise<{path: string, entries: Object[], truncated: boolean}>} Files of the server.
+   */
   files(path = "") { return this.#json("files", { query: { path } }); }
 
   /** @returns {Promise<{jobs: JobSummary[], next?: string}>} A page of jobs, newest first. */
@@ -175,7 +179,9 @@ export class Api {
   }
 
   /** @returns {Promise<string>} Lets `<video>` and `<img>` read a job's media. */
-  async ticket(id) { return (await this.#json(`${jobPath(id)}/ticket`, { method: "POST" })).ticket; }
+  async ticket(id) {
+    return (await this.#json(`${jobPath(id)}/ticket`, { method: "POST" })).ticket;
+  }
 
   /** @returns {string} Address of a job's video. */
   videoUrl(id, ticket) { return address(`${jobPath(id)}/video`, { ticket }); }
@@ -307,7 +313,8 @@ function sent(url, file, { headers, onProgress, signal }) {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
     request.addEventListener("load", () => (request.status < 300 ? done(request.responseText)
-      : fail(errorOf(request.status, request.responseText, (name) => request.getResponseHeader(name)))));
+      : fail(errorOf(request.status, request.responseText,
+        (name) => request.getResponseHeader(name)))));
     request.addEventListener("error", () => fail(unreachable()));
     request.addEventListener("abort", () => fail(new DOMException("cancelled", "AbortError")));
     request.addEventListener("loadend", () => signal?.removeEventListener("abort", abort));
@@ -321,5 +328,6 @@ async function named(answer) {
   const header = answer.headers.get("Content-Disposition") ?? "";
   const encoded = header.match(/filename\*=UTF-8''([^;]+)/i)?.[1];
   const plain = header.match(/filename="?([^";]+)"?/i)?.[1];
-  return { name: encoded ? decodeURIComponent(encoded) : plain ?? "", content: await answer.blob() };
+  return { name: encoded ? decodeURIComponent(encoded) : plain ?? "",
+    content: await answer.blob() };
 }

@@ -9,7 +9,9 @@ export class ApiError extends Error {
   constructor({ status, type = "", title = "", detail = "", requestId = "", retryAfterS = 0 }) {
     super(detail || title || `status ${status}`);
     this.status = status;
-    /** Last part of the problem's type, such as "unknown-job"; "unreachable" where no answer came. */
+    /**
+     * Last part of the problem's type, such as "unknown-job"; "unreachable" where no answer came.
+     */
     this.type = type.replace("urn:ecm-localizer:", "");
     this.title = title;
     this.detail = detail;

@@ -6,6 +6,7 @@ import { alertOf, announce } from "./notices.js";
 
 const FIRST_PAUSE_S = 2;
 const LONGEST_PAUSE_S = 30;
+const STAYS = "What you see and your corrections stay on this page.";
 
 /** Dispatches `back` when the service answers again. */
 export const serviceChanges = new EventTarget();
@@ -34,7 +35,7 @@ export class Banner {
     this.#pauseS = FIRST_PAUSE_S;
     this.#element.hidden = false;
     this.#wait();
-    alertOf("The service does not answer. What you see and your corrections stay on this page.");
+    alertOf(`The service does not answer. ${STAYS}`);
   }
 
   #wait() {
@@ -65,12 +66,13 @@ export class Banner {
   #words = el("span");
 
   #sentence() {
-    return ` Trying again in ${this.#leftS} s. What you see and your corrections stay on this page.`;
+    return ` Trying again in ${this.#leftS} s. ${STAYS}`;
   }
 
   #paint() {
     this.#words.textContent = this.#sentence();
-    fill(this.#element, icon("wait"), el("p", {}, el("b", {}, "The service does not answer."), this.#words),
+    fill(this.#element, icon("wait"),
+      el("p", {}, el("b", {}, "The service does not answer."), this.#words),
       button("Try now", () => this.#try()));
   }
 }

@@ -6,6 +6,8 @@ import { letPlainKeysAct, plainKeysAct, sheet } from "./keys.js";
 
 /** Groups of keys outside a video. */
 const FEW_GROUPS = 3;
+const MORE_KEYS = "Those of the player, the segments and the time line appear here while a video "
+  + "is open.";
 let count = 0;
 
 /**
@@ -21,7 +23,8 @@ export function openDialog(title, content, { class: kind = "", head, closable = 
   const id = `dialog-${++count}`;
   const heading = el("h2", { id }, title);
   head?.prepend(heading);
-  const paragraphs = content.filter((part) => part !== null).map((part) => (typeof part === "string" ? el("p", {}, part) : part));
+  const paragraphs = content.filter((part) => part !== null).map((part) =>
+    (typeof part === "string" ? el("p", {}, part) : part));
   const dialog = el("dialog", { class: `dialog ${kind}`.trim() }, head ?? heading, ...paragraphs);
   dialog.setAttribute("aria-labelledby", id);
   dialog.addEventListener("cancel", (event) => { if (!closable) event.preventDefault(); });
@@ -84,7 +87,8 @@ export function invalid(field, sentence) {
   const id = `error-${++count}`;
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", id);
-  return el("p", { class: "field-error", id, role: "alert" }, icon("trouble"), el("span", {}, sentence));
+  return el("p", { class: "field-error", id, role: "alert" }, icon("trouble"),
+    el("span", {}, sentence));
 }
 
 /** Opens the sheet of the keys that act now. */
@@ -95,9 +99,9 @@ export function openKeys() {
   const head = el("div", { class: "keys-head" },
     el("label", {}, box, "Use keys without Ctrl or Alt"), close);
   const groups = sheet();
-  const more = groups.length < FEW_GROUPS && "Those of the player, the segments and the time line appear "
-    + "here while a video is open.";
-  const dialog = openDialog("Keys", [groupsOf(groups), more || null, footOf()], { class: "keys", head });
+  const more = groups.length < FEW_GROUPS ? MORE_KEYS : null;
+  const dialog = openDialog("Keys", [groupsOf(groups), more, footOf()],
+    { class: "keys", head });
   close.focus();
 }
 

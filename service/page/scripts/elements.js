@@ -31,8 +31,8 @@ export function fill(element, ...children) {
  *
  * @param {string} text - Text of the button; its spoken name only, where `only` is set.
  * @param {() => void} onclick - Called on a click.
- * @param {Object} [options] - `icon` before and `after` behind the text (names of icons); `only` for
- *   the icon alone; the rest is for `el`.
+ * @param {Object} [options] - `icon` before and `after` behind the text (names of icons); `only`
+ *   for the icon alone; the rest is for `el`.
  */
 export function button(text, onclick, options = {}) {
   const { icon: before, after, only = false, class: kind = "", ...rest } = options;
@@ -57,7 +57,8 @@ export function cutInTheMiddle(name, options = {}) {
   const tail = characters.length > 16 ? -8 : characters.length;
   const half = (text) => el("span", { ariaHidden: "true" }, text.join(""));
   return el("span", { ...options, class: `middle ${options.class ?? ""}`.trim(), title: name },
-    el("span", { class: "unseen" }, name), half(characters.slice(0, tail)), half(characters.slice(tail)));
+    el("span", { class: "unseen" }, name),
+    half(characters.slice(0, tail)), half(characters.slice(tail)));
 }
 
 function set(element, name, value) {
@@ -65,10 +66,12 @@ function set(element, name, value) {
   if (name === "class") element.className = value;
   else if (name === "dataset") Object.assign(element.dataset, value);
   else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-  else if (/^aria[A-Z]/.test(name)) element.setAttribute(`aria-${name.slice(4).toLowerCase()}`, value);
+  else if (/^aria[A-Z]/.test(name)) element.setAttribute(attributeOf(name), value);
   else if (name in element && name !== "list" && name !== "form") element[name] = value;
   else element.setAttribute(name, value);
 }
+
+const attributeOf = (name) => `aria-${name.slice(4).toLowerCase()}`;
 
 function nodes(children) {
   return children.flat(Infinity)

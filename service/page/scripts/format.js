@@ -55,7 +55,8 @@ export function roughly(seconds) {
   const minutes = Math.floor(rounded / 60);
   if (minutes >= 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   if (minutes >= 10) return `${minutes} min`;
-  return [minutes && `${minutes} min`, rounded % 60 && `${rounded % 60} s`].filter(Boolean).join(" ");
+  return [minutes && `${minutes} min`,
+    rounded % 60 && `${rounded % 60} s`].filter(Boolean).join(" ");
 }
 
 /** Returns a score, threshold, activation or tIoU: two digits; may exceed 1. */
@@ -93,5 +94,6 @@ const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 
 function sizeText(count, power) {
   const value = count / 1000 ** power;
-  return power === 0 || value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1);
+  return power === 0 || value >= 100 || Number.isInteger(value) ? value.toFixed(0)
+    : value.toFixed(1);
 }

@@ -10,8 +10,8 @@ import { theme, themeChanges, toggleTheme } from "./theme.js";
  * Shows the header of a view.
  *
  * @param {{title?: string, subtitle?: string, note?: Node, actions?: (Node|null)[]}} [view] - Name
- *   and length of the opened video; none at the start. `note` is behind them, such as "3 corrections
- *   not saved"; `actions` are buttons at the right.
+ *   and length of the opened video; none at the start. `note` is behind them, such as
+ *   "3 corrections not saved"; `actions` are buttons at the right.
  */
 export function showHeader({ title = "", subtitle = "", note, actions = [] } = {}) {
   document.title = title ? `${title} · ECM Localizer` : "ECM Localizer";
@@ -21,11 +21,13 @@ export function showHeader({ title = "", subtitle = "", note, actions = [] } = {
       el("span", { class: "bar wide" }),
       el("a", { class: "button plain back", href: home, title: "Back to the videos" },
         icon("back"), el("span", { class: "back-word" }, "Videos")),
-      cutInTheMiddle(title, { class: "title" }),
+      el("h1", { class: "title" }, cutInTheMiddle(title)),
       subtitle && el("span", { class: "quiet wide" }, subtitle), note]
-    : [el("a", { class: "logo", href: home }, icon("logo"), el("span", { class: "strong" }, "ECM Localizer"))];
+    : [el("a", { class: "logo", href: home }, icon("logo"),
+      el("span", { class: "strong" }, "ECM Localizer"))];
   const rest = el("div", { class: "rest" }, ...actions, el("span", { class: "bar wide" }),
-    themeButton(), button("Keys", openKeys, { icon: "help", only: true, class: "plain", title: "Keys (?)" }));
+    themeButton(), button("Keys", openKeys,
+      { icon: "help", only: true, class: "plain", title: "Keys (?)" }));
   fill(document.getElementById("header"), ...place, rest);
 }
 
@@ -42,4 +44,5 @@ function paint(made) {
   made.setAttribute("aria-label", made.title);
 }
 
-themeChanges.addEventListener("change", () => document.querySelectorAll("#header .theme").forEach(paint));
+themeChanges.addEventListener("change",
+  () => document.querySelectorAll("#header .theme").forEach(paint));

@@ -16,7 +16,10 @@
 const KEPT = "keys-without-ctrl";
 const TYPED_INTO = "input:not([type=checkbox], [type=radio], [type=range], [type=button]), "
   + "textarea, select, [contenteditable]";
-const CAPS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc", "-": "−" };
+/** Keys that move a slider. */
+const MOVES = /^(Arrow|Home|End|Page)/;
+const CAPS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc",
+  "-": "−" };
 /** @type {Set<Binding>} */
 const bindings = new Set();
 
@@ -34,7 +37,8 @@ export function bind(...bound) {
 /** Listens to the keyboard. */
 export function startKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.defaultPrevented || event.isComposing
+      || document.querySelector("dialog[open]")) return;
     const key = pressed(event);
     if (rests(event, key)) return;
     const binding = [...bindings].reverse().find((b) => b.key === key && (b.when?.() ?? true));
@@ -66,7 +70,9 @@ export function plainKeysAct() {
   return localStorage.getItem(KEPT) !== "false";
 }
 
-/** Makes keys act without Ctrl or Alt, or not; kept. People who speak to their computer need that. */
+/**
+ * Makes keys act without Ctrl or Alt, or not; kept. People who speak to their computer need that.
+ */
 export function letPlainKeysAct(act) {
   localStorage.setItem(KEPT, String(act));
 }
@@ -88,6 +94,7 @@ export function pressed(event) {
 
 function rests(event, key) {
   if (event.target instanceof Element && event.target.closest(TYPED_INTO)) return true;
+  if (MOVES.test(key) && event.target.closest?.("input[type=range]")) return true;
   if (key === "Space" || key === "Enter") return isPressedBy(event.target);
   const isPlain = [...key].length === 1 || /^Shift\+.$/u.test(key);
   return isPlain && key !== "?" && !plainKeysAct();

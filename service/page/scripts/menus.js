@@ -77,6 +77,7 @@ function place(menu, anchor) {
 }
 
 function close(menu, anchor) {
-  if (menu.contains(document.activeElement) || document.activeElement === document.body) anchor.focus();
+  if (menu.contains(document.activeElement)
+    || document.activeElement === document.body) anchor.focus();
   menu.remove();
 }

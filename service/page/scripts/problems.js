@@ -12,13 +12,16 @@ import { notify } from "./notices.js";
  * @type {Object<string, (error: import("./api.js").ApiError) => string|undefined>}
  */
 const SENTENCES = {
-  "scope-missing": (error) =>
-    `This key may not do that. Use one with the scope "${/'(\w+)'/.exec(error.detail)?.[1] ?? "infer"}".`,
+  "scope-missing": (error) => {
+    const scope = /'(\w+)'/.exec(error.detail)?.[1] ?? "infer";
+    return `This key may not do that. Use one with the scope "${scope}".`;
+  },
   "disk-full": () => "The service has no room for this video. Ask the operator.",
   "queue-full": (error) => `${waiting(error)} Trying again in ${error.retryAfterS || 20} s.`,
   "extractor-unavailable": (error) => {
     const name = /the extractor ([^\s,]+)/.exec(error.detail)?.[1];
-    return name && `This model reads videos with "${name}", which is not here. Ask the operator for it.`;
+    return name
+      && `This model reads videos with "${name}", which is not here. Ask the operator for it.`;
   },
   "worker-failed": () =>
     "This video stopped the reader three times. Convert it to MP4 and bring it in again.",
@@ -26,7 +29,8 @@ const SENTENCES = {
     "The activation of this video is no longer kept. \"Read it again\" takes seconds.",
   "unknown-job": () => "This job is no longer here. Bring the video in again.",
   "videos-not-served": () =>
-    "This service takes features only. Choose an .npy file, or ask the operator for the extra \"jobs\".",
+    "This service takes features only. Choose an .npy file, or ask the operator for the extra "
+    + "\"jobs\".",
   unreachable: () => "The service does not answer. Check that it runs, then try again.",
   overloaded: (error) => `The service is busy. Trying again in ${error.retryAfterS || 20} s.`,
 };
@@ -72,9 +76,14 @@ export function errorMessage(error, { title = "", actions = [] } = {}) {
 
 /** Returns "Details": the service's text, `type` and request ID, with "Copy". */
 export function detailsOf(error) {
-  if (!error.detail && !error.requestId) return null;
-  const lines = [["Text", error.detail], ["Type", error.type], ["Request", error.requestId]]
-    .filter(([, value]) => value);
+  if (error.type === "unreachable") return null;
+  return factsOf([["Text", error.detail], ["Type", error.type], ["Request", error.requestId]]);
+}
+
+/** Returns "Details" with names and values, and "Copy"; null where there are none. */
+export function factsOf(all) {
+  const lines = all.filter(([, value]) => value);
+  if (!lines.length) return null;
   const text = lines.map(([name, value]) => `${name}: ${value}`).join("\n");
   const copy = async () => {
     await navigator.clipboard.writeText(text);

@@ -1,8 +1,8 @@
 /** Dark and light: the system's choice until the button is pressed, then the person's. */
 
 const KEPT = "theme";
-const NAMES = ["bg", "surface", "sunken", "line", "field", "ink", "ink-2", "ink-3", "on-ink", "focus",
-  "red", "red-bg", "amber", "amber-bg", "ok", "ok-bg"];
+const NAMES = ["bg", "surface", "sunken", "line", "field", "ink", "ink-2", "ink-3", "on-ink",
+  "focus", "red", "red-bg", "amber", "amber-bg", "ok", "ok-bg"];
 /** Number of class colours. */
 export const CLASS_COLORS = 20;
 

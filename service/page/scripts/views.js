@@ -62,7 +62,8 @@ async function showJob(root, view) {
 /** Follows a job, and shows its result once it is done. */
 async function follow(root, working, job, view) {
   const last = await working.follow(job);
-  if (last.state === "done" && !view.signal.aborted) await showResult(root, { ...view, jobId: job.id });
+  if (last.state !== "done" || view.signal.aborted) return;
+  await showResult(root, { ...view, jobId: job.id });
 }
 
 async function showResult(root, view) {
@@ -79,8 +80,10 @@ async function showError(root, error, again, api) {
   showHeader();
   if (error.type === "unknown-job") fill(root, await goneJob(api));
   else {
-    fill(root, el("div", { class: "instead" }, errorMessage(error, { actions: [button("Try again", again)] })));
-    if (error.type === "unreachable") serviceChanges.addEventListener("back", again, { once: true });
+    fill(root, el("div", { class: "instead" },
+      errorMessage(error, { actions: [button("Try again", again)] })));
+    if (error.type !== "unreachable") return;
+    serviceChanges.addEventListener("back", again, { once: true });
   }
 }
 

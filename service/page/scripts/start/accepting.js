@@ -9,7 +9,8 @@ const FEATURES = /\.npy$/i;
 const NO_EXTRACTOR = "unknown";
 
 /** Where a model that takes features only gets a video. */
-export const WRONG_MODEL = "This model takes features. Choose an .npy file, or a model that takes videos.";
+export const WRONG_MODEL = "This model takes features. Choose an .npy file, or a model that takes "
+  + "videos.";
 const WRONG_SERVICE = "This service takes features only. Choose an .npy file.";
 
 /** Types of the file chooser. */
@@ -30,7 +31,8 @@ export function acceptedText(model, { limits, videos }) {
   if (!videos || (model && !takesVideos(model))) {
     return `Features as .npy, up to ${bytes(limits.max_body_bytes)} each`;
   }
-  return `MP4, WebM, MKV, MOV, AVI, up to ${bytes(limits.max_video_bytes)} each, or features as .npy`;
+  const limit = bytes(limits.max_video_bytes);
+  return `MP4, WebM, MKV, MOV, AVI, up to ${limit} each, or features as .npy`;
 }
 
 /**

@@ -12,7 +12,7 @@ const EXAMPLES = { https: "https://media.example.org/match.mp4", s3: "s3://bucke
  *
  * @param {string[]} schemes - Those that the service allows.
  * @param {string[]} hosts - Those that the service fetches from; empty where it does not tell.
- * @param {(uri: string) => Promise<void>} submit - Throws `ApiError` for an address that is refused.
+ * @param {(uri: string) => Promise<void>} submit - Throws `ApiError` where one is refused.
  */
 export function addressForm(schemes, hosts, submit) {
   const error = el("div", {});
@@ -42,7 +42,8 @@ export function addressForm(schemes, hosts, submit) {
   return el("form", { class: "way address", noValidate: true, onsubmit: send },
     el("label", { class: "strong", htmlFor: "address" }, "Address of a video"),
     el("div", { class: "line" }, field, fetchIt), error,
-    el("p", { class: "small quiet" }, `The service fetches it. It takes addresses that begin with ${listOf(schemes)}.`));
+    el("p", { class: "small quiet" },
+      `The service fetches it. It takes addresses that begin with ${listOf(schemes)}.`));
 }
 
 /** Returns what is wrong with an address before it is sent, or null. */
@@ -61,10 +62,12 @@ function refusalOf(problem, hosts) {
   const host = /the host '([^']+)' is not allowed/.exec(problem.detail)?.[1];
   if (!host) return sentenceOf(problem);
   const others = hosts.length ? ` It may from ${hosts.join(", ")}.` : "";
-  return `This service may not fetch from ${host}.${others} Download the file and drop it here instead.`;
+  return `This service may not fetch from ${host}.${others} `
+    + "Download the file and drop it here instead.";
 }
 
 function listOf(schemes) {
   const prefixes = schemes.map((scheme) => `${scheme}://`);
-  return prefixes.length < 2 ? prefixes.join("") : `${prefixes.slice(0, -1).join(", ")} or ${prefixes.at(-1)}`;
+  return prefixes.length < 2 ? prefixes.join("")
+    : `${prefixes.slice(0, -1).join(", ")} or ${prefixes.at(-1)}`;
 }

@@ -11,8 +11,8 @@ import { CHOSEN_TYPES } from "./accepting.js";
  * @returns {{element: HTMLElement, setAccepted: (text: string) => void, choose: () => void}}
  */
 export function dropZone(take) {
-  const chooser = el("input", { type: "file", multiple: true, accept: CHOSEN_TYPES, hidden: true,
-    ariaLabel: "Videos", onchange: () => {
+  const chooser = el("input", { type: "file", multiple: true, accept: CHOSEN_TYPES, class: "unseen",
+    tabIndex: -1, ariaHidden: "true", ariaLabel: "Videos", onchange: () => {
       take([...chooser.files]);
       chooser.value = "";
     } });
@@ -21,7 +21,8 @@ export function dropZone(take) {
   const element = el("div", { class: "drop" },
     el("div", { class: "disc" }, icon("upload")),
     el("p", { class: "call" }, "Drop videos here"), el("p", { class: "or" }, "or"),
-    button("Choose files", choose, { class: "primary", title: "Choose files (O)" }), chooser, accepted);
+    button("Choose files", choose, { class: "primary", title: "Choose files (O)" }),
+    chooser, accepted);
   return { element, choose, setAccepted: (text) => fill(accepted, text) };
 }
 

@@ -10,7 +10,9 @@ const KEPT = "model";
 const CHECK_AGAIN_MS = 5000;
 const NAMED_CLASSES = 8;
 
-/** The card with the model. Dispatches `change` when another one is chosen, or the first appears. */
+/**
+ * The card with the model. Dispatches `change` when another one is chosen, or the first appears.
+ */
 export class ModelCard extends EventTarget {
   /** @type {import("../api.js").ModelSummary[]} */
   #all = [];
@@ -32,15 +34,25 @@ export class ModelCard extends EventTarget {
     if (this.#signal.aborted) return;
     const ready = this.#all.filter((model) => model.state === "ready");
     const before = keyOf(this.chosen);
-    this.chosen = ready.find((model) => keyOf(model) === localStorage.getItem(KEPT)) ?? firstOf(ready);
+    this.chosen = ready.find((model) => keyOf(model) === localStorage.getItem(KEPT))
+      ?? firstOf(ready);
     if (before !== keyOf(this.chosen)) this.dispatchEvent(new Event("change"));
     await this.#paint();
-    if (!this.chosen) setTimeout(() => { if (!this.#signal.aborted) this.load().catch(() => {}); }, CHECK_AGAIN_MS);
+    if (!this.chosen) this.#lookLater();
+  }
+
+  #lookAgain() {
+    if (!this.#signal.aborted) this.load().catch(() => this.#lookLater());
+  }
+
+  #lookLater() {
+    setTimeout(() => this.#lookAgain(), CHECK_AGAIN_MS);
   }
 
   async #paint() {
     if (!this.chosen) {
-      fill(this.element, el("p", {}, "No model is loaded. Put one into the models folder; it appears by itself."),
+      fill(this.element, el("p", {},
+        "No model is loaded. Put one into the models folder; it appears by itself."),
         ...failedOnes(this.#all));
       return;
     }
@@ -50,7 +62,8 @@ export class ModelCard extends EventTarget {
     change.setAttribute("aria-label", "Change the model");
     fill(this.element, el("div", {},
       el("p", { class: "small quiet" }, "Model"),
-      el("p", { class: "name ends", title: nameOf(this.chosen) }, nameOf(this.chosen)), classes), change);
+      el("p", { class: "name ends", title: nameOf(this.chosen) }, nameOf(this.chosen)), classes),
+    change);
     await this.#describe(this.chosen, classes);
   }
 
@@ -69,7 +82,8 @@ export class ModelCard extends EventTarget {
       text: nameOf(model),
       hint: model.state === "ready" ? counted(model.classes, "class") : model.state,
       checked: keyOf(model) === keyOf(this.chosen),
-      disabled: model.state === "ready" ? undefined : sentence(model.error ?? "This version is not loaded"),
+      disabled: model.state === "ready" ? undefined
+        : sentence(model.error ?? "This version is not loaded"),
       does: () => this.#take(model),
     }));
     openMenu(anchor, [{ text: "Models" }, ...items]);

@@ -13,7 +13,7 @@ export class ReadSoFar {
   #read = 0;
   #loading = null;
   #words = el("span", { class: "quiet rest" });
-  #strip = el("div", { class: "strip" });
+  #strip = el("div", { class: "read-strip" });
   #bar = el("span", {});
   element = el("section", { class: "card read-so-far", ariaLabel: "Read so far", hidden: true },
     el("div", { class: "card-head" }, el("h2", {}, "Read so far"), this.#words),
@@ -50,7 +50,8 @@ export class ReadSoFar {
   async #loadTile(tile, id, timeS) {
     try {
       const address = URL.createObjectURL(await this.#api.still(id, timeS, HEIGHT));
-      const image = el("img", { src: address, alt: "", onload: () => URL.revokeObjectURL(address) });
+      const image = el("img",
+        { src: address, alt: "", onload: () => URL.revokeObjectURL(address) });
       fill(tile, image);
     } catch {
       tile.classList.add("hatched");  // no still came

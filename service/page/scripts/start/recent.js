@@ -76,14 +76,17 @@ export class Recent {
 
   #paint() {
     if (!this.#isLoaded) return;
-    const rows = [...uploads.open.toReversed().map((upload) => this.#ofUpload(upload)), ...this.#ofService()];
+    const rows = [...uploads.open.toReversed().map((upload) => this.#ofUpload(upload)),
+      ...this.#ofService()];
     const wanted = new Set(rows.map(({ key }) => key));
     for (const [key, { item }] of this.#rows) if (!wanted.has(key)) this.#drop(key, item);
     rows.forEach((row, place) => this.#put(row, place));
     this.#clear.hidden = !this.#finished().length;
     fill(this.#foot,
-      !rows.length && el("p", { class: "quiet nothing" }, "Nothing yet. Jobs appear here and survive a reload."),
-      this.#hasMore && button("Older jobs", () => { this.#limit += PAGE; this.load(); }, { class: "plain" }));
+      !rows.length && el("p", { class: "quiet nothing" },
+        "Nothing yet. Jobs appear here and survive a reload."),
+      this.#hasMore && button("Older jobs", () => { this.#limit += PAGE; this.load(); },
+        { class: "plain" }));
   }
 
   #ofService() {
@@ -98,12 +101,16 @@ export class Recent {
   }
 
   #ofUpload(upload) {
-    const does = { retry: () => uploads.retry(this.#api, upload), cancel: () => uploads.cancel(upload) };
+    const does = { retry: () => uploads.retry(this.#api, upload),
+      cancel: () => uploads.cancel(upload) };
     const { state, sentBytes, againS } = upload;
-    return { key: upload.id, shows: { state, sentBytes, againS }, build: () => uploadRow(upload, does) };
+    return { key: upload.id, shows: { state, sentBytes, againS },
+      build: () => uploadRow(upload, does) };
   }
 
-  /** Shows a row at its place; builds it again only if it changed, because it may have the focus. */
+  /**
+   * Shows a row at its place; builds it again only if it changed, because it may have the focus.
+   */
   #put({ key, shows, build }, place) {
     const shown = JSON.stringify(shows);
     let row = this.#rows.get(key);
@@ -127,7 +134,8 @@ export class Recent {
       await this.load();
     } catch (error) {
       const isGone = error.type === "video-gone";
-      notify(isGone ? `The service no longer has ${job.name}. Choose the file again.` : sentenceOf(error),
+      notify(isGone ? `The service no longer has ${job.name}. Choose the file again.`
+        : sentenceOf(error),
         { kind: "error" });
     }
   }
@@ -146,7 +154,8 @@ export class Recent {
       localStorage.setItem(CLEARED, JSON.stringify([...cleared]));
       this.#paint();
     };
-    notify(`Cleared ${counted(finished.length, "job")} from this list.`, { action: { text: "Undo", does: undo } });
+    notify(`Cleared ${counted(finished.length, "job")} from this list.`,
+      { action: { text: "Undo", does: undo } });
   }
 
   /** Hides jobs in this browser; the service forgets them after a while by itself. */
@@ -165,5 +174,6 @@ function clearedIds() {
 /** Adds to each queued job how many are before it; jobs come newest first. */
 function withPlaces(jobs) {
   let ahead = 0;
-  return jobs.toReversed().map((job) => (job.state === "queued" ? { ...job, ahead: ahead++ } : job)).toReversed();
+  return jobs.toReversed().map((job) =>
+    (job.state === "queued" ? { ...job, ahead: ahead++ } : job)).toReversed();
 }

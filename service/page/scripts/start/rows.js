@@ -43,7 +43,8 @@ export function jobRow(job, { api, model, again, remove }) {
   const name = cutInTheMiddle(nameOfJob(job), { class: "name" });
   if (job.state === "failed") {
     return el("div", { class: "row" }, thumbnail(api, null),
-      el("div", { class: "text" }, name, el("p", { class: "reason" }, sentence(job.detail ?? "The job failed"))),
+      el("div", { class: "text" }, name,
+        el("p", { class: "reason" }, sentence(job.detail ?? "The job failed"))),
       stateMark("failed"),
       el("div", { class: "actions" }, button("Try again", () => again(job)),
         button("Remove", () => remove(job), { class: "plain" }),
@@ -51,9 +52,11 @@ export function jobRow(job, { api, model, again, remove }) {
           ariaLabel: `Details of ${nameOfJob(job)}` }, "Details")));
   }
   return el("a", { class: "row", href: hashOf("job", job.id) }, thumbnail(api, still),
-    el("span", { class: "text" }, name, el("span", { class: "small quiet ends" }, factsOf(job, model)),
+    el("span", { class: "text" }, name,
+      el("span", { class: "small quiet ends" }, factsOf(job, model)),
       share !== null && meter(share, `Read of ${nameOfJob(job)}`)),
-    job.state === "running" ? el("span", { class: "state" }, share === null ? "Reading" : inPercent(share))
+    job.state === "running"
+      ? el("span", { class: "state" }, share === null ? "Reading" : inPercent(share))
       : stateMark(job.state));
 }
 
@@ -65,7 +68,8 @@ function factsOf(job, model) {
     && `${isOther ? `${job.model.name} ` : ""}version ${job.model.version}`;
   const facts = {
     queued: [inLine(job.ahead), length],
-    running: [length, job.progress?.seconds_left != null && `about ${roughly(job.progress.seconds_left)} left`],
+    running: [length, job.progress?.seconds_left != null
+      && `about ${roughly(job.progress.seconds_left)} left`],
     done: [job.segments != null && counted(job.segments, "segment"), length, when, version],
     cancelled: [when],
   };
@@ -97,11 +101,14 @@ export function uploadRow(upload, { retry, cancel }) {
   }[upload.state];
   return el("div", { class: "row" }, el("span", { class: "thumbnail" }, icon("film")),
     el("div", { class: "text" }, uploadName(upload),
-      el("p", { class: upload.state === "refused" ? "reason" : "small quiet" }, uploadFacts(upload)),
+      el("p", { class: upload.state === "refused" ? "reason" : "small quiet" },
+        uploadFacts(upload)),
       upload.state === "sending" && meter(share, `Sent of ${upload.name}`),
       upload.state === "refused" && detailsOf(upload.error)),
-    isMoving ? button(`Cancel ${upload.name}`, cancel, { icon: "close", only: true, class: "plain" })
-      : stateMark(upload.state === "pausing" ? "queued" : "failed", upload.state === "stopped" ? "Stopped" : undefined),
+    isMoving ? button(`Cancel ${upload.name}`, cancel,
+      { icon: "close", only: true, class: "plain" })
+      : stateMark(upload.state === "pausing" ? "queued" : "failed",
+        upload.state === "stopped" ? "Stopped" : undefined),
     actions && el("div", { class: "actions" }, actions));
 }
 
@@ -117,7 +124,8 @@ export function uploadFacts(upload) {
   return {
     waiting: () => "Waiting for the upload before it",
     sending: () => ["Uploading", sent, left && `about ${left} left`].filter(Boolean).join(" · "),
-    pausing: () => sentenceOf({ type: upload.error.type, detail: upload.error.detail, retryAfterS: upload.againS }),
+    pausing: () => sentenceOf({ type: upload.error.type, detail: upload.error.detail,
+      retryAfterS: upload.againS }),
     stopped: () => `The upload stopped at ${sent}. "Try again" starts it once more.`,
     refused: () => sentenceOf(upload.error),
     done: () => "Done",

@@ -5,19 +5,23 @@ import { bytes } from "../format.js";
 import { icon } from "../icons.js";
 import { errorMessage } from "../problems.js";
 
+const FIND = "Find a file in the server's folders";
+const TOP = { name: "Folders", path: "" };
+
 /** A list of folders and videos; one that is chosen is submitted. */
 export class ServerFiles {
   #api;
   #submit;
   #entries = [];
-  #path = "";
   #isTruncated = false;
-  #trail = el("nav", { class: "trail", ariaLabel: "Folder" });
+  /** Folders from the top to the one that is shown. */
+  #trail = [TOP];
+  #way = el("nav", { class: "trail", ariaLabel: "Folder" });
   #list = el("ul", { class: "files" });
-  #find = el("input", { class: "field", type: "search", placeholder: "Find a file in the server's folders",
-    ariaLabel: "Find a file in the server's folders", oninput: () => this.#paint() });
+  #find = el("input", { class: "field", type: "search", placeholder: FIND, ariaLabel: FIND,
+    oninput: () => this.#paint() });
   element = el("div", { class: "way" },
-    el("div", { class: "with-icon" }, icon("find"), this.#find), this.#trail, this.#list);
+    el("div", { class: "with-icon" }, icon("find"), this.#find), this.#way, this.#list);
 
   /**
    * @param {import("../api.js").Api} api
@@ -28,50 +32,51 @@ export class ServerFiles {
     this.#submit = submit;
   }
 
-  /** Shows a folder; the roots, if the path is empty. Focus goes to its first entry on request. */
-  async open(path = "", { focus = false } = {}) {
+  /** Shows the folder at the end of the way. */
+  async open({ focus = false } = {}) {
+    const { path } = this.#trail.at(-1);
     try {
-      const { path: shown, entries, truncated } = await this.#api.files(path);
-      this.#path = shown ?? path;
+      const { entries, truncated } = await this.#api.files(path);
       this.#entries = entries;
       this.#isTruncated = truncated;
       this.#find.value = "";
       this.#paint();
       if (focus) (this.#list.querySelector("button") ?? this.#find).focus();
     } catch (error) {
-      fill(this.#list, el("li", {}, errorMessage(error, { actions: [
-        button("Try again", () => this.open(path)), button("First folder", () => this.open())] })));
+      const again = button("Try again", () => this.open({ focus: true }));
+      const top = path && button("First folder", () => this.#goTo([TOP]));
+      fill(this.#list, el("li", {},
+        errorMessage(error, { actions: [again, top].filter(Boolean) })));
     }
   }
 
+  #goTo(trail) {
+    this.#trail = trail;
+    this.open({ focus: true });
+  }
+
   #paint() {
-    this.#paintTrail();
+    const places = this.#trail.map(({ name }, place) => (place === this.#trail.length - 1
+      ? el("span", { class: "strong ends", title: name, ariaCurrent: "location" }, name)
+      : [button(name, () => this.#goTo(this.#trail.slice(0, place + 1)), { class: "plain" }),
+        icon("forward")]));
+    fill(this.#way, icon("folder"), places);
     const words = this.#find.value.toLowerCase();
     const found = this.#entries.filter((entry) => entry.name.toLowerCase().includes(words));
+    const none = words ? "No file here has that name." : "This folder has no videos.";
     fill(this.#list, found.map((entry) => el("li", {}, this.#row(entry))),
-      !found.length && el("li", { class: "quiet nothing" },
-        words ? "No file here has that name." : "This folder has no videos."),
+      !found.length && el("li", { class: "quiet nothing" }, none),
       this.#isTruncated && el("li", { class: "quiet nothing" },
-        `The first ${this.#entries.length} entries of the folder.`));
+        `The first ${this.#entries.length} entries. Move videos into folders to see all.`));
   }
 
   #row(entry) {
     const isFolder = entry.kind === "folder";
-    const does = isFolder ? () => this.open(entry.path, { focus: true }) : () => this.#submit(entry);
+    const does = isFolder ? () => this.#goTo([...this.#trail, entry]) : () => this.#submit(entry);
     return el("button", { type: "button", class: "file", onclick: does },
       icon(isFolder ? "folder" : "film"), cutInTheMiddle(entry.name),
-      el("span", { class: "quiet small" }, isFolder || entry.size_bytes == null ? "" : bytes(entry.size_bytes)),
+      !isFolder && entry.size_bytes !== null
+        && el("span", { class: "quiet small" }, bytes(entry.size_bytes)),
       isFolder && icon("forward"));
-  }
-
-  /** Shows the way up: the roots, and the folders of the path. */
-  #paintTrail() {
-    const parts = this.#path.split("/").filter(Boolean);
-    this.#trail.hidden = !parts.length;
-    const parent = this.#path.split("/").slice(0, -1).join("/");
-    fill(this.#trail,
-      button("Folders", () => this.open("", { focus: true }), { class: "plain", icon: "folder" }),
-      parts.length > 1 && button("Up", () => this.open(parent, { focus: true }), { class: "plain", icon: "back" }),
-      el("span", { class: "quiet ends", title: this.#path }, parts.at(-1) ?? ""));
   }
 }

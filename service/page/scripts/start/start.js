@@ -53,7 +53,8 @@ class Start {
     this.#recent = new Recent(api, signal);
     this.#models.addEventListener("change", () => this.#modelChanged());
     takeDropped(this.#zone.element, (files) => this.#take(files), signal);
-    const unbind = bind({ key: "O", text: "Choose files", group: "Start", does: this.#zone.choose });
+    const unbind = bind({ key: "O", text: "Choose files", group: "Start",
+      does: this.#zone.choose });
     signal.addEventListener("abort", unbind);
     root.classList.add("start");
     fill(root, this.#ways(), this.#recent.element);
@@ -71,14 +72,16 @@ class Start {
       await this.#models.load();
     } catch (error) {
       if (error.type !== "unreachable") throw error;
-      serviceChanges.addEventListener("back", () => this.#loadModels(), { once: true, signal: this.#signal });
+      serviceChanges.addEventListener("back", () => this.#loadModels(),
+        { once: true, signal: this.#signal });
     }
   }
 
   #ways() {
     return el("div", { class: "ways" },
       el("h1", {}, "Find when actions happen"),
-      el("p", { class: "lead" }, "Bring in a video. Each action is marked with its start, its end and a "
+      el("p", { class: "lead" },
+        "Bring in a video. Each action is marked with its start, its end and a "
         + "score, ready to check, correct and export."),
       this.#models.element, this.#tabs(), this.#example());
   }
@@ -93,7 +96,8 @@ class Start {
       { name: "This computer", panel: here },
       videos && roots && { name: "Server folder", panel: files.element, shown: () => files.open() },
       videos && schemes.length > 0
-        && { name: "Address", panel: addressForm(schemes, this.#service.hosts ?? [], (uri) => this.#submit(uri)) },
+        && { name: "Address",
+          panel: addressForm(schemes, this.#service.hosts ?? [], (uri) => this.#submit(uri)) },
     ].filter(Boolean));
   }
 
@@ -101,7 +105,8 @@ class Start {
     const job = this.#service.example?.job_id;
     if (!job) return null;
     return el("p", { class: "example small quiet" }, icon("help"),
-      el("span", {}, "First time here? ", el("a", { href: hashOf("job", job) }, "Open the example video"),
+      el("span", {}, "First time here? ",
+        el("a", { href: hashOf("job", job) }, "Open the example video"),
         " to look around."));
   }
 
@@ -133,7 +138,8 @@ class Start {
     const videos = uploads.add(this.#api, taken.filter((file) => !isFeatures(file)), model);
     if (videos.length === 1 && files.length === 1) return navigate("upload", videos[0].id);
     if (videos.length) announce(`${counted(videos.length, "video")} on the way.`);
-    for (const file of taken.filter(isFeatures)) await this.#localize(file, model, files.length === 1);
+    const isOnly = files.length === 1;
+    for (const file of taken.filter(isFeatures)) await this.#localize(file, model, isOnly);
   }
 
   /** Localizes features, which takes no job; a single file is shown at once. */
@@ -158,7 +164,8 @@ class Start {
     const names = lost.map(({ name }) => name).join(", ");
     const title = lost.length === 1 ? "An upload stopped" : "Uploads stopped";
     this.#refused.append(message("amber", title,
-      `The page was reloaded before ${names} had arrived. Choose ${lost.length === 1 ? "it" : "them"} again.`,
+      `The page was reloaded before ${names} had arrived. `
+      + `Choose ${lost.length === 1 ? "it" : "them"} again.`,
       { actions: [button("Choose files", this.#zone.choose)] }));
   }
 }

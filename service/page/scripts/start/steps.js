@@ -10,8 +10,8 @@ const SHOWN_LEFT_S = 4;
 /**
  * @typedef {Object} Progress Everything that is known of a video under way.
  * @property {import("./uploads.js").Upload|null} upload - While it has no job.
- * @property {{bytes: number, tookS: number}|null} facts - Of an upload that is over; null for a video
- *   that came by its address, or in another tab.
+ * @property {{bytes: number, tookS: number}|null} facts - Of an upload that is over; null for a
+ *   video that came by its address, or in another tab.
  * @property {import("../api.js").Job|null} job
  * @property {number} followedS - Seconds since the job was first seen.
  * @property {number|null} waitedS - Seconds in line, if somebody looked on.
@@ -45,7 +45,8 @@ export function stepsOf({ upload, facts, job, waitedS, rate }) {
     { name: "Read the video", text: readText(job, rate), share: at >= 2 ? share : null },
     { name: "Find segments", text: "less than a second", share: null },
   ];
-  return steps.map((step, number) => step && { ...step, at: number < at ? "done" : number === at ? "now" : "next" })
+  return steps.map((step, number) => step
+    && { ...step, at: number < at ? "done" : number === at ? "now" : "next" })
     .filter(Boolean);
 }
 
@@ -54,9 +55,10 @@ export function paintSteps(list, steps) {
   refill(list, steps.map(({ name, text, at, share }, place) => {
     const item = el("li", { class: `step ${at}` },
       el("span", { class: "number" }, at === "done" ? icon("accept") : place + 1),
-      el("div", { class: "text" }, el("p", { class: "name" }, name), el("p", { class: "small quiet" }, text),
-        at === "now" && share !== null && meter(share, name)),
-      share !== null && el("span", { class: "share" }, inPercent(share)));
+      el("div", { class: "text" }, el("p", { class: "name" }, name),
+        el("p", { class: "small quiet" }, text)),
+      share !== null && el("span", { class: "share" }, inPercent(share)),
+      at === "now" && share !== null && meter(share, name));
     if (at === "now") item.setAttribute("aria-current", "step");
     return item;
   }));
@@ -74,7 +76,8 @@ function readText(job, rate) {
   const { snippets_done: done = 0, snippets_expected: expected } = job?.progress ?? {};
   if (!done) return expected ? `${expected} snippets` : "";
   const pace = rate && `${rate >= 10 ? rate.toFixed(0) : rate.toFixed(1)} a second`;
-  return [expected ? `${done} of ${expected} snippets` : `${done} snippets`, pace].filter(Boolean).join(" · ");
+  return [expected ? `${done} of ${expected} snippets` : `${done} snippets`,
+    pace].filter(Boolean).join(" · ");
 }
 
 function waitedText(waitedS) {
@@ -83,5 +86,6 @@ function waitedText(waitedS) {
 }
 
 function inSeconds(seconds) {
-  return seconds < 1 ? "less than a second" : seconds < 60 ? `${Math.round(seconds)} s` : roughly(seconds);
+  return seconds < 1 ? "less than a second" : seconds < 60 ? `${Math.round(seconds)} s`
+    : roughly(seconds);
 }

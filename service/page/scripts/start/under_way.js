@@ -21,7 +21,8 @@ export class UnderWay {
   #jobs = [];
   #count = el("span", { class: "quiet" });
   #list = el("ul", {});
-  element = el("section", { class: "card recent under-way", ariaLabel: "Also under way", hidden: true },
+  element = el("section",
+    { class: "card recent under-way", ariaLabel: "Also under way", hidden: true },
     el("div", { class: "card-head" }, el("h2", {}, "Also under way"), this.#count), this.#list);
 
   /**
@@ -38,20 +39,22 @@ export class UnderWay {
   }
 
   async #load() {
+    if (this.#signal.aborted) return;
     try {
       this.#jobs = (await this.#api.jobs({ limit: 20 })).jobs.filter((job) => !isFinal(job));
       this.#paint();
     } catch {
       // The job that is shown reports what is wrong with the service.
     }
-    if (!this.#signal.aborted) setTimeout(() => { if (!this.#signal.aborted) this.#load(); }, PAUSE_MS);
+    if (!this.#signal.aborted) setTimeout(() => this.#load(), PAUSE_MS);
   }
 
   #paint() {
     const queued = this.#jobs.filter((job) => job.state === "queued").toReversed();
     const rows = [
       ...uploads.open.filter(({ id }) => !this.#isThis(id)).map((upload) => this.#ofUpload(upload)),
-      ...this.#jobs.filter(({ id }) => !this.#isThis(id)).map((job) => this.#ofJob(job, queued.indexOf(job))),
+      ...this.#jobs.filter(({ id }) => !this.#isThis(id)).map((job) =>
+        this.#ofJob(job, queued.indexOf(job))),
     ];
     this.element.hidden = !rows.length;
     fill(this.#count, rows.length);
@@ -60,7 +63,8 @@ export class UnderWay {
 
   #ofUpload(upload) {
     const share = upload.state === "sending" ? upload.sentBytes / upload.file.size : null;
-    return rowOf({ name: upload.name, href: hashOf("upload", upload.id), still: el("span", { class: "thumbnail" }, icon("film")),
+    return rowOf({ name: upload.name, href: hashOf("upload", upload.id),
+      still: el("span", { class: "thumbnail" }, icon("film")),
       facts: uploadFacts(upload), share, cancel: () => uploads.cancel(upload) });
   }
 
@@ -68,7 +72,8 @@ export class UnderWay {
     const share = shareOf(job);
     const leftS = job.progress?.seconds_left;
     const facts = job.state === "queued" ? `Waiting · ${inLine(ahead).toLowerCase()}`
-      : ["Reading", share !== null && inPercent(share), leftS != null && `about ${roughly(leftS)} left`]
+      : ["Reading", share !== null && inPercent(share),
+        leftS != null && `about ${roughly(leftS)} left`]
         .filter(Boolean).join(" · ");
     const cancel = async () => { if (await confirmedCancel(this.#api, job)) this.#load(); };
     return rowOf({ name: nameOfJob(job), href: hashOf("job", job.id), facts, cancel,

@@ -7,6 +7,7 @@ import { isPassing } from "../problems.js";
 
 const KEPT = "uploads";
 const FACTS = "upload-facts";
+const MOST_FACTS = 50;
 const DEFAULT_PAUSE_S = 20;
 
 /**
@@ -15,8 +16,8 @@ const DEFAULT_PAUSE_S = 20;
  * @property {File} file
  * @property {string} name
  * @property {import("../api.js").Model} model
- * @property {"waiting"|"sending"|"pausing"|"stopped"|"refused"|"done"|"cancelled"} state - `pausing`
- *   while the service has no room; `stopped` can be tried again.
+ * @property {"waiting"|"sending"|"pausing"|"stopped"|"refused"|"done"|"cancelled"} state -
+ *   `pausing` while the service has no room; `stopped` can be tried again.
  * @property {number} sentBytes
  * @property {number} startedMs
  * @property {number} againS - Seconds to the next try, while `pausing`.
@@ -78,7 +79,8 @@ class Uploads extends EventTarget {
   async #sendAll(api) {
     if (this.#isSending) return;
     this.#isSending = true;
-    for (let next; (next = this.#all.find((one) => one.state === "waiting"));) await this.#send(api, next);
+    const next = () => this.#all.find((one) => one.state === "waiting");
+    for (let one = next(); one; one = next()) await this.#send(api, one);
     this.#isSending = false;
   }
 
@@ -90,7 +92,8 @@ class Uploads extends EventTarget {
     try {
       const job = await api.upload(upload.file, upload.model,
         { key: upload.id, onProgress, signal: abort.signal });
-      keepFacts(job.id, { bytes: upload.file.size, tookS: (performance.now() - upload.startedMs) / 1000 });
+      keepFacts(job.id, { bytes: upload.file.size,
+        tookS: (performance.now() - upload.startedMs) / 1000 });
       this.#set(upload, { state: "done", sentBytes: upload.file.size, job });
       this.dispatchEvent(new Event("job"));
     } catch (error) {
@@ -127,7 +130,10 @@ class Uploads extends EventTarget {
 
 export const uploads = new Uploads();
 
-/** Returns what was on its way when the page was reloaded, and forgets it: `{name, sentBytes, bytes}`. */
+/**
+ * Returns what was on its way when the page was reloaded, and forgets it: `{name, sentBytes,
+ * bytes}`.
+ */
 export function takeLostUploads() {
   if (uploads.open.length) return [];
   const lost = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
@@ -141,7 +147,8 @@ export function factsOfUpload(jobId) {
 }
 
 function keepFacts(jobId, facts) {
-  sessionStorage.setItem(FACTS, JSON.stringify({ ...allFacts(), [jobId]: facts }));
+  const kept = Object.entries(allFacts()).slice(1 - MOST_FACTS);
+  sessionStorage.setItem(FACTS, JSON.stringify({ ...Object.fromEntries(kept), [jobId]: facts }));
 }
 
 function allFacts() {

@@ -54,7 +54,8 @@ export class Watching {
   }
 
   #mount(facts) {
-    const session = new Session({ ...facts, labels: [], result: NOTHING_FOUND, defaults: NO_OPTIONS });
+    const session = new Session({ ...facts, labels: [], result: NOTHING_FOUND,
+      defaults: NO_OPTIONS });
     const player = mountPlayer(this.element, session, this.#api);
     this.#signal.addEventListener("abort", () => player.destroy());
     this.element.hidden = false;

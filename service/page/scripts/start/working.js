@@ -5,7 +5,7 @@ import { button, el, fill } from "../elements.js";
 import { clock } from "../format.js";
 import { showHeader } from "../header.js";
 import { announce, notify } from "../notices.js";
-import { errorMessage, message, sentenceOf } from "../problems.js";
+import { errorMessage, factsOf, message, sentenceOf } from "../problems.js";
 import { navigate } from "../router.js";
 import { confirmedCancel, isSureToCancel } from "./cancelling.js";
 import { nameOf } from "./models.js";
@@ -36,7 +36,7 @@ export class Working {
   #note = el("p", { class: "quiet" });
   #steps = el("ol", { class: "steps" });
   #panel = el("section", { class: "card progress-card", ariaLabel: "Progress" });
-  #foot = el("p", { class: "small quiet foot" });
+  #foot = el("div", { class: "small quiet foot" });
   #watching;
   #readSoFar;
 
@@ -46,7 +46,8 @@ export class Working {
     this.#signal = signal;
     this.#watching = new Watching(api, signal, (durationS) => this.#setLength(durationS));
     this.#readSoFar = new ReadSoFar(api);
-    const others = new UnderWay(api, signal, (id) => id === this.#upload?.id || id === this.#job?.id);
+    const others = new UnderWay(api, signal,
+      (id) => id === this.#upload?.id || id === this.#job?.id);
     root.classList.add("working");
     fill(root, el("div", { class: "watch" }, this.#watching.element, this.#readSoFar.element),
       el("div", { class: "side" }, this.#panel, others.element, this.#foot));
@@ -77,7 +78,7 @@ export class Working {
   /**
    * Shows a job to its end.
    *
-   * @returns {Promise<import("../api.js").Job>} Its last state, or the state when the view was left.
+   * @returns {Promise<import("../api.js").Job>} Its last state, or that when the view was left.
    */
   async follow(job) {
     this.#upload = null;
@@ -104,7 +105,8 @@ export class Working {
     this.#job = job;
     this.#watching.openJob(job).catch(() => {});
     if (job.video?.duration_s) this.#setLength(job.video.duration_s);
-    if (job.progress.snippets_done) this.#firstRead ??= { ms: performance.now(), done: job.progress.snippets_done };
+    const { snippets_done: done } = job.progress;
+    if (done) this.#firstRead ??= { ms: performance.now(), done };
     if (!isFinal(job)) this.#paintJob();
     this.#speak();
   }
@@ -167,11 +169,13 @@ export class Working {
     const title = state === "stopped" ? "The upload stopped" : `${name} was not taken`;
     const shown = state === "stopped" ? message("red", title, uploadFacts(this.#upload))
       : errorMessage(error, { title });
-    this.#paintInstead(shown, again, state === "stopped" && button("Cancel", () => this.#leaveUpload(), { class: "plain" }));
+    this.#paintInstead(shown, again,
+      state === "stopped" && button("Cancel", () => this.#leaveUpload(), { class: "plain" }));
   }
 
   #paintBusy(error) {
-    const text = `${sentenceOf({ type: error.type, detail: error.detail, retryAfterS: this.#upload.againS })} `
+    const { type, detail } = error;
+    const text = `${sentenceOf({ type, detail, retryAfterS: this.#upload.againS })} `
       + "Your video waits here and is sent as soon as there is room.";
     this.#paintInstead(message("amber", "The service is busy", text),
       button("Try now", () => uploads.retry(this.#api, this.#upload)),
@@ -183,20 +187,24 @@ export class Working {
     const { state, error } = this.#job;
     const shown = state === "failed"
       ? errorMessage(new ApiError(error), { title: `${nameOfJob(this.#job)} was not localized` })
-      : message("amber", "This job was cancelled", "What was read is kept for next time. Try again goes on from there.");
+      : message("amber", "This job was cancelled",
+        "What was read is kept for next time. Try again goes on from there.");
     this.#paintInstead(shown, button("Try again", () => this.#again(), {}),
       button("Bring in another", () => navigate("start"), { icon: "add", class: "plain" }));
   }
 
   #paintInstead(shown, ...actions) {
-    fill(this.#panel, el("h1", { class: "unseen" }, this.#upload?.name ?? nameOfJob(this.#job)), shown,
+    fill(this.#panel, el("h1", { class: "unseen" }, this.#upload?.name ?? nameOfJob(this.#job)),
+      shown,
       el("div", { class: "progress-foot" }, ...actions));
   }
 
   #paintFoot() {
-    const { id, created } = this.#job;
+    const { id, created, model, video } = this.#job;
     const started = new Date(created).toLocaleTimeString("en-GB");
-    fill(this.#foot, el("span", { title: id }, `Job ${id.slice(0, 8)} · started ${started}`));
+    const size = video?.width && `${video.codec ?? "video"}, ${video.width} × ${video.height}`;
+    fill(this.#foot, el("p", {}, `Job ${id.slice(0, 8)} · started ${started}`),
+      factsOf([["Job", id], ["Model", model && nameOf(model)], ["Video", size]]));
   }
 
   async #again() {
@@ -205,7 +213,8 @@ export class Working {
       navigate("job", job.id);
     } catch (error) {
       const isGone = ["video-gone", "unusable-input"].includes(error.type);
-      notify(isGone ? "The service no longer has this video. Choose the file again." : sentenceOf(error),
+      notify(isGone ? "The service no longer has this video. Choose the file again."
+        : sentenceOf(error),
         { kind: "error" });
     }
   }
@@ -215,7 +224,8 @@ export class Working {
   }
 
   async #cancelUpload() {
-    if (await isSureToCancel("Nothing of it is kept, because it has not arrived.")) this.#leaveUpload();
+    const isSure = await isSureToCancel("Nothing of it is kept, because it has not arrived.");
+    if (isSure) this.#leaveUpload();
   }
 
   #leaveUpload() {

@@ -18,6 +18,7 @@ Schedule: TypeAlias = Literal["step", "cosine"]
 Precision: TypeAlias = Literal["fp32", "bf16"]
 TransitionStart: TypeAlias = Literal["random", "identity"]
 ThresholdSource: TypeAlias = Literal["tags", "option"]
+SegmentUse: TypeAlias = Literal["ignore", "use"]
 Judge: TypeAlias = Literal["tags", "mAP@0.5", "mAP"]
 
 
@@ -79,6 +80,9 @@ class Recipe:
     """Source of the model's class threshold: `tags` lowers `class_threshold` until every class
     passes in nine of ten of its own training videos, `option` keeps it. A given `class_threshold`
     implies `option`."""
+    segments: SegmentUse = "ignore"
+    """Annotated times of training videos: `ignore` learns from tags alone, `use` also learns which
+    snippets are inside and outside of the segments, where a video has any."""
     seed: int = 0
     """Seed of the initial weights, the order of the videos, their sampling, and dropout."""
     objective: Objective = field(default_factory=Objective)

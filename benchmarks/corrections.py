@@ -1,6 +1,6 @@
-"""mAP at tIoU 0.5 on validation videos, against the number of corrected training videos.
+r"""mAP at tIoU 0.5 on validation videos, against the number of corrected training videos.
 
-    python -m benchmarks.corrections --out runs/corrections --preset own-videos \\
+    python -m benchmarks.corrections --out runs/corrections --preset own-videos \
         --annotations fights/annotations.json --features fights.motion --counts 0,1,2,5,10,20,all
 
 A corrected video has its annotated segments, another one has its tags alone. Videos are chosen at

@@ -21,8 +21,7 @@ from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 from training.data_digest import DataDigest, data_change, data_digest, warn_of_same_features
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.measurement.feature_statistics import feature_statistics
-from training.recipe import Recipe
-from training.snippet_targets import require_segments
+from training.recipe import Judge, Recipe
 
 Floats: TypeAlias = NDArray[np.float64]
 _log = logging.getLogger(__name__)
@@ -35,10 +34,8 @@ def learnable_videos(training: VideoSet, recipe: Recipe) -> VideoSet:
     """Returns the videos that a recipe can learn from: those with labels, or with `sigmoid` all.
 
     Raises:
-        DataError: No video has a label, all have the same, or segments are wanted and unusable.
+        DataError: No video has a label, or all have the same.
     """
-    if recipe.segments == "use":
-        require_segments(training)
     labelled = tuple(video for video in training.videos if video.labels)
     if not labelled:
         raise DataError(f"{training.source}: no training video has a label")
@@ -86,22 +83,29 @@ class RunData:
     """Digest of the validation videos; None without any."""
 
     @classmethod
-    def of(cls, training: VideoSet, validation: VideoSet | None, recipe: Recipe) -> "RunData":
+    def of(
+        cls,
+        training: VideoSet,
+        validation: VideoSet | None,
+        judge: Judge,
+        *,
+        learns_times: bool = False,
+    ) -> "RunData":
         """Reads every feature file once.
 
         Args:
             training: Videos to learn from.
             validation: Videos that choose the best epoch.
-            recipe: Annotated times of training videos matter if it uses segments, and those of
-                validation videos if it judges by detection.
+            judge: Figure that chooses it; annotated times matter if it is one of detection.
+            learns_times: Whether annotated times of training videos matter.
 
         Raises:
             DataError: Features cannot be read, or all validation videos are training videos.
         """
-        learned = data_digest(training, with_times=recipe.segments == "use")
+        learned = data_digest(training, with_times=learns_times)
         if validation is None:
             return cls(training, learned, None)
-        held_out = data_digest(validation, with_times=recipe.judge != "tags")
+        held_out = data_digest(validation, with_times=judge != "tags")
         warn_of_same_features(learned, held_out)
         return cls(training, learned, held_out)
 

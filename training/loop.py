@@ -32,6 +32,7 @@ from training.measurement.evaluation import TorchEngine, validation_score
 from training.parallel import ProcessGroup
 from training.progress import Progress, show_progress
 from training.recipe import Recipe
+from training.snippet_targets import require_segments
 
 
 def fit(
@@ -58,18 +59,22 @@ def fit(
         retrain: Whether a run in `out` is removed instead of resumed.
 
     Raises:
-        DataError: Features cannot be used, or no training video has a label.
+        DataError: Features cannot be used, no training video has a label, or the recipe learns
+            from segments that are absent or outside of their video.
         OptionError: `out` contains a run of another recipe, other classes or other data, or another
             process trains there.
     """
     if recipe.patience is not None and validation is None:
         raise OptionError("patience needs validation videos, and there are none")
     training = learnable_videos(training, recipe)
+    learns_times = recipe.segments == "use"
+    if learns_times:
+        require_segments(training)
     group = group or ProcessGroup()
     with _lock(out, group):
         checkpoint = group.from_main(  # each file of features is read by one process alone
             lambda: initial_checkpoint(
-                RunData.of(training, validation, recipe),
+                RunData.of(training, validation, recipe.judge, learns_times=learns_times),
                 recipe,
                 out,
                 software,

@@ -49,6 +49,9 @@ class Recipe:
     equal bins, drawn again in every epoch."""
     sampling: InferenceSampling = "native"
     """Length of a video at inference: `native`, or `resampled` to `snippets`."""
+    segments: SegmentUse = "ignore"
+    """Annotated times of training videos: `ignore` learns from tags alone, `use` also learns which
+    snippets are inside and outside of the segments, where a video has any."""
     batch_size: int = 16
     """Videos in a step, over all processes."""
     epochs: int = 100
@@ -80,9 +83,6 @@ class Recipe:
     """Source of the model's class threshold: `tags` lowers `class_threshold` until every class
     passes in nine of ten of its own training videos, `option` keeps it. A given `class_threshold`
     implies `option`."""
-    segments: SegmentUse = "ignore"
-    """Annotated times of training videos: `ignore` learns from tags alone, `use` also learns which
-    snippets are inside and outside of the segments, where a video has any."""
     seed: int = 0
     """Seed of the initial weights, the order of the videos, their sampling, and dropout."""
     objective: Objective = field(default_factory=Objective)

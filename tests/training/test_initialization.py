@@ -88,7 +88,7 @@ def test_training_length_can_be_the_median(simulated: VideoSet, tmp_path: Path) 
     """Half of the videos are longer, half are shorter."""
     training = simulated.subset("training")
     middle = np.median([len(video.features()) for video in training.videos])
-    data = RunData.of(training, None, RECIPE)
+    data = RunData.of(training, None, "tags")
     spec = initial_checkpoint(data, RECIPE, tmp_path, "test").spec
     assert spec.snippets == round(float(middle))
     assert len(resample(np.zeros((5, 2), np.float32), spec.snippets)) == spec.snippets

@@ -78,6 +78,15 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             ),
         ),
         Command(
+            "suggest",
+            "List the videos whose times to correct next, the most uncertain first.",
+            "training.commands.suggest:suggest",
+            (
+                "runs/mine --annotations tags.json --features my_features/",
+                "runs/mine --data my_data/ --corrections corrections/ --count 20 --format csv",
+            ),
+        ),
+        Command(
             "export",
             "Write a trained network to a model repository as one ONNX file.",
             "training.commands.export:export",

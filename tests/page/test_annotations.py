@@ -38,10 +38,11 @@ def segment(label: str, start_s: float, end_s: float, state: str) -> dict[str, A
 
 
 def test_saved_corrections_are_read_by_training(blank: Page, tmp_path: Path) -> None:
-    """Times of checked segments and tags of all classes that are left arrive in training."""
+    """Times of checked segments, tags, and classes with unchecked times arrive in training."""
     segments = [
         segment("jump", 4.5, 6, "accepted"),
         segment("jump", 1, 2.25, "added"),
+        segment("jump", 9, 10, "found"),
         segment("run", 7, 8, "found"),
         segment("walk", 3, 4, "rejected"),
         segment('"<b>"', 8, 9, "changed"),
@@ -54,6 +55,7 @@ def test_saved_corrections_are_read_by_training(blank: Page, tmp_path: Path) -> 
     assert video.labels == ('"<b>"', "jump", "run")
     times = [(one.label, one.start_s, one.end_s) for one in video.instances]
     assert times == [("jump", 1, 2.25), ("jump", 4.5, 6), ('"<b>"', 8, 9)]
+    assert video.untimed == ("jump", "run")
     assert entry["tags"] == ['"<b>"', "jump", "run"]
 
 

@@ -9,7 +9,8 @@ SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-page test check test-slow lint serve benchmark benchmark-training benchmark-extraction \
+.PHONY: help install demo demo-page docs docs-links test test-page check test-slow lint serve \
+	benchmark benchmark-training benchmark-extraction \
 	benchmark-serving benchmark-overload soak audit mutate clean
 
 help: ## list these targets
@@ -29,14 +30,19 @@ $(VENV)/ready: pyproject.toml constraints.txt
 		--editable '.[service,train,dev]' | $(count_packages)
 	@touch $@
 
+install: $(VENV)/ready ## install ecm and all that it needs into .venv
+
 demo: $(VENV)/ready ## train on simulated videos, export, serve, ask over HTTP, draw
 	$(BIN)/python examples/demo.py
 
 demo-page: $(VENV)/ready ## the same from rendered videos, and keep serving their page on PORT (8000); SEED=0
 	$(BIN)/python examples/demo_page.py --port $(PORT) --seed $(SEED)
 
-test: $(VENV)/ready lint ## run every check and test; nine minutes on two cores
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+test: $(VENV)/ready lint docs ## run every check and every test without a browser; six minutes on two cores
+	$(BIN)/pytest --numprocesses auto --dist worksteal --ignore tests/page
+
+test-page: $(VENV)/ready ## run the tests of the web page in Chromium
+	$(BIN)/pytest --numprocesses auto --dist worksteal tests/page
 
 check: $(VENV)/ready lint ## run the checks and the fast tests; a minute, for every day
 	$(BIN)/pytest --numprocesses auto --dist worksteal $(FAST_TESTS)
@@ -49,6 +55,13 @@ lint: $(VENV)/ready ## format, lint, types, borders between the packages
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/ready ## build the documentation site; a warning is an error
+	$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet docs docs/_site
+	@echo "open docs/_site/index.html in a browser"
+
+docs-links: $(VENV)/ready ## ask every address in the documents; needs the network
+	$(BIN)/sphinx-build --builder linkcheck --quiet docs docs/_site/links
 
 serve: $(VENV)/ready ## serve ./models on PORT (8000)
 	$(BIN)/python -m service serve --repository models --port $(PORT)
@@ -87,4 +100,4 @@ mutate: $(VENV)/ready ## change FILES="..." in small ways and count what their t
 		$(if $(LIMIT_S),--limit-s $(LIMIT_S)) $(if $(TOTAL_S),--total-s $(TOTAL_S))
 
 clean: ## remove what `make demo` and the tests left; the environment stays
-	rm -rf demo breaches .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf demo breaches docs/_site docs/generated docs/reference/generated .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

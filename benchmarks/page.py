@@ -47,7 +47,6 @@ def main() -> None:
         for motion in MOTIONS:
             times = page.evaluate("([m, n]) => measure(m, n)", [motion, arguments.frames])
             print(_row(motion, times))
-        print(_row(motion, page.evaluate("([m, n]) => measure(m, n)", [motion, arguments.frames])))
         print(f"colours drawn: {page.evaluate('colours()')}, elements of the page: "
               f"{page.evaluate('document.querySelectorAll(`*`).length')}")  # fmt: skip
 

@@ -32,9 +32,11 @@ def main() -> None:
 def show(folder: Path, port: int, seed: int) -> None:
     start_s = time.monotonic()
     prepare(folder, seed)
+    (folder / "corrections").mkdir(exist_ok=True)
     announce("5/5", "serve, and localize the validation videos as jobs")
     words = ("--repository", folder / "models", "--data", folder / "service",
-             "--video-roots", (folder / "videos").resolve())  # fmt: skip
+             "--video-roots", (folder / "videos").resolve(),
+             "--corrections", folder / "corrections")  # fmt: skip
     with served(folder / "service.log", *words, port=port) as (url, service):
         localize(url, folder)
         print(f"\nready after {time.monotonic() - start_s:.0f} s")

@@ -28,7 +28,7 @@ Image: TypeAlias = NDArray[np.uint8]
 WIDTH, HEIGHT, RATE_FPS = 384, 216, 25
 ACTIONS = ("spin", "pulse", "bounce", "shake")
 TRAINING_VIDEOS, VALIDATION_VIDEOS = 32, 10
-MIN_VIDEO_S, MAX_VIDEO_S, PARADE_S = 20, 30, 64
+MIN_VIDEO_S, MAX_VIDEO_S, PARADE_S = 20, 30, 56
 MIN_ACTION_S, MAX_ACTION_S = 3.5, 6
 EASE_S = 0.3
 """Time in which an action begins, and in which it ends."""

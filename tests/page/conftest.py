@@ -188,6 +188,7 @@ class Watch:
         page.on("pageerror", lambda error: self.faults.append(f"uncaught: {error}"))
         page.on("request", self._on_request)
         page.on("response", self._on_response)
+        page.on("requestfailed", self._on_failed)
 
     def _on_console(self, message: ConsoleMessage) -> None:
         # Chromium logs every refusal and lost connection itself; tests expect some of those.
@@ -198,6 +199,11 @@ class Watch:
         parts = urlsplit(request.url)
         if parts.scheme not in ("blob", "data") and parts.netloc != self._host:
             self.faults.append(f"another host: {request.url}")
+
+    def _on_failed(self, request: Request) -> None:
+        is_left = request.failure == "net::ERR_ABORTED"  # the page was closed or left
+        if "/page/" in request.url and not is_left:
+            self.faults.append(f"{request.failure}: {request.url}")
 
     def _on_response(self, response: Response) -> None:
         if (

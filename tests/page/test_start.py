@@ -276,7 +276,7 @@ def test_start_is_accessible_and_has_no_scroll_bar_at_any_width(
 
 def test_start_works_by_keyboard_alone(start: Page) -> None:
     """Tab reaches each control in its order; arrows move in menu and tabs; Esc closes."""
-    start.on("filechooser", print)  # the browser hands choosers over from here on
+    start.on("filechooser", lambda _: None)  # the browser hands choosers over from here on
     start.get_by_role("link", name="ECM Localizer").focus()
     names = []
     for _ in range(5):

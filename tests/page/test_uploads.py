@@ -36,7 +36,7 @@ def throttle(page: Page, bytes_per_s: int) -> None:
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
     """A clip of one's own, so that no other test has its features in the cache."""
-    path = tmp_path / "training 2026-03-14 “A” <b>.mp4"
+    path = tmp_path / f"{tmp_path.name} “A” <b>.mp4"
     write_clip(path, 21)
     return path
 

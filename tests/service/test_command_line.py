@@ -66,12 +66,12 @@ def test_serve_localize_and_stop(
         np.save(tmp_path / f"{name}.npy", features_TD)
     (tmp_path / "c.npy").write_text("no array")
     files = [tmp_path / f"{name}.npy" for name in "abc"]
-    result = service("localize", *files[:2], "--url", url, "--json", "--max-segments", 2)
+    result = service("localize", *files[:2], "--url", url, "--format", "jsonl", "--max-segments", 2)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 0
     assert [Path(line["file"]).name for line in lines] == ["a.npy", "b.npy"]
     assert len(lines[0]["segments"]) == 2
-    result = service("localize", *files, "--url", url)
+    result = service("localize", *files, "--url", url, "--format", "table")
     assert result.returncode == 1
     assert "in a video of 20.0 s" in result.stdout
     assert "c.npy" in result.stderr

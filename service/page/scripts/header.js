@@ -21,7 +21,7 @@ export function showHeader({ title = "", subtitle = "", note, actions = [] } = {
       el("span", { class: "bar wide" }),
       el("a", { class: "button plain back", href: home, title: "Back to the videos" },
         icon("back"), el("span", { class: "back-word" }, "Videos")),
-      cutInTheMiddle(title, { class: "title" }),
+      el("h1", { class: "title" }, cutInTheMiddle(title)),
       subtitle && el("span", { class: "quiet wide" }, subtitle), note]
     : [el("a", { class: "logo", href: home }, icon("logo"),
       el("span", { class: "strong" }, "ECM Localizer"))];

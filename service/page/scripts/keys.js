@@ -16,6 +16,8 @@
 const KEPT = "keys-without-ctrl";
 const TYPED_INTO = "input:not([type=checkbox], [type=radio], [type=range], [type=button]), "
   + "textarea, select, [contenteditable]";
+/** Keys that move a slider. */
+const MOVES = /^(Arrow|Home|End|Page)/;
 const CAPS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc",
   "-": "−" };
 /** @type {Set<Binding>} */
@@ -92,6 +94,7 @@ export function pressed(event) {
 
 function rests(event, key) {
   if (event.target instanceof Element && event.target.closest(TYPED_INTO)) return true;
+  if (MOVES.test(key) && event.target.closest?.("input[type=range]")) return true;
   if (key === "Space" || key === "Enter") return isPressedBy(event.target);
   const isPlain = [...key].length === 1 || /^Shift\+.$/u.test(key);
   return isPlain && key !== "?" && !plainKeysAct();

@@ -3,7 +3,7 @@
 import { mountCorrecting } from "./correct/correcting.js";
 import { Saving } from "./correct/saving.js";
 import { unsaved } from "./correct/edits.js";
-import { el, fill, button } from "./elements.js";
+import { button, el, fill } from "./elements.js";
 import { mountPlayer } from "./look/player.js";
 import { mountTimeline } from "./look/timeline.js";
 import { openMenu } from "./menus.js";
@@ -11,18 +11,17 @@ import { announce, notify } from "./notices.js";
 import { loadActivation, openSession } from "./opening.js";
 import { searchAgain } from "./panels/asking.js";
 import { mountClassBars } from "./panels/class_bars.js";
-import { DifferenceList, modelItems, modelText } from "./panels/compare.js";
+import { DifferenceList, modelItems, modelText } from "./compare/difference_list.js";
 import { copyLink, openExport } from "./panels/exports.js";
-import { gripOf } from "./panels/grip.js";
-import { SegmentList } from "./panels/list.js";
-import { readAgain, readToCompare } from "./panels/reading.js";
+import { SegmentList } from "./panels/list/list.js";
+import { readAgain, readToCompare } from "./compare/reading.js";
 import { on, onceAFrame } from "./panels/schedule.js";
 import { linkParams } from "./panels/settings_text.js";
 import { mountSliders } from "./panels/sliders.js";
-import { tabsOf } from "./panels/tabs.js";
-import { chooseTruth, mountMeasures } from "./panels/truth.js";
+import { chooseTruth, mountMeasures } from "./compare/truth.js";
 import { message, sentenceOf } from "./problems.js";
 import { paintHeader, phoneBar } from "./result_header.js";
+import { layOut } from "./result_layout.js";
 import { guardLeaving, keepParams, navigate, route } from "./router.js";
 
 /**
@@ -34,7 +33,9 @@ import { guardLeaving, keepParams, navigate, route } from "./router.js";
  */
 export async function showResult(root, { jobId, activationId, params, api, signal }) {
   const [session, capabilities] = await Promise.all([
-    openSession(api, { jobId, activationId, params }), api.capabilities()]);
+    openSession(api, { jobId, activationId, params }),
+    api.capabilities(),
+  ]);
   if (signal.aborted) return;
   await new Result(root, session, { api, capabilities, signal }).start();
 }
@@ -47,9 +48,9 @@ class Result {
    *   signal: AbortSignal}} view
    */
   constructor(root, session, { api, capabilities, signal }) {
-    Object.assign(this, { root, session, api, capabilities, signal });
+    Object.assign(this, { session, api, capabilities, signal });
     this.saving = new Saving(session, api, { inFolder: capabilities.corrections, signal });
-    this.#build();
+    Object.assign(this, layOut(root));
     this.#mount();
     const paint = onceAFrame(() => this.#paint(), signal);
     on(session, "mode history compare truth segments", paint, signal);
@@ -62,69 +63,36 @@ class Result {
     signal.addEventListener("abort", () => guardLeaving(null));
     document.getElementById("skip").hidden = false;
     announce(`${session.segments.length} segments`);
-    const [activation] = await Promise.allSettled([loadActivation(api, session), this.saving.load()]);
-    if (activation.status === "rejected") notify(sentenceOf(activation.reason), { kind: "error" });
-  }
-
-  /** Makes the cards; the style sheet places them. */
-  #build() {
-    const card = (name, title) => {
-      const made = el("section", { id: name, class: `card panel ${name}` });
-      made.setAttribute("aria-labelledby", title);
-      return made;
-    };
-    const part = (name, title) => {
-      const made = el("section", { class: `part ${name}` });
-      made.setAttribute("aria-labelledby", title);
-      return made;
-    };
-    Object.assign(this, {
-      messages: el("div", { class: "messages" }),
-      player: el("section", { class: "card player-card" }),
-      classes: part("classes", "classes-title"), sliders: part("sliders-part", "find-again-title"),
-      measures: part("measures-part", "measures-title"), choice: part("choice-part", "class-title"),
-      changes: part("changes-part", "changes-title"),
-      list: card("segments", "segments-title"), differences: card("differences", "differences-title"),
-      timeline: el("section", { class: "card timeline-card" }),
-      phone: el("div", { class: "phone-bar" }),
-    });
-    this.find = el("div", { id: "find-panel", class: "card panel find" },
-      this.measures, this.classes, this.sliders, this.choice, this.changes);
-    this.view = el("div", { class: "result" });
-    this.tabs = this.#tabs();
-    this.upper = el("div", { class: "upper" },
-      this.player, this.tabs.element, this.find, this.list, this.differences);
-    fill(this.view, this.messages, this.upper, gripOf(this.view, this.timeline), this.timeline, this.phone);
-    fill(this.root, this.view);
-  }
-
-  #tabs() {
-    const { find } = this;
-    return tabsOf(this.view, [
-      { name: "list", text: "Segments", panel: this.list },
-      { name: "differences", text: "Differences", panel: this.differences },
-      { name: "classes", text: "Classes", panel: find },
-      { name: "sliders", text: "Find again", panel: find },
-      { name: "measures", text: "mAP", panel: find },
-      { name: "choice", text: "Class", panel: find },
-      { name: "changes", text: "Changes", panel: find },
+    const [activation] = await Promise.allSettled([
+      loadActivation(api, session),
+      this.saving.load(),
     ]);
+    if (activation.status === "rejected") notify(sentenceOf(activation.reason), { kind: "error" });
   }
 
   #mount() {
     const { session, api, signal } = this;
     const player = mountPlayer(this.player, session, api);
     const timeline = mountTimeline(this.timeline, session);
-    signal.addEventListener("abort", () => { player.destroy(); timeline.destroy(); });
+    signal.addEventListener("abort", () => {
+      player.destroy();
+      timeline.destroy();
+    });
     mountClassBars(this.classes, session, signal);
     mountSliders(this.sliders, session, { signal, readAgain: () => this.#readAgain() });
     mountMeasures(this.measures, session, signal);
     new SegmentList(this.list, session, signal);
     new DifferenceList(this.differences, session, signal);
-    mountCorrecting({ toolbar: timeline.toolbar, classes: this.choice, changes: this.changes }, session,
-      { save: () => this.#save(), showClasses: () => this.tabs.choose("choice"), signal });
-    searchAgain(session, api, { signal, onError: (error) => this.#onSearchError(error),
-      onAnswer: () => fill(this.messages) });
+    mountCorrecting(
+      { toolbar: timeline.toolbar, classes: this.choice, changes: this.changes },
+      session,
+      { save: () => this.#save(), showClasses: () => this.tabs.choose("choice"), signal },
+    );
+    searchAgain(session, api, {
+      signal,
+      onError: (error) => this.#onSearchError(error),
+      onAnswer: () => this.searchFault?.remove(),
+    });
     const keepLink = () => {
       const name = route().params.get("name");
       keepParams({ ...(name ? { name } : {}), ...linkParams(session) });
@@ -136,8 +104,11 @@ class Result {
     const { session } = this;
     const mode = session.correcting ? "correct" : session.modelB ? "compare" : "look";
     this.view.dataset.mode = mode;
-    const offered = { look: ["list", "classes", "sliders"], compare: ["differences", "measures"],
-      correct: ["list", "choice", "changes"] }[mode];
+    const offered = {
+      look: ["list", "classes", "sliders"],
+      compare: ["differences", "measures"],
+      correct: ["list", "choice", "changes"],
+    }[mode];
     this.tabs.offer(mode === "look" && session.truth ? [...offered, "measures"] : offered);
     this.tabs.setText("list", `Segments ${session.segments.length}`);
     paintHeader(session, this.#does);
@@ -162,7 +133,9 @@ class Result {
   /** Opens a menu of models, once the service has named them. */
   async #menuOfModels(anchor, chosen, choose, leaveOut) {
     if (!this.session.job) {
-      notify("Features are not kept. Bring the .npy file in again with the other model.", { kind: "error" });
+      notify("Features are not kept. Bring the .npy file in again with the other model.", {
+        kind: "error",
+      });
       return;
     }
     await this.#try(async () => {
@@ -173,23 +146,33 @@ class Result {
 
   #chooseModel(anchor) {
     const { session, api } = this;
-    return this.#menuOfModels(anchor, session.model, (model) => this.#try(async () => {
-      navigate("job", (await api.submitAgain(session.job.id, model)).id);
-    }));
+    return this.#menuOfModels(anchor, session.model, (model) =>
+      this.#try(async () => {
+        navigate("job", (await api.submitAgain(session.job.id, model)).id);
+      }),
+    );
   }
 
   #chooseB(anchor) {
     const { session } = this;
-    return this.#menuOfModels(anchor, session.modelB, (model) => this.#try(async () => {
-      session.setCorrecting(false);
-      await this.#reading(`Reading with ${modelText(model)}`, (view) =>
-        readToCompare(this.api, session, model, view));
-    }), session.model);
+    return this.#menuOfModels(
+      anchor,
+      session.modelB,
+      (model) =>
+        this.#try(async () => {
+          session.setCorrecting(false);
+          await this.#reading(`Reading with ${modelText(model)}`, (view) =>
+            readToCompare(this.api, session, model, view),
+          );
+        }),
+      session.model,
+    );
   }
 
   #readAgain() {
-    return this.#try(() => this.#reading("Reading it again", (view) =>
-      readAgain(this.api, this.session, view)));
+    return this.#try(() =>
+      this.#reading("Reading it again", (view) => readAgain(this.api, this.session, view)),
+    );
   }
 
   /** Shows a message while something reads the video. */
@@ -198,8 +181,10 @@ class Result {
     const signal = AbortSignal.any([this.signal, stop.signal]);
     const share = el("span", {});
     const cancel = button("Cancel", () => stop.abort(), { class: "plain" });
-    const shown = message("amber", `${words}.`, "What you see stays until it is done.", { actions: [share, cancel] });
-    fill(this.messages, shown);
+    const shown = message("amber", `${words}.`, "What you see stays until it is done.", {
+      actions: [share, cancel],
+    });
+    this.messages.append(shown);
     const onProgress = (part) => fill(share, part === null ? null : `${Math.round(100 * part)} %`);
     try {
       await read({ signal, onProgress });
@@ -221,24 +206,46 @@ class Result {
 
   async #onSearchError(error) {
     if (!["unknown-model", "model-unavailable"].includes(error.type)) {
-      fill(this.messages, message("amber", "The search with these settings failed", sentenceOf(error)));
+      this.#showFault(message("amber", "The search with these settings failed", sentenceOf(error)));
       return;
     }
     const { model } = this.session;
     const other = await this.#otherVersion();
-    const use = other && button(`Use version ${other.version}`, () => this.#try(async () => {
-      navigate("job", (await this.api.submitAgain(this.session.job.id, other)).id);
-    }));
-    fill(this.messages, message("amber", `${model.name} version ${model.version} was unloaded`,
-      "Sliders cannot search again until it is back. Export and corrections still work.",
-      { actions: use ? [use] : [] }));
+    const use =
+      other &&
+      button(`Use version ${other.version}`, () =>
+        this.#try(async () => {
+          navigate("job", (await this.api.submitAgain(this.session.job.id, other)).id);
+        }),
+      );
+    this.#showFault(
+      message(
+        "amber",
+        `${model.name} version ${model.version} was unloaded`,
+        "Sliders cannot search again until it is back. Export and corrections still work.",
+        { actions: use ? [use] : [] },
+      ),
+    );
+  }
+
+  /** Shows why the last search failed, until one succeeds. */
+  #showFault(fault) {
+    this.searchFault?.remove();
+    this.searchFault = fault;
+    this.messages.append(fault);
   }
 
   async #otherVersion() {
     const { model, job } = this.session;
     if (!job) return null;
     const models = await this.api.models().catch(() => []);
-    return models.filter((one) => one.name === model.name && one.version !== model.version
-      && one.state === "ready").sort((a, b) => b.version - a.version)[0] ?? null;
+    return (
+      models
+        .filter(
+          (one) =>
+            one.name === model.name && one.version !== model.version && one.state === "ready",
+        )
+        .sort((a, b) => b.version - a.version)[0] ?? null
+    );
   }
 }

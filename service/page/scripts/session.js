@@ -62,11 +62,21 @@ export class Session extends Playhead {
    * @param {string|null} facts.videoUrl Address of the video; null where there is none.
    * @param {boolean} facts.canPlay Whether the browser can play it.
    */
-  constructor({ job, name, model, durationS, frameRate, labels, result, defaults, videoUrl = null,
-    canPlay = false }) {
+  constructor({
+    job,
+    name,
+    model,
+    durationS,
+    frameRate,
+    labels,
+    result,
+    defaults,
+    videoUrl = null,
+    canPlay = false,
+  }) {
     super({ durationS, frameRate });
     Object.assign(this, { job, name, model, labels, defaults, videoUrl, canPlay });
-    this.snippetS = durationS / Math.max(1, result.snippets);
+    this.snippetS = result.duration_s / Math.max(1, result.snippets);
     /** @type {Options} */
     this.options = { ...this.startOptions };
     this.#colors = new ClassColors(labels);
@@ -90,7 +100,10 @@ export class Session extends Playhead {
   get startOptions() {
     const { classThreshold, minScore, maxSegments } = this.defaults;
     return {
-      classThreshold, maxSegments, nmsIou: null, minScore: Math.max(START_SCORE, minScore ?? 0),
+      classThreshold,
+      maxSegments,
+      nmsIou: null,
+      minScore: Math.max(START_SCORE, minScore ?? 0),
     };
   }
 
@@ -272,7 +285,7 @@ export class Session extends Playhead {
 
   setCorrecting(correcting) {
     Object.assign(this, { correcting, addStartS: null });
-    if (!correcting && this.selected?.source === "B") this.select(null);
+    if (correcting && !this.selected) this.select(this.running?.id ?? null);
     this.tell("mode");
   }
 
@@ -302,7 +315,9 @@ export class Session extends Playhead {
    */
   moveEdge(id, edge, timeS, { final = true } = {}) {
     this.#dragged = null;
-    const segment = edits.apply(this.found, edits.inForce(this.#history)).find((one) => one.id === id);
+    const segment = edits
+      .apply(this.found, edits.inForce(this.#history))
+      .find((one) => one.id === id);
     const move = segment ? edits.moveEdge(segment, edge, timeS, this.durationS) : null;
     if (final && move) return this.edit(move);
     this.#dragged = move;

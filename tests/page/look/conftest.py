@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from reliability.server import Target
 
@@ -46,6 +46,7 @@ def mount(page: Page) -> Mount:
 def mount_on(page: Page, video: Path | None = None, **facts: Any) -> Page:
     """Shows player and time line on any page of the service."""
     page.goto("/")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()  # the start view has come
     page.evaluate(MOUNT, {"segments": SEGMENTS} | facts)
     if video is not None:
         page.locator("input[type=file]").set_input_files(video)

@@ -1,11 +1,13 @@
 """The player: controls by mouse and by key, stops, loops, sound, what takes its place."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import OpenPage
+from reliability.server import Target
+from tests.page.conftest import OpenPage, submit, write_clip
 from tests.page.look.conftest import Mount, mount_on, until
 
 
@@ -255,20 +257,22 @@ def test_stills_that_do_not_come_are_hatched(mount: Mount) -> None:
     expect(page.locator(".tile[aria-current] > .hatched")).to_be_visible()
 
 
-def test_player_is_accessible(mount: Mount, clip: Path, assert_accessible: object) -> None:
+def test_player_is_accessible(
+    mount: Mount, clip: Path, assert_accessible: Callable[[Page], None]
+) -> None:
     """By axe-core, with a video and without."""
     page = mount()
-    assert_accessible(page)  # type: ignore[operator]
+    assert_accessible(page)
     page.locator("input[type=file]").set_input_files(clip)
     until(page, "player.picture?.video.readyState >= 2")
     page.evaluate("session.setCorrecting(true); session.nextSegment()")
-    until(page, "document.querySelector('.handle.start').hidden === false")
-    assert_accessible(page)  # type: ignore[operator]
+    until(page, "document.querySelector('.handle.at-start').hidden === false")
+    assert_accessible(page)
 
 
-def test_player_fits_a_phone(open_page: OpenPage, server: object) -> None:
+def test_player_fits_a_phone(open_page: OpenPage, server: Target) -> None:
     """Nothing is wider than the screen; buttons have 44 px."""
-    page = mount_on(open_page(server.url, viewport={"width": 390, "height": 844}))  # type: ignore[attr-defined]
+    page = mount_on(open_page(server.url, viewport={"width": 390, "height": 844}))
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     small = page.evaluate(
         """[...document.querySelectorAll(".controls button, .controls select")]
@@ -277,3 +281,17 @@ def test_player_fits_a_phone(open_page: OpenPage, server: object) -> None:
             .map((one) => one.getAttribute("aria-label"))"""
     )
     assert small == []
+
+
+def test_a_job_on_an_old_video_shows_its_stills(page: Page, server: Target, tmp_path: Path) -> None:
+    """The whole way: upload, result, the service's stills in place of the player."""
+    old = tmp_path / "old camera.avi"
+    write_clip(old, 6, codec="mpeg4")
+    job = submit(server, old)
+    page.goto(f"/#/job/{job}")
+    expect(page.get_by_text("cannot play MPEG-4 part 2 video, so you see stills")).to_be_visible()
+    expect(page.get_by_role("img", name="Still at 00:00.0")).to_be_visible()
+    page.get_by_role("button", name="One still on").click()
+    still = page.get_by_role("img", name="Still at 00:00.5")
+    expect(still).to_be_visible()
+    assert still.evaluate("(image) => image.naturalWidth") > 0

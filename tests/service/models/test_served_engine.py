@@ -299,7 +299,7 @@ def test_a_dead_network_is_tried_at_every_look_until_it_runs(
             assert SECRET not in (entry.reason or "")
     with monkeypatch.context() as patched:
         absent = DeviceError("CUDA is required")
-        patched.setattr("service.models.served_engine.OnnxEngine", _raising(absent))
+        patched.setattr("service.models.precision.OnnxEngine", _raising(absent))
         keeper.refresh()
         assert keeper.catalog.entries[0].reason == "CUDA is required"
     keeper.refresh()
@@ -412,7 +412,7 @@ def test_loading_keeps_no_request_waiting(
             assert go_on.wait(30)
             return OnnxEngine(content, config)
 
-        monkeypatch.setattr("service.models.served_engine.OnnxEngine", slow)
+        monkeypatch.setattr("service.models.precision.OnnxEngine", slow)
         content = list_models(repository)[0].path.read_bytes()
         publish(repository, "small", lambda path: path.write_bytes(content))
         loading = threading.Thread(target=httpx.post, args=[f"{url}/models/small/load"])

@@ -338,7 +338,8 @@ def test_requests_that_make_no_sense_are_refused(server: str, good: bytes) -> No
         assert_problem(send(colour="blue"), 422, "colour")
         assert_problem(send(headers=MP4 | {"Idempotency-Key": "k" * 256}), 422, "255")
         assert_problem(httpx.post(url, files={"file": good}, data={"duration_s": 5}), 422)
-        assert_problem(httpx.post(url, json={"video": {"path": "/a"}}), 422, "uri")
+        assert_problem(httpx.post(url, json={"video": {"path": "/a"}}), 422, "path")
+        assert_problem(httpx.post(url, json={"video": {}}), 422, "uri")
         assert_problem(httpx.post(url, json={"video": {"uri": "a"}, "duration_s": 5}), 422)
     assert_problem(httpx.post(f"{server}/jobs", json={"features": [[1.0]]}), 422, "POST /localize")
 

@@ -13,9 +13,12 @@ export function meanWithin({ snippets, classes, values, snippetS, firstS }, { st
   let first = Math.max(0, Math.ceil((startS - firstS) / snippetS));
   let last = Math.min(snippets - 1, Math.floor((endS - firstS) / snippetS));
   if (first > last) first = last = Math.min(Math.max(nearest, 0), snippets - 1);
+  // Values below 0 are background.
+  const level = (index) => Math.min(Math.max(values[index], 0), 1);
   const sums = new Array(classes).fill(0);
   for (let row = first; row <= last; row += 1) {
-    for (let column = 0; column < classes; column += 1) sums[column] += values[row * classes + column];
+    for (let column = 0; column < classes; column += 1)
+      sums[column] += level(row * classes + column);
   }
   return sums.map((sum) => sum / (last - first + 1));
 }

@@ -21,14 +21,32 @@ export class ClassChoice {
    */
   constructor(root, session, signal) {
     this.session = session;
-    this.field = el("input", { class: "field", type: "search", placeholder: "Find a class",
-      ariaLabel: "Find a class for this segment", oninput: () => { this.#active = 0; this.#paint(); },
-      onkeydown: (event) => this.#onKey(event) });
-    this.list = el("div", { class: "class-choice", role: "listbox", tabIndex: 0,
-      ariaLabel: "Classes", onkeydown: (event) => this.#onKey(event) });
+    this.field = el("input", {
+      class: "field",
+      type: "search",
+      placeholder: "Find a class",
+      ariaLabel: "Find a class for this segment",
+      oninput: () => {
+        this.#active = 0;
+        this.#paint();
+      },
+      onkeydown: (event) => this.#onKey(event),
+    });
+    this.list = el("div", {
+      class: "class-choice",
+      role: "listbox",
+      tabIndex: 0,
+      ariaLabel: "Classes",
+      onkeydown: (event) => this.#onKey(event),
+    });
     this.note = el("p", { class: "quiet small class-note" });
-    fill(root, el("div", { class: "card-head" }, el("h2", { id: "class-title" }, "Class of this segment")),
-      el("div", { class: "with-icon" }, icon("find"), this.field), this.list, this.note);
+    fill(
+      root,
+      el("div", { class: "card-head" }, el("h2", { id: "class-title" }, "Class of this segment")),
+      el("div", { class: "with-icon" }, icon("find"), this.field),
+      this.list,
+      this.note,
+    );
     const paint = onceAFrame(() => this.#paint(), signal);
     on(session, "selection segments activation mode", paint, signal);
     paint();
@@ -48,7 +66,8 @@ export class ClassChoice {
 
   get #labels() {
     const wanted = this.field.value.trim().toLowerCase();
-    return this.session.classes.map((one) => one.label)
+    return this.session.classes
+      .map((one) => one.label)
       .filter((label) => label.toLowerCase().includes(wanted));
   }
 
@@ -65,22 +84,41 @@ export class ClassChoice {
     const order = session.classes.map((one) => one.label);
     const shown = this.#labels;
     this.#active = Math.min(this.#active, Math.max(0, shown.length - 1));
-    fill(this.list, shown.map((label, index) => {
-      const number = order.indexOf(label) + 1;
-      const mean = means?.[labels.indexOf(label)];
-      const isChosen = selected?.label === label;
-      const row = el("div", { role: "option", id: `class-option-${index}`, ariaSelected: String(isChosen),
-        class: `class-option ${index === this.#active ? "active" : ""}`,
-        onclick: () => this.#choose(label) },
-      number <= KEYED ? capOf(String(number)) : el("span", { class: "no-key" }),
-      classMark(session, label), el("span", { class: "quiet" }, mean === undefined ? "" : score(mean)));
-      return row;
-    }));
-    if (shown.length) this.list.setAttribute("aria-activedescendant", `class-option-${this.#active}`);
+    fill(
+      this.list,
+      shown.map((label, index) => {
+        const number = order.indexOf(label) + 1;
+        const mean = means?.[labels.indexOf(label)];
+        const isChosen = selected?.label === label;
+        const row = el(
+          "div",
+          {
+            role: "option",
+            id: `class-option-${index}`,
+            ariaSelected: String(isChosen),
+            class: `class-option ${index === this.#active ? "active" : ""}`,
+            onclick: () => this.#choose(label),
+          },
+          number <= KEYED ? capOf(String(number)) : el("span", { class: "no-key" }),
+          classMark(session, label),
+          el("span", { class: "quiet" }, mean === undefined ? "" : score(mean)),
+        );
+        return row;
+      }),
+    );
+    if (shown.length)
+      this.list.setAttribute("aria-activedescendant", `class-option-${this.#active}`);
     else this.list.removeAttribute("aria-activedescendant");
-    fill(this.note, !selected ? "Select a segment to give it a class."
-      : !shown.length ? "No class has this name."
-        : means ? "Activation of the class in this segment" : null);
+    fill(
+      this.note,
+      !selected
+        ? "Select a segment to give it a class."
+        : !shown.length
+          ? "No class has this name."
+          : means
+            ? "Activation of the class in this segment"
+            : null,
+    );
   }
 
   #onKey(event) {

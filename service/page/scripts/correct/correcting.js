@@ -16,7 +16,10 @@ import { mountToolbar } from "./toolbar.js";
 export function mountCorrecting(roots, session, { save, showClasses, signal }) {
   const actions = new Actions(session);
   const choice = new ClassChoice(roots.classes, session, signal);
-  const chooseClass = () => { showClasses(); choice.find(); };
+  const chooseClass = () => {
+    showClasses();
+    choice.find();
+  };
   mountChanges(roots.changes, session, signal);
   mountToolbar(roots.toolbar, session, { actions, chooseClass, signal });
   const unbind = bind(...keysOf(session, actions, choice, { save, chooseClass }));
@@ -25,12 +28,24 @@ export function mountCorrecting(roots, session, { save, showClasses, signal }) {
 
 function keysOf(session, actions, choice, { save, chooseClass }) {
   const when = () => session.correcting;
-  const act = (key, text, does, more = {}) => ({ key, text, does, group: "Correct", when, ...more });
-  const classKeys = Array.from({ length: KEYED }, (_, index) => act(String(index + 1), "Class 1 to 9",
-    () => choice.chooseByKey(index + 1), { show: index ? [] : ["1", "to", "9"] }));
+  const act = (key, text, does, more = {}) => ({
+    key,
+    text,
+    does,
+    group: "Correct",
+    when,
+    ...more,
+  });
+  const classKeys = Array.from({ length: KEYED }, (_, index) =>
+    act(String(index + 1), "Class 1 to 9", () => choice.chooseByKey(index + 1), {
+      show: index ? [] : ["1", "to", "9"],
+    }),
+  );
   const otherStep = () => (session.stepKind === "frame" ? "snippet" : "frame");
   return [
-    act("E", "Correct, stop correcting", () => session.setCorrecting(!session.correcting), { when: () => !session.modelB }),
+    act("E", "Correct, stop correcting", () => session.setCorrecting(!session.correcting), {
+      when: () => !session.modelB,
+    }),
     act("A", "Accept, reject", () => actions.accept()),
     act("X", "Accept, reject", () => actions.reject()),
     act("L", "Change the class", chooseClass),

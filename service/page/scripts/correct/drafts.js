@@ -9,13 +9,16 @@ const KEPT_MS = 30 * 86_400_000;
  * @returns {string}
  */
 function tab() {
-  const kept = sessionStorage.getItem("tab") ?? String(crypto.getRandomValues(new Uint32Array(1))[0]);
+  const kept =
+    sessionStorage.getItem("tab") ?? String(crypto.getRandomValues(new Uint32Array(1))[0]);
   sessionStorage.setItem("tab", kept);
   return kept;
 }
 
-const isDraft = (value) => Array.isArray(value?.history?.edits)
-  && Number.isInteger(value.history.position) && Number.isInteger(value.history.saved);
+const isDraft = (value) =>
+  Array.isArray(value?.history?.edits) &&
+  Number.isInteger(value.history.position) &&
+  Number.isInteger(value.history.saved);
 
 function read(key) {
   try {
@@ -35,11 +38,13 @@ function read(key) {
 export function readDraft(video) {
   const own = read(`${PREFIX}${video}:${tab()}`);
   if (own) return own;
-  return Object.keys(localStorage)
-    .filter((key) => key.startsWith(`${PREFIX}${video}:`))
-    .map(read)
-    .filter(Boolean)
-    .sort((a, b) => b.keptMs - a.keptMs)[0] ?? null;
+  return (
+    Object.keys(localStorage)
+      .filter((key) => key.startsWith(`${PREFIX}${video}:`))
+      .map(read)
+      .filter(Boolean)
+      .sort((a, b) => b.keptMs - a.keptMs)[0] ?? null
+  );
 }
 
 /**

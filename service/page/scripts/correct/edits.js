@@ -58,7 +58,9 @@ export function apply(found, edits) {
 
 const isOwn = (segment) => segment.state === "added" || segment.state === "changed";
 const once = (kind, segment, changes) => ({
-  kind, before: [segment], after: [{ ...segment, ...changes }],
+  kind,
+  before: [segment],
+  after: [{ ...segment, ...changes }],
 });
 
 /** Returns the edit that accepts a segment; null where somebody has already checked it. */
@@ -97,9 +99,8 @@ export function relabel(segment, label) {
  */
 export function moveEdge(segment, edge, timeS, durationS) {
   const field = edge === "start" ? "startS" : "endS";
-  const [least, most] = edge === "start"
-    ? [0, segment.endS - SHORTEST_S]
-    : [segment.startS + SHORTEST_S, durationS];
+  const [least, most] =
+    edge === "start" ? [0, segment.endS - SHORTEST_S] : [segment.startS + SHORTEST_S, durationS];
   const moved = Math.min(Math.max(timeS, least), most);
   if (moved === segment[field] || !(least <= most)) return null;
   return once(edge, segment, { [field]: moved, state: changed(segment) });
@@ -152,8 +153,12 @@ export function changes(edits) {
   const rows = [];
   edits.forEach(({ kind, before, after }, index) => {
     const segment = after[0] ?? before[0];
-    const byS = kind === "start" ? segment.startS - before[0].startS
-      : kind === "end" ? segment.endS - before[0].endS : 0;
+    const byS =
+      kind === "start"
+        ? segment.startS - before[0].startS
+        : kind === "end"
+          ? segment.endS - before[0].endS
+          : 0;
     const last = rows.at(-1);
     const goesOn = last && last.kind === kind && byS !== 0 && last.segment.id === segment.id;
     if (goesOn) Object.assign(last, { segment, byS: last.byS + byS, position: index + 1 });

@@ -3,13 +3,21 @@
 import { ask } from "../dialogs.js";
 import { counted } from "../format.js";
 import { notify } from "../notices.js";
-import { AnnotationsError, entryOf, fileOf, loadEdits, timesOf, videoId } from "../panels/annotations.js";
+import {
+  AnnotationsError,
+  entryOf,
+  fileOf,
+  loadEdits,
+  timesOf,
+  videoId,
+} from "../compare/annotations.js";
 import { saveFile } from "../panels/save_file.js";
 import { sentenceOf } from "../problems.js";
 import { keepDraft, readDraft, removeDraft, removeOldDrafts } from "./drafts.js";
 import { emptyHistory, markSaved, moveTo, push, unsaved } from "./edits.js";
 
-const FOLDER = "Downloaded only: the service cannot write its folder of corrections. Ask the operator.";
+const FOLDER =
+  "Downloaded only: the service cannot write its folder of corrections. Ask the operator.";
 
 export class Saving {
   #etag = null;
@@ -25,11 +33,16 @@ export class Saving {
     this.video = session.job?.id ?? session.activationId;
     this.id = videoId(session.name);
     let warned = false;
-    session.addEventListener("history", () => {
-      const kept = keepDraft(this.video, { history: session.history, etag: this.#etag });
-      if (!kept && !warned) notify("This browser has no room for drafts. Save before you leave.", { kind: "error" });
-      warned ||= !kept;
-    }, { signal });
+    session.addEventListener(
+      "history",
+      () => {
+        const kept = keepDraft(this.video, { history: session.history, etag: this.#etag });
+        if (!kept && !warned)
+          notify("This browser has no room for drafts. Save before you leave.", { kind: "error" });
+        warned ||= !kept;
+      },
+      { signal },
+    );
   }
 
   /** Takes the draft of this browser, else what the service has of this video. */
@@ -111,12 +124,17 @@ export class Saving {
     const times = this.#timesOf(theirs.entry);
     const at = theirs.saved ? ` at ${theirs.saved.toLocaleTimeString("en-GB")}` : "";
     const mine = unsaved(this.session.history);
-    const choice = await ask("Corrections were saved in another tab",
-      `Since you opened this video, ${counted(times.length, "correction")} `
-      + `${times.length === 1 ? "was" : "were"} saved${at}. `
-      + `You have ${mine} that ${mine === 1 ? "is" : "are"} not saved.`,
-      [{ text: "Take theirs", value: "theirs" }, { text: "Keep mine", value: "mine" },
-        { text: "Put both together", value: "both", primary: true }]);
+    const choice = await ask(
+      "Corrections were saved in another tab",
+      `Since you opened this video, ${counted(times.length, "correction")} ` +
+        `${times.length === 1 ? "was" : "were"} saved${at}. ` +
+        `You have ${mine} that ${mine === 1 ? "is" : "are"} not saved.`,
+      [
+        { text: "Take theirs", value: "theirs" },
+        { text: "Keep mine", value: "mine" },
+        { text: "Put both together", value: "both", primary: true },
+      ],
+    );
     if (choice === "theirs") this.#take(theirs);
     if (choice !== "mine" && choice !== "both") return "none";
     this.#etag = theirs.etag;
@@ -127,8 +145,13 @@ export class Saving {
   /** Adds the segments of another tab that are not among the own ones. */
   #join(times) {
     const own = this.session.segments.filter((one) => one.state !== "found");
-    const isOwn = (time) => own.some((one) => one.label === time.label
-      && Math.abs(one.startS - time.startS) < 1e-6 && Math.abs(one.endS - time.endS) < 1e-6);
+    const isOwn = (time) =>
+      own.some(
+        (one) =>
+          one.label === time.label &&
+          Math.abs(one.startS - time.startS) < 1e-6 &&
+          Math.abs(one.endS - time.endS) < 1e-6,
+      );
     const others = times.filter((time) => !isOwn(time));
     loadEdits(this.session.segments, others).forEach((edit) => this.session.edit(edit));
   }
@@ -137,10 +160,11 @@ export class Saving {
   async mayLeave() {
     const count = unsaved(this.session.history);
     if (!count) return true;
-    const choice = await ask(`Save ${counted(count, "correction")}?`,
-      "They are not saved yet.",
-      [{ text: "Stay", value: "stay" }, { text: "Discard", value: "discard" },
-        { text: "Save", value: "save", primary: true }]);
+    const choice = await ask(`Save ${counted(count, "correction")}?`, "They are not saved yet.", [
+      { text: "Stay", value: "stay" },
+      { text: "Discard", value: "discard" },
+      { text: "Save", value: "save", primary: true },
+    ]);
     if (choice === "discard") removeDraft(this.video);
     return choice === "discard" || (choice === "save" && this.save());
   }

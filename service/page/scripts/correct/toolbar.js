@@ -39,14 +39,29 @@ export function mountToolbar(root, session, { actions, chooseClass, signal }) {
   root.classList.add("toolbar");
   root.setAttribute("role", "toolbar");
   root.setAttribute("aria-label", "Correct the selected segment");
-  fill(root, name, acceptButton, rejectButton, classButton, el("span", { class: "bar" }),
-    splitButton, mergeButton, addButton, el("span", { class: "bar" }),
-    start.element, end.element, length,
-    el("span", { class: "rest tool-step" }, el("span", { class: "quiet" }, "Step"), steps.element));
+  fill(
+    root,
+    name,
+    acceptButton,
+    rejectButton,
+    classButton,
+    el("span", { class: "bar" }),
+    splitButton,
+    mergeButton,
+    addButton,
+    el("span", { class: "bar" }),
+    start.element,
+    end.element,
+    length,
+    el("span", { class: "rest tool-step" }, el("span", { class: "quiet" }, "Step"), steps.element),
+  );
 
   const paint = onceAFrame(() => {
     const { selected, addStartS } = session;
-    fill(name, selected ? classMark(session, selected.label) : el("span", { class: "quiet" }, "No segment"));
+    fill(
+      name,
+      selected ? classMark(session, selected.label) : el("span", { class: "quiet" }, "No segment"),
+    );
     for (const one of needing) one.disabled = !selected;
     addButton.setAttribute("aria-pressed", String(addStartS !== null));
     addButton.querySelector("span").textContent = addStartS === null ? "Add" : "End here";
@@ -65,18 +80,34 @@ class EdgeField {
     this.edge = edge;
     const nudge = (step) => () => actions.nudge(edge, step);
     const word = text.toLowerCase();
-    this.back = button(`Move the ${word} back`, nudge(-1),
-      { icon: "minus", only: true, title: titled(`${text} earlier`, earlier) });
-    this.on = button(`Move the ${word} on`, nudge(1),
-      { icon: "add", only: true, title: titled(`${text} later`, later) });
-    this.field = el("input", { class: "field", type: "text", inputMode: "decimal", spellcheck: false,
-      ariaLabel: `${text} of the segment`, onchange: () => {
+    this.back = button(`Move the ${word} back`, nudge(-1), {
+      icon: "minus",
+      only: true,
+      title: titled(`${text} earlier`, earlier),
+    });
+    this.on = button(`Move the ${word} on`, nudge(1), {
+      icon: "add",
+      only: true,
+      title: titled(`${text} later`, later),
+    });
+    this.field = el("input", {
+      class: "field",
+      type: "text",
+      inputMode: "decimal",
+      spellcheck: false,
+      ariaLabel: `${text} of the segment`,
+      onchange: () => {
         const timeS = parseClock(this.field.value);
         if (timeS !== null && session.selected) actions.moveEdge(edge, timeS);
         this.paint(session.selected);
-      } });
-    this.element = el("div", { class: "edge" }, el("span", { class: "quiet" }, text),
-      el("div", { class: "edge-field" }, this.back, this.field, this.on));
+      },
+    });
+    this.element = el(
+      "div",
+      { class: "edge" },
+      el("span", { class: "quiet" }, text),
+      el("div", { class: "edge-field" }, this.back, this.field, this.on),
+    );
   }
 
   paint(selected) {
@@ -87,20 +118,42 @@ class EdgeField {
 }
 
 function stepChoice(session) {
-  const kinds = [["frame", "Frame"], ["snippet", "Snippet"]];
-  const choices = kinds.map(([kind, text]) => el("button", { type: "button", role: "radio",
-    title: titled(`Step by ${kind}`, "K"), onclick: () => session.setStepKind(kind) }, text));
-  const group = el("div", { class: "segmented", role: "radiogroup", ariaLabel: "Step of an edge",
-    onkeydown: (event) => {
-      if (!event.key.startsWith("Arrow")) return;
-      event.preventDefault();
-      session.setStepKind(session.stepKind === "frame" ? "snippet" : "frame");
-      choices.find((one) => one !== document.activeElement).focus();
-    } }, choices);
-  const paint = () => kinds.forEach(([kind], index) => {
-    const isChosen = session.stepKind === kind;
-    choices[index].setAttribute("aria-checked", String(isChosen));
-    choices[index].tabIndex = isChosen ? 0 : -1;
-  });
+  const kinds = [
+    ["frame", "Frame"],
+    ["snippet", "Snippet"],
+  ];
+  const choices = kinds.map(([kind, text]) =>
+    el(
+      "button",
+      {
+        type: "button",
+        role: "radio",
+        title: titled(`Step by ${kind}`, "K"),
+        onclick: () => session.setStepKind(kind),
+      },
+      text,
+    ),
+  );
+  const group = el(
+    "div",
+    {
+      class: "segmented",
+      role: "radiogroup",
+      ariaLabel: "Step of an edge",
+      onkeydown: (event) => {
+        if (!event.key.startsWith("Arrow")) return;
+        event.preventDefault();
+        session.setStepKind(session.stepKind === "frame" ? "snippet" : "frame");
+        choices.find((one) => one !== document.activeElement).focus();
+      },
+    },
+    choices,
+  );
+  const paint = () =>
+    kinds.forEach(([kind], index) => {
+      const isChosen = session.stepKind === kind;
+      choices[index].setAttribute("aria-checked", String(isChosen));
+      choices[index].tabIndex = isChosen ? 0 : -1;
+    });
   return { element: group, paint };
 }

@@ -28,7 +28,7 @@ export class Overview {
     this.whole = new Surface(document.createElement("canvas"));
     this.head = el("div", { class: "overview-head", ariaHidden: "true" });
     this.frame = this.#slider("frame", "Part in view");
-    this.start = this.#slider("end start", "Start of the view");
+    this.start = this.#slider("end at-start", "Start of the view");
     this.end = this.#slider("end", "End of the view");
     this.node = el("div", { class: "overview" },
       this.canvas, this.head, this.frame, this.start, this.end);

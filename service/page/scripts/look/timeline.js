@@ -29,6 +29,8 @@ const GUTTER = 184;
 /** Margins of the track where the names are above the lanes. */
 const NARROW_GUTTER = 12;
 const RIGHT_MARGIN = 8;
+/** Half of the widest chip of the playhead. */
+const CHIP_HALF = 34;
 /** The page is narrow below this width, in pixels. */
 const NARROW = 760;
 /** The view rests after so long without a change. */
@@ -141,7 +143,7 @@ export class Timeline {
     const key = rowsKey(this.model);
     if (key === this.#rowsKey) return;
     this.#rowsKey = key;
-    this.root.classList.toggle("over", Boolean(this.model.layout.over));
+    this.root.classList.toggle("lanes-over", Boolean(this.model.layout.over));
     this.places = fillRows(this.nodes.rows, this.model);
     this.nodes.lanes.style.height = `${this.model.height}px`;
   }
@@ -194,9 +196,17 @@ export class Timeline {
     const x = this.scale.x(timeS);
     this.head.classList.toggle("away", x < -1 || x > this.width + 1);
     this.head.style.transform = `translateX(${x}px)`;
+    this.chip.style.transform = `translateX(${this.#chipShift(x)}px) translateX(-50%)`;
     const text = clock(timeS, { milliseconds: correcting && stepKind === "frame" });
     if (this.chip.textContent !== text) this.chip.textContent = text;
     this.overview.paintHead(timeS);
+  }
+
+  /** The chip stays within the card, beside its line if need be. */
+  #chipShift(x) {
+    const room = this.isNarrow ? this.gutter : RIGHT_MARGIN;
+    const left = Math.max(CHIP_HALF - this.gutter - x, 0);
+    return left - Math.max(x + CHIP_HALF - this.width - room, 0);
   }
 
   #rested() {

@@ -12,6 +12,10 @@ export function swatch(session, label) {
 
 /** Returns swatch and name; the whole name in its title. */
 export function classMark(session, label) {
-  return el("span", { class: "class-mark" }, swatch(session, label),
-    el("span", { class: "ends", title: label }, label));
+  return el(
+    "span",
+    { class: "class-mark" },
+    swatch(session, label),
+    el("span", { class: "ends", title: label }, label),
+  );
 }

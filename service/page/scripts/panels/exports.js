@@ -5,26 +5,27 @@ import { notify } from "../notices.js";
 import { sentenceOf } from "../problems.js";
 import { hashOf, route } from "../router.js";
 import { byTime } from "../segments.js";
-import { videoId } from "./annotations.js";
+import { videoId } from "../compare/annotations.js";
 import { copyText, saveFile } from "./save_file.js";
 import { linkParams } from "./settings_text.js";
 
-/** Name of the format at the service, text, and ending. */
+/** Name of the format at the service, text, ending, and whether it needs a frame rate. */
 const FORMATS = [
   ["csv", "CSV table", ".csv"],
   ["json", "JSON", ".json"],
   ["activitynet", "ActivityNet JSON", ".json"],
   ["vtt", "WebVTT subtitles", ".vtt"],
-  ["edl", "EDL, CMX 3600", ".edl"],
+  ["edl", "EDL, CMX 3600", ".edl", "counts frames"],
   ["elan", "ELAN", ".eaf"],
   ["boris", "BORIS", ".boris"],
-  ["labelstudio", "Label Studio", ".json"],
+  ["labelstudio", "Label Studio", ".json", "counts frames"],
 ];
 
 /** Returns the segments as shown, in the form of the service; rejected ones are left out. */
 export function asShown(segments) {
-  return byTime(segments.filter((one) => one.state !== "rejected"))
-    .map(({ label, startS, endS, score }) => ({ label, start_s: startS, end_s: endS, score }));
+  return byTime(segments.filter((one) => one.state !== "rejected")).map(
+    ({ label, startS, endS, score }) => ({ label, start_s: startS, end_s: endS, score }),
+  );
 }
 
 /**
@@ -39,15 +40,30 @@ export function openExport(anchor, session, api, capabilities) {
   const segments = asShown(session.segments);
   const noClips = clipsMissing(session, capabilities);
   const disabled = segments.length ? undefined : "No segment is shown";
-  const clip = (text, exact) => ({ text, hint: ".zip", disabled: disabled ?? noClips,
-    does: () => exportClips(session, api, segments, exact) });
+  const clip = (text, exact) => ({
+    text,
+    hint: ".zip",
+    disabled: disabled ?? noClips,
+    does: () => exportClips(session, api, segments, exact),
+  });
   openMenu(anchor, [
     { text: `Segments, as shown: ${segments.length}` },
-    ...FORMATS.map(([format, text, hint]) =>
-      ({ text, hint, does: () => exportAs(format, hint, session, api, segments) })),
+    ...FORMATS.map(([format, text, hint, countsFrames]) => ({
+      text,
+      hint,
+      disabled:
+        countsFrames && !session.frameRate ? "The frame rate of this video is unknown" : undefined,
+      does: () => exportAs(format, hint, session, api, segments),
+    })),
     "line",
-    ...(capabilities.clips ? [{ text: "Clips" }, clip("Cut at key frames, fast", false),
-      clip("Cut exactly, slower", true), "line"] : []),
+    ...(capabilities.clips
+      ? [
+          { text: "Clips" },
+          clip("Cut at key frames, fast", false),
+          clip("Cut exactly, slower", true),
+          "line",
+        ]
+      : []),
     { text: "Copy link to this view", icon: "link", does: () => copyLink(session) },
   ]);
 }
@@ -59,7 +75,12 @@ function clipsMissing(session, capabilities) {
 
 async function exportAs(format, ending, session, api, segments) {
   const id = videoId(session.name);
-  const what = { video_id: id, duration_s: session.durationS, frame_rate: session.frameRate, segments };
+  const what = {
+    video_id: id,
+    duration_s: session.durationS,
+    frame_rate: session.frameRate,
+    segments,
+  };
   await take(async () => {
     const { name, content } = await api.exported(format, what);
     saveFile(name || `${id}${ending}`, content);

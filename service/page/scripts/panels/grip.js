@@ -12,8 +12,14 @@ const LEAST_PX = 160;
  * @param {HTMLElement} lower
  */
 export function gripOf(root, lower) {
-  const grip = el("div", { class: "grip", role: "separator", tabIndex: 0, ariaOrientation: "horizontal",
-    ariaLabel: "Height of the time line", title: "Drag; a double click puts it back" });
+  const grip = el("div", {
+    class: "grip",
+    role: "separator",
+    tabIndex: 0,
+    ariaOrientation: "horizontal",
+    ariaLabel: "Height of the time line",
+    title: "Drag; a double click puts it back",
+  });
   const most = () => Math.max(LEAST_PX, root.clientHeight - 2 * LEAST_PX);
   const set = (height) => {
     const within = Math.min(Math.max(height, LEAST_PX), most());
@@ -34,7 +40,11 @@ export function gripOf(root, lower) {
     const from = lower.offsetHeight + event.clientY;
     const drag = ({ clientY }) => set(from - clientY);
     grip.addEventListener("pointermove", drag);
-    grip.addEventListener("lostpointercapture", () => grip.removeEventListener("pointermove", drag), { once: true });
+    grip.addEventListener(
+      "lostpointercapture",
+      () => grip.removeEventListener("pointermove", drag),
+      { once: true },
+    );
   });
   grip.addEventListener("dblclick", reset);
   grip.addEventListener("keydown", (event) => {

@@ -29,6 +29,7 @@ export function chooseLanes({ classes, threshold, pinned, hidden, marked }) {
   add(byScore.filter((one) => one.score >= threshold).map((one) => one.label));
   const others = byScore.map((one) => one.label).filter((label) => !pinned.includes(label));
   const unknown = [...chosen].filter((label) => !classes.some((one) => one.label === label));
-  return [...new Set([...pinned, ...others, ...unknown])]
-    .filter((label) => chosen.has(label) && !hidden.has(label));
+  return [...new Set([...pinned, ...others, ...unknown])].filter(
+    (label) => chosen.has(label) && !hidden.has(label),
+  );
 }

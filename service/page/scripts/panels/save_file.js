@@ -4,7 +4,8 @@ import { el } from "../elements.js";
 
 /** Lets the browser save a file. */
 export function saveFile(name, content) {
-  const blob = content instanceof Blob ? content : new Blob([content], { type: "application/json" });
+  const blob =
+    content instanceof Blob ? content : new Blob([content], { type: "application/json" });
   const url = URL.createObjectURL(blob);
   const link = el("a", { href: url, download: name, hidden: true });
   document.body.append(link);
@@ -37,7 +38,10 @@ export async function copyText(text) {
 export function chooseFile(accept) {
   return new Promise((answer) => {
     const input = el("input", { type: "file", accept, hidden: true });
-    const done = (file) => { input.remove(); answer(file); };
+    const done = (file) => {
+      input.remove();
+      answer(file);
+    };
     input.addEventListener("change", () => done(input.files[0] ?? null));
     input.addEventListener("cancel", () => done(null));
     document.body.append(input);

@@ -31,8 +31,10 @@ export function settingsText(session, serviceUrl) {
   const settings = settingsOf(session);
   const { name, version } = session.model;
   const flags = { url: serviceUrl, model: name, version, ...settings };
-  const words = Object.entries(flags)
-    .flatMap(([flag, value]) => [`--${flag.replaceAll("_", "-")}`, quoted(String(value))]);
+  const words = Object.entries(flags).flatMap(([flag, value]) => [
+    `--${flag.replaceAll("_", "-")}`,
+    quoted(String(value)),
+  ]);
   return `ecm localize ${quoted(session.name)} ${words.join(" ")}\n${JSON.stringify(settings)}\n`;
 }
 
@@ -62,7 +64,8 @@ export function readLink(params) {
   const number = (name) => {
     const value = params.get(name);
     return value !== null && value.trim() !== "" && Number.isFinite(Number(value))
-      ? Number(value) : null;
+      ? Number(value)
+      : null;
   };
   const options = {};
   for (const [name, field] of Object.entries(NUMBERS)) {

@@ -26,18 +26,35 @@ const GONE = "The activation of this video is no longer kept.";
  */
 export function mountSliders(root, session, { signal, readAgain }) {
   const summary = el("span", { class: "quiet rest" });
-  const sliders = Object.entries(SLIDERS).map(([option, slider]) => new Slider(session, option, slider));
+  const sliders = Object.entries(SLIDERS).map(
+    ([option, slider]) => new Slider(session, option, slider),
+  );
   const copy = async () => {
     await copyText(settingsText(session, new URL(".", location.href).href));
     notify("Copied the command line and the JSON.");
   };
   const reset = button("Reset", () => session.setOptions(session.startOptions), { class: "plain" });
   const gone = el("div", {});
-  fill(root, el("div", { class: "card-head" }, el("h2", { id: "find-again-title" }, "Find again"), summary),
-    gone, el("div", { class: "sliders" }, sliders.map((one) => one.element)),
-    el("div", { class: "sliders-foot" },
-      button("Copy as settings", copy, { icon: "copy", class: "plain",
-        title: "Copy the command line and the JSON of these settings" }), reset));
+  fill(
+    root,
+    el("div", { class: "card-head" }, el("h2", { id: "find-again-title" }, "Find again"), summary),
+    gone,
+    el(
+      "div",
+      { class: "sliders" },
+      sliders.map((one) => one.element),
+    ),
+    el(
+      "div",
+      { class: "sliders-foot" },
+      button("Copy as settings", copy, {
+        icon: "copy",
+        class: "plain",
+        title: "Copy the command line and the JSON of these settings",
+      }),
+      reset,
+    ),
+  );
 
   let spoken = "";
   let isGone = null;
@@ -45,17 +62,24 @@ export function mountSliders(root, session, { signal, readAgain }) {
     sliders.forEach((one) => one.paint());
     const words = `shows ${session.segments.length} of ${session.found.length}`;
     fill(summary, words);
-    if (spoken && spoken !== words) announce(`${session.segments.length} of ${session.found.length} segments`);
+    if (spoken && spoken !== words)
+      announce(`${session.segments.length} of ${session.found.length} segments`);
     spoken = words;
-    const atStart = Object.entries(session.startOptions)
-      .every(([name, value]) => session.options[name] === value);
+    const atStart = Object.entries(session.startOptions).every(
+      ([name, value]) => session.options[name] === value,
+    );
     reset.disabled = atStart;
     reset.title = atStart ? "All sliders are where they began" : "Put all sliders back";
     if (isGone === !session.activationId) return;
     isGone = !session.activationId;
     const again = button("Read it again", readAgain);
-    fill(gone, isGone && message("amber", "", `${GONE} “Read it again” takes seconds.`,
-      { actions: session.job ? [again] : [] }));
+    fill(
+      gone,
+      isGone &&
+        message("amber", "", `${GONE} “Read it again” takes seconds.`, {
+          actions: session.job ? [again] : [],
+        }),
+    );
   }, signal);
   on(session, "segments options", paint, signal);
   paint();
@@ -70,14 +94,28 @@ class Slider {
   constructor(session, option, { text, step, asks }) {
     Object.assign(this, { session, option, asks, step });
     const shared = { min: 0, step, ariaLabel: text };
-    this.range = el("input", { type: "range", class: "range", ...shared,
-      oninput: () => this.#set(this.range.valueAsNumber) });
-    this.field = el("input", { type: "number", class: "field", ...shared, placeholder: "All",
-      ariaLabel: `${text}, number`, onchange: () => this.#set(this.field.valueAsNumber) });
+    this.range = el("input", {
+      type: "range",
+      class: "range",
+      ...shared,
+      oninput: () => this.#set(this.range.valueAsNumber),
+    });
+    this.field = el("input", {
+      type: "number",
+      class: "field",
+      ...shared,
+      placeholder: "All",
+      ariaLabel: `${text}, number`,
+      onchange: () => this.#set(this.field.valueAsNumber),
+    });
     this.mark = el("span", { class: "slider-mark", hidden: true });
-    this.element = el("div", { class: "slider" },
-      el("span", { class: "slider-text" }, text), this.field,
-      el("div", { class: "slider-track" }, this.range, this.mark));
+    this.element = el(
+      "div",
+      { class: "slider" },
+      el("span", { class: "slider-text" }, text),
+      this.field,
+      el("div", { class: "slider-track" }, this.range, this.mark),
+    );
   }
 
   get #isCount() {

@@ -12,8 +12,16 @@ import { el } from "../elements.js";
  *   some of the tabs only.
  */
 export function tabsOf(root, tabs) {
-  const buttons = new Map(tabs.map(({ name, text, panel }) => [name, el("button", {
-    type: "button", role: "tab", "aria-controls": panel.id, onclick: () => choose(name) }, text)]));
+  const buttons = new Map(
+    tabs.map(({ name, text, panel }) => [
+      name,
+      el(
+        "button",
+        { type: "button", role: "tab", "aria-controls": panel.id, onclick: () => choose(name) },
+        text,
+      ),
+    ]),
+  );
   const choose = (name) => {
     root.dataset.tab = name;
     for (const [other, one] of buttons) {
@@ -32,12 +40,17 @@ export function tabsOf(root, tabs) {
     buttons.get(next).focus();
     event.preventDefault();
   };
-  const element = el("div", { class: "segmented tabs", role: "tablist", ariaLabel: "Panels",
-    onkeydown: move }, [...buttons.values()]);
+  const element = el(
+    "div",
+    { class: "segmented tabs", role: "tablist", ariaLabel: "Panels", onkeydown: move },
+    [...buttons.values()],
+  );
   return {
     element,
     choose,
-    setText: (name, text) => { buttons.get(name).textContent = text; },
+    setText: (name, text) => {
+      buttons.get(name).textContent = text;
+    },
     offer: (names) => {
       for (const [name, one] of buttons) one.hidden = !names.includes(name);
       if (!names.includes(root.dataset.tab)) choose(names[0]);

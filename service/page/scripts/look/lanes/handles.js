@@ -24,7 +24,7 @@ export class Handles {
 
   #handle(edge) {
     const chip = el("span", { class: "chip" });
-    const node = el("div", { class: `handle ${edge}`, role: "slider", tabIndex: 0, hidden: true,
+    const node = el("div", { class: `handle at-${edge}`, role: "slider", tabIndex: 0, hidden: true,
       title: TITLES[edge], onkeydown: (event) => this.#nudge(event, edge) }, chip);
     node.setAttribute("aria-label", `${edge === "start" ? "Start" : "End"} of the segment`);
     node.setAttribute("aria-orientation", "horizontal");

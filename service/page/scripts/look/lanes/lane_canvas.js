@@ -69,7 +69,7 @@ export class LaneCanvas extends Surface {
     if (selected?.label !== lane.label) return line(LEVEL, 0, this.width, inks.field);
     const [start, end] = [scale.x(selected.startS), scale.x(selected.endS)];
     line(LEVEL, 0, start, inks.field);
-    line(Math.min(curve.at(selected.startS), curve.at(selected.endS), 1), start, end, inks.ink);
+    line((curve.at(selected.startS) + curve.at(selected.endS)) / 2, start, end, inks.ink);
     return line(LEVEL, end, this.width, inks.field);
   }
 

@@ -1,6 +1,6 @@
 /** What the lanes show of a session, prepared so that a frame reads only what is in view. */
 
-import { missedBy } from "../../panels/differences.js";
+import { missedBy } from "../../compare/differences.js";
 import { LaneIndex } from "./lane_index.js";
 import { laneLayout, rowPlace } from "./lane_layout.js";
 import { Curve } from "./pyramid.js";

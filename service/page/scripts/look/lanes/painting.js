@@ -5,6 +5,8 @@ import { score as scoreText } from "../../format.js";
 /** Segments at least this wide show their score. */
 const SCORE_PIXELS = 34;
 const LEAST_PIXELS = 3;
+/** Points of a curve in one stroke: long strokes cost several times as much where no GPU draws. */
+const CHUNK = 24;
 const RADIUS = 4;
 /** Space before the caption; more where a handle covers the edge. */
 const INSET = 7;
@@ -96,30 +98,37 @@ function paintMark(context, polylines, x, y, color) {
   context.stroke();
 }
 
-/** Two rows of pixels: the opacities of a dense lane, and its base line. */
+/** Pixels of one lane, before they are copied to its place. */
 const strip = document.createElement("canvas");
 
 /**
- * Draws the highest score of each pixel. All pixels of a lane are one image, because a rectangle for
- * each of them takes most of a frame.
+ * Draws pixels as one image, because a path with a point for each of them takes most of a frame.
+ * @param {(pixels: Uint32Array, ink: (opacity: number) => number) => void} fill writes the rows
  */
+function paintPixels(context, [y, height], { width, rows }, color, fill) {
+  const [red, green, blue] = channels(color);
+  const rgb = (blue << 16) | (green << 8) | red;  // little-endian: alpha, blue, green, red
+  const image = new ImageData(width, rows);
+  fill(new Uint32Array(image.data.buffer), (opacity) => (Math.round(255 * opacity) << 24) | rgb);
+  Object.assign(strip, { width, height: rows });
+  strip.getContext("2d").putImageData(image, 0, 0);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(strip, 0, 0, width, rows, 0, y, width, height);
+}
+
+/** Draws the highest score of each pixel. */
 export function paintDense(context, scores, [y, height], { color, inks }) {
   const width = scores.length;
-  Object.assign(strip, { width, height: 2 });
-  const image = new ImageData(width, 2);
-  const [red, green, blue] = channels(color);
-  const pixels = new Uint32Array(image.data.buffer);
-  const rgb = (blue << 16) | (green << 8) | red;  // little-endian: alpha, blue, green, red
-  for (let x = 0; x < width; x += 1) {
-    if (scores[x] <= 0) continue;
-    pixels[x] = (Math.round(255 * inks.opacity(scores[x])) << 24) | rgb;
-    pixels[width + x] = (255 << 24) | rgb;
-  }
-  strip.getContext("2d").putImageData(image, 0, 0);
-  const base = baseLine(height);
-  context.imageSmoothingEnabled = false;
-  context.drawImage(strip, 0, 0, width, 1, 0, y, width, height - base);
-  context.drawImage(strip, 0, 1, width, 1, 0, y + height - base, width, base);
+  const rows = Math.round(height);
+  const base = (rows - Math.round(baseLine(height))) * width;
+  paintPixels(context, [y, height], { width, rows }, color, (pixels, ink) => {
+    const solid = ink(1);
+    for (let x = 0; x < width; x += 1) {
+      if (scores[x] <= 0) continue;
+      const pale = ink(inks.opacity(scores[x]));
+      for (let at = x; at < pixels.length; at += width) pixels[at] = at < base ? pale : solid;
+    }
+  });
 }
 
 /** @param {string} color as `rgb(24, 111, 181)` or `#186FB5` @returns {number[]} red, green, blue */
@@ -165,37 +174,50 @@ function paintNote(context, text, box, inks) {
 export function paintCurve(context, samples, [top, height], { color, filled, dashed }) {
   const { x0, dx, high, isRange } = samples;
   if (!high.length) return;
-  const y = (value) => top + height * (1 - Math.min(Math.max(value, 0), 1));
-  if (isRange && filled) return fillRange(context, samples, y, color);
-  context.beginPath();
-  for (let i = 0; i < high.length; i += 1) context.lineTo(x0 + i * dx, y(high[i]));
+  const y = (value) => top + height * (1 - value);
+  if (isRange && filled) return paintRange(context, samples, [top, height], color);
+  if (filled) fillUnder(context, samples, y, color);
   context.strokeStyle = color;
   context.lineWidth = dashed ? 1.2 : 1.5;
   context.lineJoin = "bevel";
   context.setLineDash(dashed ? [4, 3] : []);
-  context.stroke();
-  context.setLineDash([]);
-  return filled && fillUnder(context, samples, top + height, color);
+  const step = dashed ? high.length : CHUNK;
+  for (let from = 0; from < high.length - 1; from += step) {
+    const points = high.subarray(from, from + step + 1);
+    polyline(context, x0 + from * dx, dx, points, y);
+    context.stroke();
+  }
+  return context.setLineDash([]);
 }
 
-/** Closes the path of the line down to the zero line. */
-function fillUnder(context, { x0, dx, high }, bottom, color) {
-  context.lineTo(x0 + (high.length - 1) * dx, bottom);
-  context.lineTo(x0, bottom);
+/** Starts a path through values at equal steps. */
+function polyline(context, x0, dx, values, y) {
+  context.beginPath();
+  for (let i = 0; i < values.length; i += 1) context.lineTo(x0 + i * dx, y(values[i]));
+}
+
+function fillUnder(context, { x0, dx, high }, y, color) {
+  polyline(context, x0, dx, high, y);
+  context.lineTo(x0 + (high.length - 1) * dx, y(0));
+  context.lineTo(x0, y(0));
   context.globalAlpha = 0.12;
   context.fillStyle = color;
   context.fill();
   context.globalAlpha = 1;
 }
 
-function fillRange(context, { x0, dx, low, high }, y, color) {
-  context.beginPath();
-  for (let i = 0; i < high.length; i += 1) context.lineTo(x0 + i * dx, y(high[i]));
-  for (let i = low.length - 1; i >= 0; i -= 1) context.lineTo(x0 + i * dx, y(low[i]));
-  context.globalAlpha = 0.7;
-  context.fillStyle = color;
-  context.fill();
-  context.globalAlpha = 1;
+/** A column for each pixel: pale up to the lowest value of its run, strong up to the highest. */
+function paintRange(context, { x0, dx, low, high }, [top, height], color) {
+  const width = Math.max(Math.ceil(x0 + (high.length - 1) * dx), 1);
+  paintPixels(context, [top, height], { width, rows: height }, color, (pixels, ink) => {
+    const [pale, strong] = [ink(0.12), ink(0.7)];
+    for (let x = Math.max(Math.floor(x0), 0); x < width; x += 1) {
+      const run = Math.min(Math.max(Math.round((x - x0) / dx), 0), high.length - 1);
+      const upper = Math.round((height - 1) * (1 - high[run]));
+      const lower = Math.round((height - 1) * (1 - low[run]));
+      for (let y = upper; y < height; y += 1) pixels[y * width + x] = y <= lower ? strong : pale;
+    }
+  });
 }
 
 /** @type {Map<string, CanvasPattern>} dots by colour; dashes of a stroke cost several times more */

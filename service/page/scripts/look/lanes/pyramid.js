@@ -19,6 +19,9 @@ export class Pyramid {
   }
 }
 
+/** Below 0 is background, and the axis ends at 1. */
+const clipped = (value) => Math.min(Math.max(value, 0), 1);
+
 function halved({ low, high }) {
   const length = Math.ceil(low.length / 2);
   const next = { low: new Float32Array(length), high: new Float32Array(length) };
@@ -38,7 +41,7 @@ export class Curve {
   /** @param activation as session.js has it @param {number} column of the class */
   constructor({ values, classes, snippets, snippetS, firstS }, column) {
     const samples = new Float32Array(snippets);
-    for (let i = 0; i < snippets; i += 1) samples[i] = values[i * classes + column];
+    for (let i = 0; i < snippets; i += 1) samples[i] = clipped(values[i * classes + column]);
     this.samples = samples;
     this.snippetS = snippetS;
     this.firstS = firstS;

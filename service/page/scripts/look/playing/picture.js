@@ -20,6 +20,7 @@ export class Picture {
     const on = (type, does) => this.video.addEventListener(type, does);
     on("loadedmetadata", () => (this.video.videoWidth ? this.seek() : onFail()));
     on("loadeddata", onReady);
+    on("canplay", onReady);  // a seek in between takes the data away again
     on("error", onFail);
     on("ended", () => this.#ended());
     on("pause", () => !this.video.ended && session.playing && session.pause());

@@ -31,7 +31,7 @@ export class Stills {
   constructor(session, api) {
     Object.assign(this, { session, api, stepS: 0.5 });
     this.large = el("img", { class: "still absent", alt: "", draggable: false });
-    this.strip = el("div", { class: "strip" });
+    this.strip = el("div", { class: "stills-strip" });
     this.node = el("div", { class: "stills" }, this.large, this.strip);
   }
 

@@ -11,7 +11,7 @@ const VALUES = {
 /**
  * Returns the segments of the list.
  *
- * @param {import("../segments.js").Segment[]} segments
+ * @param {import("../../segments.js").Segment[]} segments
  * @param {{column: keyof VALUES, descending: boolean}} order Equal values are by start.
  * @param {{label: string|null, text: string, unchecked: boolean}} filter
  */
@@ -19,9 +19,8 @@ export function rowsOf(segments, { column, descending }, { label, text, unchecke
   const wanted = text.trim().toLowerCase();
   const sign = descending ? -1 : 1;
   const value = VALUES[column];
-  const compare = column === "class"
-    ? (a, b) => a.label.localeCompare(b.label)
-    : (a, b) => value(a) - value(b);
+  const compare =
+    column === "class" ? (a, b) => a.label.localeCompare(b.label) : (a, b) => value(a) - value(b);
   return segments
     .filter((one) => label === null || one.label === label)
     .filter((one) => !wanted || one.label.toLowerCase().includes(wanted))

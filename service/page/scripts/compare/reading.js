@@ -22,7 +22,8 @@ export async function readWith(api, session, model, { signal, onProgress = () =>
   }
   if (job.state === "done" && !job.result) job = await api.job(job.id);
   if (job.state === "done") return job.result;
-  throw job.error ? Object.assign(new Error(job.error.detail), job.error)
+  throw job.error
+    ? Object.assign(new Error(job.error.detail), job.error)
     : new Error("The job was cancelled. Try again.");
 }
 

@@ -1,13 +1,13 @@
 /** Comparing with another model or version: where the results differ. */
 
 import { button, el, fill } from "../elements.js";
-import { clock, counted } from "../format.js";
+import { clock } from "../format.js";
 import { bind } from "../keys.js";
 import { openMenu } from "../menus.js";
 import { announce } from "../notices.js";
-import { swatch } from "./class_mark.js";
+import { swatch } from "../panels/class_mark.js";
 import { KINDS, differences } from "./differences.js";
-import { on, onceAFrame } from "./schedule.js";
+import { on, onceAFrame } from "../panels/schedule.js";
 
 /**
  * Returns the entries of a menu of models, newest version first.
@@ -22,9 +22,12 @@ export function modelItems(models, chosen, choose, leaveOut = null) {
   return models
     .filter((one) => !same(one, leaveOut))
     .sort((a, b) => a.name.localeCompare(b.name) || b.version - a.version)
-    .map((one) => ({ text: modelText(one), checked: same(one, chosen) ?? false,
+    .map((one) => ({
+      text: modelText(one),
+      checked: same(one, chosen) ?? false,
       disabled: one.state === "ready" ? undefined : `This version is ${one.state}`,
-      does: () => choose({ name: one.name, version: one.version }) }));
+      does: () => choose({ name: one.name, version: one.version }),
+    }));
 }
 
 /** Returns "lifting · version 3". */
@@ -44,17 +47,39 @@ export class DifferenceList {
   constructor(root, session, signal) {
     this.session = session;
     this.count = el("span", { class: "quiet" });
-    this.kindButton = button("All kinds", () => this.#openKinds(), { after: "chevron", class: "rest" });
-    this.list = el("div", { class: "differences", role: "listbox", tabIndex: 0,
-      ariaLabel: "Differences", onkeydown: (event) => this.#onKey(event) });
-    fill(root, el("div", { class: "card-head" }, el("h2", { id: "differences-title" }, "Where they differ"),
-      this.count, this.kindButton), this.list);
+    this.kindButton = button("All kinds", () => this.#openKinds(), {
+      after: "chevron",
+      class: "rest",
+    });
+    this.list = el("div", {
+      class: "differences",
+      role: "listbox",
+      tabIndex: 0,
+      ariaLabel: "Differences",
+      onkeydown: (event) => this.#onKey(event),
+    });
+    fill(
+      root,
+      el(
+        "div",
+        { class: "card-head" },
+        el("h2", { id: "differences-title" }, "Where they differ"),
+        this.count,
+        this.kindButton,
+      ),
+      this.list,
+    );
     const paint = onceAFrame(() => this.#paint(), signal);
     on(session, "segments truth compare", paint, signal);
     const act = () => session.modelB !== null;
     const shared = { text: "Next, previous difference", group: "Segments", when: act };
-    signal.addEventListener("abort", bind({ key: "D", does: () => this.go(1), ...shared },
-      { key: "Shift+D", does: () => this.go(-1), ...shared }));
+    signal.addEventListener(
+      "abort",
+      bind(
+        { key: "D", does: () => this.go(1), ...shared },
+        { key: "Shift+D", does: () => this.go(-1), ...shared },
+      ),
+    );
     paint();
   }
 
@@ -65,30 +90,53 @@ export class DifferenceList {
       this.#current = -1;
       this.#paint();
     };
-    openMenu(this.kindButton, [{ text: "All kinds", checked: this.#kind === null, does: choose(null) },
-      ...Object.entries(KINDS).map(([kind, text]) =>
-        ({ text, checked: kind === this.#kind, does: choose(kind) }))]);
+    openMenu(this.kindButton, [
+      { text: "All kinds", checked: this.#kind === null, does: choose(null) },
+      ...Object.entries(KINDS).map(([kind, text]) => ({
+        text,
+        checked: kind === this.#kind,
+        does: choose(kind),
+      })),
+    ]);
   }
 
   #paint() {
     const { session } = this;
     if (!session.modelB) return;
     const kept = session.segments.filter((one) => one.state !== "rejected");
-    this.#rows = differences(kept, session.segmentsB, session.truth?.segments ?? null)
-      .filter((one) => this.#kind === null || one.kind === this.#kind);
+    this.#rows = differences(kept, session.segmentsB, session.truth?.segments ?? null).filter(
+      (one) => this.#kind === null || one.kind === this.#kind,
+    );
     this.#current = Math.min(this.#current, this.#rows.length - 1);
     fill(this.count, String(this.#rows.length));
-    fill(this.list, this.#rows.length ? this.#rows.map((one, index) => this.#row(one, index))
-      : el("p", { class: "quiet measures-none" }, "They find the same."));
+    fill(
+      this.list,
+      this.#rows.length
+        ? this.#rows.map((one, index) => this.#row(one, index))
+        : el("p", { class: "quiet measures-none" }, "They find the same."),
+    );
     this.#mark();
   }
 
   #row({ label, startS, text, detail }, index) {
-    return el("div", { role: "option", id: `difference-${index}`, class: "difference",
-      onclick: () => this.#goTo(index), ondblclick: () => this.#play(index) },
-    swatch(this.session, label), el("span", { class: "strong" }, clock(startS)),
-    el("div", {}, el("p", { class: "ends" }, text),
-      el("p", { class: "quiet small ends", title: label }, `${label} · ${detail}`)));
+    return el(
+      "div",
+      {
+        role: "option",
+        id: `difference-${index}`,
+        class: "difference",
+        onclick: () => this.#goTo(index),
+        ondblclick: () => this.#play(index),
+      },
+      swatch(this.session, label),
+      el("span", { class: "strong" }, clock(startS)),
+      el(
+        "div",
+        {},
+        el("p", { class: "ends" }, text),
+        el("p", { class: "quiet small ends", title: label }, `${label} · ${detail}`),
+      ),
+    );
   }
 
   #mark() {
@@ -130,9 +178,4 @@ export class DifferenceList {
     else return;
     event.preventDefault();
   }
-}
-
-/** Speaks how many segments each of the two finds. */
-export function speakComparison(session) {
-  announce(`A finds ${counted(session.segments.length, "segment")}, B ${session.segmentsB.length}.`);
 }

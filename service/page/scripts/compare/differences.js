@@ -35,7 +35,10 @@ const bestTiou = (one, others) => Math.max(0, ...others.map((other) => tiou(one,
 export function missedBy(instance, segmentsA, segmentsB) {
   const own = (list) => list.filter((one) => one.label === instance.label);
   const misses = (list) => bestTiou(instance, own(list)) < FOUND_TIOU;
-  return [["A", segmentsA], ["B", segmentsB]]
+  return [
+    ["A", segmentsA],
+    ["B", segmentsB],
+  ]
     .filter(([, list]) => list && misses(list))
     .map(([name]) => name);
 }
@@ -52,8 +55,9 @@ export function differences(segmentsA, segmentsB, truth) {
   const labels = new Set([...segmentsA, ...segmentsB, ...(truth ?? [])].map((one) => one.label));
   const own = (list, label) => list.filter((one) => one.label === label);
   return [...labels]
-    .flatMap((label) => ofClass(own(segmentsA, label), own(segmentsB, label),
-      truth && own(truth, label)))
+    .flatMap((label) =>
+      ofClass(own(segmentsA, label), own(segmentsB, label), truth && own(truth, label)),
+    )
     .sort((a, b) => a.startS - b.startS);
 }
 
@@ -67,7 +71,11 @@ function ofClass(ofA, ofB, truth) {
     ...unpaired("A", ofA, pairedA, pairedB, truth),
     ...unpaired("B", ofB, pairedB, pairedA, truth),
     ...missed.map((one) => ({
-      ...place(one), kind: "neither", text: KINDS.neither, detail: "in the truth", id: null,
+      ...place(one),
+      kind: "neither",
+      text: KINDS.neither,
+      detail: "in the truth",
+      id: null,
     })),
   ];
 }

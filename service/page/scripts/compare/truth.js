@@ -6,9 +6,9 @@ import { openMenu } from "../menus.js";
 import { message } from "../problems.js";
 import { AnnotationsError, idOf, readDatabase, timesOf, videoId } from "./annotations.js";
 import { TIOUS, measure } from "./average_precision.js";
-import { classMark } from "./class_mark.js";
-import { chooseFile } from "./save_file.js";
-import { on, onceAFrame } from "./schedule.js";
+import { classMark } from "../panels/class_mark.js";
+import { chooseFile } from "../panels/save_file.js";
+import { on, onceAFrame } from "../panels/schedule.js";
 
 /** Most entries of a menu of videos. */
 const MOST_ENTRIES = 500;
@@ -27,7 +27,14 @@ export async function chooseTruth(session, messages) {
 /** Takes the ground truth of a file. */
 export async function readTruth(file, session, messages) {
   const again = (text = "Choose another file") =>
-    button(text, () => { fill(messages); chooseTruth(session, messages); }, { class: "plain" });
+    button(
+      text,
+      () => {
+        fill(messages);
+        chooseTruth(session, messages);
+      },
+      { class: "plain" },
+    );
   const take = (database, id) => {
     try {
       session.setTruth({ name: file.name, segments: timesOf(database[id], id, file.name) });
@@ -50,14 +57,23 @@ export async function readTruth(file, session, messages) {
 
 function otherVideo(database, file, session, take, again) {
   const ids = Object.keys(database);
-  const among = ids.length ? `It has ${ids.length} others, “${ids[0]}” among them.` : "It is empty.";
+  const among = ids.length
+    ? `It has ${ids.length} others, “${ids[0]}” among them.`
+    : "It is empty.";
   const choose = button(ids.length === 1 ? "Choose it" : `Choose one of the ${ids.length}`, () => {
     if (ids.length === 1) take(database, ids[0]);
-    else openMenu(choose, ids.slice(0, MOST_ENTRIES).map((id) => ({ text: id, does: () => take(database, id) })));
+    else
+      openMenu(
+        choose,
+        ids.slice(0, MOST_ENTRIES).map((id) => ({ text: id, does: () => take(database, id) })),
+      );
   });
-  return message("red", "The annotations are of another video",
+  return message(
+    "red",
+    "The annotations are of another video",
     `${file.name} has no “${videoId(session.name)}”. ${among}`,
-    { actions: ids.length ? [choose, again()] : [again()] });
+    { actions: ids.length ? [choose, again()] : [again()] },
+  );
 }
 
 /**
@@ -80,15 +96,26 @@ export function mountMeasures(root, session, signal) {
 function head({ truth }) {
   const count = truth?.segments.length ?? 0;
   const words = truth && `${count} true ${count === 1 ? "segment" : "segments"}`;
-  return el("div", { class: "card-head" }, el("h2", { id: "measures-title" }, "mAP of this video"),
-    el("span", { class: "quiet" }, words));
+  return el(
+    "div",
+    { class: "card-head" },
+    el("h2", { id: "measures-title" }, "mAP of this video"),
+    el("span", { class: "quiet" }, words),
+  );
 }
 
 function withoutTruth(session) {
   const { segments, segmentsB } = session;
-  return el("div", { class: "measures-none" },
+  return el(
+    "div",
+    { class: "measures-none" },
     el("p", {}, `A finds ${segments.length} segments, B ${segmentsB.length}.`),
-    el("p", { class: "quiet" }, "With ground truth, this shows which of them is right: mAP, found, missed and extra segments."));
+    el(
+      "p",
+      { class: "quiet" },
+      "With ground truth, this shows which of them is right: mAP, found, missed and extra segments.",
+    ),
+  );
 }
 
 function tables(session) {
@@ -99,7 +126,8 @@ function tables(session) {
   const kept = session.segments.filter((one) => one.state !== "rejected");
   const results = session.modelB ? [kept, session.segmentsB] : [kept];
   const names = session.modelB
-    ? [`A · v${session.model.version}`, `B · v${session.modelB.version}`, "A − B"] : ["mAP"];
+    ? [`A · v${session.model.version}`, `B · v${session.modelB.version}`, "A − B"]
+    : ["mAP"];
   const at = (tiou) => results.map((segments) => measure(truth.segments, segments, tiou));
   const middle = at(0.5);
   return [mapTable(names, at), countTable(middle), byClass(session, middle)];
@@ -111,25 +139,53 @@ function mapTable(names, at) {
     const signed = (value) => `${value < 0 ? "−" : "+"}${percent(Math.abs(value))}`;
     const cells = maps.map((value) => el("td", {}, percent(value)));
     if (maps.length > 1) cells[maps[0] >= maps[1] ? 0 : 1].className = "strong";
-    return el("tr", {}, el("th", { scope: "row" }, tiou.toFixed(1)), cells,
-      maps.length > 1 && el("td", {}, signed(maps[0] - maps[1])));
+    return el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, tiou.toFixed(1)),
+      cells,
+      maps.length > 1 && el("td", {}, signed(maps[0] - maps[1])),
+    );
   });
   const heads = names.map((name) => el("th", { scope: "col" }, name));
-  return el("table", { class: "measures" },
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "tIoU"), heads)), el("tbody", {}, rows));
+  return el(
+    "table",
+    { class: "measures" },
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "tIoU"), heads)),
+    el("tbody", {}, rows),
+  );
 }
 
 function countTable(middle) {
-  const rows = [["Found", "found"], ["Missed", "missed"], ["Extra", "extra"]].map(([text, name]) =>
-    el("tr", {}, el("th", { scope: "row" }, text), middle.map((one) => el("td", {}, one[name])),
-      middle.length > 1 && el("td", {})));
+  const rows = [
+    ["Found", "found"],
+    ["Missed", "missed"],
+    ["Extra", "extra"],
+  ].map(([text, name]) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, text),
+      middle.map((one) => el("td", {}, one[name])),
+      middle.length > 1 && el("td", {}),
+    ),
+  );
   return [el("h3", {}, "At tIoU 0.5"), el("table", { class: "measures" }, el("tbody", {}, rows))];
 }
 
 function byClass(session, middle) {
   const rows = [...middle[0].byClass.keys()].map((label) =>
-    el("div", { class: "class-ap" }, classMark(session, label),
-      el("div", {}, middle.map((one, index) => apBar(session, label, one.byClass.get(label), index)))));
+    el(
+      "div",
+      { class: "class-ap" },
+      classMark(session, label),
+      el(
+        "div",
+        {},
+        middle.map((one, index) => apBar(session, label, one.byClass.get(label), index)),
+      ),
+    ),
+  );
   return [el("h3", {}, "AP by class at 0.5"), rows];
 }
 
@@ -137,6 +193,10 @@ function apBar(session, label, ap, index) {
   const bar = el("span", {});
   bar.style.width = `${100 * ap}%`;
   if (index === 0) bar.style.background = `var(${session.colorOf(label).color})`;
-  return el("div", { class: "ap" }, el("span", { class: "meter" }, bar),
-    el("span", { class: index === 0 ? "strong" : "" }, percent(ap)));
+  return el(
+    "div",
+    { class: "ap" },
+    el("span", { class: "meter" }, bar),
+    el("span", { class: index === 0 ? "strong" : "" }, percent(ap)),
+  );
 }

@@ -38,7 +38,8 @@ export function readDatabase(text, fileName) {
     throw new AnnotationsError(`${fileName} is not JSON. Choose another file.`);
   }
   const database = content?.database;
-  if (typeof database === "object" && database !== null && !Array.isArray(database)) return database;
+  if (typeof database === "object" && database !== null && !Array.isArray(database))
+    return database;
   const reason = `${fileName} is not in ActivityNet's format: "database" is missing.`;
   throw new AnnotationsError(`${reason} Choose another file.`);
 }
@@ -59,18 +60,22 @@ export function idOf(database, name) {
 export function timesOf(entry, id, fileName) {
   const annotations = entry?.annotations ?? [];
   if (!Array.isArray(annotations)) throw unreadable(fileName, id);
-  return annotations.filter((one) => one?.segment).map(({ label, segment }, index) => {
-    const [startS, endS] = [Number(segment[0]), Number(segment[1])];
-    const isValid = typeof label === "string" && label && Number.isFinite(startS) && endS >= startS;
-    if (!isValid || !Number.isFinite(endS)) throw unreadable(fileName, id);
-    return { id: `truth:${index}`, label, startS, endS };
-  });
+  return annotations
+    .filter((one) => one?.segment)
+    .map(({ label, segment }, index) => {
+      const [startS, endS] = [Number(segment[0]), Number(segment[1])];
+      const isValid =
+        typeof label === "string" && label && Number.isFinite(startS) && endS >= startS;
+      if (!isValid || !Number.isFinite(endS)) throw unreadable(fileName, id);
+      return { id: `truth:${index}`, label, startS, endS };
+    });
 }
 
 function unreadable(fileName, id) {
   const expected = 'expected "annotations" with "label" and "segment" [start, end] in seconds';
-  return new AnnotationsError(`${fileName}: the entry “${id}” cannot be read, ${expected}. `
-    + "Choose another file.");
+  return new AnnotationsError(
+    `${fileName}: the entry “${id}” cannot be read, ${expected}. ` + "Choose another file.",
+  );
 }
 
 const isCorrected = (one) => ["accepted", "changed", "added"].includes(one.state);
@@ -91,7 +96,12 @@ export function entryOf(segments, durationS) {
   const annotations = timed.map(({ label, startS, endS }) => ({ label, segment: [startS, endS] }));
   const withTimes = new Set(timed.map((one) => one.label));
   const others = tags.filter((label) => !withTimes.has(label)).map((label) => ({ label }));
-  return { duration: durationS, subset: "training", annotations: [...annotations, ...others], tags };
+  return {
+    duration: durationS,
+    subset: "training",
+    annotations: [...annotations, ...others],
+    tags,
+  };
 }
 
 /** Returns the content of an annotations file with one video. */
@@ -110,8 +120,10 @@ export function loadEdits(found, times) {
   const open = found.filter((one) => one.state === "found");
   const [before, after] = [[], []];
   times.forEach(({ label, startS, endS }, index) => {
-    const isSame = (one) => one.label === label && Math.abs(one.startS - startS) < 1e-6
-      && Math.abs(one.endS - endS) < 1e-6;
+    const isSame = (one) =>
+      one.label === label &&
+      Math.abs(one.startS - startS) < 1e-6 &&
+      Math.abs(one.endS - endS) < 1e-6;
     const same = open.find((one) => isSame(one) && !before.includes(one));
     if (same) {
       before.push(same);

@@ -81,8 +81,12 @@ class Recipe:
     `epochs`."""
     class_threshold_from: ThresholdSource = "tags"
     """Source of the model's class threshold: `tags` lowers `class_threshold` until every class
-    passes in nine of ten of its own training videos, `option` keeps it. A given `class_threshold`
-    implies `option`."""
+    passes in nine of ten of its own training videos, or with `calibration_folds` takes the one with
+    the best F1 out of fold. `option` keeps it. A given `class_threshold` implies `option`."""
+    calibration_folds: int = 0
+    """Networks that are trained on parts of the training videos, to calibrate the class scores and
+    to choose thresholds on videos that a network did not learn from. Each costs as much as the
+    training itself; 0 leaves the scores as they are."""
     seed: int = 0
     """Seed of the initial weights, the order of the videos, their sampling, and dropout."""
     objective: Objective = field(default_factory=Objective)
@@ -100,6 +104,7 @@ class Recipe:
             patience="[1, inf)",
             decay_epoch="[0, inf)",
             warmup_epochs="[0, inf)",
+            calibration_folds="[0, 100]",
             dropout="[0, 1)",
             learning_rate="(0, inf)",
             weight_decay="[0, inf)",

@@ -49,6 +49,26 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             "training.commands.fit:shown_defaults",
         ),
         Command(
+            "cross-validate",
+            "Measure a recipe on places that its networks have not seen.",
+            "training.commands.cross_validate:cross_validate",
+            (
+                "--videos my_videos/ --tags tags.csv --preset own-videos",
+                "--data my_data/ --groups cameras.csv --folds 4 --json",
+            ),
+            "training.commands.cross_validate:shown_defaults",
+        ),
+        Command(
+            "oracle",
+            "Measure the ceiling of a data set: a network that was taught the true times.",
+            "training.commands.oracle:oracle",
+            (
+                "--data my_data/ --preset own-data",
+                "--annotations labels.json --features my_features/ --native-length",
+            ),
+            "training.commands.oracle:shown_defaults",
+        ),
+        Command(
             "evaluate",
             "Measure mAP, frame accuracy and tagging on videos with known segments.",
             "training.commands.evaluate:evaluate",
@@ -155,11 +175,11 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         ),
         Command(
             "export-extractor",
-            "Write the two-stream I3D to one ONNX file, from its public checkpoints.",
+            "Write a backbone of torchvision, timm or transformers, or I3D, to one ONNX file.",
             "training.commands.export_extractor:export_extractor",
             (
-                "--rgb rgb_imagenet.pt --flow flow_imagenet.pt --out extractors/i3d.onnx",
-                "--rgb rgb_imagenet.pt --flow flow_imagenet.pt --out i3d.onnx --crop ten",
+                "torchvision:swin3d_t --out extractors/swin3d_t.onnx",
+                "i3d --rgb rgb_imagenet.pt --flow flow_imagenet.pt --out extractors/i3d.onnx",
             ),
         ),
         Command(

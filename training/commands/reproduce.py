@@ -92,7 +92,11 @@ def shown_defaults(words: Sequence[str]) -> dict[str, Any]:
 def chosen_recipe(
     own: str, preset: str | None, protocol: Protocol, changes: Mapping[str, Any]
 ) -> Recipe:
-    """Returns the recipe of full ECM; `own` is the experiment's preset."""
+    """Returns the recipe of full ECM; `own` is the experiment's preset.
+
+    Published protocols have no calibration.
+    """
+    changes = {"calibration_folds": 0, **changes}
     if protocol == "honest":
         return named_recipe(preset or own).override(changes)
     name = preset or f"{own}-released"

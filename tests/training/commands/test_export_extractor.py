@@ -39,7 +39,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def command(rgb: Path, flow: Path, out: Path, *more: str) -> int:
     given = ["--rgb", str(rgb), "--flow", str(flow), "--out", str(out), *more]
-    return main(["export-extractor", *given])
+    return main(["export-extractor", "i3d", *given])
 
 
 @pytest.fixture(scope="session")

@@ -1,28 +1,17 @@
 """Annotations files that the page reads and writes."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from features.video_ids import plain_id
-from reliability.server import Target
 from training.datasets.annotations import read_annotations
 
 MODULE = "./page/scripts/compare/annotations.js"
 CALL = "async ([module, name, args]) => (await import(module))[name](...args)"
-
-
-@pytest.fixture(scope="module")
-def blank(browser: Browser, server: Target) -> Iterator[Page]:
-    """A page whose modules can be called."""
-    page = browser.new_page()
-    page.goto(server.url)
-    yield page
-    page.close()
 
 
 def call(page: Page, name: str, *args: Any, module: str = MODULE) -> Any:

@@ -1,14 +1,12 @@
 """The page's mAP of a video equals that of training."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from model.segments import Segment
-from reliability.server import Target
 from training.measurement.metrics import detection_score
 
 MEASURE = """
@@ -21,15 +19,6 @@ async (cases) => {
 }
 """
 TIOUS = (0.1, 0.3, 0.5, 0.7, 0.95)
-
-
-@pytest.fixture(scope="module")
-def blank(browser: Browser, server: Target) -> Iterator[Page]:
-    """A page whose modules can be called."""
-    page = browser.new_page()
-    page.goto(server.url)
-    yield page
-    page.close()
 
 
 def drawn(seed: int) -> tuple[list[Segment], list[Segment]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from reliability.server import Target
 from tests.page.conftest import PHONE, OpenPage
@@ -204,6 +204,20 @@ def test_link_leads_to_video_time_and_settings(
     expect(other.locator(".controls .time")).to_have_text("00:01.9")
 
 
+@pytest.mark.parametrize(
+    ("format_", "ending"),
+    [("CSV table", "csv"), ("EDL, CMX 3600", "edl"), ("Cut at key frames, fast", "zip")],
+)
+def test_segments_are_exported(result: Page, format_: str, ending: str) -> None:
+    """The menu names how many segments it takes; the file has the name of the video."""
+    result.get_by_role("button", name="Export").click()
+    expect(result.get_by_text(f"Segments, as shown: {SHOWN}")).to_be_visible()
+    with result.expect_download() as download:
+        result.get_by_role("menuitem", name=format_).click()
+    assert download.value.suggested_filename.startswith("moving shapes")
+    assert download.value.suggested_filename.endswith(ending)
+
+
 def truth_file(page: Page, name: str, content: object) -> None:
     """Chooses an annotations file as ground truth."""
     with page.expect_file_chooser() as chooser:
@@ -236,7 +250,7 @@ def test_annotations_of_another_video_are_named(result: Page) -> None:
     name = '<img src=x onerror="fail()"> 🏋'
     truth_file(result, "truth.json", truth_of(name))
     expect(result.get_by_text("The annotations are of another video")).to_be_visible()
-    words = f"truth.json has no “moving shapes”. It has 1 others, “{name}” among them."
+    words = f"truth.json has no “moving shapes”. It has “{name}” only."
     expect(result.get_by_text(words)).to_be_visible()
     result.get_by_role("button", name="Choose it").click()
     expect(result.get_by_role("heading", name="mAP of this video")).to_be_visible()
@@ -266,10 +280,9 @@ def test_grip_resizes_the_halves(result: Page) -> None:
     assert region.bounding_box() == before
 
 
-def test_long_list_keeps_the_rows_in_view_only(browser: Browser, server: Target) -> None:
+def test_long_list_keeps_the_rows_in_view_only(page: Page) -> None:
     """Of 5,000 segments, a few dozen rows exist, and the grid says how many there are."""
-    page = browser.new_page()
-    page.goto(server.url)
+    page.goto("/")
     counts = page.evaluate(
         """async () => {
           const { Session } = await import("./page/scripts/session.js");
@@ -293,7 +306,6 @@ def test_long_list_keeps_the_rows_in_view_only(browser: Browser, server: Target)
           return { kept, selected, count: list.grid.getAttribute("aria-rowcount") };
         }"""
     )
-    page.close()
     assert counts["kept"] < 60
     assert "7:46:40.0" in counts["selected"]
     assert counts["count"] == "5001"

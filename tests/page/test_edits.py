@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page
 
-
 DRIVER = """
 async (steps) => {
   const { Session } = await import("./page/scripts/session.js");

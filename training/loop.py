@@ -131,16 +131,24 @@ def finishing(
     Raises:
         DataError: Features cannot be used.
     """
-    device, folds = execution.torch_device(), recipe.calibration_folds
-    if folds:
+    device, found = execution.torch_device(), None
+    if recipe.calibration_folds:
         of_folds = replace(recipe, patience=None, judge="tags")
-        steps = steps_per_epoch(len(training.videos), recipe) * recipe.epochs * folds
+        steps = steps_per_epoch(len(training.videos), recipe) * recipe.epochs
+        steps *= recipe.calibration_folds
         with step_bar(of_folds, name="calibration", steps=steps) as progress:
             train = partial(trained, recipe=of_folds, execution=execution, progress=progress)
             found = calibrated_out_of_fold(training, recipe, train, device)
-        if found is not None:
-            return lambda checkpoint: replace(checkpoint, spec=found.applied(checkpoint.spec))
-    return lambda checkpoint: calibrated(checkpoint, training, device)
+
+    def finish(checkpoint: Checkpoint) -> Checkpoint:
+        if found is None:
+            return calibrated(checkpoint, training, device)
+        spec = found.applied(checkpoint.spec)
+        by_folds = replace(recipe, localization=spec.localization)
+        engine = TorchEngine(checkpoint.network().to(device), device)
+        return replace(checkpoint, spec=with_class_threshold(engine, spec, training, by_folds))
+
+    return finish
 
 
 def _lock(out: Path, group: ProcessGroup) -> AbstractContextManager[None]:

@@ -3,6 +3,7 @@
 Axes: F frames, H height, W width, C the channels red, green and blue, D feature channels.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import repeat
@@ -12,15 +13,18 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from features.video.limits import VideoLimits
 from model.errors import OptionError
 from model.snippets import SnippetClock
 
 if TYPE_CHECKING:
     from features.flow.opencv import FlowEngine
-    from features.video.decoding import VideoLimits
 
 MOTION = "motion"
 """Name of the extractor that needs OpenCV only, and no weights."""
+JOINT = "+"
+"""Separates names, ids and hashes of extractors that are joined."""
+_MEMBER = re.compile(r"(motion(?:-\d+)?|.+?\.onnx)(?:\+|$)")
 
 
 class Extractor(Protocol):
@@ -43,6 +47,10 @@ class Extractor(Protocol):
         """Frames from the start of a snippet to the start of the next."""
 
     @property
+    def clip_frames(self) -> int:
+        """Frames of a snippet's clip, at least `snippet_frames`; more if clips overlap."""
+
+    @property
     def short_side(self) -> int:
         """Pixels of the shorter side of a frame; the longer side follows the aspect ratio."""
 
@@ -53,8 +61,8 @@ class Extractor(Protocol):
     def features(self, snippets: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Yields the row (D,) of each snippet, float32 and finite, in order.
 
-        A snippet is RGB, (snippet_frames + 1, H, W, 3), as `read_snippets` yields it. It contains
-        the first frame of the next snippet, so it has as many pairs of frames as frames. An
+        A snippet is RGB, (clip_frames + 1, H, W, 3), as `read_snippets` yields it. The last frame
+        follows the clip, so there are as many pairs of frames as frames in the clip. An
         extractor that computes several snippets at once reads no further ahead than one batch.
         """
 
@@ -85,7 +93,7 @@ def video_rows(
     first_snippet: int = 0,
     border: str | None = None,
     on_border: Callable[[int, str], None] | None = None,
-    limits: "VideoLimits | None" = None,
+    limits: VideoLimits | None = None,
     threads: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
     """Yields the features of a video, one row (D,) for each snippet.
@@ -103,14 +111,14 @@ def video_rows(
     Raises:
         VideoError, ModelError: as `read_snippets` and `Extractor.features` do.
     """
-    from features.video.decoding import VideoLimits  # loads FFmpeg, which is slow
-    from features.video.reading import read_snippets
+    from features.video.reading import read_snippets  # loads FFmpeg, which is slow
 
     snippets = read_snippets(
         video,
         rate_fps=extractor.rate_fps,
         snippet_frames=extractor.snippet_frames,
         short_side=extractor.short_side,
+        clip_frames=extractor.clip_frames,
         first_snippet=first_snippet,
         border=border,
         on_border=on_border,
@@ -146,33 +154,46 @@ def _computed_once(
 
 
 def claimed_snippets(
-    extractor: Extractor, video: Path, *, limits: "VideoLimits | None" = None
+    extractor: Extractor, video: Path, *, limits: VideoLimits | None = None
 ) -> int | None:
     """Returns the number of snippets according to the header; None if it has no duration.
 
     Raises:
         VideoError: the video is not readable, or exceeds the limits.
     """
-    from features.video.decoding import VideoLimits
     from features.video.reading import probe
 
     claimed_s = probe(video, limits=limits or VideoLimits()).duration_s
     return max(1, round(claimed_s / snippet_clock(extractor).snippet_s)) if claimed_s else None
 
 
+def member_names(name: str) -> list[str]:
+    """Returns the names of the extractors in a joined name, or the name itself.
+
+    `motion+/c++/i3d.onnx` has the members `motion` and `/c++/i3d.onnx`.
+    """
+    names = _MEMBER.findall(name)
+    return names if names and JOINT.join(names) == name else [name]
+
+
 def open_extractor(name: str, *, threads: int = 1, tvl1: "FlowEngine | None" = None) -> Extractor:
     """Returns the extractor with a name, or with the id in the spec of a model.
 
     Args:
-        name: `motion`, its id, or the path of the ONNX file of a backbone.
+        name: `motion`, its id, or the path of the ONNX file of a backbone; several of them, joined
+            with `+`, for the features of all.
         threads: threads of the computation.
         tvl1: computes TV-L1 flow for an extractor that uses it; OpenCV if not given.
 
     Raises:
-        OptionError: there is no such extractor.
+        OptionError: there is no such extractor, or the clocks of joined ones do not fit.
         ModelError: the ONNX file is not a backbone, or contradicts its spec.
     """
     # OpenCV and onnxruntime are imported here, because importing them is slow.
+    if len(names := member_names(name)) > 1:
+        from features.joined import JoinedExtractor
+
+        return JoinedExtractor([open_extractor(one, threads=threads, tvl1=tvl1) for one in names])
     if name.endswith(".onnx"):
         from features.backbone.extractor import open_onnx
         from model.inference.engine import EngineConfig
@@ -184,4 +205,6 @@ def open_extractor(name: str, *, threads: int = 1, tvl1: "FlowEngine | None" = N
     motion = MotionExtractor(threads=threads)
     if name in (MOTION, motion.id):
         return motion
-    raise OptionError(f"no extractor {name!r}; expected {MOTION!r} or a path NAME.onnx")
+    raise OptionError(
+        f"no extractor {name!r}; expected {MOTION!r}, a path NAME.onnx, or several joined with +"
+    )

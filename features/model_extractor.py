@@ -5,9 +5,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from features.extractors import Extractor, open_extractor
-from model.errors import InputError, ModelError, ModelNotFoundError, OptionError
-from model.spec import ModelSpec
+from features.extractors import JOINT, Extractor, open_extractor
+from model.errors import InputError, ModelError, ModelNotFoundError, OptionError, SpecError
+from model.spec import ExtractorIdentity, ModelSpec
 from model.whole_file import sha256_of
 
 MAX_ONNX_BYTES: Final = 2**31
@@ -24,7 +24,9 @@ def find_extractor(spec: ModelSpec, folder: Path) -> str:
 
     Raises:
         InputError: the model was trained on ready-made features, or has no snippet duration.
-        ModelNotFoundError: the extractor is missing, or present in another version only.
+        ModelNotFoundError: the extractor, or one of those that are joined, is missing, or present
+            in another version only.
+        SpecError: ids and hashes of joined extractors do not match.
     """
     wanted = spec.extractor
     if wanted.name == "unknown":
@@ -36,16 +38,35 @@ def find_extractor(spec: ModelSpec, folder: Path) -> str:
             "this model has no snippet duration; train it on videos, or send features with "
             "duration_s"
         )
-    if wanted.sha256 is not None:
-        return str(_file(wanted.name, wanted.sha256, folder))
+    return JOINT.join(_found(*member, folder) for member in _members(wanted))
+
+
+def _members(wanted: ExtractorIdentity) -> list[tuple[str, str | None]]:
+    """Returns id and SHA-256 of each extractor that is joined, or of the only one.
+
+    Raises:
+        SpecError: the numbers of ids and of hashes differ.
+    """
+    if wanted.sha256 is None or JOINT not in wanted.sha256:
+        return [(wanted.name, wanted.sha256)]
+    names, hashes = wanted.name.split(JOINT), wanted.sha256.split(JOINT)
+    if len(names) != len(hashes):
+        raise SpecError(f"expected a hash for each of the extractors {names}, got {hashes}")
+    return [(name, sha256 or None) for name, sha256 in zip(names, hashes, strict=True)]
+
+
+def _found(name: str, sha256: str | None, folder: Path) -> str:
+    """Returns the name or file of one extractor."""
+    if sha256 is not None:
+        return str(_file(name, sha256, folder))
     try:
-        open_extractor(wanted.name)
+        open_extractor(name)
     except OptionError as error:
         raise ModelNotFoundError(
             f"this model was trained with another version of an extractor: {error}; train it "
             "again, or use the version of this software that it was trained with"
         ) from None
-    return wanted.name
+    return name
 
 
 def open_model_extractor(name: str, wanted_id: str, *, threads: int) -> Extractor:

@@ -50,7 +50,7 @@ class MotionExtractor:
     id = "motion-2"
     sha256 = None
     rate_fps = 25 / 3
-    snippet_frames = 5
+    snippet_frames = clip_frames = 5
     short_side = 128
     feature_dim = 2 * 2 * (3 * ORIENTATIONS + 1 + 4)
 

@@ -29,7 +29,8 @@ class ExtractorIdentity:
     """Identity of the extractor of the training features."""
 
     name: str = "unknown"
-    """Id of the extractor; `unknown` if the features came without a record of it."""
+    """Id of the extractor; `unknown` if the features came without a record of it. The ids of joined
+    extractors are separated by `+`, and so are their hashes."""
     sha256: str | None = None
     """SHA-256 of the weights of the extractor; None if it has no weights or is unknown."""
 

@@ -83,18 +83,26 @@ class RunData:
     """Digest of the validation videos; None without any."""
 
     @classmethod
-    def of(cls, training: VideoSet, validation: VideoSet | None, judge: Judge) -> "RunData":
+    def of(
+        cls,
+        training: VideoSet,
+        validation: VideoSet | None,
+        judge: Judge,
+        *,
+        learns_times: bool = False,
+    ) -> "RunData":
         """Reads every feature file once.
 
         Args:
             training: Videos to learn from.
             validation: Videos that choose the best epoch.
             judge: Figure that chooses it; annotated times matter if it is one of detection.
+            learns_times: Whether annotated times of training videos matter.
 
         Raises:
             DataError: Features cannot be read, or all validation videos are training videos.
         """
-        learned = data_digest(training)
+        learned = data_digest(training, with_times=learns_times)
         if validation is None:
             return cls(training, learned, None)
         held_out = data_digest(validation, with_times=judge != "tags")

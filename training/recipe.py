@@ -18,6 +18,7 @@ Schedule: TypeAlias = Literal["step", "cosine"]
 Precision: TypeAlias = Literal["fp32", "bf16"]
 TransitionStart: TypeAlias = Literal["random", "identity"]
 ThresholdSource: TypeAlias = Literal["tags", "option"]
+SegmentUse: TypeAlias = Literal["ignore", "use"]
 Judge: TypeAlias = Literal["tags", "mAP@0.5", "mAP"]
 
 
@@ -48,6 +49,9 @@ class Recipe:
     equal bins, drawn again in every epoch."""
     sampling: InferenceSampling = "native"
     """Length of a video at inference: `native`, or `resampled` to `snippets`."""
+    segments: SegmentUse = "ignore"
+    """Annotated times of training videos: `ignore` learns from tags alone, `use` also learns which
+    snippets are inside and outside of the segments, where a video has any."""
     batch_size: int = 16
     """Videos in a step, over all processes."""
     epochs: int = 100

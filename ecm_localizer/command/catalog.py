@@ -78,6 +78,15 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             ),
         ),
         Command(
+            "suggest",
+            "List the videos whose times to correct next, the most uncertain first.",
+            "training.commands.suggest:suggest",
+            (
+                "runs/mine --annotations tags.json --features my_features/",
+                "runs/mine --data my_data/ --corrections corrections/ --count 20 --format csv",
+            ),
+        ),
+        Command(
             "export",
             "Write a trained network to a model repository as one ONNX file.",
             "training.commands.export:export",
@@ -166,11 +175,11 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         ),
         Command(
             "export-extractor",
-            "Write the two-stream I3D to one ONNX file, from its public checkpoints.",
+            "Write a backbone of torchvision, timm or transformers, or I3D, to one ONNX file.",
             "training.commands.export_extractor:export_extractor",
             (
-                "--rgb rgb_imagenet.pt --flow flow_imagenet.pt --out extractors/i3d.onnx",
-                "--rgb rgb_imagenet.pt --flow flow_imagenet.pt --out i3d.onnx --crop ten",
+                "torchvision:swin3d_t --out extractors/swin3d_t.onnx",
+                "i3d --rgb rgb_imagenet.pt --flow flow_imagenet.pt --out extractors/i3d.onnx",
             ),
         ),
         Command(

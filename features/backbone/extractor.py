@@ -88,6 +88,11 @@ class OnnxExtractor:
         return self.spec.snippet_frames
 
     @property
+    def clip_frames(self) -> int:
+        """Frames of the clip around a snippet."""
+        return self.spec.clip_length
+
+    @property
     def short_side(self) -> int:
         """Pixels of the shorter side of a frame."""
         return self.spec.short_side
@@ -98,7 +103,7 @@ class OnnxExtractor:
         return tuple(self._flows)
 
     def features(self, snippets: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
-        """Yields the row (D,) of each snippet (snippet_frames + 1, H, W, 3), in order.
+        """Yields the row (D,) of each snippet (clip_frames + 1, H, W, 3), in order.
 
         Raises:
             VideoError: the frames are smaller than the crop, or too few.
@@ -122,9 +127,9 @@ class OnnxExtractor:
     def _clip(self, snippet_FHWC: NDArray[np.uint8]) -> Clip:
         """Returns the input frames (T, H, W, C) of each stream."""
         frames, height, width, _ = snippet_FHWC.shape
-        if frames != self.snippet_frames + 1 or min(height, width) < self.spec.size:
+        if frames != self.clip_frames + 1 or min(height, width) < self.spec.size:
             raise VideoError(
-                f"expected snippets of {self.snippet_frames + 1} frames, at least "
+                f"expected snippets of {self.clip_frames + 1} frames, at least "
                 f"{self.spec.size} pixels a side; got {frames} of {width} x {height}"
             )
         clip: Clip = {"rgb": snippet_FHWC[self.spec.picks]}

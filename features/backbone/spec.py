@@ -73,10 +73,13 @@ class BackboneSpec:
     """Frame rate, in frames a second."""
     snippet_frames: int = 16
     """Frames from the start of a snippet to the start of the next."""
+    clip_frames: int | None = None
+    """Number of frames of the clip around a snippet, for networks that see more than the snippet;
+    those of the snippet if not given. Before and after the video, its edge frames are repeated."""
     frames: int | None = None
-    """Number of frames of a snippet that are inputs; all if not given."""
+    """Number of frames of a clip that are inputs; all if not given."""
     sampling: FrameSampling = "middles"
-    """Choice of these frames: the snippet is divided into as many equal parts, and the frame in the
+    """Choice of these frames: the clip is divided into as many equal parts, and the frame in the
     middle or at the start of each part is used."""
     short_side: int = 256
     """Pixels of the shorter side of a frame."""
@@ -88,6 +91,10 @@ class BackboneSpec:
     """Pooling of the rows of single frames, if the layout has no T."""
     weights: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the source files of the weights, by any name."""
+    source: str | None = None
+    """Library, network and weights that the backbone was exported from."""
+    licence: str | None = None
+    """Licence of the weights, in the words of their library."""
     format: Literal[1] = 1
     """Version of this format and of the preprocessing."""
 
@@ -101,26 +108,36 @@ class BackboneSpec:
                 "rate_fps must be above 0 and snippet_frames at least 1, not "
                 f"{self.rate_fps} and {self.snippet_frames}"
             )
-        if not 1 <= self.seen_frames <= self.snippet_frames:
-            raise SpecError(f"frames must be from 1 to {self.snippet_frames}, not {self.frames}")
+        if not self.snippet_frames <= self.clip_length:
+            raise SpecError(
+                f"clip_frames must be at least {self.snippet_frames} (snippet_frames), not "
+                f"{self.clip_frames}"
+            )
+        if not 1 <= self.seen_frames <= self.clip_length:
+            raise SpecError(f"frames must be from 1 to {self.clip_length}, not {self.frames}")
         if not 1 <= self.size <= self.short_side:
             raise SpecError(
                 f"size must be from 1 to {self.short_side} (short_side), not {self.size}"
             )
 
     @property
+    def clip_length(self) -> int:
+        """Number of frames of a clip."""
+        return self.snippet_frames if self.clip_frames is None else self.clip_frames
+
+    @property
     def seen_frames(self) -> int:
-        """Number of frames of a snippet that are inputs."""
-        return self.snippet_frames if self.frames is None else self.frames
+        """Number of frames of a clip that are inputs."""
+        return self.clip_length if self.frames is None else self.frames
 
     @property
     def picks(self) -> list[int]:
-        """Indices of these frames in the snippet.
+        """Indices of these frames in the clip.
 
         Of 16 frames, 4 are 2, 6, 10, 14 with `middles`, and 0, 4, 8, 12 with `starts`.
         """
         halves = 1 if self.sampling == "middles" else 0
-        parts, frames = self.seen_frames, self.snippet_frames
+        parts, frames = self.seen_frames, self.clip_length
         return [(2 * index + halves) * frames // (2 * parts) for index in range(parts)]
 
     def shape(self, wanted: InputSpec, *, batch: int = 1) -> list[int]:
@@ -139,8 +156,13 @@ class BackboneSpec:
         return f"{self.name}-{sha256_of(self.to_json().encode())[:12]}"
 
     def to_json(self) -> str:
-        """Returns the spec as JSON."""
-        return _ADAPTER.dump_json(self).decode()
+        """Returns the spec as JSON.
+
+        Fields that are younger than the format are left out where they are not used, because an id
+        is a hash of this text, and models name extractors by their id.
+        """
+        unused = {name for name in _YOUNGER if getattr(self, name) is None}
+        return _ADAPTER.dump_json(self, exclude=unused).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "BackboneSpec":
@@ -153,6 +175,7 @@ class BackboneSpec:
 
 
 _ADAPTER = TypeAdapter(BackboneSpec)
+_YOUNGER = ("clip_frames", "source", "licence")
 
 
 def i3d_spec(

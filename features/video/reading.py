@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from features.video.decoding import DamagedVideoError, VideoLimits, decode, open_video
+from features.video.decoding import DamagedVideoError, decode, open_video
 from features.video.frame_pixels import FrameScaler, shape_of
 from features.video.frame_times import (
     at_rate,
@@ -28,6 +28,8 @@ from features.video.frame_times import (
     origin_s,
     timed_frames,
 )
+from features.video.limits import VideoLimits
+from features.video.windows import Windows
 from model.errors import VideoError
 
 _log = logging.getLogger(__name__)
@@ -74,29 +76,34 @@ def read_snippets(
     rate_fps: float,
     snippet_frames: int,
     short_side: int,
+    clip_frames: int | None = None,
     first_snippet: int = 0,
     border: str | None = None,
     on_border: Callable[[int, str], None] | None = None,
     limits: VideoLimits = DEFAULT_LIMITS,
     threads: int = 0,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yields the snippets of a video, RGB (snippet_frames + 1, H, W, 3).
+    """Yields the snippets of a video, RGB (clip_frames + 1, H, W, 3).
 
-    Each snippet contains its frames and the first frame of the next snippet. At the end of the
-    video, the last frame is repeated. A remainder of less than half a snippet is dropped, unless it
-    is the whole video. A video therefore has max(1, round(seconds * rate_fps / snippet_frames))
-    snippets, and snippet t starts at t * snippet_frames / rate_fps seconds.
+    Each snippet contains its frames and the first frame of the next snippet. With more
+    `clip_frames`, it also contains as many frames before as after them. At the start and the end of
+    the video, the first and the last frame are repeated. A remainder of less than half a snippet is
+    dropped, unless it is the whole video. A video therefore has max(1, round(seconds * rate_fps /
+    snippet_frames)) snippets, and snippet t starts at t * snippet_frames / rate_fps seconds.
 
     Args:
         path: a local file.
         rate_fps: frames a second. Each is the frame that a player shows at its time.
         snippet_frames: frames from the start of a snippet to the start of the next.
         short_side: pixels of the shorter side of the scaled frames.
+        clip_frames: frames of a snippet without its last one; `snippet_frames` if not given, and
+            at least as many.
         first_snippet: index of the first snippet; the snippets are the same as when read from 0.
         border: what an earlier reading passed to `on_border` for `first_snippet`. The file is then
             read from the middle, unless another frame is found there. Without it, the file is
             decoded from its start.
-        on_border: is called with the index of each snippet and a digest of its first frame.
+        on_border: is called with the index of each snippet and a digest of the first frame that it
+            contains, unless it starts before the video.
         limits: limits on decoding.
         threads: decoder threads; 0 for one on each core.
 
@@ -105,11 +112,12 @@ def read_snippets(
             after some snippets.
     """
     reading = _Reading.prepare(path, rate_fps, short_side, limits, threads)
-    first = first_snippet * snippet_frames
+    windows = Windows(snippet_frames, clip_frames or snippet_frames)
+    first = windows.first_image(first_snippet)
     images = _watched(reading.images(first, border), path.name)
     if on_border is not None:
-        images = _noted(images, first, snippet_frames, on_border)
-    yield from _snippets((image.pixels_HWC for image in images), snippet_frames, whole=first == 0)
+        images = windows.noted(images, first, on_border)
+    yield from windows.cut((image.pixels_HWC for image in images), snippet=first_snippet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,50 +224,9 @@ def _watched(images: Iterable[_Image], name: str) -> Iterator[_Image]:
         )  # fmt: skip
 
 
-def _noted(
-    images: Iterable[_Image],
-    first: int,
-    snippet_frames: int,
-    on_border: Callable[[int, str], None],
-) -> Iterator[_Image]:
-    """Yields images, and passes on the digest of each one that starts a snippet."""
-    for index, image in enumerate(images, first):
-        if index % snippet_frames == 0:
-            on_border(index // snippet_frames, image.digest())
-        yield image
-
-
 def _first_frame(stream: VideoStream) -> tuple[float, VideoFrame]:
     first = first_frame(stream)
     if first is None:
         name = Path(stream.container.name).name
         raise VideoError(f"{name} has a video stream without a frame that can be decoded")
     return first
-
-
-def _snippets(
-    images: Iterable[NDArray[np.uint8]], snippet_frames: int, *, whole: bool
-) -> Iterator[NDArray[np.uint8]]:
-    """Yields groups of images, in which the last one is also the first one of the next group.
-
-    For snippets of 2 frames, the images 0 to 4 are grouped to 0 1 2, 2 3 4 and 4 4 4. As long as
-    one image is repeated, the groups are one and the same array.
-
-    Args:
-        images: images (H, W, 3).
-        snippet_frames: images of a group, without the last one.
-        whole: whether these are all images of the video, so that at least one group is needed.
-    """
-    group: list[NDArray[np.uint8]] = []
-    still: NDArray[np.uint8] | None = None
-    for image_HWC in images:
-        group.append(image_HWC)
-        if len(group) > snippet_frames:
-            is_still = all(other is image_HWC for other in group)
-            # The first image of a group is the last one of the group before.
-            snippet_FHWC = still if is_still and still is not None else np.stack(group)
-            yield snippet_FHWC
-            still = snippet_FHWC if is_still else None
-            group, whole = group[-1:], False
-    if group and (whole or 2 * len(group) >= snippet_frames):
-        yield np.stack(group + group[-1:] * (snippet_frames + 1 - len(group)))

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -63,6 +64,7 @@ EXTRACTORS = {
     "sees": ExtractorIdentity(SEES.id, SHA256),
     "differs": ExtractorIdentity(replace(SEES, rate_fps=10.0).id, SHA256),
     "old": ExtractorIdentity("motion-0"),
+    "both": ExtractorIdentity(f"{MotionExtractor.id}+{SEES.id}", f"+{SHA256}"),
 }
 
 
@@ -72,18 +74,19 @@ def place(tmp_path_factory: pytest.TempPathFactory, motion_repository: Path) -> 
     path = tmp_path_factory.mktemp("place")
     shutil.copytree(motion_repository, path / "models")
     (path / "extractors").mkdir()
-    network = Ecm(EcmConfig(3, 2, hidden_width=16)).eval()
     for name, extractor in EXTRACTORS.items():
+        width = 3 + MotionExtractor.feature_dim * (name == "both")
+        network = Ecm(EcmConfig(width, 2, hidden_width=16)).eval()
         spec = ModelSpec(
             labels=("jump", "run"),
-            feature_dim=3,
+            feature_dim=width,
             snippets=16,
             topk_ratio=0.25,
             snippet_s=SEES.snippet_frames / SEES.rate_fps,
             extractor=extractor,
         )
         torch.manual_seed(0)
-        publish(path / "models", name, lambda to, spec=spec: write_onnx(network, spec, to))
+        publish(path / "models", name, partial(write_onnx, network, spec))
     return path
 
 
@@ -212,9 +215,11 @@ def test_a_model_needs_its_own_extractor(process, place: Path, film, tmp_path: P
     (folder / "a.onnx").write_bytes(WRONG)
     assert_unavailable("old", "extractor-unavailable", "motion-0")
     assert_unavailable("sees", "extractor-unavailable", SHA256)
+    assert_unavailable("both", "extractor-unavailable", f"{SEES.id}, sha256 {SHA256}")
     (folder / "a.onnx").write_bytes(RIGHT)
     answer = ask("sees")
     assert (answer.status_code, answer.json()["snippets"]) == (200, 5)
+    assert ask("both").json()["snippets"] == 1  # the clock of `motion`, 0.6 s
     assert_unavailable("differs", "model-unavailable", "has another preprocessing")
     assert ask("sees").status_code == 200
     assert ask("moves").status_code == 200

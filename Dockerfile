@@ -1,30 +1,32 @@
-# The service without torch. Targets: cpu (default) and gpu.
+# The service without torch. Targets: cpu (default), features (takes no videos) and gpu.
 #   docker build --target cpu -t ecm-localizer:cpu .
 #   docker run -p 8000:8000 -v "$PWD/models:/models:ro" ecm-localizer:cpu
 
 FROM python:3.11-slim-bookworm AS python
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
+
+# Fills /opt/venv with the pip of another environment, so that the images have none.
+FROM python AS builder
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils
+RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
+WORKDIR /src
 
 # Requirements change seldom, the code often: each has a layer of its own.
-FROM python AS requirements
-WORKDIR /src
-COPY pyproject.toml constraints.txt ./
-RUN python3 -m venv /opt/venv && python -c "\
-import tomllib; \
-project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-extras = project['optional-dependencies']; \
-own = lambda extra: [line for line in extras[extra] if not line.startswith(project['name'])]; \
-shared = project['dependencies'] + extras['http'] + own('jobs') + extras['video']; \
-[open(extra + '.txt', 'w').write('\n'.join(shared + own(extra))) for extra in ('service', 'gpu')]"
+FROM builder AS requirements
+COPY pyproject.toml constraints.txt deploy/install_requirements.py ./
 
-FROM requirements AS requirements-cpu
-RUN pip install --constraint constraints.txt --requirement service.txt
+FROM requirements AS requirements-features
+RUN /opt/pip/bin/python install_requirements.py /opt/venv service
+# For programs in C; the Python module of onnxruntime contains the same code.
+RUN rm -f /opt/venv/lib/python3.*/site-packages/onnxruntime/capi/libonnxruntime.so*
+
+FROM requirements-features AS requirements-cpu
+RUN /opt/pip/bin/python install_requirements.py /opt/venv service jobs
 
 FROM requirements AS requirements-gpu
-RUN pip install --constraint constraints.txt --requirement gpu.txt
+RUN /opt/pip/bin/python install_requirements.py /opt/venv gpu jobs
 
-FROM python AS wheel
-WORKDIR /src
+FROM builder AS code
 COPY pyproject.toml README.md LICENSE ./
 COPY ecm_client ecm_client
 COPY ecm_localizer ecm_localizer
@@ -32,7 +34,7 @@ COPY features features
 COPY model model
 COPY service service
 COPY training training
-RUN python3 -m venv /opt/venv && pip wheel --no-deps --wheel-dir /dist .
+RUN /opt/pip/bin/pip --python /opt/venv install --no-cache-dir --no-compile --no-deps .
 
 FROM python AS runtime
 RUN useradd --system --uid 10001 --no-create-home ecm
@@ -46,15 +48,25 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", 
 ENTRYPOINT ["python", "-m", "service"]
 CMD ["serve"]
 
+# The last command of each target writes the byte code of what the service imports, and no more. The
+# service itself cannot write it, because its file system is read-only.
+FROM runtime AS features
+COPY --from=requirements-features /opt/venv /opt/venv
+COPY --from=code /opt/venv /opt/venv
+RUN python -c "import service.__main__, service.commands.serve"
+USER 10001
+
 FROM runtime AS gpu
 ENV ECM_DEVICE=cuda ECM_REQUIRE_CUDA=true
 COPY --from=requirements-gpu /opt/venv /opt/venv
-COPY --from=wheel /dist /dist
-RUN pip install --no-deps /dist/*.whl
+COPY --from=code /opt/venv /opt/venv
+RUN python -c "import service.__main__, service.commands.serve, service.commands.work" && \
+    python -c "import features.motion, features.video.reading, features.backbone.extractor"
 USER 10001
 
 FROM runtime AS cpu
 COPY --from=requirements-cpu /opt/venv /opt/venv
-COPY --from=wheel /dist /dist
-RUN pip install --no-deps /dist/*.whl
+COPY --from=code /opt/venv /opt/venv
+RUN python -c "import service.__main__, service.commands.serve, service.commands.work" && \
+    python -c "import features.motion, features.video.reading, features.backbone.extractor"
 USER 10001

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from features.video.limits import VideoLimits
 from model.errors import OptionError
 from model.snippets import SnippetClock
 
 if TYPE_CHECKING:
     from features.flow.opencv import FlowEngine
-    from features.video.decoding import VideoLimits
 
 MOTION = "motion"
 """Name of the extractor that needs OpenCV only, and no weights."""
@@ -93,7 +93,7 @@ def video_rows(
     first_snippet: int = 0,
     border: str | None = None,
     on_border: Callable[[int, str], None] | None = None,
-    limits: "VideoLimits | None" = None,
+    limits: VideoLimits | None = None,
     threads: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
     """Yields the features of a video, one row (D,) for each snippet.
@@ -111,8 +111,7 @@ def video_rows(
     Raises:
         VideoError, ModelError: as `read_snippets` and `Extractor.features` do.
     """
-    from features.video.decoding import VideoLimits  # loads FFmpeg, which is slow
-    from features.video.reading import read_snippets
+    from features.video.reading import read_snippets  # loads FFmpeg, which is slow
 
     snippets = read_snippets(
         video,
@@ -155,14 +154,13 @@ def _computed_once(
 
 
 def claimed_snippets(
-    extractor: Extractor, video: Path, *, limits: "VideoLimits | None" = None
+    extractor: Extractor, video: Path, *, limits: VideoLimits | None = None
 ) -> int | None:
     """Returns the number of snippets according to the header; None if it has no duration.
 
     Raises:
         VideoError: the video is not readable, or exceeds the limits.
     """
-    from features.video.decoding import VideoLimits
     from features.video.reading import probe
 
     claimed_s = probe(video, limits=limits or VideoLimits()).duration_s

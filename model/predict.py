@@ -106,7 +106,7 @@ def predict_from_cas(
         config: options of localization; those of the spec if not given.
         check: called during the localization; an error that it raises ends it.
     """
-    scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
+    scores_C = video_scores(cas_TC, spec)
     config = config or spec.localization
     limit = config.max_segments
     found = localize(
@@ -129,6 +129,13 @@ def predict_from_cas(
         likeness=likeness,
         notes=tuple(filter(None, (nothing, likeness.note if likeness else None))),
     )
+
+
+def video_scores(cas_TC: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float64]:
+    """Returns the probability that a video shows each class, (C,), calibrated where the spec is."""
+    scores_C = class_scores(cas_TC, spec.topk_ratio, spec.logit_scale, spec.activation)
+    curve = spec.calibration.curve if spec.calibration else None
+    return curve(scores_C) if curve else scores_C
 
 
 def check_finite(cas: NDArray[np.float32], features: NDArray[np.float32]) -> None:

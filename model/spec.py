@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
+from model.calibration import Calibration, Platt
 from model.errors import SpecError
 from model.familiarity import FOLDED_CHANNELS, FeatureStatistics
 from model.localization.localize import Activation, LocalizationConfig
@@ -83,11 +84,13 @@ class ModelSpec:
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
     """Default options of localization."""
     display_min_score: float | None = None
-    """Lowest score of a segment that is worth listing, chosen on the training videos; None in older
-    files. Neither evaluation nor the service uses it."""
+    """Lowest score of a segment that is worth listing, chosen on the training videos, out of fold
+    where `fit` calibrated; None in older files. Neither evaluation nor the service uses it."""
     training_features: FeatureStatistics | None = None
     """Statistics of the training features, for the familiarity of a video; None in older files and
     for fewer than five training videos."""
+    calibration: Calibration | None = None
+    """Calibration of the class scores; None in older files and where `fit` did not calibrate."""
     evaluation: dict[str, float] = field(default_factory=dict)
     """Metrics on held-out videos by name; empty without held-out videos."""
     provenance: Provenance = field(default_factory=Provenance)
@@ -115,6 +118,11 @@ class ModelSpec:
             )
         if self.snippet_s is not None and not 0 < self.snippet_s < math.inf:
             raise SpecError(f"snippet_s must be above 0 and finite, not {self.snippet_s}")
+        curve = self.calibration.curve if self.calibration else None
+        if isinstance(curve, Platt) and len(curve.slope_C) != len(self.labels):
+            raise SpecError(
+                f"calibration must have {len(self.labels)} slopes, not {len(curve.slope_C)}"
+            )
         if not math.isfinite(self.display_min_score or 0):
             raise SpecError(f"display_min_score must be finite, not {self.display_min_score}")
 

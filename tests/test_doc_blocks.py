@@ -76,6 +76,11 @@ def prepare(folder: Path, film: Callable[..., Path]) -> None:
     run_ecm(["convert", *videos, "--out", "DIR"])
     add_times(folder / "DIR" / "annotations.json")
     shutil.copy(folder / "DIR" / "annotations.json", folder / "tags.json")
+    (folder / "corrections").mkdir()
+    corrected = {"subset": "training", "duration": 3,
+                 "annotations": [{"label": "Jump", "segment": [0.5, 1.5]}]}  # fmt: skip
+    entry = json.dumps({"database": {"video_1": corrected}})
+    (folder / "corrections" / "annotations.json").write_text(entry)
 
 
 def add_times(annotations: Path) -> None:

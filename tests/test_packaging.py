@@ -1,5 +1,9 @@
 """A wheel of the tree works with the extras that it names and no more."""
 
+import importlib.util
+import os
+import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -29,6 +33,7 @@ assert app.state.service.catalog.ready() == 1, app.state.service.catalog.entries
 """
 
 
+requirements = runpy.run_path(str(ROOT / "deploy" / "install_requirements.py"))["requirements"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 
@@ -38,6 +43,54 @@ def test_images_hold_every_package_of_the_wheel(package: str) -> None:
     """The Dockerfile copies it, and .dockerignore lets it through."""
     assert f"COPY {package} {package}\n" in (ROOT / "Dockerfile").read_text()
     assert f"!{package}\n" in (ROOT / ".dockerignore").read_text()
+
+
+def test_dockerfile_installs_extras_of_the_project() -> None:
+    """The features image has no video parts, the GPU image one onnxruntime, and none has pip."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    words = [line.split() for line in lines if "install_requirements.py /opt/venv" in line]
+    features, cpu, gpu = ([*line[line.index("/opt/venv") + 1 :]] for line in words)
+    names = [
+        {re.split(r"[^\w-]", one)[0] for one in requirements(PROJECT["project"], extras)}
+        for extras in (features, cpu, gpu)
+    ]
+    assert not names[0] & {"av", "dbos", "opencv-contrib-python-headless", "torch"}
+    assert {"av", "dbos", "onnxruntime", "uvicorn"} <= names[1]
+    assert {"av", "dbos", "onnxruntime-gpu"} <= names[2]
+    assert "onnxruntime" not in names[2]
+    runtime = lines[lines.index("FROM python AS runtime") :]
+    assert not [line for line in runtime if "pip" in line]
+
+
+def test_dockerfile_compiles_modules_that_exist() -> None:
+    """A renamed module would otherwise break the build only."""
+    imports = re.findall(r"python -c \"import ([^\"]+)\"", (ROOT / "Dockerfile").read_text())
+    assert imports
+    for module in {name for line in imports for name in line.split(", ")}:
+        assert importlib.util.find_spec(module), module
+
+
+SERVER_START = """
+import sys
+import service.__main__, service.commands.serve, service.jobs.intake
+assert not {"av", "cv2", "torch"} & set(sys.modules), sorted(sys.modules)
+"""
+
+
+def test_starting_server_loads_neither_ffmpeg_nor_opencv() -> None:
+    """Only the processes that read videos load them, which makes the start faster."""
+    subprocess.run([sys.executable, "-c", SERVER_START], check=True, cwd=ROOT)
+
+
+def test_engine_collects_no_telemetry(tmp_path: Path) -> None:
+    """Nothing is written to the user's home folder when onnxruntime is imported."""
+    environment = {key: text for key, text in os.environ.items() if key != "XDG_CACHE_HOME"}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run(
+        [sys.executable, "-c", "import model.inference.engine"],
+        check=True, cwd=ROOT, env=environment | {"HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,12 @@
 A step updates the weights after `batch_size` videos. Each process computes its share of a step in
 one or several micro-batches.
 
-Axes: V training videos, B videos of a micro-batch, T snippets, D feature channels.
+Axes: V training videos, B videos of a micro-batch, T snippets, D feature channels, C classes,
+X any of the latter.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from training.datasets.video_record import VideoRecord
 from training.execution import Execution
 from training.parallel import ProcessGroup
 from training.recipe import Recipe
+from training.snippet_targets import snippet_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,16 @@ def steps_per_epoch(videos: int, recipe: Recipe) -> int:
     return -(-videos // recipe.batch_size)
 
 
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What a micro-batch learns from, apart from its tags."""
+
+    features_BTD: Tensor
+    """Features at the training length."""
+    target_BTC: Tensor | None
+    """Targets of the snippets, NaN where unknown; None where segments are not learned from."""
+
+
 class TrainingFeatures:
     """Features of the training videos, kept in memory where they fit, else read from disk."""
 
@@ -85,13 +97,17 @@ class TrainingFeatures:
             videos: Videos to learn from.
             recipe: How videos are sampled.
             execution: Memory that the features may take, and loader threads.
-            spec: Spec of the network: its channels, and the length of every sample.
+            spec: Spec of the network: its channels, its classes, and the length of every sample.
         """
         self._videos = videos
         self._recipe = recipe
         self._threads = execution.loader_threads
         self._feature_dim = spec.feature_dim
+        self._classes = spec.labels
         self._snippets = spec.snippets
+        self._snippet_counts = [
+            len(video.features_as_stored()) for video in videos if recipe.segments == "use"
+        ]
         self._in_memory: list[NDArray[np.float32]] | None = None
         if self._size_gib() <= execution.feature_memory_gib:
             bar = tqdm(videos, desc="reading features", unit="video", disable=None, leave=False)
@@ -125,29 +141,50 @@ class TrainingFeatures:
             features_TD = self._in_memory[index]
         else:
             features_TD = self._prepared(self._native(self._videos[index]))
+        return self._drawn(features_TD, index, epoch)
+
+    def _drawn(self, values_TX: NDArray[np.float32], index: int, epoch: int) -> NDArray[np.float32]:
+        """Applies the part of sampling that differs between epochs."""
         if self._is_resampled:
-            return features_TD
+            return values_TX
         rng = np.random.default_rng([self._recipe.seed, epoch, index])
-        return features_TD[sample_one_per_bin(len(features_TD), self._snippets, rng)]
+        return values_TX[sample_one_per_bin(len(values_TX), self._snippets, rng)]
 
-    def load(self, batch: MicroBatch) -> Tensor:
-        """Returns the features of a micro-batch at the training length, (B, T, D)."""
-        samples = [self._sample(int(index), batch.epoch) for index in batch.video_B]
-        features_BTD = torch.from_numpy(np.stack(samples))
-        return features_BTD.pin_memory() if torch.cuda.is_available() else features_BTD
+    def _targets(self, index: int, epoch: int) -> NDArray[np.float32]:
+        """Returns the targets of a video's snippets, sampled as its features are."""
+        target_TC = snippet_targets(
+            self._videos[index],
+            self._classes,
+            snippets=self._snippet_counts[index],
+            ring=self._recipe.objective.segment_ring,
+        )
+        return self._drawn(self._prepared(target_TC), index, epoch)
 
-    def prefetched(self, batches: Iterable[MicroBatch]) -> Iterator[tuple[MicroBatch, Tensor]]:
-        """Yields each micro-batch with its features, loading a few ahead in threads.
+    def load(self, batch: MicroBatch) -> Samples:
+        """Returns features and targets of a micro-batch at the training length."""
+        features_BTD = self._stacked(self._sample, batch)
+        uses_segments = self._recipe.segments == "use"
+        return Samples(features_BTD, self._stacked(self._targets, batch) if uses_segments else None)
+
+    @staticmethod
+    def _stacked(sample: Callable[[int, int], NDArray[np.float32]], batch: MicroBatch) -> Tensor:
+        values_BTX = torch.from_numpy(
+            np.stack([sample(int(index), batch.epoch) for index in batch.video_B])
+        )
+        return values_BTX.pin_memory() if torch.cuda.is_available() else values_BTX
+
+    def prefetched(self, batches: Iterable[MicroBatch]) -> Iterator[tuple[MicroBatch, Samples]]:
+        """Yields each micro-batch with its samples, loading a few ahead in threads.
 
         Threads suffice because file reads and numpy release the interpreter lock. Worker processes
         would pass features through /dev/shm, which has 64 MB in a container.
         """
-        waiting: deque[tuple[MicroBatch, Future[Tensor]]] = deque()
+        waiting: deque[tuple[MicroBatch, Future[Samples]]] = deque()
         with ThreadPoolExecutor(self._threads) as pool:
             for batch in batches:
                 waiting.append((batch, pool.submit(self.load, batch)))
                 if len(waiting) > self._threads:
-                    ready, features_BTD = waiting.popleft()
-                    yield ready, features_BTD.result()
-            for ready, features_BTD in waiting:
-                yield ready, features_BTD.result()
+                    ready, samples = waiting.popleft()
+                    yield ready, samples.result()
+            for ready, samples in waiting:
+                yield ready, samples.result()

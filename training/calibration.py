@@ -4,14 +4,15 @@ Axes: V videos, C classes, N pairs of a video and a class.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.localization.localize import Activation, activate, topk_mean
-from model.predict import CasEngine, at_inference_length, check_finite
+from model.localization.localize import Activation, topk_mean
+from model.predict import CasEngine, at_inference_length, check_finite, video_scores
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
 from training.datasets.video_record import VideoSet
@@ -29,23 +30,40 @@ def training_logits(engine: CasEngine, spec: ModelSpec, training: VideoSet) -> N
     Raises:
         FeatureError: The network overflows.
     """
-    logits_VC = []
+    cas = _training_cas(engine, spec, training)
+    return np.array([topk_mean(cas_TC, spec.topk_ratio) for cas_TC in cas])
+
+
+def _training_cas(
+    engine: CasEngine, spec: ModelSpec, training: VideoSet
+) -> Iterator[NDArray[np.float32]]:
     for video in training.videos:
         features_TD = video.features(feature_dim=spec.feature_dim)
         cas_TC = engine.cas(at_inference_length(features_TD, spec))
         check_finite(cas_TC, features_TD)
-        logits_VC.append(topk_mean(cas_TC, spec.topk_ratio))
-    return np.array(logits_VC)
+        yield cas_TC
 
 
 def with_class_threshold(
-    engine: CasEngine, spec: ModelSpec, training: VideoSet, recipe: Recipe
+    engine: CasEngine,
+    spec: ModelSpec,
+    training: VideoSet,
+    recipe: Recipe,
+    highest: float | None = None,
 ) -> ModelSpec:
-    """Returns a spec with the class threshold that the recipe wants; `tags` costs one pass."""
-    highest = recipe.localization.class_threshold
+    """Returns a spec with the class threshold that the recipe wants; `tags` costs one pass.
+
+    Args:
+        engine: Engine that runs the network.
+        spec: Spec of the network.
+        training: Videos that the network learned from.
+        recipe: Recipe of the run.
+        highest: Largest threshold; that of the recipe if not given.
+    """
+    highest = recipe.localization.class_threshold if highest is None else highest
     if recipe.class_threshold_from == "tags":
-        logits_VC = spec.logit_scale * training_logits(engine, spec, training)
-        scores_VC = activate(logits_VC, spec.activation)
+        cas = _training_cas(engine, spec, training)
+        scores_VC = np.array([video_scores(cas_TC, spec) for cas_TC in cas])
         highest = class_threshold(scores_VC, training.labels_VC(spec.labels), highest)
     return replace(spec, localization=replace(spec.localization, class_threshold=highest))
 
@@ -71,10 +89,10 @@ def class_threshold(
     pairs = zip(scores_VC.T, labels_VC.T, strict=True)
     own = (np.sort(score_V[tag_V > 0]) for score_V, tag_V in pairs)
     lowest = min((float(own_N[len(own_N) // 10]) for own_N in own if len(own_N)), default=highest)
-    return highest if lowest >= highest else _just_below(lowest)
+    return highest if lowest >= highest else just_below(lowest)
 
 
-def _just_below(score: float) -> float:
+def just_below(score: float) -> float:
     """Returns the largest number of two digits that is at least 1 % below a score; 0 for 0."""
     if score <= 0:
         return 0.0

@@ -69,7 +69,8 @@ def video_digest(video: VideoRecord, *, with_times: bool = False) -> VideoDigest
 
 
 def _times_digest(video: VideoRecord) -> str:
-    content = json.dumps([sorted(video.instances), sorted(video.ambiguous)])
+    times = [sorted(video.instances), sorted(video.ambiguous)]
+    content = json.dumps(times + [video.untimed] * bool(video.untimed))
     return hashlib.blake2b(content.encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 

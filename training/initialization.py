@@ -83,18 +83,26 @@ class RunData:
     """Digest of the validation videos; None without any."""
 
     @classmethod
-    def of(cls, training: VideoSet, validation: VideoSet | None, judge: Judge) -> "RunData":
+    def of(
+        cls,
+        training: VideoSet,
+        validation: VideoSet | None,
+        judge: Judge,
+        *,
+        learns_times: bool = False,
+    ) -> "RunData":
         """Reads every feature file once.
 
         Args:
             training: Videos to learn from.
             validation: Videos that choose the best epoch.
             judge: Figure that chooses it; annotated times matter if it is one of detection.
+            learns_times: Whether annotated times of training videos matter.
 
         Raises:
             DataError: Features cannot be read, or all validation videos are training videos.
         """
-        learned = data_digest(training)
+        learned = data_digest(training, with_times=learns_times)
         if validation is None:
             return cls(training, learned, None)
         held_out = data_digest(validation, with_times=judge != "tags")
@@ -120,6 +128,15 @@ def initial_checkpoint(
     """
     if (out / LAST).is_file() and not retrain:
         return _resumed(load_checkpoint(out / LAST), data, recipe, out)
+    return fresh_checkpoint(data, recipe, software)
+
+
+def fresh_checkpoint(data: RunData, recipe: Recipe, software: str) -> Checkpoint:
+    """Returns a checkpoint of fresh weights, before the first epoch.
+
+    Raises:
+        DataError: A video's features cannot be used.
+    """
     training = data.training
     spec = make_spec(training, recipe, software)
     config = EcmConfig(
@@ -151,8 +168,8 @@ def initial_checkpoint(
 def _resumed(last: Checkpoint, data: RunData, recipe: Recipe, out: Path) -> Checkpoint:
     """Returns a run's last checkpoint with the recipe to continue by.
 
-    The recipe may differ in `epochs`, `patience` and `class_threshold_from` alone. With a cosine
-    schedule, `epochs` has to stay because every learning rate depends on it.
+    The recipe may differ in `epochs`, `patience` and the choices of the calibration alone. With a
+    cosine schedule, `epochs` has to stay because every learning rate depends on it.
     """
     epochs = last.recipe.epochs if recipe.schedule == "cosine" else recipe.epochs
     resumable = replace(
@@ -160,6 +177,7 @@ def _resumed(last: Checkpoint, data: RunData, recipe: Recipe, out: Path) -> Chec
         epochs=epochs,
         patience=recipe.patience,
         class_threshold_from=recipe.class_threshold_from,
+        calibration_folds=recipe.calibration_folds,
     )
     if differences := resumable.differences(recipe):
         raise _refusal(out, "of another recipe", "; ".join(differences))

@@ -8,6 +8,7 @@ Axes: B videos of a micro-batch, T snippets, D feature channels, C classes, V tr
 """
 
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,17 +22,25 @@ from torch import Tensor
 from model.errors import OptionError
 from model.network import Ecm
 from model.spec import ModelSpec
-from training.batches import MicroBatch, TrainingFeatures, micro_batches, steps_per_epoch
+from training.batches import MicroBatch, Samples, TrainingFeatures, micro_batches, steps_per_epoch
 from training.calibration import calibrated, logit_scale, training_logits, with_class_threshold
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, remove_run, save_checkpoint
+from training.cross_validation.calibrate import Calibrated, calibrated_out_of_fold
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
-from training.initialization import RunData, initial_checkpoint, learnable_videos, moving_average
+from training.initialization import (
+    RunData,
+    fresh_checkpoint,
+    initial_checkpoint,
+    learnable_videos,
+    moving_average,
+)
 from training.losses import LossTerms
 from training.measurement.evaluation import TorchEngine, validation_score
 from training.parallel import ProcessGroup
-from training.progress import Progress, show_progress
+from training.progress import Progress, show_progress, step_bar
 from training.recipe import Recipe
+from training.snippet_targets import require_segments
 
 
 def fit(
@@ -48,7 +57,7 @@ def fit(
     """Trains a network, or resumes the run in `out`, and returns its last checkpoint.
 
     Args:
-        training: Videos to learn from; only their labels count.
+        training: Videos to learn from; only their labels count, unless the recipe uses segments.
         validation: Videos that choose the best epoch; None keeps only the last epoch.
         recipe: Choices of the experiment.
         out: Folder of the run, for its checkpoints and TensorBoard's events.
@@ -58,18 +67,22 @@ def fit(
         retrain: Whether a run in `out` is removed instead of resumed.
 
     Raises:
-        DataError: Features cannot be used, or no training video has a label.
+        DataError: Features cannot be used, no training video has a label, or the recipe learns
+            from segments that are absent or outside of their video.
         OptionError: `out` contains a run of another recipe, other classes or other data, or another
             process trains there.
     """
     if recipe.patience is not None and validation is None:
         raise OptionError("patience needs validation videos, and there are none")
     training = learnable_videos(training, recipe)
+    learns_times = recipe.segments == "use"
+    if learns_times:
+        require_segments(training)
     group = group or ProcessGroup()
     with _lock(out, group):
         checkpoint = group.from_main(  # each file of features is read by one process alone
             lambda: initial_checkpoint(
-                RunData.of(training, validation, recipe.judge),
+                RunData.of(training, validation, recipe.judge, learns_times=learns_times),
                 recipe,
                 out,
                 software,
@@ -82,6 +95,71 @@ def fit(
             remove_run(out)
         run = _Run(checkpoint, training, validation, execution or Execution(), group)
         return run.to_end(out)
+
+
+def trained(
+    training: VideoSet, recipe: Recipe, *, execution: Execution, progress: Progress
+) -> Checkpoint:
+    """Returns the checkpoint after the last epoch of a training that writes nothing.
+
+    Args:
+        training: Videos to learn from.
+        recipe: Choices of the experiment.
+        execution: Choices of the machine.
+        progress: Counts the steps.
+
+    Raises:
+        DataError: Features cannot be used, or no training video has a label.
+    """
+    training = learnable_videos(training, recipe)
+    start = fresh_checkpoint(RunData.of(training, None, recipe.judge), recipe, "")
+    run = _Run(start, training, None, execution, ProcessGroup())
+    while not run.checkpoint.finished:
+        run.epoch(recipe.learning_rate_at(run.checkpoint.epoch), progress)
+        run.advance(start.spec, None)
+    return replace(run.checkpoint, spec=run.describe())
+
+
+def finishing(
+    training: VideoSet, recipe: Recipe, execution: Execution
+) -> Callable[[Checkpoint], Checkpoint]:
+    """Returns a function that calibrates checkpoints of a run, after training its folds if wanted.
+
+    The networks of the folds have all epochs of the recipe, because a network's certainty grows
+    with each epoch. This process trains them alone.
+
+    Args:
+        training: Videos that the run learned from.
+        recipe: Recipe of the run.
+        execution: Choices of the machine.
+
+    Raises:
+        DataError: Features cannot be used.
+    """
+    device, folds = execution.torch_device(), recipe.calibration_folds
+    if folds:
+        of_folds = replace(recipe, patience=None, judge="tags")
+        steps = steps_per_epoch(len(training.videos), recipe) * recipe.epochs * folds
+        with step_bar(of_folds, name="calibration", steps=steps) as progress:
+            train = partial(trained, recipe=of_folds, execution=execution, progress=progress)
+            found = calibrated_out_of_fold(training, recipe, train, device)
+        if found is not None:
+            return lambda checkpoint: with_calibration(checkpoint, found, training, device)
+    return lambda checkpoint: calibrated(checkpoint, training, device)
+
+
+def with_calibration(
+    checkpoint: Checkpoint, found: Calibrated, training: VideoSet, device: str
+) -> Checkpoint:
+    """Returns a checkpoint with a calibration.
+
+    The threshold is lowered where a class would not pass on its own training videos, because the
+    networks of the folds may be surer of a class than this one.
+    """
+    engine = TorchEngine(checkpoint.network().to(device), device)
+    spec = found.applied(checkpoint.spec)
+    spec = with_class_threshold(engine, spec, training, checkpoint.recipe, found.class_threshold)
+    return replace(checkpoint, spec=spec)
 
 
 def _lock(out: Path, group: ProcessGroup) -> AbstractContextManager[None]:
@@ -159,8 +237,8 @@ class _Run:
         self.network.train()
         sums: dict[str, Tensor] = {}
         batches = micro_batches(epoch, videos, self.recipe, self.execution, self.group)
-        for batch, features_BTD in self.features.prefetched(batches):
-            for name, loss in self.batch(batch, features_BTD).items():
+        for batch, samples in self.features.prefetched(batches):
+            for name, loss in self.batch(batch, samples).items():
                 own = loss.detach() * len(batch.video_B) * bool(batch.weight)
                 sums[name] = sums.get(name, 0) + own
             if batch.ends_step:
@@ -168,13 +246,15 @@ class _Run:
                 progress.step()
         return {name: float(self.group.sum(total)) / videos for name, total in sums.items()}
 
-    def batch(self, batch: MicroBatch, features_BTD: Tensor) -> dict[str, Tensor]:
+    def batch(self, batch: MicroBatch, samples: Samples) -> dict[str, Tensor]:
         """Adds the gradient of a micro-batch and returns its loss terms."""
+        target_BTC = samples.target_BTC
         with self.group.gradient_sync(self.losses, enabled=batch.ends_step):
             losses: dict[str, Tensor] = self.losses(
-                features_BTD.to(self.device, non_blocking=True),
+                samples.features_BTD.to(self.device, non_blocking=True),
                 self.labels_VC[batch.video_B].to(self.device),
                 torch.from_numpy(batch.key_B).to(self.device),
+                None if target_BTC is None else target_BTC.to(self.device, non_blocking=True),
             )
             # The group averages gradients over its processes, but a step needs their sum.
             loss = losses["total"] * (batch.weight * self.group.size)
@@ -202,7 +282,9 @@ class _Run:
             spec = with_class_threshold(engine, spec, self.training, recipe)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         provenance = replace(spec.provenance, created=now, epoch=self.checkpoint.epoch + 1)
-        return replace(spec, provenance=provenance, evaluation={}, display_min_score=None)
+        return replace(
+            spec, provenance=provenance, evaluation={}, display_min_score=None, calibration=None
+        )
 
     def validate(self, spec: ModelSpec) -> float | None:
         """Returns the score of the network on the validation videos; None without any."""
@@ -212,9 +294,8 @@ class _Run:
         score = partial(validation_score, engine, spec, self.validation, self.recipe.judge)
         return self.group.from_main(score)
 
-    def save(self, out: Path, spec: ModelSpec, score: float | None) -> None:
-        """Stores the state after the epoch; rank 0 writes it, last.pt after best.pt."""
-        is_best = self.checkpoint.is_best(score)
+    def advance(self, spec: ModelSpec, score: float | None) -> None:
+        """Makes the state after an epoch that of the run."""
         self.checkpoint = self.checkpoint.after_epoch(
             spec,
             score,
@@ -222,6 +303,11 @@ class _Run:
             raw_state={} if self.average is None else self.network.state_dict(),
             optimizer_state=self.optimizer.state_dict(),
         )
+
+    def save(self, out: Path, spec: ModelSpec, score: float | None) -> None:
+        """Stores the state after the epoch; rank 0 writes it, last.pt after best.pt."""
+        is_best = self.checkpoint.is_best(score)
+        self.advance(spec, score)
         if self.checkpoint.finished:
             spec = self.group.from_main(partial(self._finish, None if is_best else out / BEST))
             self.checkpoint = replace(self.checkpoint, spec=spec)
@@ -235,7 +321,7 @@ class _Run:
 
         The file `best` is written now because a run whose last.pt is finished is not resumed.
         """
+        finish = finishing(self.training, self.recipe, self.execution)
         if best and best.is_file():
-            checkpoint = calibrated(load_checkpoint(best), self.training, self.device)
-            save_checkpoint(checkpoint, best)
-        return calibrated(self.checkpoint, self.training, self.device).spec
+            save_checkpoint(finish(load_checkpoint(best)), best)
+        return finish(self.checkpoint).spec

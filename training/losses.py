@@ -65,6 +65,7 @@ def weighted_terms(
     scores: StreamScores,
     labels_BC: Tensor,
     weight_C: Tensor | None = None,
+    target_BTC: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Returns each term that has a weight, unweighted, and their weighted `total` (Eq. 5).
 
@@ -81,11 +82,14 @@ def weighted_terms(
         terms["c2c"] = c2c_loss(pre_BC, post_BC)
     if objective.beta and post_BC is not None and absence_BC is not None:
         terms["a2c"] = a2c_loss(post_BC, absence_BC, labels_BC, objective.activation)
+    if objective.segment_weight and target_BTC is not None:
+        terms["segments"] = segment_loss(scores.cas_BTC, target_BTC)
     weight = {
         "cls_pre": objective.pre,
         "cls_post": objective.post,
         "c2c": objective.alpha,
         "a2c": objective.beta,
+        "segments": objective.segment_weight,
     }
     total = torch.stack([weight[name] * term for name, term in terms.items()]).sum()
     return terms | {"total": total}
@@ -114,11 +118,19 @@ class LossTerms(nn.Module):
             device = next(network.parameters()).device
             self.weight_C = balancing_weights(labels_VC, objective.activation).to(device)
 
-    def forward(self, features_BTD: Tensor, labels_BC: Tensor, keys_B: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self,
+        features_BTD: Tensor,
+        labels_BC: Tensor,
+        keys_B: Tensor,
+        target_BTC: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Returns the loss terms of a batch."""
         with torch.autocast(features_BTD.device.type, torch.bfloat16, enabled=self.in_bf16):
             scores = stream_scores(self.objective, self.network, features_BTD, labels_BC, keys_B)
-        return weighted_terms(self.objective, scores.in_fp32(), labels_BC, self.weight_C)
+        return weighted_terms(
+            self.objective, scores.in_fp32(), labels_BC, self.weight_C, target_BTC
+        )
 
 
 def classification_loss(
@@ -182,3 +194,20 @@ def a2c_loss(
     ) + functional.binary_cross_entropy(missing_BC, torch.zeros_like(missing_BC), reduction="none")
     present_B = labels_BC.sum(dim=1).clamp(min=1)
     return ((entropy_BC * labels_BC).sum(dim=1) / (2 * present_B)).mean()
+
+
+def segment_loss(cas_BTC: Tensor, target_BTC: Tensor) -> Tensor:
+    """Returns L_seg, binary cross-entropy of single snippets with known targets, mean over videos.
+
+    A video contributes its mean over all snippets and classes that are known, and 0 if none are.
+
+    Args:
+        cas_BTC: Class activation sequence.
+        target_BTC: Share of a snippet that shows a class; NaN where unknown.
+    """
+    is_known_BTC = ~target_BTC.isnan()
+    entropy_BTC = functional.binary_cross_entropy_with_logits(
+        cas_BTC, target_BTC.nan_to_num(), reduction="none"
+    )
+    sum_B = (entropy_BTC * is_known_BTC).sum(dim=(1, 2))
+    return (sum_B / is_known_BTC.sum(dim=(1, 2)).clamp(min=1)).mean()

@@ -27,6 +27,12 @@ class Objective:
     """Weight of L_c2c, the consistency of both streams."""
     beta: float = 5.0
     """Weight of L_a2c, the contrast of action and absence."""
+    segment_weight: float = 20.0
+    """Weight of L_seg, the classification loss of single snippets of videos with known times. It
+    counts with `segments` `use` only."""
+    segment_ring: float = 0.0
+    """Share of a segment's length on either side of each of its edges in which snippets do not
+    count in L_seg."""
     activation: Activation = "softmax"
     """`softmax` over all classes, as in the paper, or a `sigmoid` for each class. With `sigmoid`,
     videos without labels count and a single class can be learned."""
@@ -44,6 +50,8 @@ class Objective:
             post="[0, inf)",
             alpha="[0, inf)",
             beta="[0, inf)",
+            segment_weight="[0, inf)",
+            segment_ring="[0, 0.5)",
         )
 
     @property

@@ -43,7 +43,7 @@ def own_data() -> Recipe:
 
     ecm fit --annotations A.json --features my_features --out runs/mine
     """
-    return Recipe(hidden_width=512)
+    return Recipe(hidden_width=512, calibration_folds=5)
 
 
 def own_videos() -> Recipe:
@@ -60,6 +60,7 @@ def own_videos() -> Recipe:
         transition_start="identity",
         snippets=None,
         weight_decay=0.05,
+        calibration_folds=5,
         objective=Objective(activation="sigmoid", topk_ratio=0.25, alpha=0, beta=0),
         localization=LocalizationConfig(
             cas_scale="probability", class_threshold=0.5, cas_threshold_min=0.2

@@ -127,6 +127,19 @@ def show_progress(
             yield Progress(bar, curves, recipe, epoch, is_main=True)
 
 
+@contextmanager
+def step_bar(recipe: Recipe, *, name: str, steps: int | None) -> Iterator[Progress]:
+    """Opens a bar over the steps of networks that are not stored.
+
+    Args:
+        recipe: Recipe of the networks.
+        name: Purpose of the networks.
+        steps: Steps of all of them, at most; None if unknown.
+    """
+    with tqdm(total=steps, desc=name, unit="step", disable=None) as bar:
+        yield Progress(bar, None, recipe, 0, is_main=False)
+
+
 def _open_curves(out: Path) -> Curves | None:
     try:
         return Curves(out)

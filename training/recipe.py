@@ -18,6 +18,7 @@ Schedule: TypeAlias = Literal["step", "cosine"]
 Precision: TypeAlias = Literal["fp32", "bf16"]
 TransitionStart: TypeAlias = Literal["random", "identity"]
 ThresholdSource: TypeAlias = Literal["tags", "option"]
+SegmentUse: TypeAlias = Literal["ignore", "use"]
 Judge: TypeAlias = Literal["tags", "mAP@0.5", "mAP"]
 
 
@@ -48,6 +49,9 @@ class Recipe:
     equal bins, drawn again in every epoch."""
     sampling: InferenceSampling = "native"
     """Length of a video at inference: `native`, or `resampled` to `snippets`."""
+    segments: SegmentUse = "ignore"
+    """Annotated times of training videos: `ignore` learns from tags alone, `use` also learns which
+    snippets are inside and outside of the segments, where a video has any."""
     batch_size: int = 16
     """Videos in a step, over all processes."""
     epochs: int = 100
@@ -77,8 +81,12 @@ class Recipe:
     `epochs`."""
     class_threshold_from: ThresholdSource = "tags"
     """Source of the model's class threshold: `tags` lowers `class_threshold` until every class
-    passes in nine of ten of its own training videos, `option` keeps it. A given `class_threshold`
-    implies `option`."""
+    passes in nine of ten of its own training videos, or with `calibration_folds` takes the one with
+    the best F1 out of fold. `option` keeps it. A given `class_threshold` implies `option`."""
+    calibration_folds: int = 0
+    """Networks that are trained on parts of the training videos, to calibrate the class scores and
+    to choose thresholds on videos that a network did not learn from. Each costs as much as the
+    training itself; 0 leaves the scores as they are."""
     seed: int = 0
     """Seed of the initial weights, the order of the videos, their sampling, and dropout."""
     objective: Objective = field(default_factory=Objective)
@@ -96,6 +104,7 @@ class Recipe:
             patience="[1, inf)",
             decay_epoch="[0, inf)",
             warmup_epochs="[0, inf)",
+            calibration_folds="[0, 100]",
             dropout="[0, 1)",
             learning_rate="(0, inf)",
             weight_decay="[0, inf)",

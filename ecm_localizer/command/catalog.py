@@ -49,12 +49,41 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             "training.commands.fit:shown_defaults",
         ),
         Command(
+            "cross-validate",
+            "Measure a recipe on places that its networks have not seen.",
+            "training.commands.cross_validate:cross_validate",
+            (
+                "--videos my_videos/ --tags tags.csv --preset own-videos",
+                "--data my_data/ --groups cameras.csv --folds 4 --json",
+            ),
+            "training.commands.cross_validate:shown_defaults",
+        ),
+        Command(
+            "oracle",
+            "Measure the ceiling of a data set: a network that was taught the true times.",
+            "training.commands.oracle:oracle",
+            (
+                "--data my_data/ --preset own-data",
+                "--annotations labels.json --features my_features/ --native-length",
+            ),
+            "training.commands.oracle:shown_defaults",
+        ),
+        Command(
             "evaluate",
             "Measure mAP, frame accuracy and tagging on videos with known segments.",
             "training.commands.evaluate:evaluate",
             (
                 "runs/mine --annotations labels.json --features my_features/",
                 "runs/mine --data THUMOS14 --subset test --report report.html",
+            ),
+        ),
+        Command(
+            "suggest",
+            "List the videos whose times to correct next, the most uncertain first.",
+            "training.commands.suggest:suggest",
+            (
+                "runs/mine --annotations tags.json --features my_features/",
+                "runs/mine --data my_data/ --corrections corrections/ --count 20 --format csv",
             ),
         ),
         Command(

@@ -16,8 +16,8 @@ from ecm_client.formats.video_segments import one_line
 from ecm_client.lanes import colour_of
 from ecm_client.segments import Segment
 from features.video.cut_source import CutSource
-from features.video.decoding import VideoLimits
 from features.video.encoding import encode_clip
+from features.video.limits import VideoLimits
 from features.video.reading import DEFAULT_LIMITS
 from model.errors import OptionError, VideoError
 from model.whole_file import whole_path

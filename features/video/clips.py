@@ -16,8 +16,8 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from ecm_client.formats.video_segments import rounded
 from ecm_client.segments import Segment
 from features.video.cut_source import CutSource
-from features.video.decoding import VideoLimits
 from features.video.encoding import encode_clip
+from features.video.limits import VideoLimits
 from features.video.packet_copy import copy_clip, copy_suffix
 from features.video.reading import DEFAULT_LIMITS
 from model.errors import OptionError

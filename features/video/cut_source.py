@@ -10,9 +10,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from ecm_client.segments import Segment
-from features.video.decoding import VideoLimits, open_video
+from features.video.decoding import open_video
 from features.video.frame_pixels import Shape, shape_of
 from features.video.frame_times import claimed_s, first_frame, origin_s
+from features.video.limits import VideoLimits
 from model.errors import VideoError
 
 _SLACK_S = 1.0

@@ -7,7 +7,6 @@ that name further files: playlists, concatenations, image sequences, session des
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -16,9 +15,9 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from features.video.limits import VideoLimits
 from features.video.transport_stream import is_scrambled
 from model.errors import VideoError
-from model.validation import check_ranges
 
 _log = logging.getLogger(__name__)
 
@@ -27,23 +26,6 @@ FORMATS = (
     "mpjpeg,mxf,nut,obu,ogg,rm,wtv,yuv4mpegpipe"
 )
 """Allowed formats by their names in FFmpeg; none of them opens a second file."""
-
-
-@dataclass(frozen=True, slots=True)
-class VideoLimits:
-    """Limits on the size of a video. They apply to decoded frames, not to the header."""
-
-    max_frame_pixels: int = 4096 * 4096
-    """Largest number of pixels of a coded frame; 8K has twice as many."""
-    max_duration_s: float = 12 * 3600.0
-    """Largest number of seconds from the start of the file to the last frame."""
-    max_frames: int = 3_000_000
-    """Largest number of coded frames: a little more than 12 hours of 60 frames a second."""
-
-    def __post_init__(self) -> None:
-        check_ranges(
-            self, max_frame_pixels="[1, inf)", max_duration_s="(0, inf)", max_frames="[1, inf)"
-        )
 
 
 class DamagedVideoError(VideoError):

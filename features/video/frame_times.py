@@ -15,7 +15,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from features.video.decoding import VideoLimits, decode
+from features.video.decoding import decode
+from features.video.limits import VideoLimits
 from features.video.stamps import ascending
 from model.errors import VideoError
 

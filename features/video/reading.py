@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from features.video.decoding import DamagedVideoError, VideoLimits, decode, open_video
+from features.video.decoding import DamagedVideoError, decode, open_video
 from features.video.frame_pixels import FrameScaler, shape_of
 from features.video.frame_times import (
     at_rate,
@@ -28,6 +28,7 @@ from features.video.frame_times import (
     origin_s,
     timed_frames,
 )
+from features.video.limits import VideoLimits
 from features.video.windows import Windows
 from model.errors import VideoError
 

@@ -10,7 +10,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from features.video.decoding import DamagedVideoError, VideoLimits, decode, open_video
+from features.video.decoding import DamagedVideoError, decode, open_video
 from features.video.frame_pixels import FrameScaler, Shape, shape_of
 from features.video.frame_times import (
     claimed_s,
@@ -20,6 +20,7 @@ from features.video.frame_times import (
     origin_s,
     timed_frames,
 )
+from features.video.limits import VideoLimits
 from model.errors import VideoError
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from ecm_client.schemas import Job, LocalizeOptions
-from features.video.decoding import VideoLimits
+from features.video.limits import VideoLimits
 from model.errors import OptionError
 from service.errors import UnusableInputError, VideoGoneError
 from service.http.tickets import Tickets

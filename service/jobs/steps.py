@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from ecm_client.schemas import JobProgress, Problem, VideoFacts
-from features.video.decoding import VideoLimits
+from features.video.limits import VideoLimits
 from model.arrays import check_features
 from model.errors import LocalizerError, VideoError, WorkerError
 from model.inference.cores import cores

@@ -1,7 +1,7 @@
 """The operator's folder of corrections: one annotations file in ActivityNet's format.
 
-`ecm fit` takes it as it is. Several processes may write to it: they hold a lock while they read the
-file, change one entry, and replace the file as a whole.
+`ecm fit --corrections` takes it as it is. Several processes may write to it: they hold a lock while
+they read the file, change one entry, and replace the file as a whole.
 """
 
 import fcntl

@@ -116,7 +116,8 @@ class CorrectedVideo(BaseModel):
     """Length of the video in seconds."""
     subset: Annotated[str, Field(pattern="^[a-z_-]{1,40}$")] = "training"
     annotations: Annotated[list[CorrectedAction], Field(max_length=100_000)]
-    """Actions with the times that somebody checked, and labels without times for the others."""
+    """Actions with the times that somebody checked. A label without a time occurs at times that
+    nobody checked."""
     tags: Annotated[list[Annotated[str, Field(max_length=1024)]], Field(max_length=10_000)] = []
     """Labels of the whole video; repeated in `annotations`, where `ecm fit` reads them."""
 

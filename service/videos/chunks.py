@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.extractors import Extractor, claimed_snippets, snippet_clock, video_rows
 from features.model_extractor import open_model_extractor
-from features.video.decoding import VideoLimits
-from features.video.reading import VideoInfo, probe
+from features.video.limits import VideoLimits
 from features.worker_pool import WorkerPool
+
+if TYPE_CHECKING:
+    from features.video.reading import VideoInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,17 @@ class ChunkReader:
         self._next: ChunkTask | None = None
         self._opened = ("", "")
 
-    def __call__(self, task: ChunkTask | Path) -> Chunk | VideoInfo:
+    def __call__(self, task: ChunkTask | Path) -> "Chunk | VideoInfo":
         """Returns the features of a chunk, or the properties of the video at a path.
 
         Raises:
             VideoError, OptionError, ModelError: raised by `chunk`.
         """
-        return probe(task, limits=self._limits) if isinstance(task, Path) else self.chunk(task)
+        if isinstance(task, ChunkTask):
+            return self.chunk(task)
+        from features.video.reading import probe  # here, because the server needs no FFmpeg
+
+        return probe(task, limits=self._limits)
 
     def chunk(self, task: ChunkTask) -> Chunk:
         """Returns the features of a chunk.
@@ -142,10 +149,10 @@ class ChunkPool:
         assert isinstance(chunk, Chunk)
         return chunk
 
-    def probe(self, video: Path, *, timeout_s: float) -> VideoInfo:
+    def probe(self, video: Path, *, timeout_s: float) -> "VideoInfo":
         """Returns the properties of a video; errors are those of `WorkerPool.ask`."""
         info = self._pool.ask(video, timeout_s=timeout_s)
-        assert isinstance(info, VideoInfo)
+        assert not isinstance(info, Chunk)
         return info
 
     def stop(self) -> None:

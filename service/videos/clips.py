@@ -11,8 +11,7 @@ from typing import Final
 from anyio import CancelScope, CapacityLimiter, to_thread
 
 from ecm_client.segments import Segment
-from features.video.clips import zip_of_clips
-from features.video.decoding import VideoLimits
+from features.video.limits import VideoLimits
 from features.worker_pool import WorkerProcess
 from service.errors import OverloadedError
 
@@ -103,6 +102,8 @@ class ClipReader:
         Raises:
             VideoError: the video cannot be cut so.
         """
+        from features.video.clips import zip_of_clips  # here, because the server needs no FFmpeg
+
         if task is not None:
             named = Path(self._folder.name) / Path(task.name).stem[:_NAME_CHARACTERS]
             named.symlink_to(task.video)

@@ -5,11 +5,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
-import cv2
 from anyio import CapacityLimiter, to_thread
 
-from features.video.decoding import VideoLimits
-from features.video.stills import read_still
+from features.video.limits import VideoLimits
 from features.worker_pool import WorkerPool
 from model.errors import WorkerError
 from service.errors import DeadlineExceededError, OverloadedError
@@ -81,6 +79,10 @@ def _reader(limits: VideoLimits) -> "partial[bytes]":
 
 
 def _read_jpeg(limits: VideoLimits, task: StillTask) -> bytes:
+    import cv2  # here, because the server does not need OpenCV and FFmpeg
+
+    from features.video.stills import read_still
+
     image_HWC = read_still(task.video, 1e-3 * task.time_ms, height=task.height, limits=limits)
     bgr_HWC = cv2.cvtColor(image_HWC, cv2.COLOR_RGB2BGR)
     _, content = cv2.imencode(".jpg", bgr_HWC, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))

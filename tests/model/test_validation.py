@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from features.video.decoding import VideoLimits
+from features.video.limits import VideoLimits
 from model.errors import InputError, OptionError
 from model.inference.engine import EngineConfig
 from model.localization.localize import LocalizationConfig

@@ -2,8 +2,12 @@
 
 The browser lives as long as this package's tests, because Playwright's event loop would otherwise
 run on into tests that start one of their own.
+
+Loading the page takes 2.5 s of CPU time, going to another view 0.2 s. Most tests therefore share a
+page, which `renewed` puts back into the state after loading.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -39,13 +43,28 @@ DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 CLIP_S, CLIP_RATE = 20, 25
 expect.set_options(timeout=20_000)
 OpenPage: TypeAlias = Callable[..., Page]
+CLEAR = (Path(__file__).parent / "clear.js").read_text()
+TO_START = """() => {
+    history.replaceState(null, "", "#/");
+    dispatchEvent(new HashChangeEvent("hashchange"));
+}"""
 
 
 @pytest.fixture(scope="package")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model repository with one model, `moves`, whose extractor is `motion`."""
-    root = tmp_path_factory.mktemp("models")
-    publish_random_of_videos(root, "moves")
+def models(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A model repository with one model, `moves`, whose extractor is `motion`.
+
+    Test processes share the repository, because exporting a model takes 6 s of CPU time.
+    """
+    home = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        home = home.parent
+    root = home / "models of the page"
+    root.mkdir(exist_ok=True)
+    with (home / "models of the page.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "moves").exists():
+            publish_random_of_videos(root, "moves")
     return root
 
 
@@ -95,14 +114,23 @@ def strict(
         yield target, key
 
 
-@pytest.fixture
-def page_of_strict(strict: tuple[Target, str], open_page: OpenPage) -> Page:
-    """The start view of the strict service, with its key."""
+@pytest.fixture(scope="package")
+def shared_of_strict(
+    browser: Browser, strict: tuple[Target, str]
+) -> Iterator[tuple[Page, "Watch"]]:
+    """The page of the strict service that tests share."""
     target, key = strict
-    page = open_page(target.url)
-    page.add_init_script(f"sessionStorage.setItem('api-key', '{key}')")
-    page.goto("/")
-    return page
+    with loaded(browser, target.url, key) as shared:
+        yield shared
+
+
+@pytest.fixture
+def page_of_strict(
+    shared_of_strict: tuple[Page, "Watch"], strict: tuple[Target, str]
+) -> Iterator[Page]:
+    """The start view of the strict service, with its key; renewed for each test."""
+    with unfaulted(*shared_of_strict) as page:
+        yield renewed(page, strict[1])
 
 
 @pytest.fixture
@@ -153,10 +181,10 @@ def done_job(server: Target, clip: Path) -> str:
 def submit(server: Target, clip: Path) -> str:
     """Returns the id of a job on a clip when the job is done."""
     headers = {"Content-Type": "video/mp4", "X-File-Name": clip.name.replace(" ", "%20")}
-    answer = httpx.post(f"{server.url}/jobs", content=clip.read_bytes(), headers=headers)
-    id_: str = answer.raise_for_status().json()["id"]
-    job = f"{server.url}/jobs/{id_}"
-    eventually(lambda: httpx.get(job).json()["state"] == "done")
+    with httpx.Client(base_url=server.url) as client:  # making one takes 30 ms of CPU time
+        answer = client.post("/jobs", content=clip.read_bytes(), headers=headers)
+        id_: str = answer.raise_for_status().json()["id"]
+        eventually(lambda: client.get(f"/jobs/{id_}").json()["state"] == "done")
     return id_
 
 
@@ -246,10 +274,61 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         yield open_
 
 
+@contextmanager
+def loaded(browser: Browser, url: str, key: str | None = None) -> Iterator[tuple[Page, Watch]]:
+    """A loaded page of 1440 x 900 with its watch; relative addresses are the service's."""
+    with browser.new_context(base_url=url, viewport=DESKTOP) as context:
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        watch = Watch(page, url)
+        if key is not None:
+            page.add_init_script(f"sessionStorage.setItem('api-key', '{key}')")
+        page.goto("/")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()  # the start view has come
+        yield page, watch
+
+
+@contextmanager
+def unfaulted(page: Page, watch: Watch) -> Iterator[Page]:
+    """Fails if a page does during the `with` what it must not do."""
+    watch.faults.clear()
+    yield page
+    assert not watch.faults
+
+
+def renewed(page: Page, key: str | None = None) -> Page:
+    """Puts a page back into the state after loading, in the start view."""
+    if urlsplit(page.url).path != "/":
+        page.goto("/")
+    page.context.set_offline(False)
+    page.unroute_all()
+    page.mouse.move(0, 0)
+    page.evaluate(CLEAR, key)
+    page.evaluate(TO_START)
+    return page
+
+
+@pytest.fixture(scope="package")
+def shared(browser: Browser, server: Target) -> Iterator[tuple[Page, Watch]]:
+    """The page that tests share."""
+    with loaded(browser, server.url) as shared:
+        yield shared
+
+
 @pytest.fixture
-def page(open_page: OpenPage, server: Target) -> Page:
-    """An empty page of 1440 x 900 whose relative addresses are the service's."""
-    return open_page(server.url)
+def page(shared: tuple[Page, Watch]) -> Iterator[Page]:
+    """The start view at 1440 x 900, renewed for each test; `open_page` gives a page of one's own.
+
+    Relative addresses are the service's. What `renewed` cannot undo needs a page of one's own.
+    """
+    with unfaulted(*shared) as page:
+        yield renewed(page)
+
+
+@pytest.fixture
+def modules(shared: tuple[Page, Watch]) -> Page:
+    """The shared page as it is, for tests of pure functions: `modules.evaluate("import(...)")`."""
+    return shared[0]
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Numbers as people read them, and sentences for errors."""
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Page
 
@@ -11,15 +9,6 @@ SENTENCE = """async (problem) => {
   const { ApiError } = await import("/page/scripts/api_error.js");
   return sentenceOf(new ApiError(problem));
 }"""
-
-
-@pytest.fixture(scope="module")
-def modules(browser, server) -> Any:
-    """A page whose modules tests call."""
-    with browser.new_context(base_url=server.url) as context:
-        page = context.new_page()
-        page.goto("/")
-        yield page
 
 
 @pytest.mark.parametrize(

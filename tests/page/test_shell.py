@@ -9,7 +9,6 @@ from reliability.server import Target
 @pytest.fixture
 def start(page: Page) -> Page:
     """The start view."""
-    page.goto("/")
     expect(page.get_by_role("heading", name="Find when actions happen")).to_be_visible()
     return page
 
@@ -86,9 +85,9 @@ PRESSED = """async (options) => {
         ({"key": " "}, "Space"),
     ],
 )
-def test_keys_are_compared_by_character(start: Page, event: dict[str, object], key: str) -> None:
+def test_keys_are_compared_by_character(modules: Page, event: dict[str, object], key: str) -> None:
     """Brackets work with AltGr, and with Option on a Mac; Shift counts for letters only."""
-    assert start.evaluate(PRESSED, event) == key
+    assert modules.evaluate(PRESSED, event) == key
 
 
 def test_keys_rest_while_somebody_types(start: Page) -> None:
@@ -128,8 +127,10 @@ def test_job_that_is_gone_has_a_way_on(page: Page) -> None:
     expect(page.get_by_role("heading", name="Find when actions happen")).to_be_visible()
 
 
-def test_notices_go_after_a_while_and_errors_stay(start: Page) -> None:
+def test_notices_go_after_a_while_and_errors_stay(open_page, server: Target) -> None:
     """A notice has a time; an error waits until it is closed."""
+    start = open_page(server.url)
+    start.goto("/")
     start.clock.install()
     start.evaluate("""async () => {
       const { notify } = await import("/page/scripts/notices.js");

@@ -30,7 +30,6 @@ def payload(name: str, content: bytes, kind: str = "application/octet-stream") -
 @pytest.fixture
 def start(page: Page) -> Page:
     """The start view with its model."""
-    page.goto("/")
     expect(page.get_by_role("region", name="Model")).to_contain_text("moves · version 1")
     return page
 
@@ -73,10 +72,10 @@ REFUSAL = """async ([file, model, limits]) => {
 LIMITS = {"max_video_bytes": 4_294_967_296, "max_body_bytes": 67_108_864}
 
 
-def test_file_that_is_too_large_is_refused_before_it_is_sent(start: Page) -> None:
+def test_file_that_is_too_large_is_refused_before_it_is_sent(modules: Page) -> None:
     """The sentence has both sizes, in steps of 1,000."""
     file = {"name": "long.mov", "size": 5_200_000_000}
-    refusal = start.evaluate(REFUSAL, [file, {"extractor": "motion-1"}, LIMITS])
+    refusal = modules.evaluate(REFUSAL, [file, {"extractor": "motion-1"}, LIMITS])
     assert refusal == {
         "title": "long.mov is too large",
         "text": "It has 5.2 GB; this service takes up to 4.3 GB. Cut it or compress it, then drop "
@@ -84,10 +83,10 @@ def test_file_that_is_too_large_is_refused_before_it_is_sent(start: Page) -> Non
     }
 
 
-def test_video_for_a_model_of_features_is_refused(start: Page) -> None:
+def test_video_for_a_model_of_features_is_refused(modules: Page) -> None:
     """The sentence says what the model takes."""
     file = {"name": "match.mp4", "size": 1}
-    refusal = start.evaluate(REFUSAL, [file, {"extractor": "unknown"}, LIMITS])
+    refusal = modules.evaluate(REFUSAL, [file, {"extractor": "unknown"}, LIMITS])
     text = "This model takes features. Choose an .npy file, or a model that takes videos."
     assert refusal["text"] == text
 

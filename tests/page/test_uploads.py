@@ -15,8 +15,17 @@ SLOW_BYTES_PER_S = 20_000
 @pytest.fixture
 def start(page: Page) -> Page:
     """The start view with its model."""
+    expect(page.get_by_role("region", name="Model")).to_contain_text("moves")
+    return page
+
+
+@pytest.fixture
+def slow(open_page: OpenPage, server: Target) -> Page:
+    """The start view of a page of its own, whose uploads take their time."""
+    page = open_page(server.url)
     page.goto("/")
     expect(page.get_by_role("region", name="Model")).to_contain_text("moves")
+    throttle(page, SLOW_BYTES_PER_S)
     return page
 
 
@@ -55,22 +64,21 @@ def test_clip_is_uploaded_read_and_opened(start: Page, film: Path) -> None:
     assert "#/job/" in start.url
 
 
-def test_upload_shows_its_bytes_and_can_be_cancelled(start: Page, film: Path) -> None:
+def test_upload_shows_its_bytes_and_can_be_cancelled(slow: Page, film: Path) -> None:
     """The question comes first; then nothing of the upload is left."""
-    throttle(start, SLOW_BYTES_PER_S)
-    choose(start, film)
-    progress = start.get_by_role("region", name="Progress")
+    choose(slow, film)
+    progress = slow.get_by_role("region", name="Progress")
     expect(progress.get_by_role("heading", name="Uploading")).to_be_visible()
     expect(progress).to_contain_text("Keep this page open until the upload has ended.")
     expect(progress.get_by_role("progressbar", name="Upload")).to_be_visible()
     progress.get_by_role("button", name="Cancel this job").click()
-    question = start.get_by_role("dialog", name="Cancel this job?")
+    question = slow.get_by_role("dialog", name="Cancel this job?")
     question.get_by_role("button", name="Go on").click()
     expect(progress.get_by_role("heading", name="Uploading")).to_be_visible()
     progress.get_by_role("button", name="Cancel this job").click()
     question.get_by_role("button", name="Cancel job").click()
-    expect(start.get_by_role("heading", name="Find when actions happen")).to_be_visible()
-    expect(start.get_by_role("region", name="Recent")).not_to_contain_text(film.name)
+    expect(slow.get_by_role("heading", name="Find when actions happen")).to_be_visible()
+    expect(slow.get_by_role("region", name="Recent")).not_to_contain_text(film.name)
 
 
 def test_upload_that_stops_can_be_tried_again(start: Page, film: Path) -> None:
@@ -84,14 +92,13 @@ def test_upload_that_stops_can_be_tried_again(start: Page, film: Path) -> None:
     expect(start.get_by_role("region", name="Segments")).to_be_visible()
 
 
-def test_reload_in_mid_upload_names_the_file(start: Page, film: Path) -> None:
+def test_reload_in_mid_upload_names_the_file(slow: Page, film: Path) -> None:
     """The browser has let go of the file, so the page asks for it again."""
-    start.on("dialog", lambda dialog: dialog.accept())
-    throttle(start, SLOW_BYTES_PER_S)
-    choose(start, film)
-    expect(start.get_by_role("progressbar", name="Upload")).to_be_visible()
-    start.reload()
-    message = start.get_by_role("status").filter(has_text="An upload stopped")
+    slow.on("dialog", lambda dialog: dialog.accept())
+    choose(slow, film)
+    expect(slow.get_by_role("progressbar", name="Upload")).to_be_visible()
+    slow.reload()
+    message = slow.get_by_role("status").filter(has_text="An upload stopped")
     expect(message).to_contain_text(f"before {film.name} had arrived. Choose it again.")
 
 

@@ -1,14 +1,16 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from model.errors import DataError
+from model.segments import Segment
 from model.spec import ModelSpec
 from training.batches import TrainingFeatures, micro_batches, steps_per_epoch
 from training.datasets.feature_files import NpyFile
-from training.datasets.video_record import VideoSet
+from training.datasets.video_record import VideoRecord, VideoSet
 from training.execution import Execution
 from training.parallel import ProcessGroup
 from training.presets import preset
@@ -60,7 +62,7 @@ def test_every_epoch_has_its_own_order_and_keys() -> None:
 def test_features_from_disk_equal_those_in_memory(simulated: VideoSet, sampling: str) -> None:
     """Bit-identical, at the training length."""
     videos = simulated.subset("training").videos
-    recipe = RECIPE.override({"training_sampling": sampling})
+    recipe = RECIPE.override({"training_sampling": sampling, "segments": "use"})
     held, read = (
         TrainingFeatures(videos, recipe, Execution(feature_memory_gib=gib), SPEC)
         for gib in (1.0, 0.0)
@@ -71,8 +73,33 @@ def test_features_from_disk_equal_those_in_memory(simulated: VideoSet, sampling:
     pairs = zip(held.prefetched(work), read.prefetched(work), strict=True)
     for (batch, from_memory), (same, from_disk) in pairs:
         assert batch is same
-        assert from_memory.shape == (len(batch.video_B), 40, 32)
-        assert torch.equal(from_memory, from_disk)
+        assert from_memory.features_BTD.shape == (len(batch.video_B), 40, 32)
+        assert torch.equal(from_memory.features_BTD, from_disk.features_BTD)
+
+
+@pytest.mark.parametrize("sampling", ["linear", "random"])
+def test_targets_are_sampled_as_the_features_are(tmp_path: Path, sampling: str) -> None:
+    """A channel that is 1 inside of the segment equals the target at each sampled snippet."""
+    target_TC = np.zeros((30, 1), np.float32)
+    target_TC[10:20] = 1
+    np.save(tmp_path / "a.npy", target_TC)
+    source = NpyFile(tmp_path / "a.npy")
+    video = VideoRecord("a", "training", 30, ("a",), (Segment(10, 20, "a"),), source)
+    recipe = RECIPE.override({"training_sampling": sampling, "segments": "use"})
+    features = TrainingFeatures([video], recipe, Execution(), replace(SPEC, feature_dim=1))
+    for epoch in range(3):
+        (batch,) = micro_batches(epoch, 1, recipe, Execution(), ProcessGroup())
+        samples = features.load(batch)
+        assert samples.target_BTC is not None
+        assert torch.equal(samples.features_BTD, samples.target_BTC)
+
+
+def test_tags_alone_have_no_targets(simulated: VideoSet) -> None:
+    """Annotated times do not reach the loss by default."""
+    videos = simulated.subset("training").videos
+    features = TrainingFeatures(videos, RECIPE, Execution(), SPEC)
+    (batch, *_) = micro_batches(0, len(videos), RECIPE, Execution(), ProcessGroup())
+    assert features.load(batch).target_BTC is None
 
 
 def test_missing_file_is_named(simulated: VideoSet) -> None:

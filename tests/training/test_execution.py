@@ -63,11 +63,14 @@ def test_processes_train_the_network_of_one(simulated: VideoSet, tmp_path: Path)
     """`torchrun` with three gloo processes, with dropout.
 
     In some steps a process has no video (24 = 23 + 1 at a batch size of 23). In one variant the
-    weight transition gets no gradient.
+    weight transition gets no gradient. The other one learns from the segments of all videos.
     """
     training, validation = simulated.subset("training"), simulated.subset("validation")
     one_stream = {"post": 0.0, "alpha": 0.0, "beta": 0.0}
-    variants = {"both": {"batch_size": 10}, "one": {"batch_size": 23, **one_stream}}
+    variants = {
+        "both": {"batch_size": 10, "segments": "use"},
+        "one": {"batch_size": 23, **one_stream},
+    }
     (tmp_path / "two_runs.py").write_text(TWO_RUNS)
     words = [
         ["fit", "--preset", "demo", "--device", "cpu", "--hidden-width", "16", "--snippets", "40",

@@ -230,3 +230,47 @@ def test_cosine_schedule_cannot_be_prolonged(simulated: VideoSet, tmp_path: Path
     fit(training, None, recipe, tmp_path)
     with pytest.raises(OptionError, match="another recipe"):
         fit(training, None, replace(recipe, epochs=4), tmp_path)
+
+
+def corrected(videos: VideoSet, count: int) -> VideoSet:
+    """Returns the videos with the segments of the first `count` alone."""
+    records = (
+        video if index < count else replace(video, instances=())
+        for index, video in enumerate(videos.videos)
+    )
+    return replace(videos, videos=tuple(records))
+
+
+def test_times_reach_the_loss_only_where_segments_are_used(
+    simulated: VideoSet, tmp_path: Path
+) -> None:
+    """By default the weights are those of tags alone; with `use` they differ."""
+    training = simulated.subset("training")
+    tags = fit(corrected(training, 0), None, SMALL, tmp_path / "tags")
+    ignored = fit(training, None, SMALL, tmp_path / "ignored")
+    used = fit(training, None, replace(SMALL, segments="use"), tmp_path / "used")
+    assert torch.equal(weights(tags), weights(ignored))
+    assert not torch.equal(weights(tags), weights(used))
+
+
+@pytest.mark.parametrize("sampling", ["linear", "random"])
+def test_an_interrupted_run_with_segments_ends_with_the_same_weights(
+    simulated: VideoSet, tmp_path: Path, sampling: str
+) -> None:
+    """Bit-identical also with a ring; another video with segments is other data."""
+    training = corrected(simulated.subset("training"), 5)
+    recipe = SMALL.override({"segments": "use", "segment_ring": 0.1, "training_sampling": sampling})
+    whole = fit(training, None, recipe, tmp_path / "whole")
+    fit(training, None, replace(recipe, epochs=2), tmp_path / "parts")
+    with pytest.raises(OptionError, match=f"other times: {training.videos[5].id}"):
+        fit(corrected(simulated.subset("training"), 6), None, recipe, tmp_path / "parts")
+    parts = fit(training, None, recipe, tmp_path / "parts")
+    assert torch.equal(weights(whole), weights(parts))
+
+
+def test_segments_that_are_wanted_have_to_be_there(simulated: VideoSet, tmp_path: Path) -> None:
+    """Nothing is written where no training video has segments."""
+    with pytest.raises(DataError, match="needs training videos with segments"):
+        fit(corrected(simulated.subset("training"), 0), None,
+            replace(SMALL, segments="use"), tmp_path / "out")  # fmt: skip
+    assert not (tmp_path / "out").exists()

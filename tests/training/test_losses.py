@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from training.losses import (
     balancing_weights,
     c2c_loss,
     classification_loss,
+    segment_loss,
     stream_scores,
     weighted_terms,
 )
@@ -117,3 +120,32 @@ def test_losses_of_a_batch_are_the_weighted_means_of_its_parts(
     rest = loss_terms(objective, network, features_BTD[2:], labels_BC[2:])
     for name, value in whole.items():
         assert value.item() == pytest.approx(0.4 * first[name].item() + 0.6 * rest[name].item())
+
+
+def test_segment_loss_counts_known_snippets_alone() -> None:
+    """Each video contributes the mean over its known snippets; others get no gradient."""
+    nan = float("nan")
+    cas_BTC = torch.tensor([[[0.0], [2.0]], [[3.0], [4.0]]], requires_grad=True)
+    target_BTC = torch.tensor([[[1.0], [nan]], [[nan], [nan]]])
+    loss = segment_loss(cas_BTC, target_BTC)
+    assert loss.item() == pytest.approx(math.log(2) / 2)
+    loss.backward()
+    assert cas_BTC.grad is not None
+    assert cas_BTC.grad.flatten().tolist() == pytest.approx([-0.25, 0, 0, 0])
+
+
+def test_segments_are_one_more_term_of_the_total(network: Ecm) -> None:
+    """It is there only with targets and a weight."""
+    features_BTD, labels_BC = torch.randn(2, 6, 8), torch.ones(2, 3)
+    target_BTC = torch.rand(2, 6, 3)
+    for objective, given, expected in (
+        (Objective(segment_weight=2), target_BTC, True),
+        (Objective(segment_weight=2), None, False),
+        (Objective(segment_weight=0), target_BTC, False),
+    ):
+        scores = stream_scores(objective, network, features_BTD, labels_BC)
+        terms = weighted_terms(objective, scores, labels_BC, target_BTC=given)
+        assert ("segments" in terms) is expected
+        tags = weighted_terms(objective, scores, labels_BC)["total"]
+        added = 2 * terms["segments"] if expected else torch.zeros(())
+        torch.testing.assert_close(terms["total"], tags + added)

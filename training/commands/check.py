@@ -14,10 +14,12 @@ from training.commands.options import RARE_DATA, RUN, split, with_fields
 from training.commands.presets import PresetName
 from training.commands.run import video_bar
 from training.datasets.inspection import DataReport, Use, inspect_data
+from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.objective import Objective
 from training.presets import preset as named_recipe
 from training.recipe import Recipe
+from training.snippet_targets import require_segments
 
 SHOWN = 20
 """Problems, remarks or names that `check` prints; more are only counted."""
@@ -53,6 +55,8 @@ def check(
     videos = data.read()
     use = Use(train_subset, validation_subset, recipe.objective.activation == "sigmoid")
     report = inspect_data(videos, use, progress=video_bar)
+    if recipe.segments == "use":
+        report.problems += _segment_problems(videos, train_subset)
     _print_contents(report)
     _print_list("without features: ", videos.missing)
     _print_list("without annotation: ", videos.unnamed)
@@ -62,6 +66,15 @@ def check(
         raise DataError(f"{len(report.problems)} problems; training would fail")
     print(f"no problems, {len(report.remarks)} remarks; next: ecm fit with the same options"
           + ("" if out else " and --out runs/mine"))  # fmt: skip
+
+
+def _segment_problems(videos: VideoSet, subset: str) -> list[str]:
+    """Returns the reason why segments cannot be learned from, if there is one."""
+    try:
+        require_segments(videos.subset(subset))
+    except DataError as error:
+        return [str(error)]
+    return []
 
 
 def _print_contents(report: DataReport) -> None:

@@ -16,6 +16,7 @@ from training.commands.extract import FlowDeviceOption, extract_under_bar, failu
 from training.commands.options import DATA, RARE_DATA
 from training.datasets.ambiguous import read_ambiguous
 from training.datasets.annotations import read_annotations
+from training.datasets.corrections import corrected, read_corrections
 from training.datasets.feature_clock import FeatureRate
 from training.datasets.layouts.native import read_native, with_features
 from training.datasets.opening import open_data
@@ -35,6 +36,9 @@ class DataOptions:
     """Labels in ActivityNet's JSON format."""
     tags: Path | None = None
     """Labels as a CSV file with the columns video and label."""
+    corrections: Path | None = None
+    """Corrected videos in ActivityNet's JSON format, a file or a folder of files. Their entries
+    replace the labels of the same videos."""
     features: Path | None = None
     """Folder of ID.npy files, each (snippets, channels). With --videos, the folder to which
     features are written; VIDEOS.EXTRACTOR if not given."""
@@ -77,6 +81,8 @@ class DataOptions:
             DataError: the data set cannot be read.
         """
         videos = self._read()
+        if self.corrections:
+            videos = corrected(videos, read_corrections(self.corrections), self.corrections)
         if self.exclude_labels:
             videos = videos.without_labels(self.exclude_labels)
         if ambiguous:

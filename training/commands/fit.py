@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from model.calibration import Calibration
 from model.localization.localize import LocalizationConfig
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
@@ -20,7 +21,7 @@ from training.execution import Execution
 from training.loop import fit as train
 from training.measurement.evaluation import TorchEngine, evaluate
 from training.measurement.metrics import tiou_range
-from training.measurement.summary import TrainingSummary, summarize
+from training.measurement.summary import TrainingSummary, mean, summarize
 from training.objective import Objective
 from training.parallel import join_process_group
 from training.presets import preset as named_recipe
@@ -63,7 +64,7 @@ def fit(
     training = videos.subset(train_subset)
     if validation:
         training.require_apart(validation)
-    recipe = _recipe(preset, changes, training)
+    recipe = chosen_recipe(preset, changes, training)
     with join_process_group(execution.torch_device()) as group:
         last = train(
             training, validation, recipe, out, execution=execution, group=group,
@@ -78,7 +79,7 @@ def fit(
             print(f"next: {summary.next_command}")
 
 
-def _recipe(preset: str | None, changes: Mapping[str, Any], training: VideoSet) -> Recipe:
+def chosen_recipe(preset: str | None, changes: Mapping[str, Any], training: VideoSet) -> Recipe:
     """Returns a preset with changes; the tags choose the preset if no option does."""
     if preset is None:
         preset = DEFAULT_PRESET if "activation" in changes else preset_for(training)
@@ -90,6 +91,7 @@ def _print_summary(summary: TrainingSummary, last: Checkpoint, out: Path) -> Non
     classes = len(last.spec.labels)
     print(f"{out}: {last.epoch} epochs, {classes} class{'' if classes == 1 else 'es'}")
     print(_tagging(summary))
+    print(*_out_of_fold(last.spec.calibration, last.spec), sep="\n")
 
 
 def _print_figures(engine: TorchEngine, spec: ModelSpec, validation: VideoSet | None) -> None:
@@ -107,6 +109,25 @@ def _tagging(summary: TrainingSummary) -> str:
     ]
     lines += [f"not learned: {one.label}, because {one.problem}" for one in summary.not_learned]
     return "\n".join(lines)
+
+
+def _out_of_fold(calibration: Calibration | None, spec: ModelSpec) -> list[str]:
+    """Returns the figures of the training videos out of fold."""
+    if calibration is None:
+        return ["class scores are not calibrated; see --calibration-folds"]
+    log_loss, brier = calibration.log_loss, calibration.brier
+    curve = calibration.curve.kind if calibration.curve else "none, because the scores fit best"
+    threshold = spec.localization.class_threshold
+    return [
+        f"tags of {calibration.videos} training videos, out of {calibration.folds} folds: "
+        f"mean AP {_percent(mean(calibration.ap_C))}, mean AUC {_percent(mean(calibration.auc_C))}",
+        f"calibration {curve}: log loss {log_loss[0]:.3f}, after it {log_loss[1]:.3f}; "
+        f"Brier score {brier[0]:.3f}, after it {brier[1]:.3f}",
+        f"class threshold {threshold:g}: {calibration.tagged_empty} of {calibration.tagged} videos "
+        f"with a tag come out empty, and {calibration.untagged_empty} of {calibration.untagged} "
+        "without one",
+        *calibration.notes,
+    ]
 
 
 def _percent(share: float) -> str:

@@ -3,13 +3,14 @@
     {"database": {ID: {"subset": "training", "duration": 61.4,
                        "annotations": [{"label": "Jump", "segment": [3.1, 5.0]}]}}}
 
-`segment` may be absent; the label then applies to the whole video. Numbers may be quoted.
+`segment` may be absent; the label then applies to the whole video. A label with entries of both
+kinds has other times than the annotated ones. Numbers may be quoted.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ class Annotation:
     """Actions that the video shows, sorted."""
     instances: tuple[Segment, ...]
     """Annotated times of the actions; empty where the file has none."""
+    untimed: tuple[str, ...] = ()
+    """Labels with an entry that has no segment, sorted: some or all of their times are unknown."""
     remarks: tuple[str, ...] = field(default=(), compare=False)
     """Peculiarities of the entry, for instance white space around a label."""
     is_readable: bool = True
@@ -51,6 +54,7 @@ def annotation(
     duration_s: float | None,
     labels: Sequence[Any],
     timed: Sequence[tuple[float, float, Any]] = (),
+    untimed: Sequence[Any] = (),
 ) -> Annotation:
     """Returns the annotation of a video from the values of a file.
 
@@ -60,6 +64,7 @@ def annotation(
         duration_s: Length of the video; None if unknown.
         labels: Labels of the video, as the file spells them.
         timed: Start, end and label of each instance.
+        untimed: Those of the labels whose times are not all among `timed`.
 
     Raises:
         DataError: A value cannot be used.
@@ -82,6 +87,7 @@ def annotation(
         duration_s=duration_s,
         labels=tuple(sorted({label for own, _ in read for label in own})),
         instances=distinct,
+        untimed=tuple(sorted({label for value in untimed for label in read_labels(value)[0]})),
         remarks=tuple(f"video {id_!r}: {remark}" for remark in (*slips, *repeats)),
         is_readable=all(own for own, _ in read),
     )
@@ -156,12 +162,27 @@ def _annotation(id_: str, entry: Any) -> Annotation:
         if action.get("segment")
     ]
     labels = [action["label"] for action in actions]
-    read = annotation(id_, str(entry["subset"]), duration_s, labels, timed)
+    untimed = [action["label"] for action in actions if not action.get("segment")]
+    read = annotation(id_, str(entry["subset"]), duration_s, labels, timed, untimed)
+    read = replace(read, remarks=(*read.remarks, *_contradictions(entry, read)))
     other = [key for key in entry if str(key).casefold() in _LOOKALIKES]
     if _ACTIONS in entry or not other:
         return read
     remark = f"video {id_!r}: expected the key {_ACTIONS!r}, got {other[0]!r}"
-    return Annotation(id_, read.subset, duration_s, (), (), (remark,), is_readable=False)
+    return Annotation(id_, read.subset, duration_s, (), (), remarks=(remark,), is_readable=False)
+
+
+def _contradictions(entry: Any, read: Annotation) -> list[str]:
+    """Returns a remark on `tags`, which the page writes, if they differ from the annotations."""
+    if not isinstance(entry.get("tags"), list):
+        return []
+    tags = {label for value in entry["tags"] for label in read_labels(value)[0]}
+    if tags == set(read.labels):
+        return []
+    return [
+        f"video {read.id!r}: the tags {sorted(tags)} differ from the labels of its annotations, "
+        f"{list(read.labels)}, which count"
+    ]
 
 
 def all_labels(annotations: Sequence[Annotation]) -> list[str]:

@@ -101,6 +101,7 @@ def _record(
         annotation.instances,
         source,
         None if own_s is None else annotation.duration_s,
+        untimed=annotation.untimed,
     )
 
 

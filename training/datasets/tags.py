@@ -12,14 +12,17 @@ semicolons or tabs, and the file may be in UTF-8, UTF-16 with a byte order mark,
 
 import codecs
 import csv
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from features.video_ids import without_ending
 from model.errors import DataError
 from training.datasets.annotations import Annotation, annotation, subset_name
 
-COLUMNS = {"video", "label"}
+COLUMNS = ("video", "label")
 """Required columns, in any order and case. Other columns than `subset` are ignored."""
+GROUP_COLUMNS = ("video", "group")
+"""Required columns of a file of groups."""
 _SEPARATORS = ",;\t"
 
 
@@ -31,7 +34,7 @@ def read_tags(path: Path) -> list[Annotation]:
     """
     labels: dict[str, list[str]] = {}
     subsets: dict[str, str] = {}
-    for number, row in _rows(path):
+    for number, row in _rows(path, COLUMNS):
         where = f"{path}, line {number}"
         id_, subset = _id(row["video"], where), subset_name(row.get("subset") or "training")
         if subsets.setdefault(id_, subset) != subset:
@@ -42,7 +45,22 @@ def read_tags(path: Path) -> list[Annotation]:
     return [annotation(id_, subsets[id_], None, own) for id_, own in labels.items()]
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+def read_groups(path: Path) -> dict[str, str]:
+    """Returns the group of each video, by id, from a CSV file with the columns video and group.
+
+    Raises:
+        DataError: The file cannot be read, or a video has two groups.
+    """
+    groups: dict[str, str] = {}
+    for number, row in _rows(path, GROUP_COLUMNS):
+        where = f"{path}, line {number}"
+        id_, group = _id(row["video"], where), row["group"].strip()
+        if groups.setdefault(id_, group) != group:
+            raise DataError(f"{where}: {id_!r} is in group {groups[id_]!r} above")
+    return groups
+
+
+def _rows(path: Path, required: Collection[str]) -> list[tuple[int, dict[str, str]]]:
     """Returns each row by column names in lower case, with its line number."""
     lines = _text(path).splitlines(keepends=True)
     first = lines[0] if lines else ""
@@ -53,13 +71,17 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         rows = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except csv.Error as error:
         raise DataError(f"{path} is not a readable CSV file: {error}") from error
-    if not set(columns) >= COLUMNS or len(set(columns)) < len(columns) or not rows:
-        header = ", ".join(columns) or "nothing"
-        raise DataError(f"{path}: expected the columns video,label and rows; found {header}")
-    return [(number, _row(columns, cells, f"{path}, line {number}")) for number, cells in rows]
+    if not set(columns) >= set(required) or len(set(columns)) < len(columns) or not rows:
+        header, wanted = ", ".join(columns) or "nothing", ",".join(required)
+        raise DataError(f"{path}: expected the columns {wanted} and rows; found {header}")
+    return [
+        (number, _row(columns, cells, f"{path}, line {number}", required)) for number, cells in rows
+    ]
 
 
-def _row(columns: list[str], cells: list[str], where: str) -> dict[str, str]:
+def _row(
+    columns: list[str], cells: list[str], where: str, required: Collection[str]
+) -> dict[str, str]:
     """Returns the cells by column; a row may leave out the last ones, but not the label."""
     row = dict(zip(columns, cells, strict=False))
     if len(cells) > len(columns):
@@ -67,8 +89,8 @@ def _row(columns: list[str], cells: list[str], where: str) -> dict[str, str]:
             f"{where}: expected {len(columns)} cells, got {len(cells)}; a label with a comma needs "
             "quotes, and each label of a video a row of its own"
         )
-    if not row.keys() >= COLUMNS:
-        raise DataError(f"{where}: expected video and label, got {', '.join(cells)}")
+    if not row.keys() >= set(required):
+        raise DataError(f"{where}: expected {' and '.join(required)}, got {', '.join(cells)}")
     return row
 
 

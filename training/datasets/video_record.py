@@ -28,7 +28,8 @@ class VideoRecord:
     duration_s: float
     """Length of the video."""
     labels: tuple[str, ...]
-    """Actions that the video shows, sorted. Training uses nothing else of the annotations."""
+    """Actions that the video shows, sorted. Training uses nothing else of the annotations, unless
+    the recipe learns from segments (training/snippet_targets.py)."""
     instances: tuple[Segment, ...]
     """Annotated times of the actions, for evaluation; empty where the annotations have none."""
     source: FeatureSource
@@ -37,6 +38,8 @@ class VideoRecord:
     """Length of the video in the annotations, where `duration_s` is that of the features."""
     ambiguous: tuple[tuple[float, float], ...] = ()
     """Start and end of the times that the annotators could not decide on, in seconds."""
+    untimed: tuple[str, ...] = ()
+    """Labels that the annotations have without a segment: not all of their times are known."""
 
     def features(self, *, feature_dim: int | None = None) -> NDArray[np.float32]:
         """Returns the checked snippet features, (T, D).
@@ -130,6 +133,7 @@ class VideoSet:
                 video,
                 labels=tuple(label for label in video.labels if label not in excluded),
                 instances=tuple(one for one in video.instances if one.label not in excluded),
+                untimed=tuple(label for label in video.untimed if label not in excluded),
             )
             for video in self.videos
             if not video.labels or not set(video.labels) <= set(excluded)

@@ -4,7 +4,7 @@ Axes: T snippets, D feature channels, V videos, C classes, K tIoU thresholds.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -76,11 +76,17 @@ class Evaluation:
             f"mAP@{tiou:g}": float(value)
             for tiou, value in zip(self.detection.tiou_K, self.detection.map_K, strict=True)
         }
+        frames = {"frame_accuracy": self.frame_accuracy} if self.tells_classes else {}
         return per_tiou | {
             "mAP": self.detection.average,
-            "frame_accuracy": self.frame_accuracy,
+            **frames,
             "tagging_mAP": self.tagging_map,
         }
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether there are several classes; with one, the class of a snippet is always right."""
+        return self.class_scores_VC.shape[1] > 1
 
     def why_nothing_found(self, config: LocalizationConfig) -> str | None:
         """Returns the reason why no video has a segment that counts; None if one has."""
@@ -126,13 +132,22 @@ def best_segment_scores(
     engine: CasEngine, spec: ModelSpec, videos: Sequence[VideoRecord]
 ) -> NDArray[np.float64]:
     """Returns the score of each class's best segment in each video, (V, C); -inf without one."""
-    best_VC = np.full((len(videos), len(spec.labels)), -np.inf)
-    column = {label: index for index, label in enumerate(spec.labels)}
-    for best_C, (_, result) in zip(best_VC, predict(engine, spec, videos), strict=True):
+    return best_scores((result for _, result in predict(engine, spec, videos)), spec.labels)
+
+
+def best_scores(
+    predictions: Iterable[VideoPrediction], labels: Sequence[str]
+) -> NDArray[np.float64]:
+    """Returns the score of each label's best segment in each video, (V, C); -inf without one."""
+    column = {label: index for index, label in enumerate(labels)}
+    rows = []
+    for result in predictions:
+        best_C = np.full(len(labels), -np.inf)
         for segment in result.segments:
             index = column[segment.label]
             best_C[index] = max(best_C[index], segment.score)
-    return best_VC
+        rows.append(best_C)
+    return np.array(rows)
 
 
 def require_extractor(spec: ModelSpec, videos: VideoSet) -> None:
@@ -189,11 +204,28 @@ def evaluate(
         DataError: No video has annotated times, or the features are of another extractor.
     """
     require_extractor(spec, videos)
+    return evaluation_of(progress(predict(engine, spec, videos.videos)), spec, videos, tiou_K)
+
+
+def evaluation_of(
+    results: Results, spec: ModelSpec, videos: VideoSet, tiou_K: Sequence[float]
+) -> Evaluation:
+    """Returns the figures of localized videos; see `evaluate`.
+
+    Args:
+        results: Each of the videos with its localization, in order.
+        spec: Spec that localized them.
+        videos: The videos.
+        tiou_K: Thresholds of the detection metric.
+
+    Raises:
+        DataError: No video has annotated times.
+    """
     truth: dict[str, Sequence[Segment]] = {video.id: video.instances for video in videos.videos}
     segments: dict[str, Sequence[Segment]] = {}
     scores_VC, found = [], 0
     accuracy = FrameAccuracy()
-    for video, result in progress(predict(engine, spec, videos.videos)):
+    for video, result in results:
         found += len(result.segments)
         segments[video.id] = decided(result.segments, video.ambiguous)
         scores_VC.append(result.class_scores_C)

@@ -55,12 +55,12 @@ class TrainingSummary:
     @property
     def mean_ap(self) -> float:
         """Mean average precision over the classes that have one; NaN without any."""
-        return _mean([c.ap for c in self.classes])
+        return mean([c.ap for c in self.classes])
 
     @property
     def mean_auc(self) -> float:
         """Mean area under the ROC curve over the classes that have one; NaN without any."""
-        return _mean([c.auc for c in self.classes])
+        return mean([c.auc for c in self.classes])
 
     @property
     def measured_on(self) -> str:
@@ -103,8 +103,8 @@ def summarize(
     for index, label in enumerate(spec.labels):
         is_shown_V, is_tagged_V = labels_VC[:, index] > 0, tags_VC[:, index] > 0
         ap = float(ap_C[index])
-        problem = training_problem(is_tagged_V, spec) or _chance_problem(ap, is_shown_V)
-        auc = _auc(is_shown_V, scores_VC[:, index])
+        problem = training_problem(is_tagged_V, spec) or chance_problem(ap, is_shown_V)
+        auc = roc_auc(is_shown_V, scores_VC[:, index])
         classes.append(ClassTagging(label, int(is_tagged_V.sum()), ap, auc, problem))
     return TrainingSummary(
         held_out=validation is not None,
@@ -145,7 +145,8 @@ def chance_ap(positives: int, videos: int) -> float:
     return float(np.mean((1 + (rank_V - 1) * (positives - 1) / (videos - 1)) / rank_V))
 
 
-def _chance_problem(ap: float, is_shown_V: NDArray[np.bool_]) -> str | None:
+def chance_problem(ap: float, is_shown_V: NDArray[np.bool_]) -> str | None:
+    """Returns the reason why an average precision is no better than chance; None if it is."""
     if math.isnan(ap) or is_shown_V.all():
         return None
     chance = chance_ap(int(is_shown_V.sum()), len(is_shown_V))
@@ -154,7 +155,8 @@ def _chance_problem(ap: float, is_shown_V: NDArray[np.bool_]) -> str | None:
     return f"its average precision {ap:.2f} is near chance, {chance:.2f}"
 
 
-def _auc(is_shown_V: NDArray[np.bool_], score_V: NDArray[np.float64]) -> float:
+def roc_auc(is_shown_V: NDArray[np.bool_], score_V: NDArray[np.float64]) -> float:
+    """Returns the area under the ROC curve; NaN where all videos or none show the class."""
     if is_shown_V.all() or not is_shown_V.any():
         return math.nan
     from sklearn.metrics import roc_auc_score  # here, because the import takes a second
@@ -162,8 +164,9 @@ def _auc(is_shown_V: NDArray[np.bool_], score_V: NDArray[np.float64]) -> float:
     return float(roc_auc_score(is_shown_V, score_V))
 
 
-def _mean(values: Sequence[float]) -> float:
-    finite = [value for value in values if not math.isnan(value)]
+def mean(values: Sequence[float | None]) -> float:
+    """Returns the mean of the values that are known; NaN without any."""
+    finite = [value for value in values if value is not None and not math.isnan(value)]
     return float(np.mean(finite)) if finite else math.nan
 
 

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from features.video.decoding import VideoLimits
+from features.video.limits import VideoLimits
 from features.video.reading import VideoInfo, probe, read_snippets
 from model.errors import VideoError
 

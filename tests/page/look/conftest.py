@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from reliability.server import Target
+from tests.page.conftest import CLEAR, Watch, loaded, unfaulted
 
 MOUNT = (Path(__file__).parent / "mount.js").read_text()
 VARIABLE_STEPS_MS = (40, 20, 100, 33, 500, 17, 40)
@@ -30,23 +31,34 @@ SEGMENTS: list[Segment] = [
 Mount: TypeAlias = Callable[..., Page]
 
 
+@pytest.fixture(scope="package")
+def desk(browser: Browser, server: Target) -> Iterator[tuple[Page, Watch]]:
+    """A page on which one session after the other is mounted."""
+    with loaded(browser, server.url) as shared:
+        yield shared
+
+
 @pytest.fixture
-def mount(page: Page) -> Mount:
+def mount(desk: tuple[Page, Watch]) -> Iterator[Mount]:
     """Shows player and time line of a session: `mount(segments=[...], video=clip)`.
 
     In the page, `session`, `player` and `timeline` are global.
     """
+    with unfaulted(*desk) as page:
+        page.mouse.move(0, 0)
+        page.evaluate(CLEAR, None)
+        yield lambda video=None, **facts: show(page, video, **facts)
 
-    def show(video: Path | None = None, **facts: Any) -> Page:
-        return mount_on(page, video, **facts)
 
-    return show
-
-
-def mount_on(page: Page, video: Path | None = None, **facts: Any) -> Page:
-    """Shows player and time line on any page of the service."""
+def mount_on(page: Page) -> Page:
+    """Shows player and time line on a page of one's own."""
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_be_visible()  # the start view has come
+    return show(page)
+
+
+def show(page: Page, video: Path | None = None, **facts: Any) -> Page:
+    """Shows player and time line in place of the start view."""
     page.evaluate(MOUNT, {"segments": SEGMENTS} | facts)
     if video is not None:
         page.locator("input[type=file]").set_input_files(video)
@@ -69,16 +81,6 @@ def until(page: Page, expression: str) -> None:
             }
         }""".replace("EXPRESSION", expression.replace('"', "'"))
     )
-
-
-@pytest.fixture(scope="module")
-def modules(browser: Browser, server: Target) -> Iterator[Page]:
-    """One page for tests of pure functions: `modules.evaluate("import(...)")`."""
-    context = browser.new_context(base_url=server.url)
-    page = context.new_page()
-    page.goto("/")
-    yield page
-    context.close()
 
 
 @pytest.fixture(scope="package")

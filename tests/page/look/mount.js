@@ -49,10 +49,7 @@ async ({ segments, labels = ["jump", "run", "rest"], durationS = 20, snippets = 
   const isPhone = innerWidth < 760;
   Object.assign(player.style, { width: "min(744px, 100%)", height: isPhone ? "auto" : "420px" });
   Object.assign(timeline.style, { height: isPhone ? "auto" : `${height}px` });
-  const main = document.getElementById("main");
-  new MutationObserver(() => main.contains(player) || main.replaceChildren(heading, player, timeline))
-    .observe(main, { childList: true });
-  main.replaceChildren(heading, player, timeline);
+  document.getElementById("main").replaceChildren(heading, player, timeline);
   Object.assign(window, { session, asked, player: mountPlayer(player, session, api),
     timeline: mountTimeline(timeline, session) });
 }

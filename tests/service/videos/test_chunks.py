@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.extractors import MOTION, open_extractor, video_rows
 from features.motion import MotionExtractor
-from features.video.decoding import VideoLimits
+from features.video.limits import VideoLimits
 from model.errors import ModelError, OptionError, VideoError
 from service.videos import chunks
 from service.videos.chunks import ChunkReader, ChunkTask

@@ -77,3 +77,14 @@ def test_learning_from_what_is_measured_is_refused(
 def test_absent_subset_is_a_problem(folder: Path) -> None:
     """As it is for `fit`."""
     assert main(["check", "--data", str(folder), "--train-subset", "extra"]) == 1
+
+
+def test_absent_segments_are_a_problem_where_they_are_used(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `--segments use`, both `check` and `fit` refuse data of tags alone."""
+    options = ["--data", str(folder), "--out", str(tmp_path / "run"), "--segments", "use", *SMALL]
+    assert main(["check", *options]) == 1
+    assert "- problem: " in capsys.readouterr().out
+    assert main(["fit", *options]) == 1
+    assert "needs training videos with segments" in capsys.readouterr().err

@@ -83,8 +83,8 @@ const isCorrected = (one) => ["accepted", "changed", "added"].includes(one.state
 /**
  * Returns the entry of a corrected video: times where somebody checked them, tags for the rest.
  *
- * A class has a tag unless all of its segments were rejected. A class whose times nobody checked
- * has an annotation without `segment`, which holds for the whole video.
+ * A class has a tag unless all of its segments were rejected. A class with a segment that nobody
+ * checked has an annotation without `segment`: it occurs at other times, which are not known.
  *
  * @param {import("../segments.js").Segment[]} segments
  * @param {number} durationS
@@ -94,8 +94,8 @@ export function entryOf(segments, durationS) {
   const tags = [...new Set(kept.map((one) => one.label))].sort();
   const timed = kept.filter(isCorrected).sort((a, b) => a.startS - b.startS);
   const annotations = timed.map(({ label, startS, endS }) => ({ label, segment: [startS, endS] }));
-  const withTimes = new Set(timed.map((one) => one.label));
-  const others = tags.filter((label) => !withTimes.has(label)).map((label) => ({ label }));
+  const unchecked = new Set(kept.filter((one) => !isCorrected(one)).map((one) => one.label));
+  const others = [...unchecked].sort().map((label) => ({ label }));
   return {
     duration: durationS,
     subset: "training",

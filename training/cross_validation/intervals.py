@@ -1,0 +1,112 @@
+"""Confidence intervals of figures, by drawing the measured videos again with replacement.
+
+Axes: V videos, R resamples, N predictions, K tIoU thresholds, C classes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.segments import Segment
+from training.measurement.metrics import average_precision, rank_detections, tagging_ap
+from training.measurement.summary import mean, roc_auc
+
+RESAMPLES = 1000
+"""Number of resamples."""
+SHARE = 0.95
+"""Share of the resamples within an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure of all videos, and its interval over the resamples."""
+
+    value: float
+    """The figure; NaN where it is not defined."""
+    low: float
+    """Lower end; NaN where no resample has the figure."""
+    high: float
+    """Upper end."""
+
+
+def resampled_counts(unit_V: Sequence[str], seed: int = 0) -> NDArray[np.intp]:
+    """Returns how often each video is in each resample, (R, V); the first resample has all once.
+
+    Args:
+        unit_V: Name of each video; videos of one name, such as parts of one file, come together.
+        seed: Seed of the drawing.
+    """
+    _, unit_of_V = np.unique(unit_V, return_inverse=True)
+    units = int(unit_of_V.max()) + 1
+    rng = np.random.default_rng(seed)
+    drawn_RU = rng.multinomial(units, np.full(units, 1 / units), size=RESAMPLES)
+    return np.asarray(np.vstack([np.ones((1, units), np.intp), drawn_RU])[:, unit_of_V])
+
+
+def detection_intervals(
+    truth: Mapping[str, Sequence[Segment]],
+    segments: Mapping[str, Sequence[Segment]],
+    tiou_K: Sequence[float],
+    count_RV: NDArray[np.intp],
+) -> list[Interval]:
+    """Returns the interval of mAP at each threshold, and last that of their mean.
+
+    Args:
+        truth: True instances of each video; the order of the videos is that of the counts.
+        segments: Predicted segments of each video.
+        tiou_K: Thresholds of the detection metric.
+        count_RV: How often each video is in each resample, all once in the first.
+
+    Raises:
+        DataError: The ground truth contains no instance.
+    """
+    names = list(truth)
+    row_of = {name: row for row, name in enumerate(names)}
+    ranked = rank_detections(truth, segments, tiou_K)
+    of_class = []
+    for label, one in ranked.items():
+        row_N = np.array([row_of[name] for name in one.video_N.tolist()], np.intp)
+        true_V = np.array([sum(s.label == label for s in truth[name]) for name in names])
+        of_class.append((row_N, true_V, one.hit_KN))
+    map_RK = np.array([_mean_ap(of_class, count_V, len(tiou_K)) for count_V in count_RV])
+    return _intervals(np.hstack([map_RK, map_RK.mean(axis=1, keepdims=True)]))
+
+
+def _mean_ap(
+    of_class: Sequence[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]],
+    count_V: NDArray[np.intp],
+    thresholds: int,
+) -> NDArray[np.float64]:
+    """Returns mAP at each threshold over the classes that a resample has."""
+    ap_CK = []
+    for row_N, true_V, hit_KN in of_class:
+        if instances := int(count_V @ true_V):
+            drawn = np.repeat(np.arange(len(row_N)), count_V[row_N])
+            ap_CK.append(average_precision(hit_KN[:, drawn], instances))
+    return np.mean(ap_CK, axis=0) if ap_CK else np.full(thresholds, np.nan)
+
+
+def tag_intervals(
+    score_VC: NDArray[np.float64], tag_VC: NDArray[np.bool_], count_RV: NDArray[np.intp]
+) -> list[Interval]:
+    """Returns the intervals of the mean average precision and of the mean AUC of the tags."""
+    figures_R2 = []
+    for count_V in count_RV:
+        drawn = np.repeat(np.arange(len(count_V)), count_V)
+        score_NC, tag_NC = score_VC[drawn], tag_VC[drawn]
+        auc_C = [roc_auc(tag, score) for tag, score in zip(tag_NC.T, score_NC.T, strict=True)]
+        figures_R2.append([mean(tagging_ap(score_NC, tag_NC.astype(float)).tolist()), mean(auc_C)])
+    return _intervals(np.array(figures_R2))
+
+
+def _intervals(figures_RX: NDArray[np.float64]) -> list[Interval]:
+    """Returns the interval of each column; the first row has the figures of all videos."""
+    found = []
+    for column_R in figures_RX.T:
+        drawn_R = column_R[1:][~np.isnan(column_R[1:])]
+        ends = np.quantile(drawn_R, [(1 - SHARE) / 2, (1 + SHARE) / 2]) if len(drawn_R) else None
+        low, high = (np.nan, np.nan) if ends is None else ends.tolist()
+        found.append(Interval(float(column_R[0]), low, high))
+    return found

@@ -1,0 +1,87 @@
+"""The oracle: the network of a recipe, taught the true times of its training videos.
+
+Its figures are the ceiling of data, features and network. What tags reach of them is the method's
+share; what they leave open cannot be gained by a better way to learn from tags.
+
+Axes: B videos, T snippets, D feature channels, C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from model.errors import DataError
+from model.snippets import resample, snippet_centres
+from training.batches import micro_batches
+from training.calibration import calibrated
+from training.checkpoint import Checkpoint
+from training.datasets.video_record import VideoRecord, VideoSet
+from training.execution import Execution
+from training.initialization import RunData, fresh_checkpoint, learnable_videos
+from training.parallel import ProcessGroup
+from training.progress import Progress
+from training.recipe import Recipe
+
+
+def taught_times(
+    training: VideoSet, recipe: Recipe, *, native: bool, device: str, progress: Progress
+) -> Checkpoint:
+    """Returns the checkpoint of a network that learned the class of every snippet.
+
+    The loss is the binary cross-entropy of each class in each snippet. Network, optimizer, order,
+    dropout and epochs are those of the recipe; its losses and averages have no influence.
+
+    Args:
+        training: Videos with known times.
+        recipe: Choices of the experiment.
+        native: Whether videos keep their length, instead of `snippets` of the recipe.
+        device: Device that trains.
+        progress: Counts the steps.
+
+    Raises:
+        DataError: A video has a tag without times, or its features cannot be used.
+    """
+    training = learnable_videos(training, recipe)
+    start = fresh_checkpoint(RunData.of(training, None, "mAP"), recipe, "")
+    length = None if native else start.spec.snippets
+    samples = [_sample(video, start.spec.labels, length) for video in training.videos]
+    network = start.network().to(device).train()
+    optimizer = torch.optim.Adam(network.parameters(), weight_decay=recipe.weight_decay)
+    one_by_one = Execution(micro_batch_size=1)
+    for epoch in range(recipe.epochs):
+        optimizer.param_groups[0]["lr"] = recipe.learning_rate_at(epoch)
+        for batch in micro_batches(epoch, len(samples), recipe, one_by_one, ProcessGroup()):
+            features_TD, truth_TC = samples[int(batch.video_B[0])]
+            keys_B = torch.from_numpy(batch.key_B).to(device)
+            cas_BTC = network(torch.from_numpy(features_TD).to(device)[None], keys_B=keys_B)
+            target_TC = torch.from_numpy(truth_TC).to(device)
+            loss = functional.binary_cross_entropy_with_logits(cas_BTC[0], target_TC)
+            (loss * batch.weight).backward()  # type: ignore[no-untyped-call]
+            if batch.ends_step:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+                progress.step()
+    taught = replace(start, network_state=network.state_dict(), epoch=recipe.epochs)
+    return calibrated(taught, training, device)
+
+
+def _sample(
+    video: VideoRecord, labels: Sequence[str], length: int | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Returns the features of a video, and 1 where the centre of a snippet shows a class."""
+    timeless = sorted(set(video.labels) - {one.label for one in video.instances})
+    if timeless:
+        raise DataError(f"video {video.id}: expected times of {timeless[0]!r}, got a tag alone")
+    features_TD = video.features()
+    if length is not None:
+        features_TD = resample(features_TD, length)
+    centre_T = snippet_centres(snippets=len(features_TD), duration_s=video.duration_s)
+    truth_TC = np.zeros((len(features_TD), len(labels)), np.float32)
+    for one in video.instances:
+        within_T = (centre_T >= one.start_s) & (centre_T < one.end_s)
+        truth_TC[within_T, labels.index(one.label)] = 1
+    return features_TD, truth_TC

@@ -42,7 +42,7 @@ test: $(VENV)/ready lint docs ## run every check and every test without a browse
 	$(BIN)/pytest --numprocesses auto --dist worksteal --ignore tests/page
 
 test-page: $(VENV)/ready ## run the tests of the web page in Chromium
-	$(BIN)/pytest --numprocesses auto --dist worksteal tests/page
+	$(BIN)/pytest --numprocesses auto --dist loadfile tests/page
 
 check: $(VENV)/ready lint ## run the checks and the fast tests; a minute, for every day
 	$(BIN)/pytest --numprocesses auto --dist worksteal $(FAST_TESTS)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from reliability.server import Target, eventually
 from tests.page.conftest import PHONE, OpenPage, write_clip
 
-SLOW_BYTES_PER_S = 20_000
+SLOW_BYTES_PER_S = 1000
 
 
 @pytest.fixture

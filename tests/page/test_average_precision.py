@@ -1,14 +1,12 @@
 """The page's mAP of a video equals that of training."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from model.segments import Segment
-from reliability.server import Target
 from training.measurement.metrics import detection_score
 
 MEASURE = """
@@ -21,15 +19,6 @@ async (cases) => {
 }
 """
 TIOUS = (0.1, 0.3, 0.5, 0.7, 0.95)
-
-
-@pytest.fixture(scope="module")
-def blank(browser: Browser, server: Target) -> Iterator[Page]:
-    """A page whose modules can be called."""
-    page = browser.new_page()
-    page.goto(server.url)
-    yield page
-    page.close()
 
 
 def drawn(seed: int) -> tuple[list[Segment], list[Segment]]:
@@ -58,7 +47,7 @@ def as_json(segments: list[Segment]) -> list[dict[str, Any]]:
     ]
 
 
-def test_map_of_a_video_is_that_of_training(blank: Page) -> None:
+def test_map_of_a_video_is_that_of_training(modules: Page) -> None:
     """200 drawn videos have the mAP and the AP by class of training's metric at five thresholds."""
     videos = [drawn(seed) for seed in range(200)]
     cases = [
@@ -66,7 +55,7 @@ def test_map_of_a_video_is_that_of_training(blank: Page) -> None:
         for truth, predicted in videos
         for tiou in TIOUS
     ]
-    measured = iter(blank.evaluate(MEASURE, cases))
+    measured = iter(modules.evaluate(MEASURE, cases))
     for truth, predicted in videos:
         score = detection_score({"video": truth}, {"video": predicted}, TIOUS)
         for row, tiou in enumerate(TIOUS):
@@ -78,7 +67,7 @@ def test_map_of_a_video_is_that_of_training(blank: Page) -> None:
             assert case["found"] + case["extra"] == len(predicted)
 
 
-def test_example_of_the_documentation(blank: Page) -> None:
+def test_example_of_the_documentation(modules: Page) -> None:
     """Hit, miss, hit, miss with two true segments have an average precision of 5/6."""
     truth = [Segment(0, 2, "jump"), Segment(4, 8, "jump")]
     predicted = [
@@ -88,6 +77,6 @@ def test_example_of_the_documentation(blank: Page) -> None:
         Segment(0, 1, "jump", 0.6),
     ]
     case = {"truth": as_json(truth), "segments": as_json(predicted), "tiou": 0.3}
-    (result,) = blank.evaluate(MEASURE, [case])
+    (result,) = modules.evaluate(MEASURE, [case])
     assert result["map"] == pytest.approx(5 / 6)
     assert (result["found"], result["missed"], result["extra"]) == (2, 0, 2)

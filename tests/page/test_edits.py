@@ -1,14 +1,14 @@
 """Corrections as edits that can be undone: pure functions, called in the browser."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Browser
+from playwright.sync_api import Page
 
-from reliability.server import Target
+from tests.page.conftest import Watch
 
 DRIVER = """
 async (steps) => {
@@ -74,12 +74,10 @@ Drive: TypeAlias = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def drive(browser: Browser, server: Target) -> Iterator[Drive]:
+def drive(shared: tuple[Page, Watch]) -> Drive:
     """Applies steps to a session in the browser and returns the states that it had."""
-    page = browser.new_page()
-    page.goto(server.url)
-    yield lambda steps: page.evaluate(DRIVER, steps)
-    page.close()
+    page, _ = shared
+    return lambda steps: page.evaluate(DRIVER, steps)
 
 
 @settings(max_examples=40, deadline=None)

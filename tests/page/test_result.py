@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from reliability.server import Target
 from tests.page.conftest import PHONE, OpenPage
@@ -127,9 +127,9 @@ def test_nms_is_sent_once_its_slider_moved(result: Page) -> None:
     expect(slider(result, "Class threshold")).to_have_value("0.21")
 
 
-def test_newest_search_wins(result: Page) -> None:
+def test_newest_search_wins(modules: Page) -> None:
     """While a search runs, only the newest of the next ones is kept."""
-    done = result.evaluate(
+    done = modules.evaluate(
         """async () => {
           const { newestWins } = await import("./page/scripts/panels/asking.js");
           const [done, ends] = [[], []];
@@ -266,10 +266,9 @@ def test_grip_resizes_the_halves(result: Page) -> None:
     assert region.bounding_box() == before
 
 
-def test_long_list_keeps_the_rows_in_view_only(browser: Browser, server: Target) -> None:
+def test_long_list_keeps_the_rows_in_view_only(page: Page) -> None:
     """Of 5,000 segments, a few dozen rows exist, and the grid says how many there are."""
-    page = browser.new_page()
-    page.goto(server.url)
+    expect(page.get_by_role("heading", name="Find when actions happen")).to_be_visible()
     counts = page.evaluate(
         """async () => {
           const { Session } = await import("./page/scripts/session.js");
@@ -293,7 +292,6 @@ def test_long_list_keeps_the_rows_in_view_only(browser: Browser, server: Target)
           return { kept, selected, count: list.grid.getAttribute("aria-rowcount") };
         }"""
     )
-    page.close()
     assert counts["kept"] < 60
     assert "7:46:40.0" in counts["selected"]
     assert counts["count"] == "5001"

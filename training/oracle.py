@@ -59,7 +59,8 @@ def taught_times(
             sample = samples[int(batch.video_B[0])]
             features_BTD, target_BTC = (torch.from_numpy(part)[None].to(device) for part in sample)
             keys_B = torch.from_numpy(batch.key_B).to(device)
-            loss = segment_loss(network(features_BTD, keys_B=keys_B), target_BTC)
+            cas_BTC = network(features_BTD, keys_B=keys_B)
+            loss = segment_loss(cas_BTC, target_BTC, "sigmoid")
             (loss * batch.weight).backward()  # type: ignore[no-untyped-call]
             if batch.ends_step:
                 optimizer.step()

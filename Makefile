@@ -38,7 +38,7 @@ demo: $(VENV)/ready ## train on simulated videos, export, serve, ask over HTTP, 
 demo-page: $(VENV)/ready ## the same from rendered videos, and keep serving their page on PORT (8000); SEED=0
 	$(BIN)/python examples/demo_page.py --port $(PORT) --seed $(SEED)
 
-test: $(VENV)/ready lint docs ## run every check and every test without a browser; six minutes on two cores
+test: $(VENV)/ready lint docs ## run every check and every test without a browser; ten minutes on two busy cores
 	$(BIN)/pytest --numprocesses auto --dist worksteal --ignore tests/page
 
 test-page: $(VENV)/ready ## run the tests of the web page in Chromium

@@ -2,17 +2,21 @@
 
     python benchmarks/extraction.py VIDEO [VIDEO ...]
     python benchmarks/extraction.py            (on a generated video of moving noise)
+    python benchmarks/extraction.py --backbones [torchvision:s3d timm:resnet18 ...]
 
 Rates count the frames of the video at 25 frames per second, also if an extractor uses only some of
 them. The real-time factor is the number of seconds of video that one second of computing covers.
 All rates are medians of several runs in one process.
+
+With `--backbones`, networks with random weights are compared with `motion` in the same run, on one
+thread and on decoded snippets. Names that are not given are those of `BACKBONES`.
 """
 
 import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -21,13 +25,20 @@ import av
 import cv2
 import numpy as np
 import torch
-from timing import median_s
+from timing import median_s, medians_s
 
+from features.backbone.export import write_backbone
+from features.backbone.extractor import BATCH_SNIPPETS, open_onnx
+from features.backbone.libraries.named import build_backbone
+from features.backbone.libraries.request import ClipRequest
 from features.extraction import extract
+from features.extractors import Extractor, snippet_clock
 from features.flow.opencv import DenseFlow, FlowMethod, to_grey
 from features.flow.tvl1 import Tvl1Flow
 from features.motion import MotionExtractor
 from features.video.reading import probe, read_snippets
+from model.errors import LocalizerError
+from model.inference.engine import EngineConfig
 
 FRAMES = 25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps
 """Frames of a video of 25 frames per second that one snippet of `motion` covers."""
@@ -35,6 +46,15 @@ TVL1_PAIRS = 4
 """Number of timed pairs of frames; few, because TV-L1 takes about 1 s a pair at 340 x 256."""
 PATIENCE_S = 2.0
 """Work that takes longer in its first run is not repeated."""
+BACKBONES = (
+    "timm:mobilenetv3_small_100",
+    "timm:resnet50",
+    "torchvision:r2plus1d_18",
+    "torchvision:s3d",
+    "torchvision:swin3d_t",
+    "torchvision:mvit_v2_s",
+)
+"""Networks that `--backbones` compares; those of libraries that are absent are passed over."""
 COPIES = 4
 """Number of times that each video is extracted in the test of a whole extraction."""
 
@@ -45,8 +65,12 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=3, help="timed runs, of which the median counts"
     )
+    parser.add_argument("--backbones", nargs="*", help="compare these with `motion`, and stop")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     arguments = parser.parse_args()
+    if arguments.backbones is not None:
+        compare_backbones(arguments.backbones or BACKBONES, arguments.repeats)
+        return
     with tempfile.TemporaryDirectory() as folder:
         videos = arguments.videos or [moving_noise(Path(folder) / "noise.mp4", seconds=30)]
         for video in videos:
@@ -57,6 +81,44 @@ def main() -> None:
         rate = together(videos, Path(folder) / "features", arguments.workers)
         print(f"extract with {arguments.workers} workers, each video {COPIES} times, hashing and "
               f"writing included: {rate:.0f} frames/s, {rate / 25:.0f} x real time")  # fmt: skip
+
+
+def compare_backbones(names: Sequence[str], repeats: int) -> None:
+    """Prints the rate of each backbone, and how many times as long as `motion` it takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        video = moving_noise(Path(folder) / "noise.mp4", seconds=6)
+        extractors: dict[str, Extractor] = {"motion": MotionExtractor()}
+        for name in names:
+            path = Path(folder) / "backbone.onnx"
+            try:
+                backbone = build_backbone(name, ClipRequest(), "random")
+                write_backbone(backbone.network, backbone.spec, path)
+            except LocalizerError as error:
+                print(f"{name}: {error}")
+                continue
+            extractors[name] = open_onnx(path, engine=EngineConfig(device="cpu", threads=1))
+        works = {name: extraction_of(extractor, video) for name, extractor in extractors.items()}
+        for name, time_s in medians_s(works, repeats).items():
+            rate = 25 * BATCH_SNIPPETS * snippet_clock(extractors[name]).snippet_s / time_s
+            share = time_s / snippet_clock(extractors[name]).snippet_s
+            if name == "motion":
+                motion_share = share
+            print(
+                f"{name:32} {rate:8.1f} frames/s {share / motion_share:8.1f} x the time of motion"
+            )
+
+
+def extraction_of(extractor: Extractor, video: Path) -> Callable[[], object]:
+    """Returns a function that computes one batch of features from decoded snippets."""
+    snippets = read_snippets(
+        video,
+        rate_fps=extractor.rate_fps,
+        snippet_frames=extractor.snippet_frames,
+        clip_frames=extractor.clip_frames,
+        short_side=extractor.short_side,
+    )
+    batch = list(islice(snippets, BATCH_SNIPPETS))
+    return lambda: list(extractor.features(batch))
 
 
 def rates(video: Path, repeats: int) -> Iterator[tuple[str, float]]:

@@ -45,10 +45,22 @@ def _training_cas(
 
 
 def with_class_threshold(
-    engine: CasEngine, spec: ModelSpec, training: VideoSet, recipe: Recipe
+    engine: CasEngine,
+    spec: ModelSpec,
+    training: VideoSet,
+    recipe: Recipe,
+    highest: float | None = None,
 ) -> ModelSpec:
-    """Returns a spec with the class threshold that the recipe wants; `tags` costs one pass."""
-    highest = recipe.localization.class_threshold
+    """Returns a spec with the class threshold that the recipe wants; `tags` costs one pass.
+
+    Args:
+        engine: Engine that runs the network.
+        spec: Spec of the network.
+        training: Videos that the network learned from.
+        recipe: Recipe of the run.
+        highest: Largest threshold; that of the recipe if not given.
+    """
+    highest = recipe.localization.class_threshold if highest is None else highest
     if recipe.class_threshold_from == "tags":
         cas = _training_cas(engine, spec, training)
         scores_VC = np.array([video_scores(cas_TC, spec) for cas_TC in cas])

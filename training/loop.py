@@ -25,7 +25,7 @@ from model.spec import ModelSpec
 from training.batches import MicroBatch, Samples, TrainingFeatures, micro_batches, steps_per_epoch
 from training.calibration import calibrated, logit_scale, training_logits, with_class_threshold
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, remove_run, save_checkpoint
-from training.cross_validation.calibrate import calibrated_out_of_fold
+from training.cross_validation.calibrate import Calibrated, calibrated_out_of_fold
 from training.datasets.video_record import VideoSet
 from training.execution import Execution
 from training.initialization import (
@@ -144,8 +144,22 @@ def finishing(
             train = partial(trained, recipe=of_folds, execution=execution, progress=progress)
             found = calibrated_out_of_fold(training, recipe, train, device)
         if found is not None:
-            return lambda checkpoint: replace(checkpoint, spec=found.applied(checkpoint.spec))
+            return lambda checkpoint: with_calibration(checkpoint, found, training, device)
     return lambda checkpoint: calibrated(checkpoint, training, device)
+
+
+def with_calibration(
+    checkpoint: Checkpoint, found: Calibrated, training: VideoSet, device: str
+) -> Checkpoint:
+    """Returns a checkpoint with a calibration.
+
+    The threshold is lowered where a class would not pass on its own training videos, because the
+    networks of the folds may be surer of a class than this one.
+    """
+    engine = TorchEngine(checkpoint.network().to(device), device)
+    spec = found.applied(checkpoint.spec)
+    spec = with_class_threshold(engine, spec, training, checkpoint.recipe, found.class_threshold)
+    return replace(checkpoint, spec=spec)
 
 
 def _lock(out: Path, group: ProcessGroup) -> AbstractContextManager[None]:

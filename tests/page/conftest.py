@@ -181,10 +181,10 @@ def done_job(server: Target, clip: Path) -> str:
 def submit(server: Target, clip: Path) -> str:
     """Returns the id of a job on a clip when the job is done."""
     headers = {"Content-Type": "video/mp4", "X-File-Name": clip.name.replace(" ", "%20")}
-    answer = httpx.post(f"{server.url}/jobs", content=clip.read_bytes(), headers=headers)
-    id_: str = answer.raise_for_status().json()["id"]
-    job = f"{server.url}/jobs/{id_}"
-    eventually(lambda: httpx.get(job).json()["state"] == "done")
+    with httpx.Client(base_url=server.url) as client:  # making one takes 30 ms of CPU time
+        answer = client.post("/jobs", content=clip.read_bytes(), headers=headers)
+        id_: str = answer.raise_for_status().json()["id"]
+        eventually(lambda: client.get(f"/jobs/{id_}").json()["state"] == "done")
     return id_
 
 

@@ -26,7 +26,7 @@ def segment(label: str, start_s: float, end_s: float, state: str) -> dict[str, A
             "state": state, "source": "A"}  # fmt: skip
 
 
-def test_saved_corrections_are_read_by_training(blank: Page, tmp_path: Path) -> None:
+def test_saved_corrections_are_read_by_training(modules: Page, tmp_path: Path) -> None:
     """Times of checked segments, tags, and classes with unchecked times arrive in training."""
     segments = [
         segment("jump", 4.5, 6, "accepted"),
@@ -36,9 +36,9 @@ def test_saved_corrections_are_read_by_training(blank: Page, tmp_path: Path) -> 
         segment("walk", 3, 4, "rejected"),
         segment('"<b>"', 8, 9, "changed"),
     ]
-    entry = call(blank, "entryOf", segments, 20.5)
+    entry = call(modules, "entryOf", segments, 20.5)
     path = tmp_path / "a.corrections.json"
-    path.write_text(call(blank, "fileOf", "moving shapes", entry), encoding="utf-8")
+    path.write_text(call(modules, "fileOf", "moving shapes", entry), encoding="utf-8")
     (video,) = read_annotations(path)
     assert (video.id, video.subset, video.duration_s) == ("moving shapes", "training", 20.5)
     assert video.labels == ('"<b>"', "jump", "run")
@@ -49,12 +49,12 @@ def test_saved_corrections_are_read_by_training(blank: Page, tmp_path: Path) -> 
 
 
 def test_corrections_that_reject_everything_are_read_by_training(
-    blank: Page, tmp_path: Path
+    modules: Page, tmp_path: Path
 ) -> None:
     """A video without any action has an entry without labels."""
-    entry = call(blank, "entryOf", [segment("jump", 1, 2, "rejected")], 9)
+    entry = call(modules, "entryOf", [segment("jump", 1, 2, "rejected")], 9)
     path = tmp_path / "empty.json"
-    path.write_text(call(blank, "fileOf", "quiet", entry), encoding="utf-8")
+    path.write_text(call(modules, "fileOf", "quiet", entry), encoding="utf-8")
     (video,) = read_annotations(path)
     assert (video.labels, video.instances) == ((), ())
 
@@ -63,9 +63,9 @@ def test_corrections_that_reject_everything_are_read_by_training(
     "name",
     ["v_abc.mp4", "abc_rgb.npy", "abc", "part/v_abc.mkv", "a.b.MOV", "v_", "_flow.npy", "x_flow"],
 )
-def test_ids_are_matched_as_in_training(blank: Page, name: str) -> None:
+def test_ids_are_matched_as_in_training(modules: Page, name: str) -> None:
     """The page and training agree which names are of the same video."""
-    assert call(blank, "plainId", name) == plain_id(name).rpartition("/")[2]
+    assert call(modules, "plainId", name) == plain_id(name).rpartition("/")[2]
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_ids_are_matched_as_in_training(blank: Page, name: str) -> None:
         ("null", 'truth.json is not in ActivityNet\'s format: "database" is missing.'),
     ],
 )
-def test_other_files_are_refused_in_a_sentence(blank: Page, text: str, words: str) -> None:
+def test_other_files_are_refused_in_a_sentence(modules: Page, text: str, words: str) -> None:
     """A file without annotations is named with what is missing."""
-    failure = blank.evaluate(
+    failure = modules.evaluate(
         """async (text) => {
           const { readDatabase } = await import("./page/scripts/compare/annotations.js");
           try { readDatabase(text, "truth.json"); } catch (error) { return error.message; }
@@ -89,11 +89,11 @@ def test_other_files_are_refused_in_a_sentence(blank: Page, text: str, words: st
     assert failure.startswith(words)
 
 
-def test_quoted_numbers_and_a_byte_order_mark_are_read(blank: Page) -> None:
+def test_quoted_numbers_and_a_byte_order_mark_are_read(modules: Page) -> None:
     """Numbers may be text, as in training."""
     text = json.dumps({"database": {"v_a": {"annotations": [
         {"label": "jump", "segment": ["1.5", "2"]}, {"label": "run"}]}}})  # fmt: skip
-    database = call(blank, "readDatabase", "\ufeff" + text, "truth.json")
-    assert call(blank, "idOf", database, "a.mp4") == "v_a"
-    (time,) = call(blank, "timesOf", database["v_a"], "v_a", "truth.json")
+    database = call(modules, "readDatabase", "\ufeff" + text, "truth.json")
+    assert call(modules, "idOf", database, "a.mp4") == "v_a"
+    (time,) = call(modules, "timesOf", database["v_a"], "v_a", "truth.json")
     assert (time["label"], time["startS"], time["endS"]) == ("jump", 1.5, 2)

@@ -47,7 +47,7 @@ def as_json(segments: list[Segment]) -> list[dict[str, Any]]:
     ]
 
 
-def test_map_of_a_video_is_that_of_training(blank: Page) -> None:
+def test_map_of_a_video_is_that_of_training(modules: Page) -> None:
     """200 drawn videos have the mAP and the AP by class of training's metric at five thresholds."""
     videos = [drawn(seed) for seed in range(200)]
     cases = [
@@ -55,7 +55,7 @@ def test_map_of_a_video_is_that_of_training(blank: Page) -> None:
         for truth, predicted in videos
         for tiou in TIOUS
     ]
-    measured = iter(blank.evaluate(MEASURE, cases))
+    measured = iter(modules.evaluate(MEASURE, cases))
     for truth, predicted in videos:
         score = detection_score({"video": truth}, {"video": predicted}, TIOUS)
         for row, tiou in enumerate(TIOUS):
@@ -67,7 +67,7 @@ def test_map_of_a_video_is_that_of_training(blank: Page) -> None:
             assert case["found"] + case["extra"] == len(predicted)
 
 
-def test_example_of_the_documentation(blank: Page) -> None:
+def test_example_of_the_documentation(modules: Page) -> None:
     """Hit, miss, hit, miss with two true segments have an average precision of 5/6."""
     truth = [Segment(0, 2, "jump"), Segment(4, 8, "jump")]
     predicted = [
@@ -77,6 +77,6 @@ def test_example_of_the_documentation(blank: Page) -> None:
         Segment(0, 1, "jump", 0.6),
     ]
     case = {"truth": as_json(truth), "segments": as_json(predicted), "tiou": 0.3}
-    (result,) = blank.evaluate(MEASURE, [case])
+    (result,) = modules.evaluate(MEASURE, [case])
     assert result["map"] == pytest.approx(5 / 6)
     assert (result["found"], result["missed"], result["extra"]) == (2, 0, 2)

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page
 
+from tests.page.conftest import Watch
+
 DRIVER = """
 async (steps) => {
   const { Session } = await import("./page/scripts/session.js");
@@ -72,9 +74,10 @@ Drive: TypeAlias = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def drive(blank: Page) -> Drive:
+def drive(shared: tuple[Page, Watch]) -> Drive:
     """Applies steps to a session in the browser and returns the states that it had."""
-    return lambda steps: blank.evaluate(DRIVER, steps)
+    page, _ = shared
+    return lambda steps: page.evaluate(DRIVER, steps)
 
 
 @settings(max_examples=40, deadline=None)

@@ -128,9 +128,9 @@ def test_nms_is_sent_once_its_slider_moved(result: Page) -> None:
     expect(slider(result, "Class threshold")).to_have_value("0.21")
 
 
-def test_newest_search_wins(result: Page) -> None:
+def test_newest_search_wins(modules: Page) -> None:
     """While a search runs, only the newest of the next ones is kept."""
-    done = result.evaluate(
+    done = modules.evaluate(
         """async () => {
           const { newestWins } = await import("./page/scripts/panels/asking.js");
           const [done, ends] = [[], []];
@@ -283,7 +283,7 @@ def test_grip_resizes_the_halves(result: Page) -> None:
 
 def test_long_list_keeps_the_rows_in_view_only(page: Page) -> None:
     """Of 5,000 segments, a few dozen rows exist, and the grid says how many there are."""
-    page.goto("/")
+    expect(page.get_by_role("heading", name="Find when actions happen")).to_be_visible()
     counts = page.evaluate(
         """async () => {
           const { Session } = await import("./page/scripts/session.js");

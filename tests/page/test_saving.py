@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from reliability.random_model import publish_random_of_videos
 from reliability.server import Target
 from reliability.server import server as serve
-from tests.page.conftest import OpenPage, submit
+from tests.page.conftest import OpenPage, Watch, loaded, renewed, submit, unfaulted
 from tests.page.test_correcting import changes
 from tests.page.test_result import opened, rows, truth_file, truth_of
 from training.datasets.annotations import read_annotations
@@ -39,12 +39,26 @@ def job(service: Target, clip: Path) -> str:
     return submit(service, clip)
 
 
+@pytest.fixture(scope="module")
+def shared_of_service(browser: Browser, service: Target) -> Iterator[tuple[Page, Watch]]:
+    """The page of this service that tests share."""
+    with loaded(browser, service.url) as shared:
+        yield shared
+
+
 @pytest.fixture
-def tab(open_page: OpenPage, service: Target, job: str, folder: Path) -> Page:
+def first(shared_of_service: tuple[Page, Watch]) -> Iterator[Page]:
+    """The start view, renewed for each test."""
+    with unfaulted(*shared_of_service) as page:
+        yield renewed(page)
+
+
+@pytest.fixture
+def tab(first: Page, job: str, folder: Path) -> Page:
     """A tab that corrects; nothing was saved before."""
     for file in folder.iterdir():
         file.unlink()
-    return correcting(open_page(service.url), job)
+    return correcting(first, job)
 
 
 def correcting(page: Page, job: str) -> Page:
@@ -116,9 +130,9 @@ def test_folder_that_cannot_be_written_leaves_the_download(tab: Page, folder: Pa
     assert json.loads((folder / "annotations.json").read_text(encoding="utf-8")) == []
 
 
-def test_versions_are_compared(open_page: OpenPage, service: Target, job: str) -> None:
+def test_versions_are_compared(first: Page, job: str) -> None:
     """The other version is read, and the page shows its measures beside the first's."""
-    page = opened(open_page(service.url), job)
+    page = opened(first, job)
     page.get_by_role("button", name="Compare").click()
     page.get_by_role("menuitemradio", name="moves · version 1").click()
     expect(page.get_by_role("heading", name="Where they differ")).to_be_visible()
@@ -133,11 +147,9 @@ def test_versions_are_compared(open_page: OpenPage, service: Target, job: str) -
     expect(page.get_by_role("grid", name="Segments")).to_be_visible()
 
 
-def test_another_version_is_a_job_of_its_own(
-    open_page: OpenPage, service: Target, job: str
-) -> None:
+def test_another_version_is_a_job_of_its_own(first: Page, job: str) -> None:
     """The button of the model localizes the same video with the other version."""
-    page = opened(open_page(service.url), job)
+    page = opened(first, job)
     page.get_by_role("button", name="Model moves · version 2").click()
     page.get_by_role("menuitemradio", name="moves · version 1").click()
     expect(page.get_by_role("button", name="Model moves · version 1")).to_be_visible()

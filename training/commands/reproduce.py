@@ -9,7 +9,7 @@ from cyclopts import Parameter, validators
 
 from model.localization.localize import LocalizationConfig
 from training.commands.data import NO_DATA, Data
-from training.commands.options import DATA, RARE_DATA, RUN, field_values, split, with_fields
+from training.commands.options import RARE_DATA, RUN, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import flushed_denormals, software
 from training.data_digest import data_digest, warn_of_same_features
@@ -39,7 +39,7 @@ def reproduce(
     out: Annotated[Path, Parameter(group=RUN)] = Path("reproduction"),
     preset: Annotated[PresetName | None, Parameter(group=RUN)] = None,
     protocol: Annotated[Protocol, Parameter(group=RUN)] = "honest",
-    hold_out: Annotated[float, Parameter(group=DATA)] = 0.1,
+    hold_out: Annotated[float, Parameter(group=RARE_DATA)] = 0.1,
     train_subset: Annotated[str, Parameter(group=RARE_DATA)] = "training",
     test_subset: Annotated[str | None, Parameter(group=RARE_DATA)] = None,
     ambiguous: Annotated[Path | None, Parameter(group=RARE_DATA)] = None,

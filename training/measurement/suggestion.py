@@ -1,7 +1,8 @@
 """Suggestions: the videos whose correction teaches a network most.
 
-The times of a class are uncertain where the thresholds on the scaled class activation sequence
-(CAS) disagree. A CAS that is near 0 or 1 everywhere gives the same segments at any threshold.
+The times of a class are uncertain where its scaled class activation sequence (CAS) is near 0.5. A
+CAS that is near 0 or 1 everywhere gives the same segments at any threshold. The results in
+docs/explanation compare this rule with others.
 
 Axes: T snippets, C classes.
 """
@@ -20,7 +21,7 @@ from training.measurement.evaluation import predict
 from training.snippet_targets import unknown_times
 
 LOW, HIGH = 0.25, 0.75
-"""Levels of the scaled CAS whose disagreement counts."""
+"""Levels of the scaled CAS between which the reason counts a snippet as uncertain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Suggestion:
     label: str
     """Class of the video with the most uncertain times."""
     uncertainty: float
-    """Disagreement of the thresholds on this class, from 0 to 1; see `disagreement`."""
+    """Uncertainty of its times, from 0 to 1; see `uncertainty`."""
     class_score: float
     """Probability of the class in the video."""
     segments: int
@@ -40,7 +41,7 @@ class Suggestion:
     familiarity: float | None
     """Share of the training videos that are as far from the others; None if unknown."""
     reason: str
-    """Sentence on the uncertainty."""
+    """Clauses on why the video is worth a correction."""
 
 
 def suggestions(
@@ -59,17 +60,22 @@ def suggestions(
 def _suggestion(video: VideoRecord, result: VideoPrediction, spec: ModelSpec) -> Suggestion:
     cas_TC = scale_cas(result.cas_TC, result.cas_scale)
     columns = [spec.labels.index(label) for label in unknown_times(video) & set(spec.labels)]
-    uncertainty, column = max((disagreement(cas_TC[:, one]), one) for one in columns)
+    highest, column = max((uncertainty(cas_TC[:, one]), one) for one in columns)
     label, score = spec.labels[column], float(result.class_scores_C[column])
     count = sum(segment.label == label for segment in result.segments)
-    reason = "; ".join(_reasons(label, score, uncertainty, result, spec))
-    return Suggestion(video.id, label, uncertainty, score, count, result.familiarity, reason)
+    reason = "; ".join(_reasons(label, score, cas_TC[:, column], result, spec))
+    return Suggestion(video.id, label, highest, score, count, result.familiarity, reason)
 
 
 def _reasons(
-    label: str, score: float, uncertainty: float, result: VideoPrediction, spec: ModelSpec
+    label: str,
+    score: float,
+    cas_T: NDArray[np.floating],
+    result: VideoPrediction,
+    spec: ModelSpec,
 ) -> Iterator[str]:
-    yield f"{100 * uncertainty:.0f} % of the possible time of {label} is not certain"
+    share = float(((cas_T > LOW) & (cas_T < HIGH)).mean())
+    yield f"{label} is neither certain nor excluded in {100 * share:.0f} % of the time"
     threshold = spec.localization.class_threshold
     if score < threshold:
         yield f"{label} has a tag, but its score {score:.2f} is below {threshold:g}"
@@ -77,11 +83,9 @@ def _reasons(
         yield "unlike the training videos"
 
 
-def disagreement(cas_T: NDArray[np.floating]) -> float:
-    """Returns the share of the snippets above the level LOW that are not above HIGH.
+def uncertainty(cas_T: NDArray[np.floating]) -> float:
+    """Returns the mean of 4 a (1 - a) over the values a of a scaled CAS.
 
-    Example: of the values 0.1, 0.3, 0.8 and 1.0, three are above 0.25, and one of these is not
-    above 0.75; the result is 1/3. It is 1 where nothing reaches LOW, because the class has a tag.
+    Example: the values 0, 1, 0.5 and 0.5 have 0, 0, 1 and 1, so the result is 0.5.
     """
-    possible = int((cas_T > LOW).sum())
-    return 1 - int((cas_T > HIGH).sum()) / possible if possible else 1.0
+    return float(np.mean(4 * cas_T * (1 - cas_T)))

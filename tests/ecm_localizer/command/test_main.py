@@ -53,7 +53,7 @@ def test_lists_load_no_heavy_package(words: list[str]) -> None:
     ("words", "message"),
     [
         (["ft"], "unknown command 'ft'; did you mean 'fit'?"),
-        (["cook"], "unknown command 'cook'; expected one of fit, evaluate"),
+        (["cook"], "unknown command 'cook'; expected one of fit, cross-validate"),
         (["fit", "--out", "x", "--epoch", "3"], "Unknown option: --epoch. Did you mean --epochs?"),
         (["fit", "--out", "x", "--epochs", "many"], "--epochs"),
         (["fit", "--epochs", "3"], "--out"),

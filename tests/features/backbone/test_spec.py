@@ -62,9 +62,23 @@ def test_id_differs_with_each_difference() -> None:
     assert all(name.startswith("i3d-") for name in ids)
 
 
+def test_fields_that_are_not_used_do_not_change_an_id() -> None:
+    """Models name extractors by ids that are older than some fields."""
+    assert i3d_spec().id == "i3d-7d0d057df779"
+    assert replace(i3d_spec(), licence="mit").id != i3d_spec().id
+
+
+def test_frames_are_picked_from_a_longer_clip() -> None:
+    """The clip is centred on the snippet, and its length is that of the frames to read."""
+    spec = replace(i3d_spec(), clip_frames=32, frames=4)
+    assert (spec.clip_length, spec.picks) == (32, [4, 12, 20, 28])
+    assert replace(spec, frames=None).seen_frames == 32
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"clip_frames": 8}, "clip_frames must be at least 16"),
         ({"sise": 224}, "sise: Unexpected"),
         ({"output": None}, "output"),
         ({"inputs": []}, "at least one"),

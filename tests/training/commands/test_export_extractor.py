@@ -1,6 +1,7 @@
 """`ecm export-extractor` on checkpoints with seeded weights."""
 
 import pickle
+import re
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from features.backbone.extractor import open_onnx
 from features.backbone.i3d import I3d, TwoStreamI3d, i3d_from_state
-from features.backbone.spec import i3d_spec
+from features.backbone.libraries.request import Backbone
+from features.backbone.spec import BackboneSpec, InputSpec, i3d_spec
 from features.flow.opencv import DenseFlow, as_i3d_expects, to_grey
 from features.video.reading import read_snippets
 from model.errors import ModelError
@@ -96,6 +98,41 @@ def test_missing_checkpoint_is_an_error(
     assert command(tmp_path / "none.pt", checkpoints[1], tmp_path / "out.onnx") == 1
     assert "docs/howto/extractors.md" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["i3d"], "i3d has no download; expected --rgb"),
+        (["i3d", "--frames", "8"], "--frames cannot be used here: i3d has a clock of its own"),
+        (["timm:resnet18", "--rgb", "a.pt"], "--rgb cannot be used here: .* use --weights"),
+        (["timm:resnet18", "--flow-method", "dis"], "--flow-method cannot be used here"),
+        (["keras:i3d"], "no backbone 'keras:i3d'; expected i3d, torchvision:NAME"),
+    ],
+)
+def test_options_of_another_backbone_are_refused(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error names the option, and nothing is written."""
+    assert main(["export-extractor", *arguments, "--out", str(tmp_path / "a.onnx")]) != 0
+    assert re.search(message, " ".join(capsys.readouterr().err.split()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_licence_that_forbids_commercial_use_is_said_aloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is printed at export, and kept in the file."""
+    layer = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    image = InputSpec("image", "NCHW", scale=1 / 255)
+    spec = BackboneSpec((image,), "features", frames=1, size=4, licence="cc-by-nc-4.0")
+    built = Backbone(layer, spec)
+    command_module = "training.commands.export_extractor"
+    monkeypatch.setattr(f"{command_module}.build_backbone", lambda *_: built)
+    out = tmp_path / "a.onnx"
+    assert main(["export-extractor", "timm:any", "--weights", "none", "--out", str(out)]) == 0
+    assert "cc-by-nc-4.0, which FORBIDS COMMERCIAL USE" in capsys.readouterr().out
+    assert open_onnx(out).spec.licence == "cc-by-nc-4.0"
 
 
 def test_swapped_checkpoints_are_an_error(

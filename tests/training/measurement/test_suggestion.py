@@ -8,7 +8,7 @@ from model.spec import ModelSpec
 from training.checkpoint import LAST, load_checkpoint
 from training.datasets.video_record import VideoSet
 from training.measurement.evaluation import TorchEngine
-from training.measurement.suggestion import Suggestion, disagreement, suggestions
+from training.measurement.suggestion import Suggestion, suggestions, uncertainty
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +22,11 @@ def without_times(videos: VideoSet) -> VideoSet:
     return replace(videos, videos=tuple(replace(v, instances=()) for v in videos.videos))
 
 
-def test_disagreement_is_the_share_between_both_levels() -> None:
-    """Certain values have none; a class that nowhere reaches the low level is wholly uncertain."""
-    assert disagreement(np.array([0.1, 0.3, 0.8, 1.0])) == pytest.approx(1 / 3)
-    assert disagreement(np.array([0.0, 0.0, 1.0])) == 0
-    assert disagreement(np.array([0.1, 0.2])) == 1
+def test_values_in_the_middle_are_uncertain() -> None:
+    """0 and 1 are certain."""
+    assert uncertainty(np.array([0.0, 1.0, 0.5, 0.5])) == 0.5
+    assert uncertainty(np.array([0.0, 1.0])) == 0
+    assert uncertainty(np.array([0.25])) == pytest.approx(0.75)
 
 
 def test_videos_are_listed_from_the_most_uncertain(
@@ -40,7 +40,7 @@ def test_videos_are_listed_from_the_most_uncertain(
     assert uncertain == sorted(uncertain, reverse=True)
     labels = {video.id: video.labels for video in videos}
     assert all(one.label in labels[one.video] for one in found)
-    assert all(f"time of {one.label} is not certain" in one.reason for one in found)
+    assert all(f"{one.label} is neither certain nor excluded in" in one.reason for one in found)
 
 
 def test_videos_with_all_times_and_without_tags_are_left_out(

@@ -16,7 +16,8 @@ window.show = async ({ durationS, segments, classes, snippets }) => {
     start_s: i * stepS, end_s: i * stepS + (0.3 + random(i)) * stepS, score: 0.2 + 0.8 * random(i + 1) }));
   const scores = labels.map((label) => ({ label, score: 0.9 }));
   session = new Session({ job: null, name: "long.mp4", model: { name: "made", version: 1 }, durationS,
-    frameRate: 25, labels, result: { snippets, segments: results, classes: scores },
+    frameRate: 25, labels,
+    result: { duration_s: durationS, snippets, segments: results, classes: scores },
     defaults: { classThreshold: 0.25, nmsIou: 0.6, minScore: null, maxSegments: null } });
   session.setActivation(activationOf(results, { durationS, snippets, labels }));
   const root = el("section", { class: "card" });

@@ -12,19 +12,20 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from model.errors import DataError
-from model.snippets import resample, snippet_centres
+from model.snippets import resample
 from training.batches import micro_batches
 from training.calibration import calibrated
 from training.checkpoint import Checkpoint
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.execution import Execution
 from training.initialization import RunData, fresh_checkpoint, learnable_videos
+from training.losses import segment_loss
 from training.parallel import ProcessGroup
 from training.progress import Progress
 from training.recipe import Recipe
+from training.snippet_targets import snippet_targets, unknown_times
 
 
 def taught_times(
@@ -32,8 +33,8 @@ def taught_times(
 ) -> Checkpoint:
     """Returns the checkpoint of a network that learned the class of every snippet.
 
-    The loss is the binary cross-entropy of each class in each snippet. Network, optimizer, order,
-    dropout and epochs are those of the recipe; its losses and averages have no influence.
+    The loss is L_seg alone. Network, optimizer, order, dropout and epochs are those of the recipe;
+    its other losses and its moving average have no influence.
 
     Args:
         training: Videos with known times.
@@ -55,11 +56,10 @@ def taught_times(
     for epoch in range(recipe.epochs):
         optimizer.param_groups[0]["lr"] = recipe.learning_rate_at(epoch)
         for batch in micro_batches(epoch, len(samples), recipe, one_by_one, ProcessGroup()):
-            features_TD, truth_TC = samples[int(batch.video_B[0])]
+            sample = samples[int(batch.video_B[0])]
+            features_BTD, target_BTC = (torch.from_numpy(part)[None].to(device) for part in sample)
             keys_B = torch.from_numpy(batch.key_B).to(device)
-            cas_BTC = network(torch.from_numpy(features_TD).to(device)[None], keys_B=keys_B)
-            target_TC = torch.from_numpy(truth_TC).to(device)
-            loss = functional.binary_cross_entropy_with_logits(cas_BTC[0], target_TC)
+            loss = segment_loss(network(features_BTD, keys_B=keys_B), target_BTC)
             (loss * batch.weight).backward()  # type: ignore[no-untyped-call]
             if batch.ends_step:
                 optimizer.step()
@@ -72,16 +72,11 @@ def taught_times(
 def _sample(
     video: VideoRecord, labels: Sequence[str], length: int | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Returns the features of a video, and 1 where the centre of a snippet shows a class."""
-    timeless = sorted(set(video.labels) - {one.label for one in video.instances})
-    if timeless:
+    """Returns the features and the targets of a video's snippets."""
+    if timeless := sorted(unknown_times(video)):
         raise DataError(f"video {video.id}: expected times of {timeless[0]!r}, got a tag alone")
     features_TD = video.features()
-    if length is not None:
-        features_TD = resample(features_TD, length)
-    centre_T = snippet_centres(snippets=len(features_TD), duration_s=video.duration_s)
-    truth_TC = np.zeros((len(features_TD), len(labels)), np.float32)
-    for one in video.instances:
-        within_T = (centre_T >= one.start_s) & (centre_T < one.end_s)
-        truth_TC[within_T, labels.index(one.label)] = 1
-    return features_TD, truth_TC
+    target_TC = snippet_targets(video, labels, snippets=len(features_TD))
+    if length is None:
+        return features_TD, target_TC
+    return resample(features_TD, length), resample(target_TC, length)

@@ -3,12 +3,13 @@
 Whether a snippet shows a class is known
 
 - of a class with segments, inside and outside of them. Around each edge, a ring may be left out.
-- of a class that the video does not show, anywhere, if the video counts as corrected.
+- of a class that a corrected video does not show, anywhere.
 
 A class that has a tag but no segment has no known times. A class with both also occurs at unknown
 times: inside of its segments counts, outside is unknown. The tags count in each case.
 
-A video counts as corrected if it has a segment of any class, or shows no class at all.
+A video counts as corrected if it has a segment of any class. A video that shows no class teaches by
+its tags alone: many snippets outside would outweigh the few inside of the first corrected videos.
 
 Axes: T snippets, C classes.
 """
@@ -32,11 +33,6 @@ _NAMED = 5
 _log = logging.getLogger(__name__)
 
 
-def is_corrected(video: VideoRecord) -> bool:
-    """Returns whether times of a video are known: it has segments, or shows no class."""
-    return bool(video.instances) or not video.labels
-
-
 def snippet_targets(
     video: VideoRecord, classes: Sequence[str], *, snippets: int, ring: float = 0.0
 ) -> Targets:
@@ -51,7 +47,7 @@ def snippet_targets(
         snippets: Number T of snippets that divide the video's time.
         ring: Share of a segment's length on either side of each edge that is unknown.
     """
-    if not is_corrected(video):
+    if not video.instances:
         return np.full((snippets, len(classes)), np.nan, np.float32)
     target_TC = np.zeros((snippets, len(classes)), np.float32)
     snippet_s = video.duration_s / snippets

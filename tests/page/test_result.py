@@ -206,6 +206,20 @@ def test_link_leads_to_video_time_and_settings(
     expect(other.locator(".controls .time")).to_have_text("00:01.9")
 
 
+@pytest.mark.parametrize(
+    ("format_", "ending"),
+    [("CSV table", "csv"), ("EDL, CMX 3600", "edl"), ("Cut at key frames, fast", "zip")],
+)
+def test_segments_are_exported(result: Page, format_: str, ending: str) -> None:
+    """The menu names how many segments it takes; the file has the name of the video."""
+    result.get_by_role("button", name="Export").click()
+    expect(result.get_by_text(f"Segments, as shown: {SHOWN}")).to_be_visible()
+    with result.expect_download() as download:
+        result.get_by_role("menuitem", name=format_).click()
+    assert download.value.suggested_filename.startswith("moving shapes")
+    assert download.value.suggested_filename.endswith(ending)
+
+
 def truth_file(page: Page, name: str, content: object) -> None:
     """Chooses an annotations file as ground truth."""
     with page.expect_file_chooser() as chooser:
@@ -238,7 +252,7 @@ def test_annotations_of_another_video_are_named(result: Page) -> None:
     name = '<img src=x onerror="fail()"> 🏋'
     truth_file(result, "truth.json", truth_of(name))
     expect(result.get_by_text("The annotations are of another video")).to_be_visible()
-    words = f"truth.json has no “moving shapes”. It has 1 others, “{name}” among them."
+    words = f"truth.json has no “moving shapes”. It has “{name}” only."
     expect(result.get_by_text(words)).to_be_visible()
     result.get_by_role("button", name="Choose it").click()
     expect(result.get_by_role("heading", name="mAP of this video")).to_be_visible()

@@ -8,7 +8,7 @@ from model.errors import DataError
 from model.segments import Segment
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoRecord, VideoSet
-from training.snippet_targets import is_corrected, require_segments, snippet_targets
+from training.snippet_targets import require_segments, snippet_targets
 
 NAN = float("nan")
 CLASSES = ("Jump", "Run")
@@ -58,13 +58,10 @@ def test_outside_is_unknown_where_a_class_also_occurs_at_unknown_times() -> None
 
 @pytest.mark.parametrize(
     ("record", "expected"),
-    [(video(), False), (video(labels=()), True), (video(Segment(1, 2, "Jump")), True)],
+    [(video(), False), (video(labels=()), False), (video(Segment(1, 2, "Jump")), True)],
 )
-def test_a_video_counts_as_corrected_with_segments_or_without_tags(
-    record: VideoRecord, expected: bool
-) -> None:
-    """Nothing is known of the snippets of other videos."""
-    assert is_corrected(record) is expected
+def test_a_video_counts_as_corrected_with_segments(record: VideoRecord, expected: bool) -> None:
+    """Other videos teach by their tags alone, also those that show no class."""
     known = ~np.isnan(snippet_targets(record, CLASSES, snippets=4))
     assert (known == expected).all()
 

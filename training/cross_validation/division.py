@@ -14,6 +14,7 @@ from training.cross_validation.folds import Split, group_folds, splits, tag_fold
 from training.cross_validation.parts import scene_splits
 from training.cross_validation.scenes import ScenePart, scenes, shots, video_groups
 from training.datasets.video_record import VideoProgress, VideoSet
+from training.snippet_targets import unknown_times
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def splits_by_scene(
     if largest <= len(videos.videos) / folds + 1:
         _log.info("%d scenes; whole videos are divided", total)
         return _by_group(videos, group_V, folds, seed)
-    if all(video.instances for video in videos.videos if video.labels):
+    if not any(unknown_times(video) for video in videos.videos):
         _log.info(
             "%d scenes, which connect %d of %d videos; videos are cut by scene",
             total, largest, len(videos.videos),

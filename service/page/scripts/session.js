@@ -220,6 +220,7 @@ export class Session extends Playhead {
 
   /** Shows a span of the time line, within the video and at least five frames long. */
   setView(startS, endS) {
+    if (!Number.isFinite(endS - startS)) return; // nothing can be drawn at no time
     const least = Math.min(this.durationS, 5 * this.frameS);
     const length = Math.min(Math.max(endS - startS, least), this.durationS);
     const first = Math.min(Math.max(startS, 0), this.durationS - length);

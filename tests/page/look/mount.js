@@ -14,7 +14,8 @@ async ({ segments, labels = ["jump", "run", "rest"], durationS = 20, snippets = 
   const classes = labels.map((label, i) => ({ label, score: i < labels.length - 1 || i === 0 ? 0.9 : 0.1 }));
   const results = segments.map(([label, start_s, end_s, score]) => ({ label, start_s, end_s, score }));
   const session = new Session({ job, name: "clip.mp4", model: { name: "moves", version: 1 },
-    durationS, frameRate, labels, result: { snippets: snippets || 1, segments: results, classes },
+    durationS, frameRate, labels,
+    result: { duration_s: durationS, snippets: snippets || 1, segments: results, classes },
     defaults: { classThreshold: 0.25, nmsIou: 0.6, minScore: null, maxSegments: null },
     videoUrl, canPlay });
   if (snippets) {

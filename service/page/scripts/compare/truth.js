@@ -58,7 +58,9 @@ export async function readTruth(file, session, messages) {
 function otherVideo(database, file, session, take, again) {
   const ids = Object.keys(database);
   const among = ids.length
-    ? `It has ${ids.length} others, “${ids[0]}” among them.`
+    ? ids.length === 1
+      ? `It has “${ids[0]}” only.`
+      : `It has ${ids.length} others, “${ids[0]}” among them.`
     : "It is empty.";
   const choose = button(ids.length === 1 ? "Choose it" : `Choose one of the ${ids.length}`, () => {
     if (ids.length === 1) take(database, ids[0]);
@@ -174,7 +176,10 @@ function countTable(middle) {
 }
 
 function byClass(session, middle) {
-  const rows = [...middle[0].byClass.keys()].map((label) =>
+  const order = new Map(session.classes.map((one, index) => [one.label, index]));
+  const place = (label) => order.get(label) ?? order.size;
+  const labels = [...middle[0].byClass.keys()].sort((a, b) => place(a) - place(b));
+  const rows = labels.map((label) =>
     el(
       "div",
       { class: "class-ap" },

@@ -39,6 +39,7 @@ export class Overview {
     const node = el("div", { class: `overview-${kind}`, role: "slider", tabIndex: 0,
       ariaLabel: name, title: `${name}: drag, or use the arrow keys` });
     node.setAttribute("aria-orientation", "horizontal");
+    spoken(node, [0, this.session.durationS, 0], spokenClock(0)); // until it is drawn
     return node;
   }
 

@@ -83,7 +83,7 @@ def weighted_terms(
     if objective.beta and post_BC is not None and absence_BC is not None:
         terms["a2c"] = a2c_loss(post_BC, absence_BC, labels_BC, objective.activation)
     if objective.segment_weight and target_BTC is not None:
-        terms["segments"] = segment_loss(scores.cas_BTC, target_BTC)
+        terms["segments"] = segment_loss(scores.cas_BTC, target_BTC, objective.activation)
     weight = {
         "cls_pre": objective.pre,
         "cls_post": objective.post,
@@ -196,18 +196,41 @@ def a2c_loss(
     return ((entropy_BC * labels_BC).sum(dim=1) / (2 * present_B)).mean()
 
 
-def segment_loss(cas_BTC: Tensor, target_BTC: Tensor) -> Tensor:
+def segment_loss(cas_BTC: Tensor, target_BTC: Tensor, activation: Activation) -> Tensor:
     """Returns L_seg, binary cross-entropy of single snippets with known targets, mean over videos.
 
-    A video contributes its mean over all snippets and classes that are known, and 0 if none are.
+    `sigmoid`: mean over the known snippets and classes of a video. `softmax`: its logits have no
+    level of their own, so they count from their mean over the video. Each class with a segment
+    contributes the mean of its inside and of its outside, half each; other classes do not count.
+    A video without known targets contributes 0.
+
+    Example: one class has logits 2, 0, 0, 0 and its segment in the first snippet. `sigmoid` is the
+    mean of log(1 + exp(-2)) and three times log 2. `softmax` has logits 1.5, -0.5, -0.5, -0.5: the
+    mean of log(1 + exp(-1.5)), inside, and log(1 + exp(-0.5)), outside.
 
     Args:
         cas_BTC: Class activation sequence.
         target_BTC: Share of a snippet that shows a class; NaN where unknown.
+        activation: Function that turns logits into probabilities.
     """
     is_known_BTC = ~target_BTC.isnan()
-    entropy_BTC = functional.binary_cross_entropy_with_logits(
-        cas_BTC, target_BTC.nan_to_num(), reduction="none"
+    inside_BTC = target_BTC.nan_to_num()
+    if activation == "softmax":
+        cas_BTC = cas_BTC - cas_BTC.mean(dim=1, keepdim=True)
+    entropy_BTC = is_known_BTC * functional.binary_cross_entropy_with_logits(
+        cas_BTC, inside_BTC, reduction="none"
     )
-    sum_B = (entropy_BTC * is_known_BTC).sum(dim=(1, 2))
-    return (sum_B / is_known_BTC.sum(dim=(1, 2)).clamp(min=1)).mean()
+    if activation == "sigmoid":
+        return _mean_of(entropy_BTC, is_known_BTC, (1, 2)).mean()
+    outside_BTC = is_known_BTC * (1 - inside_BTC)
+    loss_BC = (
+        _mean_of(entropy_BTC * inside_BTC, inside_BTC, 1)
+        + _mean_of(entropy_BTC * outside_BTC, outside_BTC, 1)
+    ) / 2
+    has_segment_BC = inside_BTC.any(dim=1)
+    return _mean_of(loss_BC * has_segment_BC, has_segment_BC, 1).mean()
+
+
+def _mean_of(sums: Tensor, counts: Tensor, axes: int | tuple[int, ...]) -> Tensor:
+    """Returns sums over some axes, divided by counts over the same axes or by 1."""
+    return sums.sum(dim=axes) / counts.sum(dim=axes).clamp(min=1)

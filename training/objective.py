@@ -27,7 +27,7 @@ class Objective:
     """Weight of L_c2c, the consistency of both streams."""
     beta: float = 5.0
     """Weight of L_a2c, the contrast of action and absence."""
-    segment_weight: float = 20.0
+    segment_weight: float = 1.0
     """Weight of L_seg, the classification loss of single snippets of videos with known times. It
     counts with `segments` `use` only."""
     segment_ring: float = 0.0

@@ -59,7 +59,7 @@ def taught_times(
             sample = samples[int(batch.video_B[0])]
             features_BTD, target_BTC = (torch.from_numpy(part)[None].to(device) for part in sample)
             keys_B = torch.from_numpy(batch.key_B).to(device)
-            loss = segment_loss(network(features_BTD, keys_B=keys_B), target_BTC)
+            loss = segment_loss(network(features_BTD, keys_B=keys_B), target_BTC, "sigmoid")
             (loss * batch.weight).backward()  # type: ignore[no-untyped-call]
             if batch.ends_step:
                 optimizer.step()
@@ -77,6 +77,8 @@ def _sample(
         raise DataError(f"video {video.id}: expected times of {timeless[0]!r}, got a tag alone")
     features_TD = video.features()
     target_TC = snippet_targets(video, labels, snippets=len(features_TD))
+    if not video.labels:
+        target_TC = np.zeros_like(target_TC)  # what is known of a video without any class
     if length is None:
         return features_TD, target_TC
     return resample(features_TD, length), resample(target_TC, length)

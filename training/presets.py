@@ -61,7 +61,9 @@ def own_videos() -> Recipe:
         snippets=None,
         weight_decay=0.05,
         calibration_folds=5,
-        objective=Objective(activation="sigmoid", topk_ratio=0.25, alpha=0, beta=0),
+        objective=Objective(
+            activation="sigmoid", topk_ratio=0.25, alpha=0, beta=0, segment_weight=20
+        ),
         localization=LocalizationConfig(
             cas_scale="probability", class_threshold=0.5, cas_threshold_min=0.2
         ),

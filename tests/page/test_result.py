@@ -76,14 +76,13 @@ def test_row_selects_and_seeks_by_mouse_and_keys(result: Page) -> None:
     expect(rows(result).nth(2)).to_have_attribute("aria-selected", "true")
 
 
-def test_skip_link_leads_to_the_list(result: Page) -> None:
-    """The first Tab stop of the page leads to the segments."""
-    result.reload()  # Tab goes on from the last click, also of another view
-    expect(rows(result).first).to_be_visible()
-    result.keyboard.press("Tab")
-    expect(result.get_by_role("link", name="To the segments")).to_be_focused()
-    result.keyboard.press("Enter")
-    expect(result.get_by_role("grid", name="Segments")).to_be_focused()
+def test_skip_link_leads_to_the_list(open_page: OpenPage, server: Target, done_job: str) -> None:
+    """The first Tab stop of a fresh page leads to the segments."""
+    page = opened(open_page(server.url), done_job)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To the segments")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("grid", name="Segments")).to_be_focused()
 
 
 def test_list_is_filtered_by_class_and_by_find(result: Page) -> None:

@@ -122,16 +122,44 @@ def test_losses_of_a_batch_are_the_weighted_means_of_its_parts(
         assert value.item() == pytest.approx(0.4 * first[name].item() + 0.6 * rest[name].item())
 
 
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        ("sigmoid", (math.log1p(math.exp(-2)) + 3 * math.log(2)) / 4),
+        ("softmax", (math.log1p(math.exp(-1.5)) + math.log1p(math.exp(-0.5))) / 2),
+    ],
+)
+def test_segment_loss_of_known_logits(activation: Activation, expected: float) -> None:
+    """The mean over a video whose one segment is its first snippet."""
+    cas_BTC = torch.tensor([[[2.0], [0.0], [0.0], [0.0]]])
+    target_BTC = torch.tensor([[[1.0], [0.0], [0.0], [0.0]]])
+    assert segment_loss(cas_BTC, target_BTC, activation).item() == pytest.approx(expected)
+
+
 def test_segment_loss_counts_known_snippets_alone() -> None:
     """Each video contributes the mean over its known snippets; others get no gradient."""
     nan = float("nan")
     cas_BTC = torch.tensor([[[0.0], [2.0]], [[3.0], [4.0]]], requires_grad=True)
     target_BTC = torch.tensor([[[1.0], [nan]], [[nan], [nan]]])
-    loss = segment_loss(cas_BTC, target_BTC)
+    loss = segment_loss(cas_BTC, target_BTC, "sigmoid")
     assert loss.item() == pytest.approx(math.log(2) / 2)
     loss.backward()
     assert cas_BTC.grad is not None
     assert cas_BTC.grad.flatten().tolist() == pytest.approx([-0.25, 0, 0, 0])
+
+
+def test_segment_loss_of_a_softmax_ignores_the_level_of_a_class() -> None:
+    """Classes without a segment do not count, and a video without known targets gives 0."""
+    cas_BTC = torch.randn(2, 6, 3)
+    target_BTC = torch.zeros(2, 6, 3)
+    target_BTC[:, 2:4, 0] = 1
+    target_BTC[1] = torch.nan
+    loss = segment_loss(cas_BTC, target_BTC, "softmax")
+    assert loss.item() > 0
+    moved_BTC = cas_BTC + torch.tensor([5.0, 0, 0])
+    moved_BTC[..., 1:] = torch.randn(2, 6, 2)
+    assert segment_loss(moved_BTC, target_BTC, "softmax").item() == pytest.approx(loss.item())
+    assert segment_loss(cas_BTC[1:], target_BTC[1:], "softmax").item() == 0
 
 
 def test_segments_are_one_more_term_of_the_total(network: Ecm) -> None:

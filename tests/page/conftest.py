@@ -331,15 +331,6 @@ def modules(shared: tuple[Page, Watch]) -> Page:
     return shared[0]
 
 
-@pytest.fixture(scope="package")
-def blank(browser: Browser, server: Target) -> Iterator[Page]:
-    """A page whose packages can be called."""
-    page = browser.new_page()
-    page.goto(server.url)
-    yield page
-    page.close()
-
-
 @pytest.fixture
 def assert_accessible() -> Callable[[Page], None]:
     """Checks a page by axe-core; a violation fails the test with its report."""

@@ -57,7 +57,7 @@ def taught_times(
         optimizer.param_groups[0]["lr"] = recipe.learning_rate_at(epoch)
         for batch in micro_batches(epoch, len(samples), recipe, one_by_one, ProcessGroup()):
             sample = samples[int(batch.video_B[0])]
-            features_BTD, target_BTC = (torch.from_numpy(part)[None].to(device) for part in sample)
+            features_BTD, target_BTC = (torch.tensor(part, device=device)[None] for part in sample)
             keys_B = torch.from_numpy(batch.key_B).to(device)
             loss = segment_loss(network(features_BTD, keys_B=keys_B), target_BTC, "sigmoid")
             (loss * batch.weight).backward()  # type: ignore[no-untyped-call]

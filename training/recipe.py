@@ -81,8 +81,9 @@ class Recipe:
     `epochs`."""
     class_threshold_from: ThresholdSource = "tags"
     """Source of the model's class threshold: `tags` lowers `class_threshold` until every class
-    passes in nine of ten of its own training videos, or with `calibration_folds` takes the one with
-    the best F1 out of fold. `option` keeps it. A given `class_threshold` implies `option`."""
+    passes in nine of ten of its own training videos. With `calibration_folds` it starts from the
+    threshold of equal errors out of fold. `option` keeps `class_threshold`; a given one implies
+    it."""
     calibration_folds: int = 0
     """Networks that are trained on parts of the training videos, to calibrate the class scores and
     to choose thresholds on videos that a network did not learn from. Each costs as much as the

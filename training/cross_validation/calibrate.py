@@ -141,15 +141,16 @@ def calibration_of(held_out: Sequence[HeldOut], scored: Scored, recipe: Recipe) 
 
 
 def passing_threshold(score_VC: Floats, tag_VC: Bools, told_C: Bools) -> float:
-    """Returns the class threshold with the best F1 that every class can reach.
+    """Returns the class threshold of equal errors, or a lower one that every class can reach.
 
-    The threshold is midway between the lowest score that counts as shown and the next lower one,
-    because scores of new videos are not exactly these. It is lowered to the median score of the
-    own videos of a class, if that is lower. Classes that cannot be told from others have no
-    influence, unless that is all of them.
+    At equal errors, the share of the pairs with a tag that are missed is that of the pairs without
+    one that are found. The best F1 would find nearly everything where most videos have a tag. The
+    threshold is midway between two scores, because scores of new videos are not exactly these. It
+    is lowered to the median score of the own videos of a class, if that is lower. Classes that
+    cannot be told from others have no influence, unless that is all of them.
 
     Example: scores 0.9, 0.7, 0.4 and 0.2 of one class, of which the first two have the tag. From
-    0.7 up, F1 is 1, so the threshold is 0.54, 1 % below 0.55.
+    0.7 up, there is no error of either kind, so the threshold is 0.54, 1 % below 0.55.
 
     Args:
         score_VC: Probability of each class in each video.
@@ -159,10 +160,11 @@ def passing_threshold(score_VC: Floats, tag_VC: Bools, told_C: Bools) -> float:
     chosen_C = told_C if told_C.any() else np.ones_like(told_C)
     score_VC, tag_VC = score_VC[:, chosen_C], tag_VC[:, chosen_C]
     order_N = np.argsort(-score_VC, axis=None, kind="stable")
-    score_N, right_N = score_VC.ravel()[order_N], np.cumsum(tag_VC.ravel()[order_N])
-    f1_N = 2 * right_N / (np.arange(1, len(score_N) + 1) + tag_VC.sum())
+    score_N, tag_N = score_VC.ravel()[order_N], tag_VC.ravel()[order_N]
+    missed_N = 1 - np.cumsum(tag_N) / max(tag_N.sum(), 1)
+    wrong_N = np.cumsum(~tag_N) / max((~tag_N).sum(), 1)
     is_last_of_equal_N = np.append(score_N[1:] != score_N[:-1], True)
-    best = int(np.argmax(np.where(is_last_of_equal_N, f1_N, -1)))
+    best = int(np.argmin(np.where(is_last_of_equal_N, np.abs(missed_N - wrong_N), np.inf)))
     threshold = float(score_N[best : best + 2].mean())
     pairs = zip(score_VC.T, tag_VC.T, strict=True)
     medians = [float(np.median(score_V[tag_V])) for score_V, tag_V in pairs if tag_V.any()]

@@ -38,6 +38,10 @@ demo: $(VENV)/ready ## train on simulated videos, export, serve, ask over HTTP, 
 demo-page: $(VENV)/ready ## the same from rendered videos, and keep serving their page on PORT (8000); SEED=0
 	$(BIN)/python examples/demo_page.py --port $(PORT) --seed $(SEED)
 
+# The test processes share the cores already, so a library's own threads would only wait for each other.
+test test-page check: export OMP_NUM_THREADS = 1
+test test-page check: export OMP_WAIT_POLICY = PASSIVE
+
 test: $(VENV)/ready lint docs ## run every check and every test without a browser; ten minutes on two busy cores
 	$(BIN)/pytest --numprocesses auto --dist worksteal --ignore tests/page
 

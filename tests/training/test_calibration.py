@@ -161,7 +161,7 @@ def test_gtea_is_localized_by_default(shared: Callable[[str], Path], tmp_path: P
     data = open_data(shared("data/cases/datasets/gtea"))
     subsets = {video.subset for video in data.videos}
     training = data.subset("training") if "training" in subsets else data
-    recipe = preset("own-data").override({"hidden_width": 64, "epochs": 20})
+    recipe = preset("own-data").override({"hidden_width": 64, "epochs": 8})
     last = fit(training, None, recipe, tmp_path)
     engine = TorchEngine(last.network())
     assert all(result.segments for _, result in predict(engine, last.spec, data.videos))

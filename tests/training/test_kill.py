@@ -16,7 +16,7 @@ from training.datasets.video_record import VideoSet
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 300
-EPOCHS = 4
+EPOCHS = 3
 
 
 def command(simulated: VideoSet, out: Path) -> list[str]:

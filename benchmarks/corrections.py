@@ -233,7 +233,8 @@ def _drawn(points: Points) -> Figure:
             axes.fill_between(places, low, high, alpha=0.15)
             axes.set_xticks(places, list(curve))
         axes.set(title=data, xlabel="corrected training videos", ylabel=f"mAP at tIoU {TIOU} (%)")
-        axes.legend()
+    handles, names_of_rules = axes.get_legend_handles_labels()
+    figure.legend(handles, names_of_rules, loc="outside lower center", ncols=len(RULES))
     return figure
 
 

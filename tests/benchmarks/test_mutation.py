@@ -1,6 +1,8 @@
 """`python benchmarks/mutation`: which tests run, which places change, and the table."""
 
 import importlib
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -136,3 +138,35 @@ def test_nothing_measured_is_not_enough(strength: ModuleType) -> None:
     """A file none of whose mutants ran does not pass."""
     assert not strength.Strength("model/a.py", left=9).enough
     assert "none" in strength.table([strength.Strength("model/a.py", left=9)])
+
+
+FORKS = """
+import sys
+from pathlib import Path
+
+from forks import import_libraries, run_tests
+
+tests = [Path("tests/test_a.py")]
+assert import_libraries(tests).passed
+assert "colorsys" in sys.modules and "a" not in sys.modules
+for source in ("VALUE = 1", "VALUE = 2", "while True: pass", "VALUE = 1"):
+    Path("a.py").write_text(source)
+    outcome = run_tests(tests, 0.5 if "while" in source else None)
+    print("passed" if outcome.passed else "timed out" if outcome.timed_out else "failed")
+"""
+
+
+def test_each_run_in_a_fork_has_the_source_of_its_time(tmp_path: Path) -> None:
+    """The first process imports the libraries of the tests, but not the sources."""
+    (tmp_path / "tests").mkdir()
+    test = "import colorsys\nfrom a import VALUE\ndef test_a() -> None:\n    assert VALUE == 1\n"
+    (tmp_path / "tests/test_a.py").write_text(test)
+    (tmp_path / "a.py").write_text("VALUE = 1")
+    shutil.copy(SCRIPT / "forks.py", tmp_path)
+    (tmp_path / "program.py").write_text(FORKS)
+    answer = subprocess.run(
+        [sys.executable, "-B", "program.py"],
+        cwd=tmp_path, env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True, text=True, timeout=240, check=True,
+    )  # fmt: skip
+    assert answer.stdout.splitlines() == ["passed", "failed", "timed out", "passed"]

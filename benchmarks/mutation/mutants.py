@@ -57,7 +57,7 @@ def mutants(file: Path) -> list[Mutant]:
 
 
 def unmeasured_spans(source: str) -> list[tuple[Position, Position]]:
-    """Returns the spans that no mutant changes: annotations, assertions, messages, log lines."""
+    """Returns the spans that no mutant changes, such as annotations and log lines."""
     spans = []
     for node in ast.walk(ast.parse(source)):
         for part in unmeasured_parts(node):
@@ -73,6 +73,8 @@ def unmeasured_parts(node: ast.AST) -> list[ast.expr | ast.stmt]:
             return [node]
         case ast.Raise(exc=ast.expr() as error):
             return [error]
+        case ast.keyword(arg="slots", value=value):  # memory, but no behaviour
+            return [value]
         case ast.AnnAssign(annotation=ast.Name(id="TypeAlias")):
             return [node]
         case ast.AnnAssign(annotation=annotation):

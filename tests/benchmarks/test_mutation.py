@@ -73,12 +73,15 @@ def test_a_source_without_tests_is_refused(name: str) -> None:
     assert (answer.returncode, name in answer.stderr) == (2, True)
 
 
-def test_annotations_assertions_messages_and_log_lines_do_not_change(mutants: ModuleType) -> None:
+def test_annotations_assertions_messages_log_lines_and_slots_do_not_change(
+    mutants: ModuleType,
+) -> None:
     """No mutant falls on text that no test should have to notice."""
-    lines = SOURCE.splitlines()
+    source = f"{SOURCE}@dataclass(frozen=True, slots=not False)\nclass Whole: ...\n"
+    lines = source.splitlines()
     spans = [
         lines[start[0] - 1][start[1] : end[1]]
-        for start, end in sorted(mutants.unmeasured_spans(SOURCE))
+        for start, end in sorted(mutants.unmeasured_spans(source))
     ]
     expected = [
         "int | None",
@@ -86,6 +89,7 @@ def test_annotations_assertions_messages_and_log_lines_do_not_change(mutants: Mo
         "assert value != 0",
         '_log.info("half of %d", value + 1)',
         'ValueError(f"{value - 1} is below 0")',
+        "not False",
     ]
     assert expected == spans
 

@@ -67,13 +67,16 @@ def unmeasured_spans(source: str) -> list[tuple[Position, Position]]:
 
 
 def unmeasured_parts(node: ast.AST) -> list[ast.expr | ast.stmt]:
-    """Returns the parts of one node that no mutant changes."""
+    """Returns the parts of one node that no mutant changes.
+
+    Of decorators, these are the options that forbid what no code does, or only bound the memory.
+    """
     match node:
         case ast.Assert() | ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="_log")))):
             return [node]
         case ast.Raise(exc=ast.expr() as error):
             return [error]
-        case ast.keyword(arg="slots", value=value):  # memory, but no behaviour
+        case ast.keyword(arg="frozen" | "slots" | "maxsize", value=value):
             return [value]
         case ast.AnnAssign(annotation=ast.Name(id="TypeAlias")):
             return [node]

@@ -73,7 +73,7 @@ def test_a_source_without_tests_is_refused(name: str) -> None:
     assert (answer.returncode, name in answer.stderr) == (2, True)
 
 
-def test_annotations_assertions_messages_log_lines_and_slots_do_not_change(
+def test_annotations_assertions_messages_log_lines_and_options_do_not_change(
     mutants: ModuleType,
 ) -> None:
     """No mutant falls on text that no test should have to notice."""
@@ -89,6 +89,7 @@ def test_annotations_assertions_messages_log_lines_and_slots_do_not_change(
         "assert value != 0",
         '_log.info("half of %d", value + 1)',
         'ValueError(f"{value - 1} is below 0")',
+        "True",
         "not False",
     ]
     assert expected == spans

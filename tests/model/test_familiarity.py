@@ -92,7 +92,7 @@ def test_statistics_survive_json_and_are_checked(spec: ModelSpec) -> None:
         replace(spec, training_features=of_zeros(7))
     with pytest.raises(SpecError, match="square"):
         replace(of_zeros(8), mean_F=(0.0,))
-    with pytest.raises(SpecError, match="at least 2 quantiles, .* and 1 quantiles"):
+    with pytest.raises(SpecError, match=r"at least 2 quantiles, .* and 1 quantiles"):
         replace(of_zeros(1), distance_Q=(1.0,))
     with pytest.raises(SpecError, match="finite"):
         replace(of_zeros(1), mean_F=(float("nan"),))

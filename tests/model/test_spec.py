@@ -36,6 +36,9 @@ def test_spec_survives_its_json(spec: ModelSpec) -> None:
         ({"display_min_score": math.nan}, "display_min_score"),
         ({"format": 2}, "format"),
         ({"surprise": 1}, "surprise"),
+        ({"provenance": {"surprise": 1}}, "surprise"),
+        ({"extractor": {"surprise": 1}}, "surprise"),
+        ({"calibration": {"surprise": 1}}, "surprise"),
         ({"localization": {"nms": "best"}}, "nms"),
     ],
 )

@@ -18,7 +18,6 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, with_config
 
 from model.errors import SpecError
 
@@ -34,7 +33,6 @@ _LEAST_DISTANCE = 1e-6
 _SIGN_SEED = 0x9E3779B1
 
 
-@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class FeatureStatistics:
     """Statistics of the training features."""

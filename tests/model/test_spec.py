@@ -12,6 +12,9 @@ from model.familiarity import FeatureStatistics
 from model.localization.localize import LocalizationConfig
 from model.spec import ModelSpec, Provenance
 
+LEVEL = Isotonic((0.1,), (0.5,))
+STATISTICS = FeatureStatistics((0.0,), ((1.0,),), (0.0, 1.0))
+
 
 def test_spec_survives_its_json(spec: ModelSpec) -> None:
     """A spec equals the one read from its JSON."""
@@ -38,7 +41,10 @@ def test_spec_survives_its_json(spec: ModelSpec) -> None:
         ({"surprise": 1}, "surprise"),
         ({"provenance": {"surprise": 1}}, "surprise"),
         ({"extractor": {"surprise": 1}}, "surprise"),
+        ({"localization": {"surprise": 1}}, "surprise"),
         ({"calibration": {"surprise": 1}}, "surprise"),
+        ({"calibration": {"curve": asdict(LEVEL) | {"surprise": 1}}}, "curve"),
+        ({"training_features": asdict(STATISTICS) | {"surprise": 1}}, "surprise"),
         ({"localization": {"nms": "best"}}, "nms"),
     ],
 )
@@ -90,7 +96,7 @@ def test_statistics_have_the_folded_channels_of_the_features(
 
 def test_a_curve_of_each_class_has_as_many_slopes_as_labels(spec: ModelSpec) -> None:
     """A curve for all classes fits any number of labels."""
-    calibration = Calibration(Isotonic((0.1,), (0.5,)))
+    calibration = Calibration(LEVEL)
     assert replace(spec, calibration=calibration).calibration == calibration
     for classes in (2, 4):
         curve = Platt((1.0,) * classes, (0.0,) * classes)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from reliability.server import Target, eventually
 from tests.page.conftest import PHONE, OpenPage, write_clip
@@ -79,6 +79,40 @@ def test_upload_shows_its_bytes_and_can_be_cancelled(slow: Page, film: Path) -> 
     question.get_by_role("button", name="Cancel job").click()
     expect(slow.get_by_role("heading", name="Find when actions happen")).to_be_visible()
     expect(slow.get_by_role("region", name="Recent")).not_to_contain_text(film.name)
+
+
+def test_upload_that_ends_during_the_question_is_no_longer_cancelled(
+    start: Page, film: Path
+) -> None:
+    """The question is about the job that it became; that one has ended, which a notice reports."""
+    held: list[Route] = []
+    start.route("**/jobs?model=**", held.append)
+    choose(start, film)
+    progress = start.get_by_role("region", name="Progress")
+    progress.get_by_role("button", name="Cancel this job").click()
+    eventually(lambda: start.get_by_role("dialog").count() == 1 and len(held) == 1)
+    held[0].continue_()
+    expect(start.locator("#segments")).to_be_visible()
+    start.get_by_role("button", name="Cancel job").click()
+    expect(start.get_by_text("had ended before").first).to_be_visible()
+    expect(start.get_by_role("region", name="Segments")).to_be_visible()
+
+
+def test_failed_job_is_tried_again(start: Page, tmp_path: Path) -> None:
+    """In its view, a new job on the same video; in the list, the new one replaces the old one."""
+    damaged = tmp_path / f"{tmp_path.name}.mp4"
+    damaged.write_bytes(b"\1" * 4096)
+    choose(start, damaged)
+    expect(start.get_by_role("alert").filter(has_text="was not localized")).to_be_visible()
+    first = start.url
+    start.get_by_role("button", name="Try again").click()
+    start.wait_for_url(lambda url: url != first and "#/job/" in url)
+    expect(start.get_by_role("alert").filter(has_text="was not localized")).to_be_visible()
+    start.get_by_role("button", name="Bring in another").click()
+    failed = start.get_by_role("listitem").filter(has_text=damaged.name)
+    expect(failed).to_have_count(2)
+    failed.first.get_by_role("button", name="Try again").click()
+    expect(start.locator(f"a[href$='{first.rpartition('/')[2]}']")).to_have_count(1)
 
 
 def test_upload_that_stops_can_be_tried_again(start: Page, film: Path) -> None:

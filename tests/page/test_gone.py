@@ -1,15 +1,19 @@
 """What the service no longer has while the page is open: a model, an activation, a connection."""
 
 import re
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from reliability.server import Target
-from tests.page.conftest import submit, write_clip
+from tests.page.conftest import OpenPage, submit, write_clip
 from tests.page.test_result import opened, rows, slider
 
 
@@ -57,3 +61,65 @@ def test_video_is_read_again_when_its_activation_is_gone(
     expect(page.get_by_role("slider", name="Class threshold")).to_be_enabled()
     move_threshold(page)
     expect(slider(page, "Class threshold")).to_have_value("0.22")
+
+
+class Relay(ThreadingTCPServer):
+    """Passes connections on to a service, and breaks the first one with a video in the middle."""
+
+    CUT_BYTES = 16 * 1024
+    daemon_threads = True
+    breaks = 0
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(("127.0.0.1", 0), RelayedConnection)
+        self.target = target
+
+    @property
+    def url(self) -> str:
+        """Address at which the service seems to be."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class RelayedConnection(BaseRequestHandler):
+    """One connection of the browser."""
+
+    server: Relay
+    is_video = False
+
+    def handle(self) -> None:
+        """Passes on what the browser sends."""
+        with socket.create_connection(("127.0.0.1", self.server.target.port)) as service:
+            Thread(target=self._answer, args=(service,), daemon=True).start()
+            with suppress(OSError):
+                while part := self.request.recv(65536):
+                    self.is_video |= b"/video?" in part
+                    service.sendall(part)
+
+    def _answer(self, service: socket.socket) -> None:
+        with suppress(OSError):
+            while part := service.recv(Relay.CUT_BYTES):
+                self.request.sendall(part)
+                if self.is_video and self.server.breaks == 0:
+                    self.server.breaks += 1
+                    break
+            self.request.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def relay(server: Target) -> Iterator[Relay]:
+    """A relay before the service."""
+    with Relay(server) as relay:
+        Thread(target=relay.serve_forever, daemon=True).start()
+        yield relay
+        relay.shutdown()
+
+
+def test_video_goes_on_after_its_connection_broke(
+    relay: Relay, open_page: OpenPage, done_job: str
+) -> None:
+    """The browser asks for the rest, as after a long pause, and the video plays to its end."""
+    page = opened(open_page(relay.url), done_job)
+    page.get_by_role("combobox", name="Speed").select_option("16")
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.locator(".controls .time")).to_have_text("00:20.0")
+    assert relay.breaks == 1

@@ -23,11 +23,11 @@ def start(open_page: OpenPage, server: Target) -> Page:
 
 def test_details_of_an_upload_that_failed_are_copied(start: Page, tmp_path: Path) -> None:
     """The upload gets its name, and the details are in the clipboard."""
-    damaged = tmp_path / f"{tmp_path.name}.mp4"
+    damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(b"\0" * 4096)
     start.locator("input[type=file]").set_input_files(damaged)
     message = start.get_by_role("alert").filter(has_text="was not localized")
-    message.get_by_text("Details").click()
+    message.get_by_text("Details", exact=True).click()
     message.get_by_role("button", name="Copy").click()
     expect(start.get_by_text("Copied the details.").first).to_be_visible()
     start.get_by_role("link", name="Videos").click()

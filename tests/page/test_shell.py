@@ -124,11 +124,11 @@ def test_module_that_was_lost_is_loaded_again(
     def lose_first(route: Route) -> None:
         lost.append(route.request.url)
         if len(lost) == 1:
-            route.fulfill(status=403)
+            route.abort("aborted")
         else:
             route.continue_()
 
-    page.route("**/look/player.js", lose_first)
+    page.route("**/look/ruler.js", lose_first)
     page.goto(f"/#/job/{done_job}")
     expect(page.get_by_role("region", name="Segments")).to_be_visible()
     assert len(lost) == 2

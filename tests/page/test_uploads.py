@@ -86,7 +86,7 @@ def test_upload_that_ends_during_the_question_is_no_longer_cancelled(
 ) -> None:
     """The question is about the job that it became; that one has ended, which a notice reports."""
     held: list[Route] = []
-    start.route("**/jobs?model=**", held.append)
+    start.route("**/jobs?model=**", lambda route: held.append(route))
     choose(start, film)
     progress = start.get_by_role("region", name="Progress")
     progress.get_by_role("button", name="Cancel this job").click()
@@ -98,21 +98,34 @@ def test_upload_that_ends_during_the_question_is_no_longer_cancelled(
     expect(start.get_by_role("region", name="Segments")).to_be_visible()
 
 
-def test_failed_job_is_tried_again(start: Page, tmp_path: Path) -> None:
-    """In its view, a new job on the same video; in the list, the new one replaces the old one."""
+def test_failed_job_whose_video_is_gone_asks_for_the_file(start: Page, tmp_path: Path) -> None:
+    """Another try of a damaged video needs the file, in the view of the job and in the list."""
     damaged = tmp_path / f"{tmp_path.name}.mp4"
     damaged.write_bytes(b"\1" * 4096)
     choose(start, damaged)
     expect(start.get_by_role("alert").filter(has_text="was not localized")).to_be_visible()
-    first = start.url
     start.get_by_role("button", name="Try again").click()
-    start.wait_for_url(lambda url: url != first and "#/job/" in url)
-    expect(start.get_by_role("alert").filter(has_text="was not localized")).to_be_visible()
+    words = "The service no longer has this video. Choose the file again."
+    expect(start.get_by_text(words).first).to_be_visible()
     start.get_by_role("button", name="Bring in another").click()
-    failed = start.get_by_role("listitem").filter(has_text=damaged.name)
-    expect(failed).to_have_count(2)
-    failed.first.get_by_role("button", name="Try again").click()
-    expect(start.locator(f"a[href$='{first.rpartition('/')[2]}']")).to_have_count(1)
+    row = start.get_by_role("listitem").filter(has_text=damaged.name)
+    row.get_by_role("button", name="Try again").click()
+    words = f"The service no longer has {damaged.name}. Choose the file again."
+    expect(start.get_by_text(words).first).to_be_visible()
+
+
+def test_cancelled_job_is_tried_again(
+    strict: tuple[Target, str], page_of_strict: Page, clip: Path
+) -> None:
+    """The service still has the video, so that another job begins."""
+    first = enqueue(strict, clip, "again.mp4")
+    cancel(strict, first)
+    page_of_strict.goto(f"/#/job/{first}")
+    page_of_strict.get_by_role("button", name="Try again").click()
+    expect(page_of_strict.get_by_role("heading", name="Next in line")).to_be_visible()
+    second = page_of_strict.url.rpartition("/")[2]
+    assert second != first
+    cancel(strict, second)
 
 
 def test_upload_that_stops_can_be_tried_again(start: Page, film: Path) -> None:

@@ -1,5 +1,6 @@
 """Videos on their way: upload, line, reading, cancelling, reloads, errors of jobs."""
 
+import shutil
 from pathlib import Path
 
 import httpx
@@ -114,18 +115,19 @@ def test_failed_job_whose_video_is_gone_asks_for_the_file(start: Page, tmp_path:
     expect(start.get_by_text(words).first).to_be_visible()
 
 
-def test_cancelled_job_is_tried_again(
-    strict: tuple[Target, str], page_of_strict: Page, clip: Path
+def test_failed_job_on_a_video_of_the_server_is_tried_again(
+    start: Page, videos: Path, clip: Path
 ) -> None:
-    """The service still has the video, so that another job begins."""
-    first = enqueue(strict, clip, "again.mp4")
-    cancel(strict, first)
-    page_of_strict.goto(f"/#/job/{first}")
-    page_of_strict.get_by_role("button", name="Try again").click()
-    expect(page_of_strict.get_by_role("heading", name="Next in line")).to_be_visible()
-    second = page_of_strict.url.rpartition("/")[2]
-    assert second != first
-    cancel(strict, second)
+    """Once the file is mended, another try leads to its result."""
+    damaged = videos / "to be mended.mp4"
+    damaged.write_bytes(b"\0" * 4096)
+    start.get_by_role("tab", name="Server folder").click()
+    start.get_by_role("button", name="videos").click()
+    start.get_by_role("button", name=damaged.name).click()
+    expect(start.get_by_role("alert").filter(has_text="was not localized")).to_be_visible()
+    shutil.copy(clip, damaged)
+    start.get_by_role("button", name="Try again").click()
+    expect(start.get_by_role("region", name="Segments")).to_be_visible()
 
 
 def test_upload_that_stops_can_be_tried_again(start: Page, film: Path) -> None:

@@ -7,8 +7,8 @@
 
 const ENDINGS = /\.(mp4|m4v|mkv|webm|mov|avi|mpg|mpeg|ts|wmv|flv|npy|npz)$/i;
 
-/** Most characters of the name of a subset, as the service accepts it. */
-const MOST_CHARACTERS = 40;
+/** Name of a subset, as the service accepts it. */
+const SUBSET = /^[A-Za-z0-9_][A-Za-z0-9_ -]{0,39}$/;
 
 /** An annotations file that cannot be used; the message is a sentence for people. */
 export class AnnotationsError extends Error {}
@@ -90,8 +90,7 @@ const isCorrected = (one) => ["accepted", "changed", "added"].includes(one.state
  */
 export function subsetOf(entry) {
   const subset = entry?.subset;
-  const isName = typeof subset === "string" && subset !== "" && subset.length <= MOST_CHARACTERS;
-  return isName ? subset : null;
+  return typeof subset === "string" && SUBSET.test(subset) ? subset : null;
 }
 
 /**

@@ -230,6 +230,7 @@ def test_saved_corrections_keep_the_subset_of_the_ground_truth(correcting: Page)
     """A video to measure on does not become one to learn from."""
     correcting.keyboard.press("e")
     truth_file(correcting, "truth.json", truth_of("moving shapes"))
+    expect(correcting.get_by_role("heading", name="mAP of this video")).to_be_visible()
     correcting.keyboard.press("e")
     correcting.keyboard.press("a")
     with correcting.expect_download() as download:

@@ -11,7 +11,7 @@ and alternative: how many times as fast the form is. Exit status 1 if a benchmar
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from record import ROOT, Record, read
@@ -54,7 +54,7 @@ def run(name: str, out: Path) -> bool:
     return not subprocess.run([*command, "--json", str(out / f"{name}.json")]).returncode
 
 
-def comparison(paths: Sequence[Path] | Iterator[Path]) -> Iterator[str]:
+def comparison(paths: Iterable[Path]) -> Iterator[str]:
     """Yields one line for each form and alternative of the records, and lines above them."""
     yield f"\n{'case':55} {'form':34} {'alternative':29} times as fast"
     for path in paths:

@@ -62,9 +62,10 @@ class Record:
     """Mean number of processes that wanted a core in the minute before the run."""
 
     def add(self, case: str, form: str, figures: Mapping[str, float]) -> None:
-        """Adds one row."""
+        """Adds one row, and reports it at once, because a run may take minutes or be ended."""
         rounded = {name: float(f"{value:.4g}") for name, value in figures.items()}
         self.rows.append(Row(case, form, rounded))
+        print(f"{case}, {form}: {rounded}", file=sys.stderr, flush=True)
 
     def finish(self, path: Path | None) -> None:
         """Prints the table, and writes the record as JSON if there is a path."""

@@ -90,7 +90,8 @@ def start(arguments: Sequence[str], folder: Path) -> None:
     try:
         while not _is_ready(port):
             if time.monotonic() > ends_s or process.poll() is not None:
-                raise TimeoutError(f"expected a ready server; its log: {folder / 'log'}")
+                said = (folder / "log").read_text(errors="replace")[-2000:]
+                raise TimeoutError(f"expected a ready server within {LIMIT_S:g} s; its log: {said}")
             time.sleep(PAUSE_S)
     finally:
         process.kill()

@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-page docs docs-links test test-page check test-slow lint serve \
-	benchmark benchmark-training benchmark-extraction \
+	bench performance benchmark-training \
 	benchmark-serving benchmark-overload soak audit mutate clean
 
 help: ## list these targets
@@ -70,16 +70,15 @@ docs-links: $(VENV)/ready ## ask every address in the documents; needs the netwo
 serve: $(VENV)/ready ## serve ./models on PORT (8000)
 	$(BIN)/python -m service serve --repository models --port $(PORT)
 
-benchmark: $(VENV)/ready ## measure localization and the metric
-	$(BIN)/python benchmarks/localization.py
-	$(BIN)/python benchmarks/metric.py --loops
+bench: $(VENV)/ready ## run the quick benchmarks and compare with each alternative; ten minutes
+	$(BIN)/python benchmarks/quick.py
+
+performance: $(VENV)/ready ## write the tables of docs/explanation/performance.md from docs/measurements
+	$(BIN)/cog -r -I benchmarks -p 'from record import measured' docs/explanation/performance.md
 
 benchmark-training: $(VENV)/ready ## measure the training step, its time and memory; takes minutes
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/training_step.py --memory
-
-benchmark-extraction: $(VENV)/ready ## measure decoding, optical flow and the motion extractor
-	$(BIN)/python benchmarks/extraction.py
 
 benchmark-overload: $(VENV)/ready ## offer the service ten times what it can do; five minutes, alone on the machine
 	$(BIN)/python -m reliability.overload

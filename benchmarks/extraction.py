@@ -25,6 +25,7 @@ import av
 import cv2
 import numpy as np
 import torch
+from record import Record, add_json_option
 from timing import median_s, medians_s
 
 from features.backbone.export import write_backbone
@@ -40,7 +41,8 @@ from features.video.reading import probe, read_snippets
 from model.errors import LocalizerError
 from model.inference.engine import EngineConfig
 
-FRAMES = 25 * MotionExtractor.snippet_frames / MotionExtractor.rate_fps
+PLAYING, PLAYING_FPS = "playing the video", 25.0
+FRAMES = PLAYING_FPS * MotionExtractor.snippet_frames / MotionExtractor.rate_fps
 """Frames of a video of 25 frames per second that one snippet of `motion` covers."""
 TVL1_PAIRS = 4
 """Number of timed pairs of frames; few, because TV-L1 takes about 1 s a pair at 340 x 256."""
@@ -67,24 +69,35 @@ def main() -> None:
     )
     parser.add_argument("--backbones", nargs="*", help="compare these with `motion`, and stop")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    add_json_option(parser)
     arguments = parser.parse_args()
     if arguments.backbones is not None:
-        compare_backbones(arguments.backbones or BACKBONES, arguments.repeats)
-        return
+        record = Record("Backbones", ["motion"])
+        compare_backbones(record, arguments.backbones or BACKBONES, arguments.repeats)
+    else:
+        record = Record("From video to features", [PLAYING])
+        measure(record, arguments.videos, arguments.repeats, arguments.workers)
+    record.finish(arguments.json)
+
+
+def measure(record: Record, videos: list[Path], repeats: int, workers: int) -> None:
+    """Adds the rates on each video, and that of a whole extraction."""
     with tempfile.TemporaryDirectory() as folder:
-        videos = arguments.videos or [moving_noise(Path(folder) / "noise.mp4", seconds=30)]
+        videos = videos or [moving_noise(Path(folder) / "noise.mp4", seconds=30)]
         for video in videos:
             info = probe(video)
-            print(f"{video.name}: {info.codec}, {info.width} x {info.height}, {info.fps:g} fps")
-            for name, rate in rates(video, arguments.repeats):
-                print(f"  {name:42} {rate:8.1f} frames/s {rate / 25:8.2f} x real time", flush=True)
-        rate = together(videos, Path(folder) / "features", arguments.workers)
-        print(f"extract with {arguments.workers} workers, each video {COPIES} times, hashing and "
-              f"writing included: {rate:.0f} frames/s, {rate / 25:.0f} x real time")  # fmt: skip
+            case = f"{video.name}, {info.codec}, {info.width} x {info.height}, {info.fps:g} fps"
+            record.add(case, PLAYING, {"frames/s": PLAYING_FPS})
+            for form, rate in rates(video, repeats):
+                record.add(case, form, {"frames/s": rate})
+        case = f"all videos {COPIES} times, with hashing and writing"
+        record.add(case, PLAYING, {"frames/s": PLAYING_FPS})
+        rate = together(videos, Path(folder) / "features", workers)
+        record.add(case, f"extract, {workers} workers", {"frames/s": rate})
 
 
-def compare_backbones(names: Sequence[str], repeats: int) -> None:
-    """Prints the rate of each backbone, and how many times as long as `motion` it takes."""
+def compare_backbones(record: Record, names: Sequence[str], repeats: int) -> None:
+    """Adds the rate of each backbone and of `motion`."""
     with tempfile.TemporaryDirectory() as folder:
         video = moving_noise(Path(folder) / "noise.mp4", seconds=6)
         extractors: dict[str, Extractor] = {"motion": MotionExtractor()}
@@ -99,13 +112,8 @@ def compare_backbones(names: Sequence[str], repeats: int) -> None:
             extractors[name] = open_onnx(path, engine=EngineConfig(device="cpu", threads=1))
         works = {name: extraction_of(extractor, video) for name, extractor in extractors.items()}
         for name, time_s in medians_s(works, repeats).items():
-            rate = 25 * BATCH_SNIPPETS * snippet_clock(extractors[name]).snippet_s / time_s
-            share = time_s / snippet_clock(extractors[name]).snippet_s
-            if name == "motion":
-                motion_share = share
-            print(
-                f"{name:32} {rate:8.1f} frames/s {share / motion_share:8.1f} x the time of motion"
-            )
+            video_s = BATCH_SNIPPETS * snippet_clock(extractors[name]).snippet_s
+            record.add("one thread", name, {"frames/s": PLAYING_FPS * video_s / time_s})
 
 
 def extraction_of(extractor: Extractor, video: Path) -> Callable[[], object]:

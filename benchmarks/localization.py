@@ -4,13 +4,16 @@
 
 Sequences are smooth bumps on noise, in three of the classes. The plain loops are the released
 post-processing as published: one class, one threshold and one proposal after the other. All times
-are medians of one run of this program.
+are medians of the CPU time of one run, because other processes have less effect on it.
 """
 
 import argparse
+import time
+from functools import partial
 
 import numpy as np
-from timing import median_s
+from record import Record, add_json_option
+from timing import medians_s
 
 from model.localization.localize import LocalizationConfig, class_scores, localize, normalise
 from model.snippets import SNIPPET_FRAMES, resample
@@ -21,6 +24,7 @@ RELEASED = LocalizationConfig(
     protocol="released", cas_threshold_min=0.01, cas_threshold_max=0.2, cas_threshold_step=0.025,
     nms="greedy",
 )  # fmt: skip
+LOOPS = "released, plain loops"
 MODES = {
     "default (corrected, fast-soft)": LocalizationConfig(),
     "corrected, soft": LocalizationConfig(nms="soft"),
@@ -34,18 +38,20 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=15, help="timed runs, of which the median counts"
     )
-    repeats = parser.parse_args().repeats
-    print(f"{'snippets':>8} {'classes':>7}  {'mode':32} {'ms':>8} {'times as fast':>13}")
+    add_json_option(parser)
+    arguments = parser.parse_args()
+    record = Record("From a class activation sequence to segments", [LOOPS])
     for snippets in (750, 5000):
         for classes in (20, 200):
             cas_TC = draw(snippets, classes)
-            loops_ms = 1e3 * median_s(lambda cas_TC=cas_TC: released_by_loops(cas_TC), 3)
-            rows = {"released, plain loops": loops_ms}
-            for name, config in MODES.items():
-                rows[name] = 1e3 * median_s(lambda c=cas_TC, g=config: by_arrays(c, g), repeats)
-            for name, value in rows.items():
-                ratio = loops_ms / value
-                print(f"{snippets:8} {classes:7}  {name:32} {value:8.2f} {ratio:13.1f}")
+            works = {LOOPS: partial(released_by_loops, cas_TC)}
+            works |= {name: partial(by_arrays, cas_TC, config) for name, config in MODES.items()}
+            times_s = medians_s(works, arguments.repeats, clock=time.process_time)
+            for form, time_s in times_s.items():
+                record.add(
+                    f"{snippets} snippets, {classes} classes", form, {"CPU ms": 1e3 * time_s}
+                )
+    record.finish(arguments.json)
 
 
 def draw(snippets: int, classes: int) -> np.ndarray:

@@ -5,13 +5,16 @@
 
 The plain loops compute the metric as the public evaluator does, one prediction after the other.
 They are faster than the evaluator, because they use plain numpy in place of its pandas tables. All
-times are medians of one run of this program.
+times are medians of the CPU time of one run, because other processes have less effect on it.
 """
 
 import argparse
+import time
 from collections import defaultdict
+from functools import partial
 
 import numpy as np
+from record import Record, add_json_option
 from timing import median_s
 
 from model.segments import Segment, temporal_iou
@@ -29,17 +32,19 @@ def main() -> None:
         "--repeats", type=int, default=5, help="timed runs, of which the median counts"
     )
     parser.add_argument("--loops", action="store_true", help="also time the plain loops (minutes)")
+    add_json_option(parser)
     arguments = parser.parse_args()
+    record = Record("The ActivityNet metric", ["plain loops"])
     for name, (videos, classes, instances, predictions, tiou_K) in SIZES.items():
         truth, predicted = draw(videos, classes, instances, predictions)
-        ours = median_s(
-            lambda t=truth, p=predicted, k=tiou_K: detection_score(t, p, k), arguments.repeats
-        )
-        line = f"{name:38} {ours:7.3f} s"
+        metric = partial(detection_score, truth, predicted, tiou_K)
+        ours = median_s(metric, arguments.repeats, clock=time.process_time)
         if arguments.loops:
-            loops = median_s(lambda t=truth, p=predicted, k=tiou_K: by_loops(t, p, k), 1)
-            line += f", plain loops {loops:7.2f} s, {loops / ours:.0f} times as fast"
-        print(line, flush=True)
+            plain = partial(by_loops, truth, predicted, tiou_K)
+            loops = median_s(plain, 1, clock=time.process_time)
+            record.add(name, "plain loops", {"CPU ms": 1e3 * loops})
+        record.add(name, "ours", {"CPU ms": 1e3 * ours})
+    record.finish(arguments.json)
 
 
 def draw(videos: int, classes: int, instances: int, predictions: int) -> tuple[Videos, Videos]:

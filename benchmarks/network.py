@@ -1,7 +1,7 @@
 """Time of the exported network: as sequences, as images, and in int8.
 
     python benchmarks/network.py
-    python benchmarks/network.py --hidden-width 2048 --threads 2 --repeats 5
+    python benchmarks/network.py --hidden-width 512 2048 --threads 2 --repeats 5
 
 `write_onnx` turns the sequences of a network into images one pixel high (model/export.py), and
 `ecm export --int8` writes integer matrix products (model/int8.py). `quantizer` is the same network
@@ -11,7 +11,6 @@ through onnxruntime's own static quantization. All take turns; times are medians
 import argparse
 import logging
 import tempfile
-import time
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import onnx
 import onnxruntime
 import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from record import Record, add_json_option
 from timing import medians_s
 from torch import Tensor
 from torch.nn import functional
@@ -70,27 +70,36 @@ class Calibration(CalibrationDataReader):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--hidden-width", type=int, default=512, help="hidden width of the network")
+    parser.add_argument(
+        "--hidden-width", type=int, nargs="+", default=[512], help="hidden widths of the networks"
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads of one run")
     parser.add_argument(
         "--repeats", type=int, default=11, help="timed runs, of which the median counts"
     )
+    add_json_option(parser)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     onnxruntime.set_default_logger_severity(3)
-    network = Ecm(EcmConfig(CHANNELS, CLASSES, arguments.hidden_width)).eval()
-    config = EngineConfig("cpu", threads=arguments.threads)
+    record = Record("The exported network", ["images", "quantizer"])
+    for width in arguments.hidden_width:
+        measure(record, width, arguments.threads, arguments.repeats)
+    record.finish(arguments.json)
+
+
+def measure(record: Record, width: int, threads: int, repeats: int) -> None:
+    """Adds the times of the forms of one network, for three lengths of a video."""
+    network = Ecm(EcmConfig(CHANNELS, CLASSES, width)).eval()
+    config = EngineConfig("cpu", threads=threads)
     with tempfile.TemporaryDirectory() as folder:
         files = written(network, Path(folder))
         sessions = {name: open_session(files[name].read_bytes(), config) for name in FORMS}
-    print(f"{'snippets':>8}" + "".join(f"{name + ' ms':>14}" for name in FORMS) + "  int8 / images")
     for snippets in (100, 750, 4000):
         inputs = {FEATURES: features(snippets)[None], LENGTHS: np.array([snippets])}
         runs = {name: partial(session.run, [CAS], inputs) for name, session in sessions.items()}
-        times_s = medians_s(runs, arguments.repeats, clock=time.perf_counter)
-        ratio = times_s["images"] / times_s["int8"]
-        print(f"{snippets:8}" + "".join(f"{1e3 * times_s[name]:14.1f}" for name in FORMS)
-              + f"{ratio:11.2f} x")  # fmt: skip
+        case = f"width {width}, {snippets} snippets, {threads} thread{'s' * (threads > 1)}"
+        for form, time_s in medians_s(runs, repeats).items():
+            record.add(case, form, {"ms": 1e3 * time_s})
 
 
 def features(snippets: int, seed: int = 0) -> np.ndarray:

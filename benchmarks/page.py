@@ -20,9 +20,12 @@ from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
+from record import Record, add_json_option
 
 PAGE = Path(__file__).parents[1] / "service" / "page"
 SCRIPT = Path(__file__).with_suffix(".js")
+SCREEN, SCREEN_FPS = "screen", 60.0
+"""The most frames that a screen shows."""
 MOTIONS = ("zoom", "pan", "play")
 SHEETS = ("tokens", "base", "timeline")
 HTML = """<!doctype html><title>Time line</title><main id=main></main>
@@ -39,25 +42,29 @@ def main() -> None:
     parser.add_argument("--snippets", type=int, default=20_000)
     parser.add_argument("--frames", type=int, default=300, help="frames of each motion")
     parser.add_argument("--chromium", default=shutil.which("chromium"), help="the browser")
+    add_json_option(parser)
     arguments = parser.parse_args()
+    record = Record("The time line of the page", [SCREEN])
     with _served() as url, _opened(url, arguments.chromium) as page:
         facts = {name: getattr(arguments, name) for name in ("segments", "classes", "snippets")}
         page.evaluate("(facts) => show(facts)", {"durationS": arguments.hours * 3600} | facts)
-        print(f"{'motion':8}{'frames/s':>10}{'median ms':>11}{'worst ms':>10}{'work ms':>9}")
         for motion in MOTIONS:
             times = page.evaluate("([m, n]) => measure(m, n)", [motion, arguments.frames])
-            print(_row(motion, times))
+            record.add(motion, SCREEN, {"frames/s": SCREEN_FPS})
+            record.add(motion, "time line", _figures(times))
         print(f"colours drawn: {page.evaluate('colours()')}, elements of the page: "
               f"{page.evaluate('document.querySelectorAll(`*`).length')}")  # fmt: skip
+    record.finish(arguments.json)
 
 
-def _row(motion: str, times: dict[str, list[float]]) -> str:
+def _figures(times: dict[str, list[float]]) -> dict[str, float]:
     frames_ms, work_ms = np.array(times["framesMs"]), np.array(times["workMs"])
-    rate = 1000 / frames_ms.mean()
-    return (
-        f"{motion:8}{rate:10.1f}{np.median(frames_ms):11.1f}{frames_ms.max():10.1f}"
-        f"{np.median(work_ms):9.1f}"
-    )
+    return {
+        "frames/s": 1000 / frames_ms.mean(),
+        "median ms": float(np.median(frames_ms)),
+        "worst ms": frames_ms.max(),
+        "work ms": float(np.median(work_ms)),
+    }
 
 
 class _Files(SimpleHTTPRequestHandler):

@@ -9,9 +9,15 @@ PATIENCE_S = 20.0
 """A function that takes longer in its first run is not run again."""
 
 
-def median_s(work: Callable[[], object], repeats: int, *, patience_s: float = PATIENCE_S) -> float:
+def median_s(
+    work: Callable[[], object],
+    repeats: int,
+    *,
+    patience_s: float = PATIENCE_S,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Returns the median time of one function in seconds; `medians_s` has the details."""
-    return medians_s({"": work}, repeats, patience_s=patience_s)[""]
+    return medians_s({"": work}, repeats, patience_s=patience_s, clock=clock)[""]
 
 
 def medians_s(

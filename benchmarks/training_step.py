@@ -22,6 +22,7 @@ from functools import partial
 from multiprocessing import get_context
 
 import torch
+from record import Record, add_json_option
 from timing import medians_s
 from torch import Tensor
 from torch.nn import functional
@@ -33,6 +34,7 @@ from training.objective import Objective
 from training.presets import preset
 
 FEATURE_DIM = 2048
+RELEASED, FLOOR = "released form", "floor"
 TOLERANCE = 1e-4
 """Largest relative difference of loss and gradient between the released form and ours."""
 MEMORY_LIMIT_GIB = 16
@@ -86,18 +88,24 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=3, help="timed steps, of which the median counts"
     )
+    parser.add_argument("--videos", type=int, help="videos of a step; as released if absent")
     parser.add_argument("--threads", type=int, help="threads of torch on the CPU")
     parser.add_argument("--memory", action="store_true", help="measure peak memory instead")
+    add_json_option(parser)
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     if arguments.memory:
         print_memory(arguments.device)
         return
-    print(f"{'configuration':14} {'form':24} {'ms':>8} {'x released':>10} {'x floor':>8}")
+    record = Record("The training step", [RELEASED, FLOOR])
     for name in [arguments.configuration] if arguments.configuration else CONFIGURATIONS:
-        check(CONFIGURATIONS[name], arguments.device)
-        print_times(name, arguments.device, arguments.repeats)
+        configuration = CONFIGURATIONS[name]
+        check(configuration, arguments.device)
+        if arguments.videos:
+            configuration = replace(configuration, videos=arguments.videos)
+        add_times(record, name, configuration, arguments.device, arguments.repeats)
+    record.finish(arguments.json)
 
 
 def check(configuration: Configuration, device: str) -> None:
@@ -118,20 +126,19 @@ def check(configuration: Configuration, device: str) -> None:
             sys.exit(f"{name}: relative difference of {difference:.2g} from the released form")
 
 
-def print_times(name: str, device: str, repeats: int) -> None:
-    """Prints the table of one configuration."""
-    steps = forms(CONFIGURATIONS[name], device)
-    times_s = medians_s(
-        {form: partial(finished, step, device) for form, step in steps.items()}, repeats
-    )
-    for form, time_s in times_s.items():
-        floor_s = times_s["floor, bf16" if form.endswith("bf16") else "floor"]
-        faster, slower = times_s["released form"] / time_s, time_s / floor_s
-        print(f"{name:14} {form:24} {1e3 * time_s:8.0f} {faster:10.2f} {slower:8.2f}", flush=True)
+def add_times(
+    record: Record, name: str, configuration: Configuration, device: str, repeats: int
+) -> None:
+    """Adds the times of one configuration: all forms in float32, and ours in bfloat16."""
+    steps = forms(configuration, device)
+    works = {key: partial(finished, step, device) for key, step in steps.items()}
+    for (precision, form), time_s in medians_s(works, repeats).items():
+        case = f"{name}, {configuration.videos} videos, {precision}"
+        record.add(case, form, {"ms": 1e3 * time_s})
 
 
-def forms(configuration: Configuration, device: str) -> dict[str, Callable[[], object]]:
-    """Returns the training steps to time, by name."""
+def forms(configuration: Configuration, device: str) -> dict[tuple[str, str], Callable[[], object]]:
+    """Returns the training steps to time, by precision and form."""
     features_BTD, labels_BC = configuration.draw(device)
     network = configuration.network(device)
 
@@ -148,11 +155,13 @@ def forms(configuration: Configuration, device: str) -> dict[str, Callable[[], o
         objective = replace(configuration.objective, absence=absence)
         our_losses(objective, network, features_BTD, labels_BC, bf16)["total"].backward()
 
-    steps = {"floor": partial(floor, False), "floor, bf16": partial(floor, True)}
-    for absence in ("released", "own"):
-        steps[f"ours, {absence}"] = partial(ours, absence, False)
-        steps[f"ours, {absence}, bf16"] = partial(ours, absence, True)
-    return steps | {"released form": released}
+    steps: dict[tuple[str, str], Callable[[], object]] = {("fp32", RELEASED): released}
+    for precision in ("fp32", "bf16"):
+        in_bf16 = precision == "bf16"
+        steps[precision, FLOOR] = partial(floor, in_bf16)
+        for absence in ("released", "own"):
+            steps[precision, f"ours, {absence}"] = partial(ours, absence, in_bf16)
+    return steps
 
 
 def finished(step: Callable[[], object], device: str) -> None:

@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, with_config
 
 from model.errors import SpecError
 
@@ -23,7 +22,6 @@ _LEAST = 1e-12
 """Smallest score, and smallest distance from 1, whose odds are computed."""
 
 
-@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Platt:
     """A logistic curve for each class: log-odds become `slope * log-odds + offset`."""
@@ -52,7 +50,6 @@ class Platt:
         return np.asarray(0.5 * (1 + np.tanh(0.5 * log_odds_C)))
 
 
-@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Isotonic:
     """One rising curve for all classes: straight lines between knots, level outside them."""
@@ -84,7 +81,6 @@ class Isotonic:
 Curve: TypeAlias = Platt | Isotonic
 
 
-@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Curve of the class scores, and the figures of the training videos out of fold.

@@ -18,7 +18,6 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, with_config
 
 from model.errors import SpecError
 
@@ -34,7 +33,6 @@ _LEAST_DISTANCE = 1e-6
 _SIGN_SEED = 0x9E3779B1
 
 
-@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class FeatureStatistics:
     """Statistics of the training features."""
@@ -50,10 +48,10 @@ class FeatureStatistics:
     def __post_init__(self) -> None:
         folded, numbers = len(self.mean_F), (*self.mean_F, *self.distance_Q)
         is_square = [len(row_F) for row_F in self.whitening_FF] == [folded] * folded
-        if not (is_square and folded and self.distance_Q):
+        if not (is_square and folded and len(self.distance_Q) > 1):
             raise SpecError(
                 "training_features: expected a mean, a square whitening matrix of its length and "
-                f"quantiles, got {folded} means, {len(self.whitening_FF)} rows and "
+                f"at least 2 quantiles, got {folded} means, {len(self.whitening_FF)} rows and "
                 f"{len(self.distance_Q)} quantiles"
             )
         if not all(map(math.isfinite, (*numbers, *chain(*self.whitening_FF)))):
@@ -85,8 +83,9 @@ def familiarity(features_TD: NDArray[np.floating], statistics: FeatureStatistics
     mean_F, whitening_FF = np.array(statistics.mean_F), np.array(statistics.whitening_FF)
     distance = video_distance(fold(features_TD), mean_F, whitening_FF)
     distance_Q = np.array(statistics.distance_Q)
-    levels_Q = np.linspace(1, 0, len(distance_Q))
-    share = float(np.interp(distance, distance_Q, levels_Q, left=1, right=0))
+    # Nearness rises, so that at a distance of several quantiles the largest share counts.
+    share_Q = np.linspace(0, 1, len(distance_Q))
+    share = float(np.interp(-distance, -distance_Q[::-1], share_Q))
     return Familiarity(share, distance / max(float(distance_Q[-1]), _LEAST_DISTANCE))
 
 

@@ -35,7 +35,6 @@ class ExtractorIdentity:
     """SHA-256 of the weights of the extractor; None if it has no weights or is unknown."""
 
 
-@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Origin of a model."""
@@ -54,7 +53,7 @@ class Provenance:
     """Number of training videos."""
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid"))  # holds for the parts, too
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """All facts that turn the output of a network into named segments in seconds."""

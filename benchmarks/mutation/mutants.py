@@ -57,7 +57,7 @@ def mutants(file: Path) -> list[Mutant]:
 
 
 def unmeasured_spans(source: str) -> list[tuple[Position, Position]]:
-    """Returns the spans that no mutant changes: annotations, assertions, messages, log lines."""
+    """Returns the spans that no mutant changes, such as annotations and log lines."""
     spans = []
     for node in ast.walk(ast.parse(source)):
         for part in unmeasured_parts(node):
@@ -67,12 +67,17 @@ def unmeasured_spans(source: str) -> list[tuple[Position, Position]]:
 
 
 def unmeasured_parts(node: ast.AST) -> list[ast.expr | ast.stmt]:
-    """Returns the parts of one node that no mutant changes."""
+    """Returns the parts of one node that no mutant changes.
+
+    Of decorators, these are the options that forbid what no code does, or only bound the memory.
+    """
     match node:
         case ast.Assert() | ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="_log")))):
             return [node]
         case ast.Raise(exc=ast.expr() as error):
             return [error]
+        case ast.keyword(arg="frozen" | "slots" | "maxsize", value=value):
+            return [value]
         case ast.AnnAssign(annotation=ast.Name(id="TypeAlias")):
             return [node]
         case ast.AnnAssign(annotation=annotation):

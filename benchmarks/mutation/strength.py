@@ -1,17 +1,15 @@
 """The share of the mutants of a file that its tests kill."""
 
-import shlex
+import difflib
+import importlib.util
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from forks import Outcome, import_libraries, run_tests
 from mutants import Mutant, mutants, sample
-
-if TYPE_CHECKING:
-    from cosmic_ray.work_item import WorkResult
 
 ENOUGH = 0.95
 """Killed mutants of a file, as a share of those that ran, below which the program fails."""
@@ -73,55 +71,57 @@ def measure(file: Path, limits: Limits) -> Strength:
 
     A surviving mutant is printed at once, because the sample may take an hour.
     """
-    command = test_command(mirror_tests(Path(), file))
-    limit_s = limits.mutant_s or 10 + 3 * unchanged_s(command, file)
+    tests = mirror_tests(Path(), file)
+    limit_s = limits.mutant_s or 10 + 3 * unchanged_s(tests, file)
     chosen = sample(mutants(file), limits.places, limits.seed)
     survivors: list[str] = []
     killed = timeouts = 0
     for number, mutant in enumerate(chosen):
         if time.monotonic() > limits.end_s:
             return Strength(str(file), tuple(survivors), killed, timeouts, len(chosen) - number)
-        result = run(file, mutant, command, limit_s)
-        if result.is_killed:
-            killed, timeouts = killed + 1, timeouts + (result.output == "timeout")
+        outcome, diff = run(file, mutant, tests, limit_s)
+        if outcome.passed:
+            survivors.append(diff)
+            print(diff, flush=True)
         else:
-            survivors.append(str(result.diff))
-            print(result.diff, flush=True)
+            killed, timeouts = killed + 1, timeouts + outcome.timed_out
         show_progress(file, number + 1, len(chosen), len(survivors))
     return Strength(str(file), tuple(survivors), killed, timeouts)
 
 
-def run(file: Path, mutant: Mutant, command: str, limit_s: float) -> "WorkResult":
-    """Runs the tests on one mutant, and restores the file.
+def run(file: Path, mutant: Mutant, tests: Sequence[Path], limit_s: float) -> tuple[Outcome, str]:
+    """Runs the tests on one mutant, and restores the file; returns the end and the difference.
 
     Raises:
-        RuntimeError: if the mutant cannot be made, or the tests cannot start.
+        ValueError: if the place of the mutant is not in the file.
     """
-    from cosmic_ray.mutating import mutate_and_test
-    from cosmic_ray.work_item import MutationSpec
+    from cosmic_ray.mutating import use_mutation
+    from cosmic_ray.plugins import get_operator
 
-    spec = MutationSpec(file, mutant.operator, mutant.occurrence, mutant.start, mutant.end)
-    result = mutate_and_test([spec], command, limit_s)
-    if result.worker_outcome != "normal" or result.test_outcome == "incompetent":
-        raise RuntimeError(f"the mutant {mutant} of {file} could not run: {result.output}")
-    return result
-
-
-def test_command(tests: Sequence[Path]) -> str:
-    """Returns the shell command that runs some tests and ends at the first failure."""
-    pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-    return shlex.join([*pytest, *map(str, tests)])
+    operator = get_operator(mutant.operator)()
+    with use_mutation(file, operator, mutant.occurrence) as (source, changed):
+        if changed is None:
+            raise ValueError(f"{file} has no place for {mutant}")
+        outcome = run_tests(tests, limit_s)
+    lines = difflib.unified_diff(
+        source.splitlines(), changed.splitlines(), f"a/{file}", f"b/{file}", lineterm=""
+    )
+    return outcome, "\n".join(lines)
 
 
-def unchanged_s(command: str, file: Path) -> float:
-    """Returns the time of the tests on the unchanged file; they must pass."""
-    from cosmic_ray.testing import run_tests
+def unchanged_s(tests: Sequence[Path], file: Path) -> float:
+    """Returns the time of the tests on the unchanged file; they must pass.
 
-    begin_s = time.monotonic()
-    outcome, output = run_tests(command, None)
-    if outcome != "survived":
-        raise SystemExit(f"error: the tests of {file} fail without any change:\n{output[-4000:]}")
-    return time.monotonic() - begin_s
+    The first run leaves bytecode of the project. That of the file itself is removed, because its
+    mutants may have its size and its time.
+    """
+    for outcome in (import_libraries(tests), run_tests(tests, None)):
+        if not outcome.passed:
+            raise SystemExit(
+                f"error: the tests of {file} fail without any change:\n{outcome.output[-4000:]}"
+            )
+    Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
+    return outcome.took_s
 
 
 def show_progress(file: Path, done: int, of: int, survived: int) -> None:

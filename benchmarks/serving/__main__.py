@@ -25,7 +25,11 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+
+sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/, where record.py is
+
 from load import Connection, drive, request_bytes
+from record import add_json_option
 from servers import (
     CORES,
     PEER_NAMES,
@@ -76,14 +80,11 @@ def main() -> None:
         plan = Plan(folder, requests, sorted(arguments.clients), arguments.seconds,
                     arguments.rounds)  # fmt: skip
         results = Results()
-        servers = [ours(folder), *choose_peers(plan, arguments.peers, results)]
+        servers = [ours(folder), *choose_peers(plan, arguments.peers)]
         for number in range(plan.rounds):
             measure_round(plan, servers, results, first=number == 0)
             _log(f"round {number + 1} of {plan.rounds} is done")
-    if arguments.json:
-        print(json.dumps(results.to_json(), indent=2))
-    else:
-        print("\n".join(results.lines()))
+    results.record().finish(arguments.json)
 
 
 def _arguments() -> argparse.Namespace:
@@ -100,7 +101,7 @@ def _arguments() -> argparse.Namespace:
         default=512,
         help="hidden width of the network; that of fit is 2048",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json_option(parser)
     return parser.parse_args()
 
 
@@ -127,27 +128,25 @@ def as_request(folder: Path, body: str) -> bytes:
     return request_bytes(features_TD.astype("<f4").tobytes(), headers)
 
 
-def choose_peers(plan: Plan, names: Sequence[str], results: Results) -> list[Server]:
+def choose_peers(plan: Plan, names: Sequence[str]) -> list[Server]:
     """Returns the peers that start, each in its faster form."""
     if not names:
         return []
     try:
         python = peers_python()
     except ServerError as error:
-        results.absent = dict.fromkeys(names, str(error))
         _log(str(error))
         return []
     chosen = []
     for name in names:
         try:
-            chosen.append(choose_form(plan, name, python, results))
+            chosen.append(choose_form(plan, name, python))
         except ServerError as error:
-            results.absent[name] = str(error)
             _log(f"{name} is not measured: {error}")
     return chosen
 
 
-def choose_form(plan: Plan, name: str, python: Path, results: Results) -> Server:
+def choose_form(plan: Plan, name: str, python: Path) -> Server:
     """Returns a peer in its faster form: one process for each core, or one process with all cores.
 
     Raises:
@@ -160,8 +159,8 @@ def choose_form(plan: Plan, name: str, python: Path, results: Results) -> Server
         with running(server, request) as started:
             window = drive(started.port, request, TRIAL_CLIENTS, plan.seconds, started.watch)
         rates[server] += window.rate / TRIALS
-    results.forms[name] = {str(server.form): rate for server, rate in rates.items()}
-    _log(f"{name}, processes x threads: {results.forms[name]} requests/s")
+    by_form = {str(server.form): rate for server, rate in rates.items()}
+    _log(f"{name}, processes x threads: {by_form} requests/s")
     return max(rates, key=lambda server: rates[server])
 
 
@@ -172,7 +171,6 @@ def measure_round(plan: Plan, servers: Sequence[Server], results: Results, *, fi
         try:
             measure_server(plan, server, results, ceiling, first=first)
         except (ServerError, OSError) as error:
-            results.absent[server.name] = str(error)
             _log(f"{server.name} failed: {error}")
 
 

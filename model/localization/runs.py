@@ -172,8 +172,7 @@ def _sum_above_threshold(runs: Runs, inside_R: Floats, left_R: Floats, right_R: 
     """Returns the sum from left to right over the runs of the same class and threshold only."""
     # Runs are sorted by line, which is a class with a threshold, and by start within the line.
     before_R = np.cumsum(inside_R) - inside_R
-    levels = runs.level_R.max(initial=0) + 1
-    line_R = runs.row_R * levels + runs.level_R
+    line_R = runs.row_R * len(runs.thresholds_K) + runs.level_R
     stride = runs.cas_PN.shape[1] + 1.0
     key_R = line_R * stride + runs.start_R
 

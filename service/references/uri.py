@@ -8,7 +8,7 @@ from service.references.errors import ReferenceRefusedError
 
 MAX_CHARACTERS = 4096
 _SHOWN_CHARACTERS = 200
-_CHARACTERS = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*")
+_NOT_IN_A_URI = re.compile(r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]|%(?![0-9A-Fa-f]{2})")
 _PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#.*)?")
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
 
@@ -66,12 +66,10 @@ def parse_uri(text: str) -> Uri:
         raise ReferenceRefusedError(
             f"expected a URI of 1 to {MAX_CHARACTERS} characters, got {len(text)}"
         )
-    accepted = _CHARACTERS.match(text)
-    end = accepted.end() if accepted else 0
-    if end < len(text):
+    if refused := _NOT_IN_A_URI.search(text):
         raise ReferenceRefusedError(
             "expected a URI of ASCII letters, digits and punctuation, everything else "
-            f"percent-encoded; got {text[end]!a} at character {end + 1}"
+            f"percent-encoded; got {refused[0]!a} at character {refused.start() + 1}"
         )
     parts = _PARTS.fullmatch(text)
     if parts is None:

@@ -1,6 +1,8 @@
 """`python benchmarks/mutation`: which tests run, which places change, and the table."""
 
 import importlib
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,12 +73,15 @@ def test_a_source_without_tests_is_refused(name: str) -> None:
     assert (answer.returncode, name in answer.stderr) == (2, True)
 
 
-def test_annotations_assertions_messages_and_log_lines_do_not_change(mutants: ModuleType) -> None:
+def test_annotations_assertions_messages_log_lines_and_options_do_not_change(
+    mutants: ModuleType,
+) -> None:
     """No mutant falls on text that no test should have to notice."""
-    lines = SOURCE.splitlines()
+    source = f"{SOURCE}@dataclass(frozen=True, slots=not False)\nclass Whole: ...\n"
+    lines = source.splitlines()
     spans = [
         lines[start[0] - 1][start[1] : end[1]]
-        for start, end in sorted(mutants.unmeasured_spans(SOURCE))
+        for start, end in sorted(mutants.unmeasured_spans(source))
     ]
     expected = [
         "int | None",
@@ -84,6 +89,8 @@ def test_annotations_assertions_messages_and_log_lines_do_not_change(mutants: Mo
         "assert value != 0",
         '_log.info("half of %d", value + 1)',
         'ValueError(f"{value - 1} is below 0")',
+        "True",
+        "not False",
     ]
     assert expected == spans
 
@@ -136,3 +143,35 @@ def test_nothing_measured_is_not_enough(strength: ModuleType) -> None:
     """A file none of whose mutants ran does not pass."""
     assert not strength.Strength("model/a.py", left=9).enough
     assert "none" in strength.table([strength.Strength("model/a.py", left=9)])
+
+
+FORKS = """
+import sys
+from pathlib import Path
+
+from forks import import_libraries, run_tests
+
+tests = [Path("tests/test_a.py")]
+assert import_libraries(tests).passed
+assert "colorsys" in sys.modules and "a" not in sys.modules
+for source in ("VALUE = 1", "VALUE = 2", "while True: pass", "VALUE = 1"):
+    Path("a.py").write_text(source)
+    outcome = run_tests(tests, 0.5 if "while" in source else None)
+    print("passed" if outcome.passed else "timed out" if outcome.timed_out else "failed")
+"""
+
+
+def test_each_run_in_a_fork_has_the_source_of_its_time(tmp_path: Path) -> None:
+    """The first process imports the libraries of the tests, but not the sources."""
+    (tmp_path / "tests").mkdir()
+    test = "import colorsys\nfrom a import VALUE\ndef test_a() -> None:\n    assert VALUE == 1\n"
+    (tmp_path / "tests/test_a.py").write_text(test)
+    (tmp_path / "a.py").write_text("VALUE = 1")
+    shutil.copy(SCRIPT / "forks.py", tmp_path)
+    (tmp_path / "program.py").write_text(FORKS)
+    answer = subprocess.run(
+        [sys.executable, "-B", "program.py"],
+        cwd=tmp_path, env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True, text=True, timeout=240, check=True,
+    )  # fmt: skip
+    assert answer.stdout.splitlines() == ["passed", "failed", "timed out", "passed"]

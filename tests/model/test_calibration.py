@@ -26,6 +26,17 @@ def test_isotonic_is_level_outside_its_knots() -> None:
     assert curve(np.array([0.0, 0.2, 0.4, 1.0])) == pytest.approx([0.1, 0.1, 0.5, 0.9])
 
 
+def test_isotonic_may_be_level_between_knots() -> None:
+    """A longer range of scores has one probability, as isotonic regression often finds."""
+    assert Isotonic((0.2, 0.6), (0.3, 0.3))(np.array([0.1, 0.4, 0.9])).tolist() == [0.3] * 3
+
+
+def test_calibration_without_figures_counts_nothing() -> None:
+    """A model that was not calibrated has neither a curve nor a measured video."""
+    counts = (0, 0, (), (), (0.0, 0.0), (0.0, 0.0), 0, 0, 0, 0, ())
+    assert Calibration() == Calibration(None, *counts)
+
+
 @pytest.mark.parametrize("curve", [Platt((2.0,) * 3, (0.5,) * 3), Isotonic((0.1, 0.9), (0.2, 0.8))])
 def test_prediction_has_calibrated_scores(spec: ModelSpec, curve: Platt | Isotonic) -> None:
     """The spec keeps the curve through JSON, and predictions are on its scale."""

@@ -33,6 +33,14 @@ def test_familiarity_is_the_share_of_the_training_videos_as_far_away(
     assert (result.note is None) == (excess <= 1.25)
 
 
+def test_training_videos_that_are_all_the_same_have_a_least_distance() -> None:
+    """Another such video is familiar, and one beside them is a million times as far away."""
+    same = FeatureStatistics((0.0,), ((1.0,),), (0.0, 0.0))
+    for value, share, excess in ((0.0, 1, 0), (1.0, 0, 1e6)):
+        result = familiarity(np.full((3, 1), value, np.float32), same)
+        assert (result.share, result.excess) == pytest.approx((share, excess))
+
+
 def test_many_channels_are_folded_to_32_with_fixed_signs() -> None:
     """The signs are part of the format of a spec, so they never change."""
     assert fold(np.ones((3, 2048), np.float32)).shape == (3, 32)
@@ -84,5 +92,7 @@ def test_statistics_survive_json_and_are_checked(spec: ModelSpec) -> None:
         replace(spec, training_features=of_zeros(7))
     with pytest.raises(SpecError, match="square"):
         replace(of_zeros(8), mean_F=(0.0,))
+    with pytest.raises(SpecError, match=r"at least 2 quantiles, .* and 1 quantiles"):
+        replace(of_zeros(1), distance_Q=(1.0,))
     with pytest.raises(SpecError, match="finite"):
         replace(of_zeros(1), mean_F=(float("nan"),))

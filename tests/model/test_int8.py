@@ -162,6 +162,19 @@ def test_a_range_has_an_integer_for_0(low: float, high: float) -> None:
         assert abs((integer - int(inputs.zero)) * inputs.scale - value) <= 1.001 * inputs.scale
 
 
+def test_range_of_the_example() -> None:
+    """-1 to 4 in 255 steps; an empty range has a step above 0."""
+    inputs = Range(-1.0, 4.0)
+    assert (inputs.scale, inputs.zero) == (pytest.approx(5 / 255), 51)
+    assert (Range(0.0, 0.0).scale, Range(0.0, 0.0).zero) == (pytest.approx(1e-12 / 255), 0)
+
+
+def test_two_products_of_safe_weights_fit_in_16_bits() -> None:
+    """Full weights use all of 8 bits, and their products may not fit."""
+    assert (FULL_WEIGHT, SAFE_WEIGHT) == (127, 63)
+    assert 2 * 255 * SAFE_WEIGHT < 2**15 <= 2 * 255 * (SAFE_WEIGHT + 2)
+
+
 def test_weights_are_rounded_by_output_channel() -> None:
     """The worked example of `Int8Convolution.of`."""
     conv = torch.nn.Conv1d(1, 1, 3)

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from model.errors import ModelError, ModelNotFoundError
-from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
+from training.checkpoint import (
+    BEST,
+    LAST,
+    Checkpoint,
+    find_checkpoint,
+    load_checkpoint,
+    remove_run,
+    save_checkpoint,
+)
 from training.data_digest import VideoDigest
 from training.presets import preset
 from training.released_checkpoint import import_released
@@ -41,6 +49,56 @@ def test_file_from_before_some_fields_loads_with_their_defaults(
     assert checkpoint.improved_epoch == 0
 
 
+@pytest.mark.parametrize(
+    ("patience", "epoch", "improved_epoch", "finished"),
+    [(None, 9, 0, False), (None, 10, 0, True), (3, 6, 4, False), (3, 7, 4, True), (3, 2, 0, False)],
+)
+def test_a_run_is_finished_after_its_epochs_or_its_patience(
+    checkpoint: Checkpoint, patience: int | None, epoch: int, improved_epoch: int, finished: bool
+) -> None:
+    """Ten epochs, or three without a better validation score."""
+    recipe = checkpoint.recipe.override({"epochs": 10, "patience": patience})
+    state = replace(checkpoint, recipe=recipe, epoch=epoch, improved_epoch=improved_epoch)
+    assert state.finished is finished
+
+
+@pytest.mark.parametrize(
+    ("score", "is_best", "best_score", "improved_epoch"),
+    [(None, False, 0.5, 2), (0.4, False, 0.5, 2), (0.5, True, 0.5, 2), (0.6, True, 0.6, 5)],
+)
+def test_an_epoch_improves_with_a_better_score(
+    checkpoint: Checkpoint,
+    score: float | None,
+    is_best: bool,
+    best_score: float,
+    improved_epoch: int,
+) -> None:
+    """An equal score is kept as the best, but does not renew the patience."""
+    before = replace(checkpoint, epoch=4, best_score=0.5, improved_epoch=2)
+    new: dict[str, dict[str, torch.Tensor]] = {
+        name: {name: torch.ones(1)} for name in ("network_state", "raw_state", "optimizer_state")
+    }
+    after = before.after_epoch(checkpoint.spec, score, **new)
+    assert before.is_best(score) is is_best
+    assert (after.epoch, after.best_score, after.improved_epoch) == (5, best_score, improved_epoch)
+    assert {name: getattr(after, name) for name in new} == new
+
+
+def test_the_first_score_is_the_best(checkpoint: Checkpoint) -> None:
+    """Any score is better than none."""
+    assert checkpoint.is_best(0.0)
+
+
+def test_a_removed_run_leaves_the_files_of_others(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """Checkpoints, figures and curves go; a folder without them is no error."""
+    save_checkpoint(checkpoint, tmp_path / LAST)
+    for name in (BEST, "best.figures.json", "events.1", "notes.txt"):
+        (tmp_path / name).touch()
+    for _ in range(2):
+        remove_run(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_a_failed_write_leaves_the_old_checkpoint(
     checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +124,8 @@ def test_a_folder_means_one_checkpoint(checkpoint: Checkpoint, tmp_path: Path) -
     save_checkpoint(checkpoint, tmp_path / LAST)
     save_checkpoint(checkpoint, tmp_path / BEST)
     assert load_checkpoint(tmp_path / BEST).epoch == 0
+    assert find_checkpoint(tmp_path) == tmp_path / LAST
+    assert find_checkpoint(tmp_path / BEST) == tmp_path / BEST
 
 
 def test_damaged_and_foreign_files_are_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 from model.localization.localize import Activation
 from model.network import Ecm
 from training.losses import (
+    LossTerms,
     a2c_loss,
     balancing_weights,
     c2c_loss,
@@ -15,7 +16,7 @@ from training.losses import (
     stream_scores,
     weighted_terms,
 )
-from training.objective import Objective
+from training.objective import ClassWeights, Objective
 
 
 def loss_terms(
@@ -49,6 +50,30 @@ def test_a2c_loss_falls_when_presence_shows_and_absence_does_not(activation: Act
     wrong = a2c_loss(-strong, strong, labels_BC, activation).item()
     assert right < unsure < wrong
     assert right == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [("softmax", (math.log(4) + math.log(4 / 3)) / 2), ("sigmoid", math.log(2))],
+)
+@pytest.mark.parametrize("shown", [[1.0, 0], [1.0, 1]])
+def test_a2c_loss_of_equal_logits(
+    activation: Activation, expected: float, shown: list[float]
+) -> None:
+    """Half the sum of -log score and -log(1 - score), mean over the classes of a video."""
+    logits_BC, labels_BC = torch.zeros(1, 2), torch.tensor([shown])
+    loss = a2c_loss(logits_BC, logits_BC, labels_BC, activation)
+    assert loss.item() == pytest.approx(expected)
+
+
+def test_weights_multiply_the_contribution_of_present_classes() -> None:
+    """A class of weight 3 counts three times where it is shown, and once where it is not."""
+    logits_BC, labels_BC = torch.zeros(1, 2), torch.tensor([[1.0, 0]])
+    weight_C = torch.tensor([3.0, 5.0])
+    sigmoid = classification_loss(logits_BC, labels_BC, "sigmoid", weight_C)
+    assert sigmoid.item() == pytest.approx((3 + 1) * math.log(2) / 2)
+    softmax = classification_loss(logits_BC, labels_BC, "softmax", weight_C)
+    assert softmax.item() == pytest.approx(3 * math.log(2))
 
 
 def test_video_without_labels_counts_in_the_sigmoid_loss_only() -> None:
@@ -177,3 +202,33 @@ def test_segments_are_one_more_term_of_the_total(network: Ecm) -> None:
         tags = weighted_terms(objective, scores, labels_BC)["total"]
         added = 2 * terms["segments"] if expected else torch.zeros(())
         torch.testing.assert_close(terms["total"], tags + added)
+
+
+@pytest.mark.parametrize("class_weights", ["equal", "balanced"])
+def test_the_module_computes_the_terms_of_a_batch(
+    network: Ecm, class_weights: ClassWeights
+) -> None:
+    """Network, streams, class weights and targets in one call; dropout follows from the keys."""
+    features_BTD, labels_BC = torch.randn(2, 12, 8), torch.tensor([[1.0, 0, 0], [1, 1, 0]])
+    keys_B, target_BTC = torch.tensor([3, 4], dtype=torch.int32), torch.rand(2, 12, 3)
+    objective = Objective(class_weights=class_weights)
+    terms = LossTerms(network.train(), objective, labels_BC, in_bf16=False)
+    scores = stream_scores(objective, network, features_BTD, labels_BC, keys_B)
+    weight_C = balancing_weights(labels_BC, "softmax") if class_weights == "balanced" else None
+    expected = weighted_terms(objective, scores, labels_BC, weight_C, target_BTC)
+    assert set(expected) == {"cls_pre", "cls_post", "c2c", "a2c", "segments", "total"}
+    torch.testing.assert_close(terms(features_BTD, labels_BC, keys_B, target_BTC), expected)
+
+
+def test_losses_are_float32_where_the_network_computes_in_bfloat16(network: Ecm) -> None:
+    """Every term is near its float32 value, and not equal to it."""
+    features_BTD, labels_BC = torch.randn(2, 12, 8), torch.tensor([[1.0, 0, 0], [1, 1, 0]])
+    keys_B = torch.tensor([3, 4], dtype=torch.int32)
+    exact, rounded = (
+        LossTerms(network, Objective(), labels_BC, in_bf16=in_bf16)(features_BTD, labels_BC, keys_B)
+        for in_bf16 in (False, True)
+    )
+    assert {term.dtype for term in rounded.values()} == {torch.float32}
+    for name, term in exact.items():
+        assert rounded[name].item() == pytest.approx(term.item(), rel=0.1, abs=0.01), name
+    assert rounded["total"].item() != exact["total"].item()

@@ -52,7 +52,8 @@ class ArchiveMember:
     def load(self) -> NDArray[np.generic]:
         """Returns the array."""
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
+            # numpy itself would leave a damaged file open
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 array: NDArray[np.generic] = archive[self.name]
                 return array
         except FileNotFoundError:

@@ -4,9 +4,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
+from features.video.decoding import decode
+from features.video.frame_times import TimedFrame, at_rate, frame_at, timed_frames
+from features.video.limits import VideoLimits
 from features.video.reading import probe, read_snippets
+from model.errors import VideoError
 
 Film = Callable[..., Path]
 
@@ -107,3 +112,56 @@ def test_frames_without_stamps_are_one_period_apart(film: Film, tmp_path: Path) 
     """A raw stream has its rate in the header, but no time stamps."""
     path = film(tmp_path / "video.m4v", steady(30, 10), codec="mpeg4", rate=10)
     assert pytest.approx(3.0, abs=0.15) == seconds(path)
+
+
+def timed(*spans_s: tuple[float, float]) -> list[TimedFrame]:
+    return [TimedFrame(*span_s, av.VideoFrame(16, 16, "gray")) for span_s in spans_s]
+
+
+@pytest.mark.parametrize(
+    ("spans_s", "first", "shown"),
+    [
+        ([(0, 0.6), (0.6, 0.9), (0.9, 1.9)], 0, [0, 0, 2, 2]),
+        ([(0, 0.6), (0.6, 0.9), (0.9, 1.9)], 2, [2, 2]),
+        ([(1, 2)], 0, [0, 0, 0, 0]),
+        ([(0, 0.5015), (0.5015, 1.0015)], 0, [0, 1]),
+        ([(0, 0.5025), (0.5025, 1.0025)], 0, [0, 0, 1]),
+        ([(0, 0)], 0, [0]),
+        ([(0, 0)], 1, []),
+        ([], 0, []),
+    ],
+)
+def test_frames_at_a_rate_are_those_shown(
+    spans_s: list[tuple[float, float]], first: int, shown: list[int]
+) -> None:
+    """At 2 a second; the first frame also counts before its start, and 2 ms are no time."""
+    frames = timed(*spans_s)
+    got = list(at_rate(frames, 2, first=first))
+    assert [next(i for i, one in enumerate(frames) if one.frame is each) for each in got] == shown
+
+
+def test_frame_at_a_time_is_the_last_that_has_started() -> None:
+    """Before the first frame it is the first; 2 ms are no time."""
+    frames = timed((1, 2), (2, 3), (3, 4))
+    for time_s, index in ((0, 0), (1.5, 0), (1.997, 0), (1.9985, 1), (2.5, 1), (99, 2)):
+        assert frame_at(frames, time_s) is frames[index].frame
+    assert frame_at([], 1.0) is None
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi"])
+def test_limits_of_a_video_are_inclusive(film: Film, tmp_path: Path, suffix: str) -> None:
+    """Five frames up to 1.6 s; the header of MP4 already has the length of 2 s."""
+    path = film(tmp_path / f"video.{suffix}", steady(5, 2.5), rate=Fraction(5, 2), codec="mpeg4")
+    longest_s = probe(path).duration_s if suffix == "mp4" else 1.6
+
+    def count(**limits: float) -> int:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            limited = VideoLimits(**limits)  # type: ignore[arg-type]
+            return len(list(timed_frames(stream, decode(stream), origin_s=0.0, limits=limited)))
+
+    assert count(max_frames=5, max_duration_s=longest_s + 0.001) == 5
+    with pytest.raises(VideoError, match="has more than 4 frames"):
+        count(max_frames=4)
+    with pytest.raises(VideoError, match=r"lasts longer than 1\.5 s"):
+        count(max_duration_s=1.5)

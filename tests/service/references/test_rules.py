@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model.errors import InputError, OptionError
 from service.references.errors import ReferenceRefusedError
-from service.references.rules import ReferenceRules, check_reference, local_file
+from service.references.rules import ReferenceRules, check_reference, local_file, named_file
 from service.references.uri import MAX_CHARACTERS, parse_uri
 
 
@@ -135,6 +135,20 @@ def test_a_file_stays_after_its_use(root: Path) -> None:
     with local_file(f"file://{root}/a.mp4", ReferenceRules(roots=(root,)), root):
         pass
     assert (root / "a.mp4").read_bytes() == b"abc"
+
+
+def test_a_file_is_named_without_a_download(root: Path) -> None:
+    """Other schemes name no file, and the rules hold all the same."""
+    rules = ReferenceRules(roots=(root,))
+    assert named_file(f"file://{root}/a.mp4", rules) == root / "a.mp4"
+    assert named_file("https://a.example/a.mp4", rules) is None
+    with pytest.raises(ReferenceRefusedError, match="outside"):
+        named_file("file:///etc/passwd", rules)
+
+
+def test_limits_without_settings() -> None:
+    """4 GiB, ten minutes for a download, and 20 s without a byte."""
+    assert ReferenceRules() == ReferenceRules((), (), (), 4 * 2**30, 600.0, 20.0)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,15 @@ import h5py
 import numpy as np
 import pytest
 
-from model.errors import DataError
-from training.datasets.feature_files import FeatureSource, HeldArray, Streams, snippets_first
+from model.errors import DataError, FeatureError
+from training.datasets.feature_files import (
+    ArchiveMember,
+    FeatureSource,
+    Hdf5Array,
+    HeldArray,
+    Streams,
+    snippets_first,
+)
 from training.datasets.opening import open_data
 
 LENGTHS = (10, 14, 17, 21)
@@ -17,6 +24,48 @@ LENGTHS = (10, 14, 17, 21)
 
 def held(*shapes: tuple[int, ...]) -> dict[str, FeatureSource]:
     return {str(n): HeldArray(np.zeros(shape, np.float32)) for n, shape in enumerate(shapes)}
+
+
+def test_arrays_of_an_archive_are_read_by_name(tmp_path: Path) -> None:
+    """An absent, damaged or pickled array is an error with its file and its name."""
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.ones((2, 3)), pickled=np.array([{}], dtype=object))
+    assert ArchiveMember(path, "x").load().shape == (2, 3)
+    for name in ("absent", "pickled"):
+        with pytest.raises(FeatureError, match=rf"a\.npz: {name} cannot be read"):
+            ArchiveMember(path, name).load()
+    with pytest.raises(FeatureError, match=r"no feature file .*b\.npz"):
+        ArchiveMember(tmp_path / "b.npz", "x").load()
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FeatureError, match=r"a\.npz: x cannot be read"):
+        ArchiveMember(path, "x").load()
+
+
+def test_arrays_of_an_hdf5_file_are_read_by_key(tmp_path: Path) -> None:
+    """An absent key or file is an error with both."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["v/x"] = np.ones((2, 3))
+    assert Hdf5Array(tmp_path / "a.h5", "v/x").load().shape == (2, 3)
+    for name, key in (("a.h5", "v/y"), ("b.h5", "v/x")):
+        with pytest.raises(FeatureError, match=f"{name}: {key} cannot be read"):
+            Hdf5Array(tmp_path / name, key).load()
+
+
+@pytest.mark.parametrize("shapes", [[(5, 3), (4, 3)], [(5, 3), (5,)], [(5,), (5, 3)]])
+def test_streams_of_other_lengths_or_axes_are_refused(shapes: list[tuple[int, ...]]) -> None:
+    """The message has the shapes; one stream alone is taken as it is."""
+    parts = tuple(HeldArray(np.zeros(shape)) for shape in shapes)
+    with pytest.raises(FeatureError, match=r"equally many snippets, got shapes .* and "):
+        Streams(parts).load()
+    assert Streams(parts[:1]).load().shape == shapes[0]
+
+
+def test_few_of_many_proper_videos_are_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight videos suffice to see that the axes are as expected."""
+    opened: list[HeldArray] = []
+    monkeypatch.setattr(HeldArray, "load", lambda one: opened.append(one) or one.array_TD)
+    assert snippets_first(held(*((length, 6) for length in range(5, 25)))) is None
+    assert len(opened) == 8
 
 
 def test_exchanged_axes_are_recognised_by_the_lengths() -> None:

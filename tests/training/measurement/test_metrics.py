@@ -14,6 +14,7 @@ from training.datasets.annotations import read_annotations
 from training.datasets.result_file import read_detections
 from training.measurement.metrics import (
     FrameAccuracy,
+    average_precision,
     detection_score,
     rank_detections,
     tagging_ap,
@@ -89,6 +90,21 @@ def test_perfect_and_absent_predictions() -> None:
     assert detection_score(truth, {"v": [Segment(0, 1, "a")]}, (0.5,)).average == 0.5
 
 
+def test_map_at_a_threshold_is_found_by_its_value() -> None:
+    """A prediction with tIoU 0.6 counts at 0.5 and not at 0.7."""
+    truth, predictions = {"v": [Segment(0, 10, "a")]}, {"v": [Segment(0, 6, "a")]}
+    score = detection_score(truth, predictions, (0.3, 0.5, 0.7))
+    assert [score.map_at(tiou) for tiou in (0.3, 0.1 + 0.4, 0.7)] == [1, 1, 0]
+
+
+def test_ignored_predictions_have_no_rank() -> None:
+    """The first prediction is ignored, so the hit after it has precision 1."""
+    hit_KN = np.array([[False, True, False, True]])
+    counted_KN = np.array([[False, True, True, True]])
+    assert average_precision(hit_KN, 2).tolist() == pytest.approx([1 / 2])
+    assert average_precision(hit_KN, 2, counted_KN).tolist() == pytest.approx([(1 + 2 / 3) / 2])
+
+
 def test_truth_without_instances_is_an_error() -> None:
     """No instance to score is an error, not a score of 0."""
     with pytest.raises(DataError, match="no timed instance"):
@@ -105,6 +121,25 @@ def test_tiou_ranges() -> None:
     for nonsense in nonsense_texts:
         with pytest.raises(DataError, match="tIoU"):
             tiou_range(nonsense)
+
+
+def test_a_range_has_up_to_a_thousand_thresholds() -> None:
+    """Both ends of the range and of the number of thresholds are allowed."""
+    assert tiou_range("1") == tiou_range("1:1:0.1") == (1.0,)
+    step = 1 / 2048
+    assert len(tiou_range(f"{step}:{1000 * step}:{step}")) == 1000
+    with pytest.raises(DataError, match="tIoU"):
+        tiou_range(f"{step}:{1001 * step}:{step}")
+
+
+def test_frame_accuracy_counts_snippets_by_their_centres() -> None:
+    """A centre at the start of an instance is within it, one at the end is not."""
+    cas_TC = np.ones((4, 1), np.float32)
+    accuracy = FrameAccuracy()
+    assert np.isnan(accuracy.value)
+    instances = [Segment(0.5, 2.5, "a"), Segment(3, 4, "no class of the network")]
+    accuracy.add(cas_TC, np.array([True]), instances, classes="a", duration_s=4)
+    assert (accuracy.correct, accuracy.total) == (2, 3)
 
 
 def test_frame_accuracy_counts_action_snippets_only() -> None:
@@ -124,6 +159,7 @@ def test_tagging_map_of_known_rankings() -> None:
     """Classes without any positive video are left out."""
     labels = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0]])
     assert tagging_map(labels.astype(float), labels) == 1
+    assert np.isnan(tagging_map(np.ones((3, 2)), np.zeros((3, 2))))
     scores = np.array([[0.1, 0, 0], [0.5, 1, 0], [0.9, 0, 0]])
     assert tagging_map(scores, labels) == pytest.approx(((1 + 2 / 3) / 2 + 1) / 2)
 

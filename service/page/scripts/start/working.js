@@ -188,7 +188,7 @@ export class Working {
     const shown = state === "failed"
       ? errorMessage(new ApiError(error), { title: `${nameOfJob(this.#job)} was not localized` })
       : message("amber", "This job was cancelled",
-        "What was read is kept for next time. Try again goes on from there.");
+        "What was read is kept. The same video goes on from there.");
     this.#paintInstead(shown, button("Try again", () => this.#again(), {}),
       button("Bring in another", () => navigate("start"), { icon: "add", class: "plain" }));
   }

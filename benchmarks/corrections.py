@@ -1,183 +1,240 @@
-r"""mAP at tIoU 0.5 on validation videos, against the number of corrected training videos.
+r"""mAP at tIoU 0.5 against the number of corrected training videos.
 
-    python -m benchmarks.corrections --out runs/corrections --preset own-videos \
-        --annotations fights/annotations.json --features fights.motion --counts 0,1,2,5,10,20,all
+    python -m benchmarks.corrections fights/annotations.json fights.motion --name fights \
+        --preset own-videos --counts 0,1,2,5,10,20,all --results docs/images/corrections.json
 
 A corrected video has its annotated segments, another one has its tags alone. Videos are chosen at
-random, or as `ecm suggest` lists them for the network that learned from tags. Points that are done
-are not computed again, so a stopped measurement goes on, and `--seeds` can be raised.
+random, or as `ecm suggest` lists them for the network that learned from tags. Networks are measured
+on the validation videos. With `--videos`, they are measured on scenes of the training videos that
+they have not seen, as by `ecm cross-validate`.
 
-Intervals are those of 95 % of the resamples of the validation videos, mean over the seeds.
-
-Axes: R resamples, V validation videos.
+One file has the points of all data sets. A point that it has is not computed again, so a stopped
+measurement continues, and `--seeds` can be raised. The figure is drawn beside it; without
+annotations, it is drawn again and nothing is measured.
 """
 
 import argparse
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 
 from training.checkpoint import Checkpoint
+from training.cross_validation.division import scenes_of, splits_by_scene
+from training.cross_validation.folds import Split
 from training.cross_validation.intervals import Interval, detection_intervals, resampled_counts
 from training.datasets.layouts.native import read_native
-from training.datasets.result_file import read_detections, write_detections
+from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoSet
-from training.experiments.finding import Finding, table
-from training.loop import fit
-from training.measurement.evaluation import TorchEngine, evaluate
+from training.execution import Execution
+from training.experiments.finding import RESOLUTION_DPI, table
+from training.loop import finishing, trained
+from training.measurement.evaluation import TorchEngine, predict
 from training.measurement.suggestion import suggestions
 from training.presets import preset
+from training.progress import step_bar
 from training.recipe import Recipe
 
 TIOU = 0.5
+FOLDS, DIVISION = 5, 0
+ALL = "all"
 RULES = {"random": "at random", "uncertain": "by ecm suggest"}
-_log = logging.getLogger(__name__)
+Order: TypeAlias = Sequence[str]
+"""Ids of the videos to correct, the first ones first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
-    """Data and recipe of all points."""
+class Point:
+    """A measurement of one network for each split."""
 
-    training: VideoSet
-    """Training videos with all of their segments."""
-    validation: VideoSet
-    """Videos to measure on."""
-    recipe: Recipe
-    """Recipe of tags alone; its seed does not count."""
-    out: Path
-    """Folder of the points."""
+    data: str
+    """Name of the data set."""
+    rule: str
+    """Choice of the videos, one of `RULES`."""
+    corrected: str
+    """Number of corrected videos, or `ALL`; the same for both rules at 0 and at `ALL`."""
+    seed: int
+    """Seed of the networks and of the random choice."""
+    value: float
+    """mAP."""
+    low: float
+    """Lower end of the interval over resamples of the videos."""
+    high: float
+    """Upper end."""
+    suggested: Sequence[Order]
+    """Videos that each network of tags alone suggests to correct; empty after corrections."""
 
     @property
-    def correctable(self) -> list[str]:
-        """Ids of the training videos with a tag."""
-        return [video.id for video in self.training.videos if video.labels]
+    def key(self) -> tuple[str, str, str, int]:
+        """Identity among the points."""
+        return self.data, self.rule, self.corrected, self.seed
 
-    def point(self, rule: str, count: int, seed: int) -> Path:
-        """Returns the file with the segments that a network finds, which is trained if missing."""
-        name = f"{rule}_{count}" if count else "tags"
-        folder = self.out / f"seed_{seed}" / name
-        path = folder / "predictions.json"
-        if not path.is_file():
-            checkpoint = self._trained(self._chosen(rule, count, seed), seed, folder)
-            engine = TorchEngine(checkpoint.network())
-            result = evaluate(engine, checkpoint.spec, self.validation, (TIOU,))
-            write_detections(path, result.segments, version=checkpoint.spec.provenance.software)
-            _log.warning("seed %d, %s: %.1f", seed, name, 100 * result.detection.average)
-        return path
 
-    def _trained(self, corrected: Sequence[str], seed: int, folder: Path) -> Checkpoint:
-        videos = tuple(
-            video if video.id in corrected else replace(video, instances=())
-            for video in self.training.videos
-        )
-        recipe = replace(self.recipe, seed=seed, segments="use" if corrected else "ignore")
-        return fit(replace(self.training, videos=videos), None, recipe, folder)
-
-    def _chosen(self, rule: str, count: int, seed: int) -> Sequence[str]:
-        """Returns the ids of the videos to correct."""
-        if rule == "random" or count in (0, len(self.correctable)):
-            return np.random.default_rng(seed).permutation(self.correctable)[:count].tolist()
-        tags = self._trained((), seed, self.out / f"seed_{seed}" / "tags")
-        timeless = [replace(video, instances=()) for video in self.training.videos]
-        found = suggestions(TorchEngine(tags.network()), tags.spec, timeless)
-        return [one.video for one in found[:count]]
-
-    def interval(self, rule: str, count: int, seeds: Sequence[int]) -> Interval:
-        """Returns the mean over some seeds of mAP and of both ends of its interval."""
-        truth = {video.id: video.instances for video in self.validation.videos}
-        count_RV = resampled_counts(list(truth))
-        of_seeds = []
-        for seed in seeds:
-            segments = read_detections(self.point(rule, count, seed))
-            (one, _) = detection_intervals(truth, segments, (TIOU,), count_RV)
-            of_seeds.append([one.value, one.low, one.high])
-        return Interval(*np.mean(of_seeds, axis=0).tolist())
+Points: TypeAlias = Mapping[tuple[str, str, str, int], Point]
 
 
 def main() -> None:
-    """Measures all points, and writes a table and a figure into the folder."""
+    """Measures the points that are missing, and writes the table and the figure."""
     options = _options()
     torch.set_flush_denormal(True)
-    videos = read_native(options.annotations, options.features)
-    recipe = preset(options.preset).override(dict(word.split("=") for word in options.set))
-    measured = Measurement(
-        videos.subset("training"), videos.subset("validation"), recipe, options.out
-    )
-    every = len(measured.correctable)
-    counts = [every if word == "all" else int(word) for word in options.counts.split(",")]
-    seeds = range(options.seeds)
-    for seed in seeds:
-        for count in counts:
-            for rule in RULES if 0 < count < every else ["random"]:
-                measured.point(rule, count, seed)
-    curves = {
-        rule: {
-            count: measured.interval(rule if 0 < count < every else "random", count, seeds)
-            for count in counts
-        }
-        for rule in RULES
-    }
-    for path in _finding(options.title, curves, len(seeds), every).write(
-        options.out, "corrections"
-    ):
-        print(f"written: {path}")
+    points = _read(options.results)
+    if options.annotations:
+        splits, recipe = _splits(options), _recipe(options)
+        for rule, corrected, seed in _missing(options, points):
+            tags = points.get((options.name, "random", "0", seed))
+            orders = _orders(splits, rule, seed, tags)
+            chosen = [order[: _number(corrected)] for order in orders]
+            point = _measured(splits, replace(recipe, seed=seed), chosen)
+            point = replace(point, data=options.name, rule=rule, corrected=corrected)
+            points[point.key] = point
+            write_json(options.results, [asdict(one) for one in points.values()])
+            print(*point.key, f"{100 * point.value:.1f}", flush=True)
+    print(*(_table(name, points) for name in _names(points)), sep="\n")
+    _drawn(points).savefig(options.results.with_suffix(".png"), dpi=RESOLUTION_DPI)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--annotations", type=Path, required=True)
-    parser.add_argument("--features", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("annotations", type=Path, nargs="?")
+    parser.add_argument("features", type=Path, nargs="?")
+    parser.add_argument("--videos", type=Path)
+    parser.add_argument("--name", default="corrected videos")
+    parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--preset", default="own-data")
     parser.add_argument("--set", nargs="*", default=[], metavar="OPTION=VALUE")
     parser.add_argument("--counts", default="0,1,2,5,10,20,all")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--title", default="Corrected videos")
     return parser.parse_args()
 
 
-def _finding(
-    title: str, curves: Mapping[str, Mapping[int, Interval]], seeds: int, every: int
-) -> Finding:
-    counts = list(curves["random"])
-    rows = [
-        [str(count) if count < every else f"all {every}", *(_cell(curves[r][count]) for r in RULES)]
-        for count in counts
-    ]
-    text = (
-        f"mAP at tIoU {TIOU} in percent, mean over the seeds 0 to {seeds - 1}, with the interval "
-        "of 95 % of the resamples of the validation videos.\n\n"
-        + table(["corrected", *RULES.values()], rows)
+def _read(path: Path) -> dict[tuple[str, str, str, int], Point]:
+    rows = json.loads(path.read_bytes()) if path.is_file() else []
+    return {point.key: point for point in (Point(**row) for row in rows)}
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    changes = dict(word.split("=") for word in options.set)
+    return preset(options.preset).override({"calibration_folds": 0, **changes})
+
+
+def _splits(options: argparse.Namespace) -> Sequence[Split]:
+    videos = read_native(options.annotations, options.features)
+    training = videos.subset("training")
+    if options.videos is None:
+        return [Split(training, videos.subset("validation"))]
+    return splits_by_scene(training, scenes_of(training, options.videos, iter), FOLDS, DIVISION)
+
+
+def _missing(options: argparse.Namespace, points: Points) -> Iterator[tuple[str, str, int]]:
+    """Yields rule, number of corrected videos and seed of the points to measure."""
+    for seed in range(options.seeds):
+        for corrected in options.counts.split(","):
+            for rule in ["random"] if corrected in ("0", ALL) else RULES:
+                if (options.name, rule, corrected, seed) not in points:
+                    yield rule, corrected, seed
+
+
+def _number(corrected: str) -> int | None:
+    return None if corrected == ALL else int(corrected)
+
+
+def _orders(splits: Sequence[Split], rule: str, seed: int, tags: Point | None) -> Sequence[Order]:
+    """Returns the videos to correct in each split, in order; one random order serves all splits."""
+    if rule == "uncertain":
+        if tags is None:
+            raise SystemExit("--counts: expected 0 before other counts, because tags suggest")
+        return tags.suggested
+    tagged = [{v.id for v in split.learned.videos if v.labels} for split in splits]
+    shuffled = np.random.default_rng(seed).permutation(sorted(set.union(*tagged))).tolist()
+    return [[id_ for id_ in shuffled if id_ in own] for own in tagged]
+
+
+def _measured(splits: Sequence[Split], recipe: Recipe, chosen: Sequence[Order]) -> Point:
+    """Returns the figures of all held-out videos, without names."""
+    truth, segments, suggested = {}, {}, []
+    for fold, (split, corrected) in enumerate(zip(splits, chosen, strict=True)):
+        videos = _with_times(split.learned, corrected)
+        checkpoint = _trained(videos, recipe, uses_segments=bool(corrected))
+        engine = TorchEngine(checkpoint.network())
+        for video, result in predict(engine, checkpoint.spec, split.held_out.videos):
+            name = f"{video.id}#{fold}"
+            truth[name], segments[name] = video.instances, result.segments
+        if not corrected:
+            found = suggestions(engine, checkpoint.spec, videos.videos)
+            suggested.append([one.video for one in found])
+    count_RV = resampled_counts([name.rpartition("#")[0] for name in truth])
+    one: Interval = detection_intervals(truth, segments, (TIOU,), count_RV)[0]
+    return Point("", "", "", recipe.seed, one.value, one.low, one.high, suggested)
+
+
+def _with_times(videos: VideoSet, corrected: Order) -> VideoSet:
+    """Returns the videos, with the times of the corrected ones alone."""
+    kept = set(corrected)
+    records = (
+        video if video.id in kept else replace(video, instances=()) for video in videos.videos
     )
-    data: dict[str, Any] = {
-        rule: {str(count): [one.value, one.low, one.high] for count, one in curve.items()}
-        for rule, curve in curves.items()
-    }
-    return Finding(title, text, data, {"": _drawn(title, curves)})
+    return replace(videos, videos=tuple(records))
 
 
-def _cell(one: Interval) -> str:
-    return f"{100 * one.value:.1f} ({100 * one.low:.0f} to {100 * one.high:.0f})"
+def _trained(videos: VideoSet, recipe: Recipe, *, uses_segments: bool) -> Checkpoint:
+    recipe = replace(recipe, segments="use" if uses_segments else "ignore")
+    with step_bar(recipe, name="network", steps=None) as progress:
+        last = trained(videos, recipe, execution=Execution(), progress=progress)
+    return finishing(videos, recipe, Execution())(last)
 
 
-def _drawn(title: str, curves: Mapping[str, Mapping[int, Interval]]) -> Figure:
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    for (rule, curve), marker in zip(curves.items(), "os", strict=True):
-        places = range(len(curve))
-        axes.plot(places, [100 * one.value for one in curve.values()], marker=marker,
-                  label=RULES[rule])  # fmt: skip
-        axes.fill_between(places, [100 * one.low for one in curve.values()],
-                          [100 * one.high for one in curve.values()], alpha=0.15)  # fmt: skip
-    axes.set_xticks(range(len(curves["random"])), [str(count) for count in curves["random"]])
-    axes.set(title=title, xlabel="corrected training videos", ylabel=f"mAP at tIoU {TIOU} (%)")
-    axes.legend()
+def _names(points: Points) -> list[str]:
+    return list(dict.fromkeys(point.data for point in points.values()))
+
+
+def _curve(points: Points, data: str, rule: str) -> dict[str, list[Point]]:
+    """Returns the points of each count, fewest first; both rules share the ends."""
+    found: dict[str, list[Point]] = {}
+    for point in points.values():
+        if point.data == data and (point.rule == rule or point.corrected in ("0", ALL)):
+            found.setdefault(point.corrected, []).append(point)
+    return dict(sorted(found.items(), key=lambda item: _number(item[0]) or (item[0] == ALL) * 1e9))
+
+
+def _means(own: Sequence[Point]) -> list[float]:
+    """Returns the means of value, low and high over the seeds, in percent."""
+    return [100 * x for x in np.mean([[p.value, p.low, p.high] for p in own], axis=0).tolist()]
+
+
+def _table(data: str, points: Points) -> str:
+    curves = {rule: _curve(points, data, rule) for rule in RULES}
+    rows = [
+        [count, *(_cell(curve[count]) if count in curve else "" for curve in curves.values())]
+        for count in curves["random"]
+    ]
+    return f"{data}\n\n{table(['corrected', *RULES.values()], rows)}"
+
+
+def _cell(own: Sequence[Point]) -> str:
+    value, low, high = _means(own)
+    single = ", ".join(f"{100 * point.value:.1f}" for point in own)
+    return f"{value:.1f} ({low:.0f} to {high:.0f}): {single}"
+
+
+def _drawn(points: Points) -> Figure:
+    names = _names(points)
+    figure = Figure(figsize=(4.6 * len(names), 3.6), layout="constrained")
+    for axes, data in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for rule, marker in zip(RULES, "os", strict=True):
+            curve = _curve(points, data, rule)
+            value, low, high = zip(*(_means(own) for own in curve.values()), strict=True)
+            places = range(len(curve))
+            axes.plot(places, value, marker=marker, label=RULES[rule])
+            axes.fill_between(places, low, high, alpha=0.15)
+            axes.set_xticks(places, list(curve))
+        axes.set(title=data, xlabel="corrected training videos", ylabel=f"mAP at tIoU {TIOU} (%)")
+    handles, names_of_rules = axes.get_legend_handles_labels()
+    figure.legend(handles, names_of_rules, loc="outside lower center", ncols=len(RULES))
     return figure
 
 

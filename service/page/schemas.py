@@ -114,7 +114,7 @@ class CorrectedVideo(BaseModel):
 
     duration: Seconds
     """Length of the video in seconds."""
-    subset: Annotated[str, Field(pattern="^[a-z_-]{1,40}$")] = "training"
+    subset: Annotated[str, Field(pattern="^[A-Za-z0-9_][A-Za-z0-9_ -]{0,39}$")] = "training"
     annotations: Annotated[list[CorrectedAction], Field(max_length=100_000)]
     """Actions with the times that somebody checked. A label without a time occurs at times that
     nobody checked."""

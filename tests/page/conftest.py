@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -41,7 +41,11 @@ from service.http.api_keys import new_key
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 CLIP_S, CLIP_RATE = 20, 25
-expect.set_options(timeout=20_000)
+OTHER_HOST = "other.test"
+"""Name of this machine that the browser takes for another one."""
+PATIENCE_MS = 60_000
+"""Longest wait for anything; only a failure takes it, or a machine with much else to do."""
+expect.set_options(timeout=PATIENCE_MS)
 OpenPage: TypeAlias = Callable[..., Page]
 CLEAR = (Path(__file__).parent / "clear.js").read_text()
 TO_START = """() => {
@@ -77,12 +81,15 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def server(
-    models: Path, videos: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Target]:
+def server_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the data of the service."""
+    return tmp_path_factory.mktemp("page") / "data"
+
+
+@pytest.fixture(scope="package")
+def server(models: Path, videos: Path, server_data: Path) -> Iterator[Target]:
     """A service for `moves`, which takes videos of the folder `videos`."""
-    folder = tmp_path_factory.mktemp("page")
-    with serve(models, folder, video_roots=f'["{videos}"]', chunk_snippets=4) as target:
+    with serve(models, server_data.parent, video_roots=f'["{videos}"]', chunk_snippets=4) as target:
         yield target
 
 
@@ -103,10 +110,14 @@ def admin_key(admin: tuple[str, str]) -> str:
 def strict(
     models: Path, admin: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Target, str]]:
-    """A service that wants a key, and the key: no workers, two jobs in line at most, two models."""
+    """A service that wants a key, and the key: no workers, two jobs in line at most.
+
+    It has models of videos (`moves`), of features (`rows`), and of 200 classes (`many`).
+    """
     repository, folder = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("strict")
     shutil.copytree(models / "moves", repository / "moves")
     publish_random(repository, "rows", feature_dim=8)
+    publish_random(repository, "many", feature_dim=8, classes=200)
     key, record = new_key("page", frozenset({"infer"}))
     flags = {"video_hosts": '["media.example.org"]', "max_queued_jobs": 2, "jobs": 0}
     keys = json.dumps([record.line(), admin[1]])
@@ -178,9 +189,10 @@ def done_job(server: Target, clip: Path) -> str:
     return submit(server, clip)
 
 
-def submit(server: Target, clip: Path) -> str:
-    """Returns the id of a job on a clip when the job is done."""
+def submit(server: Target, clip: Path, more: Mapping[str, str] | None = None) -> str:
+    """Returns the id of a job on a clip when the job is done; `more` are headers."""
     headers = {"Content-Type": "video/mp4", "X-File-Name": clip.name.replace(" ", "%20")}
+    headers |= more or {}
     with httpx.Client(base_url=server.url) as client:  # making one takes 30 ms of CPU time
         answer = client.post("/jobs", content=clip.read_bytes(), headers=headers)
         id_: str = answer.raise_for_status().json()["id"]
@@ -200,6 +212,7 @@ def browser() -> Iterator[Browser]:
                 "--no-sandbox",
                 "--disable-dev-shm-usage",
                 "--autoplay-policy=no-user-gesture-required",
+                f"--host-resolver-rules=MAP {OTHER_HOST} 127.0.0.1",
             ],
         )
         yield chromium
@@ -248,7 +261,7 @@ def _opened(browser: Browser) -> Iterator[OpenPage]:
 
     def open_page(url: str, **options: Any) -> Page:
         context = browser.new_context(base_url=url, **({"viewport": DESKTOP} | options))
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         watches.append(Watch(page, url))
@@ -278,7 +291,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 def loaded(browser: Browser, url: str, key: str | None = None) -> Iterator[tuple[Page, Watch]]:
     """A loaded page of 1440 x 900 with its watch; relative addresses are the service's."""
     with browser.new_context(base_url=url, viewport=DESKTOP) as context:
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         watch = Watch(page, url)
         if key is not None:

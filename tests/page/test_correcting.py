@@ -1,5 +1,6 @@
 """Correcting the segments of a video, by mouse and keyboard."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from playwright.sync_api import Download, Locator, Page, expect
 
 from reliability.server import Target
 from tests.page.conftest import PHONE, OpenPage
-from tests.page.test_result import SHOWN, opened, rows
+from tests.page.test_result import SHOWN, opened, rows, truth_file, truth_of
 from training.datasets.annotations import read_annotations
 
 
@@ -225,6 +226,19 @@ def test_saved_corrections_are_an_annotations_file(correcting: Page, tmp_path: P
     expect(correcting.get_by_role("heading", name="Find when actions happen")).to_be_visible()
 
 
+def test_saved_corrections_keep_the_subset_of_the_ground_truth(correcting: Page) -> None:
+    """A video to measure on does not become one to learn from."""
+    correcting.keyboard.press("e")
+    truth_file(correcting, "truth.json", truth_of("moving shapes"))
+    expect(correcting.get_by_role("heading", name="mAP of this video")).to_be_visible()
+    correcting.keyboard.press("e")
+    correcting.keyboard.press("a")
+    with correcting.expect_download() as download:
+        correcting.keyboard.press("Control+s")
+    entry = json.loads(download.value.path().read_text())["database"]["moving shapes"]
+    assert entry["subset"] == "validation"
+
+
 def test_stop_correcting_keeps_the_corrections(correcting: Page) -> None:
     """The list shows what was checked; the buttons of looking are there again."""
     correcting.keyboard.press("a")
@@ -248,6 +262,9 @@ def test_phone_corrects_too(
     """At 390 px, classes and changes are tabs, and nothing is cut off."""
     page = opened(open_page(server.url, viewport=PHONE), done_job)
     page.get_by_role("button", name="Correct").click()
+    full = page.get_by_role("button", name="Full screen").bounding_box()
+    assert full is not None
+    assert full["x"] + full["width"] <= 390
     rows(page).first.click()
     tool(page, "Accept").click()
     page.get_by_role("tab", name="Changes").click()

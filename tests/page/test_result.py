@@ -64,12 +64,28 @@ def test_headings_and_the_key_t_sort_the_list(result: Page) -> None:
     expect(rows(result).first.locator(".cell-score")).to_have_text("1.64")
 
 
-def test_row_selects_and_seeks_by_mouse_and_keys(result: Page) -> None:
-    """A click, or an arrow key in the list, selects a segment and goes to its start."""
-    rows(result).nth(1).click()
+@pytest.mark.parametrize("by_key", [True, False], ids=["Enter", "click"])
+def test_row_plays_its_segment_and_stops_at_its_end(result: Page, *, by_key: bool) -> None:
+    """A click does what Enter does."""
+    result.get_by_role("combobox", name="Speed").select_option("4")
+    if by_key:
+        result.get_by_role("grid", name="Segments").press("End")
+        result.keyboard.press("Enter")
+    else:
+        rows(result).nth(2).click()
+    expect(rows(result).nth(2)).to_have_attribute("aria-selected", "true")
+    expect(result.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(result.locator(".controls .time")).to_have_text("00:03.0")
+
+
+def test_arrow_keys_in_the_list_select_and_seek(result: Page) -> None:
+    """They go to the start of a segment, and do not play it."""
+    grid = result.get_by_role("grid", name="Segments")
+    grid.press("Home")
+    grid.press("ArrowDown")
     expect(rows(result).nth(1)).to_have_attribute("aria-selected", "true")
     expect(result.locator(".controls .time")).to_have_text("00:01.9")
-    result.get_by_role("grid", name="Segments").press("ArrowUp")
+    grid.press("ArrowUp")
     expect(rows(result).nth(0)).to_have_attribute("aria-selected", "true")
     expect(result.locator(".controls .time")).to_have_text("00:00.0")
     result.keyboard.press("End")
@@ -193,7 +209,8 @@ def test_link_leads_to_video_time_and_settings(
 ) -> None:
     """Another person sees the same segments at the same time."""
     page = opened(open_page(server.url, **COPYING), done_job)
-    rows(page).nth(1).click()
+    for key in ("Home", "ArrowDown"):
+        page.get_by_role("grid", name="Segments").press(key)
     slider(page, "Lowest score").fill("0")
     slider(page, "Lowest score").press("Enter")
     page.get_by_role("button", name="Export").click()
@@ -207,7 +224,12 @@ def test_link_leads_to_video_time_and_settings(
 
 @pytest.mark.parametrize(
     ("format_", "ending"),
-    [("CSV table", "csv"), ("EDL, CMX 3600", "edl"), ("Cut at key frames, fast", "zip")],
+    [
+        ("CSV table", "csv"),
+        ("EDL, CMX 3600", "edl"),
+        ("Cut at key frames, fast", "zip"),
+        ("Cut exactly, slower", "zip"),
+    ],
 )
 def test_segments_are_exported(result: Page, format_: str, ending: str) -> None:
     """The menu names how many segments it takes; the file has the name of the video."""

@@ -95,6 +95,21 @@ def test_corrections_are_in_the_folder_and_come_back(
     expect(changes(other)).to_contain_text("all saved")
 
 
+def test_saved_entry_keeps_its_subset(first: Page, job: str, folder: Path) -> None:
+    """An entry of the subset `validation` stays one, over a reload with a draft, too."""
+    entry = {"subset": "validation", "duration": 20, "annotations": [{"label": "run"}]}
+    database = {"database": {"moving shapes": entry}}
+    (folder / "annotations.json").write_text(json.dumps(database), encoding="utf-8")
+    page = correcting(first, job)
+    page.keyboard.press("a")
+    page.reload()
+    expect(rows(page).nth(1)).to_have_class(re.compile("accepted"))
+    page.keyboard.press("e")
+    save(page)
+    (video,) = read_annotations(folder / "annotations.json")
+    assert (video.subset, video.labels) == ("validation", ("jump",))
+
+
 @pytest.mark.parametrize(
     ("choice", "labels"),
     [
@@ -137,8 +152,10 @@ def test_versions_are_compared(first: Page, job: str) -> None:
     page.get_by_role("menuitemradio", name="moves · version 1").click()
     expect(page.get_by_role("heading", name="Where they differ")).to_be_visible()
     expect(page.get_by_text("They find the same.")).to_be_visible()
+    expect(page.locator(".lane-mark")).to_have_text(["A", "B", "A", "B"])
     truth_file(page, "truth.json", truth_of("moving shapes"))
     expect(page.get_by_role("row", name="0.5 50.0 50.0 +0.0")).to_be_visible()
+    expect(page.locator(".lane-mark")).to_have_text(["A", "B", "Truth"] * 2)
     differences = page.get_by_role("listbox", name="Differences")
     expect(differences.get_by_role("option")).to_contain_text("Neither finds it")
     page.keyboard.press("d")

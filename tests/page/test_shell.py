@@ -1,9 +1,10 @@
 """The shell of the page: header, theme, keys, addresses, banner."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from reliability.server import Target
+from tests.page.conftest import OpenPage
 
 
 @pytest.fixture
@@ -97,6 +98,40 @@ def test_keys_rest_while_somebody_types(start: Page) -> None:
     field.press("?")
     expect(start.get_by_role("dialog")).to_have_count(0)
     expect(field).to_have_value("?")
+
+
+def test_view_that_changes_takes_the_focus(page: Page, done_job: str) -> None:
+    """The link that had it is gone, so that Tab goes on at the start of the new view."""
+    link = page.locator(f"a[href$='{done_job}']")
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Segments")).to_be_visible()
+    expect(page.locator("#main")).to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.player') !== null")
+    page.get_by_role("link", name="Videos").press("Enter")
+    expect(page.get_by_role("heading", name="Find when actions happen")).to_be_visible()
+    expect(page.locator("#main")).to_be_focused()
+
+
+def test_module_that_was_lost_is_loaded_again(
+    open_page: OpenPage, server: Target, done_job: str
+) -> None:
+    """A lost connection does not keep the result away."""
+    page = open_page(server.url)
+    lost = []
+
+    def lose_first(route: Route) -> None:
+        lost.append(route.request.url)
+        if len(lost) == 1:
+            route.abort("aborted")
+        else:
+            route.continue_()
+
+    page.route("**/look/ruler.js", lose_first)
+    page.goto(f"/#/job/{done_job}")
+    expect(page.get_by_role("region", name="Segments")).to_be_visible()
+    assert len(lost) == 2
 
 
 def test_unknown_address_shows_the_start(page: Page) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from reliability.server import Target
-from tests.page.conftest import DESKTOP, PHONE, OpenPage
+from tests.page.conftest import DESKTOP, PHONE, OpenPage, submit
 
 ODD = "match_final “A” <img src=x onerror=alert(1)> 🏋.mp4"
 """A name that would be trouble as HTML."""
@@ -95,8 +95,9 @@ def test_names_of_files_are_text(start: Page) -> None:
     """A name with quotes, angle brackets and an emoji never becomes markup."""
     name = ODD.replace(".mp4", ".txt")
     choose(start, payload(name, b"words", "text/plain"))
-    expect(start.get_by_role("alert").filter(has_text=name)).to_be_visible()
-    assert start.locator("main img").count() == 0
+    message = start.get_by_role("alert").filter(has_text=name)
+    expect(message).to_be_visible()
+    assert message.locator("img").count() == 0
 
 
 def test_several_dropped_files_are_taken_and_refused_one_by_one(start: Page, clip: Path) -> None:
@@ -156,6 +157,14 @@ def test_clearing_can_be_undone(start: Page, done_job: str) -> None:
     recent.get_by_role("button", name="Clear finished").click()
     start.get_by_role("button", name="Undo").click()
     expect(row).to_be_visible()
+
+
+def test_example_of_the_operator_is_a_link(page: Page, server: Target, clip: Path) -> None:
+    """A finished job with the key `example` is offered to people who are new."""
+    submit(server, clip, {"Idempotency-Key": "example"})
+    page.reload()
+    page.get_by_role("link", name="Open the example video").click()
+    expect(page.get_by_role("region", name="Segments")).to_be_visible()
 
 
 def test_address_that_is_not_allowed_is_explained_under_its_field(page_of_strict: Page) -> None:

@@ -1,10 +1,11 @@
 """Videos on their way: upload, line, reading, cancelling, reloads, errors of jobs."""
 
+import shutil
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from reliability.server import Target, eventually
 from tests.page.conftest import PHONE, OpenPage, write_clip
@@ -79,6 +80,54 @@ def test_upload_shows_its_bytes_and_can_be_cancelled(slow: Page, film: Path) -> 
     question.get_by_role("button", name="Cancel job").click()
     expect(slow.get_by_role("heading", name="Find when actions happen")).to_be_visible()
     expect(slow.get_by_role("region", name="Recent")).not_to_contain_text(film.name)
+
+
+def test_upload_that_ends_during_the_question_is_no_longer_cancelled(
+    start: Page, film: Path
+) -> None:
+    """The question is about the job that it became; that one has ended, which a notice reports."""
+    held: list[Route] = []
+    start.route("**/jobs?model=**", lambda route: held.append(route))
+    choose(start, film)
+    progress = start.get_by_role("region", name="Progress")
+    progress.get_by_role("button", name="Cancel this job").click()
+    eventually(lambda: start.get_by_role("dialog").count() == 1 and len(held) == 1)
+    held[0].continue_()
+    expect(start.locator("#segments")).to_be_visible()
+    start.get_by_role("button", name="Cancel job").click()
+    expect(start.get_by_text("had ended before").first).to_be_visible()
+    expect(start.get_by_role("region", name="Segments")).to_be_visible()
+
+
+def test_failed_job_whose_video_is_gone_asks_for_the_file(start: Page, tmp_path: Path) -> None:
+    """Another try of a damaged video needs the file, in the view of the job and in the list."""
+    damaged = tmp_path / f"{tmp_path.name}.mp4"
+    damaged.write_bytes(b"\1" * 4096)
+    choose(start, damaged)
+    expect(start.get_by_role("alert").filter(has_text="was not localized")).to_be_visible()
+    start.get_by_role("button", name="Try again").click()
+    words = "The service no longer has this video. Choose the file again."
+    expect(start.get_by_text(words).first).to_be_visible()
+    start.get_by_role("button", name="Bring in another").click()
+    row = start.get_by_role("listitem").filter(has_text=damaged.name)
+    row.get_by_role("button", name="Try again").click()
+    words = f"The service no longer has {damaged.name}. Choose the file again."
+    expect(start.get_by_text(words).first).to_be_visible()
+
+
+def test_failed_job_on_a_video_of_the_server_is_tried_again(
+    start: Page, videos: Path, clip: Path
+) -> None:
+    """Once the file is mended, another try leads to its result."""
+    damaged = videos / "to be mended.mp4"
+    damaged.write_bytes(b"\0" * 4096)
+    start.get_by_role("tab", name="Server folder").click()
+    start.get_by_role("button", name="videos").click()
+    start.get_by_role("button", name=damaged.name).click()
+    expect(start.get_by_role("alert").filter(has_text="was not localized")).to_be_visible()
+    shutil.copy(clip, damaged)
+    start.get_by_role("button", name="Try again").click()
+    expect(start.get_by_role("region", name="Segments")).to_be_visible()
 
 
 def test_upload_that_stops_can_be_tried_again(start: Page, film: Path) -> None:

@@ -62,6 +62,20 @@ def detection_intervals(
     Raises:
         DataError: The ground truth contains no instance.
     """
+    map_RK = resampled_map(truth, segments, tiou_K, count_RV)
+    return _intervals(np.hstack([map_RK, map_RK.mean(axis=1, keepdims=True)]))
+
+
+def resampled_map(
+    truth: Mapping[str, Sequence[Segment]],
+    segments: Mapping[str, Sequence[Segment]],
+    tiou_K: Sequence[float],
+    count_RV: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Returns mAP of each resample at each threshold, (R, K); see `detection_intervals`.
+
+    Counts of 0 and 1 select a part of the videos. NaN is the mAP of a part without instances.
+    """
     names = list(truth)
     row_of = {name: row for row, name in enumerate(names)}
     ranked = rank_detections(truth, segments, tiou_K)
@@ -70,8 +84,7 @@ def detection_intervals(
         row_N = np.array([row_of[name] for name in one.video_N.tolist()], np.intp)
         true_V = np.array([sum(s.label == label for s in truth[name]) for name in names])
         of_class.append((row_N, true_V, one.hit_KN))
-    map_RK = np.array([_mean_ap(of_class, count_V, len(tiou_K)) for count_V in count_RV])
-    return _intervals(np.hstack([map_RK, map_RK.mean(axis=1, keepdims=True)]))
+    return np.array([_mean_ap(of_class, count_V, len(tiou_K)) for count_V in count_RV])
 
 
 def _mean_ap(

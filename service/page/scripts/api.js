@@ -1,7 +1,9 @@
 /** Every call to the service. */
 
-import { ApiError, errorOf, unreachable } from "./api_error.js";
+import { ApiError } from "./api_error.js";
+import { Connection, address } from "./connection.js";
 import { eventsOf } from "./event_stream.js";
+import { newId } from "./new_id.js";
 import { readNpy } from "./npy.js";
 
 export { ApiError };
@@ -25,16 +27,14 @@ export { ApiError };
  *   duration_s?: number, segments?: number, detail?: string, progress?: Progress}} JobSummary
  * @typedef {{version: string, limits: {max_video_bytes: number, max_body_bytes: number,
  *   max_segments: number, max_snippets: number, max_video_s: number}, keep_jobs_s: number,
- *   videos: boolean, roots: boolean, uris: string[], hosts?: string[], clips: boolean, corrections: boolean,
- *   example: {job_id: string}|null}} Capabilities
+ *   videos: boolean, roots: boolean, uris: string[], hosts?: string[], clips: boolean,
+ *   corrections: boolean, example: {job_id: string}|null}} Capabilities
  * @typedef {{snippets: number, classes: number, values: Float32Array, snippetS: number,
  *   firstS: number}} Activation
  * @typedef {{name: string, version: number, state: string, error?: string, classes?: number,
  *   extractor?: string}} ModelSummary
  */
 
-const KEPT_KEY = "api-key";
-const ROOT = new URL("../../", import.meta.url);
 const FINAL = ["done", "failed", "cancelled"];
 
 /** Returns whether a job has ended. */
@@ -44,22 +44,15 @@ export function isFinal(job) {
 
 /** The service, with the key of this tab. Every method throws `ApiError`. */
 export class Api {
-  /**
-   * @param {{askForKey: (error: string|null) => Promise<string>, onUnreachable: () => void}} page -
-   *   Asks the person for a key; reacts when no answer comes.
-   */
-  constructor({ askForKey, onUnreachable }) {
-    this.#askForKey = askForKey;
-    this.#onUnreachable = onUnreachable;
+  #service;
+
+  /** @param {ConstructorParameters<typeof Connection>[0]} page */
+  constructor(page) {
+    this.#service = new Connection(page);
   }
 
-  #askForKey;
-  #onUnreachable;
-  /** @type {Promise<void>|null} */
-  #asking = null;
-
   /** @returns {Promise<Capabilities>} Version, limits, and what this service offers. */
-  capabilities() { return this.#json("page/capabilities"); }
+  capabilities() { return this.#service.json("page/capabilities"); }
 
   /** @returns {Promise<boolean>} Whether the service answers. */
   async isThere() {
@@ -71,38 +64,41 @@ export class Api {
   }
 
   /** @returns {Promise<ModelSummary[]>} Every version of every model. */
-  async models() { return (await this.#json("models")).models; }
+  async models() { return (await this.#service.json("models")).models; }
 
   /**
    * @returns {Promise<ModelSummary & {spec: Object|null}>} One version with labels and defaults.
    */
   model({ name, version }) {
-    return this.#json(`models/${encodeURIComponent(name)}/versions/${version}`);
+    return this.#service.json(`models/${encodeURIComponent(name)}/versions/${version}`);
   }
 
   /**
    * @returns {Promise<{path: string, entries: Object[], truncated: boolean}>} Files of the server.
    */
-  files(path = "") { return this.#json("files", { query: { path } }); }
+  files(path = "") { return this.#service.json("files", { query: { path } }); }
 
   /** @returns {Promise<{jobs: JobSummary[], next?: string}>} A page of jobs, newest first. */
-  jobs({ limit = 20, after } = {}) { return this.#json("jobs", { query: { limit, after } }); }
+  jobs({ limit = 20, after } = {}) {
+    return this.#service.json("jobs", { query: { limit, after } });
+  }
 
   /** @returns {Promise<Job>} */
-  job(id) { return this.#json(jobPath(id)); }
+  job(id) { return this.#service.json(jobPath(id)); }
 
   /** @returns {Promise<Job>} The job, which stops after its current chunk. */
-  cancel(id) { return this.#json(jobPath(id), { method: "DELETE" }); }
+  cancel(id) { return this.#service.json(jobPath(id), { method: "DELETE" }); }
 
   /** @returns {Promise<Job>} A job on a video that the service fetches or finds by its URI. */
-  submitUri(uri, model, key = crypto.randomUUID()) {
-    return this.#json("jobs", { method: "POST", json: { video: { uri }, ...versionOf(model) },
+  submitUri(uri, model, key = newId()) {
+    const json = { video: { uri }, ...versionOf(model) };
+    return this.#service.json("jobs", { method: "POST", json,
       headers: { "Idempotency-Key": key } });
   }
 
   /** @returns {Promise<Job>} A job on the video of another job, with any model. */
   submitAgain(jobId, model) {
-    return this.#json("jobs",
+    return this.#service.json("jobs",
       { method: "POST", json: { video: { job_id: jobId } }, query: versionOf(model) });
   }
 
@@ -118,11 +114,8 @@ export class Api {
   upload(file, model, { key, onProgress = () => {}, signal }) {
     const headers = { "Content-Type": file.type.startsWith("video/") ? file.type : "video/mp4",
       "X-File-Name": encodeURIComponent(file.name), "Idempotency-Key": key };
-    return this.#withKey(async (auth) => {
-      const answer = await sent(address("jobs", versionOf(model)), file,
-        { headers: { ...headers, ...auth }, onProgress, signal });
-      return JSON.parse(answer);
-    });
+    return this.#service.send("jobs", file,
+      { query: versionOf(model), headers, onProgress, signal });
   }
 
   /**
@@ -134,7 +127,7 @@ export class Api {
    * @returns {Promise<Localization>}
    */
   localizeFeatures(file, model, options = {}) {
-    return this.#json("localize", { method: "POST", body: file,
+    return this.#service.json("localize", { method: "POST", body: file,
       query: { ...versionOf(model), include: "activation", ...options },
       headers: { "Content-Type": "application/x-npy" } });
   }
@@ -149,7 +142,7 @@ export class Api {
   async* follow(id, signal) {
     for (;;) {
       try {
-        const answer = await this.#call(`${jobPath(id)}/events`, { signal });
+        const answer = await this.#service.call(`${jobPath(id)}/events`, { signal });
         for await (const data of eventsOf(answer.body)) {
           const job = JSON.parse(data);
           yield job;
@@ -166,7 +159,7 @@ export class Api {
 
   /** @returns {Promise<Activation>} The class activation sequence as localization thresholds it. */
   async activation(id) {
-    const answer = await this.#call(`activations/${encodeURIComponent(id)}`);
+    const answer = await this.#service.call(`activations/${encodeURIComponent(id)}`);
     const { shape: [snippets, classes], values } = readNpy(await answer.arrayBuffer());
     return { snippets, classes, values, snippetS: Number(answer.headers.get("X-Snippet-S")),
       firstS: Number(answer.headers.get("X-First-Snippet-S")) };
@@ -174,13 +167,13 @@ export class Api {
 
   /** @returns {Promise<Localization>} Localized again with other options, without the network. */
   relocalize(activationId, options, signal) {
-    return this.#json(`activations/${encodeURIComponent(activationId)}/localize`,
+    return this.#service.json(`activations/${encodeURIComponent(activationId)}/localize`,
       { method: "POST", json: options, signal });
   }
 
   /** @returns {Promise<string>} Lets `<video>` and `<img>` read a job's media. */
   async ticket(id) {
-    return (await this.#json(`${jobPath(id)}/ticket`, { method: "POST" })).ticket;
+    return (await this.#service.json(`${jobPath(id)}/ticket`, { method: "POST" })).ticket;
   }
 
   /** @returns {string} Address of a job's video. */
@@ -194,7 +187,7 @@ export class Api {
   /** @returns {Promise<Blob>} The frame on screen at a time, as a JPEG. */
   async still(id, timeS, height) {
     const query = { time_s: timeS, height };
-    return (await this.#call(`${jobPath(id)}/still`, { query })).blob();
+    return (await this.#service.call(`${jobPath(id)}/still`, { query })).blob();
   }
 
   /**
@@ -203,12 +196,12 @@ export class Api {
    * @returns {Promise<{name: string, content: Blob}>}
    */
   async exported(format, what) {
-    return named(await this.#call(`export/${format}`, { method: "POST", json: what }));
+    return named(await this.#service.call(`export/${format}`, { method: "POST", json: what }));
   }
 
   /** @returns {Promise<{name: string, content: Blob}>} A zip of clips, exact or at key frames. */
   async clips(id, segments, exact) {
-    return named(await this.#call(`${jobPath(id)}/clips`,
+    return named(await this.#service.call(`${jobPath(id)}/clips`,
       { method: "POST", json: { segments, exact } }));
   }
 
@@ -218,7 +211,7 @@ export class Api {
    */
   async corrections(videoId) {
     try {
-      const answer = await this.#call(`corrections/${encodeURIComponent(videoId)}`);
+      const answer = await this.#service.call(`corrections/${encodeURIComponent(videoId)}`);
       const modified = answer.headers.get("Last-Modified");
       return { entry: await answer.json(), etag: answer.headers.get("ETag"),
         saved: modified && new Date(modified) };
@@ -238,91 +231,15 @@ export class Api {
    */
   async saveCorrections(videoId, entry, etag) {
     const headers = etag ? { "If-Match": etag } : { "If-None-Match": "*" };
-    const answer = await this.#call(`corrections/${encodeURIComponent(videoId)}`,
+    const answer = await this.#service.call(`corrections/${encodeURIComponent(videoId)}`,
       { method: "PUT", json: entry, headers });
     return answer.headers.get("ETag");
-  }
-
-  async #json(path, options) {
-    return (await this.#call(path, options)).json();
-  }
-
-  #call(path, { query, json, headers = {}, body, ...rest } = {}) {
-    const sends = json === undefined ? { body } : { body: JSON.stringify(json) };
-    const type = json === undefined ? {} : { "Content-Type": "application/json" };
-    return this.#withKey(async (auth) => {
-      const answer = await answerTo(address(path, query),
-        { ...rest, ...sends, headers: { ...type, ...headers, ...auth }, cache: "no-store" });
-      if (answer.ok) return answer;
-      throw errorOf(answer.status, await answer.text(), (name) => answer.headers.get(name));
-    });
-  }
-
-  /** Runs a call with the tab's key; asks for another one while the service refuses it. */
-  async #withKey(call) {
-    for (;;) {
-      const key = sessionStorage.getItem(KEPT_KEY);
-      try {
-        return await call(key ? { Authorization: `Bearer ${key}` } : {});
-      } catch (error) {
-        if (error.type === "unreachable") this.#onUnreachable();
-        if (error.status !== 401) throw error;
-        await this.#newKey(key);
-      }
-    }
-  }
-
-  /** Asks for a key, once for all calls that wait for it. */
-  #newKey(refused) {
-    if (sessionStorage.getItem(KEPT_KEY) !== refused) return null;
-    this.#asking ??= this.#askForKey(refused
-      && "The service does not know this key. Check that all of it was pasted.")
-      .then((key) => sessionStorage.setItem(KEPT_KEY, key))
-      .finally(() => { this.#asking = null; });
-    return this.#asking;
   }
 }
 
 const jobPath = (id) => `jobs/${encodeURIComponent(id)}`;
 const versionOf = (model) => (model ? { model: model.name, version: model.version } : {});
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-
-function address(path, query = {}) {
-  const url = new URL(path, ROOT);
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== null) url.searchParams.set(name, value);
-  }
-  return url.href;
-}
-
-async function answerTo(url, options) {
-  try {
-    return await fetch(url, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw unreachable();
-  }
-}
-
-/** Sends a file by XMLHttpRequest, because fetch reports no progress of what it sends. */
-function sent(url, file, { headers, onProgress, signal }) {
-  return new Promise((done, fail) => {
-    const request = new XMLHttpRequest();
-    const abort = () => request.abort();
-    request.open("POST", url);
-    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
-    request.addEventListener("load", () => (request.status < 300 ? done(request.responseText)
-      : fail(errorOf(request.status, request.responseText,
-        (name) => request.getResponseHeader(name)))));
-    request.addEventListener("error", () => fail(unreachable()));
-    request.addEventListener("abort", () => fail(new DOMException("cancelled", "AbortError")));
-    request.addEventListener("loadend", () => signal?.removeEventListener("abort", abort));
-    signal?.addEventListener("abort", abort);
-    if (signal?.aborted) abort();
-    request.send(file);
-  });
-}
 
 async function named(answer) {
   const header = answer.headers.get("Content-Disposition") ?? "";

@@ -4,6 +4,7 @@ import { button, el } from "./elements.js";
 import { bytes, counted } from "./format.js";
 import { icon } from "./icons.js";
 import { notify } from "./notices.js";
+import { copyText } from "./panels/save_file.js";
 
 /**
  * Sentences by the last part of a problem's type. Those that are absent get the service's own
@@ -86,7 +87,7 @@ export function factsOf(all) {
   if (!lines.length) return null;
   const text = lines.map(([name, value]) => `${name}: ${value}`).join("\n");
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
+    await copyText(text);
     notify("Copied the details.");
   };
   return el("details", { class: "details" }, el("summary", {}, "Details"),

@@ -113,6 +113,13 @@ function correctActions(session, does) {
   });
   if (undo.disabled) undo.title = "There is nothing to undo";
   if (redo.disabled) redo.title = "There is nothing to redo";
+  const save = button("Save", does.save, {
+    icon: "download",
+    class: "primary",
+    ariaLabel: "Save corrections",
+    title: titled("Save corrections", "Ctrl+S"),
+  });
+  save.lastChild.append(el("span", { class: "wide" }, " corrections"));
   return [
     undo,
     redo,
@@ -120,11 +127,7 @@ function correctActions(session, does) {
       title: titled("Stop correcting", "E"),
       class: "wide",
     }),
-    button("Save corrections", does.save, {
-      icon: "download",
-      class: "primary",
-      title: titled("Save corrections", "Ctrl+S"),
-    }),
+    save,
   ];
 }
 

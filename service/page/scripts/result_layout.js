@@ -2,7 +2,7 @@
 
 import { el, fill } from "./elements.js";
 import { gripOf } from "./panels/grip.js";
-import { tabsOf } from "./panels/tabs.js";
+import { tabList } from "./tab_list.js";
 
 /** A section that is named by the heading which its content brings. */
 function section(kind, title, id) {
@@ -15,7 +15,7 @@ function section(kind, title, id) {
  * Fills the root of the view with empty cards.
  *
  * @param {HTMLElement} root
- * @returns {Record<string, HTMLElement> & {tabs: ReturnType<typeof tabsOf>}} The cards by name, the
+ * @returns {Record<string, HTMLElement> & {tabs: ReturnType<typeof tabList>}} The cards by name, the
  *   view itself, and the tabs that stand for panels on narrow pages.
  */
 export function layOut(root) {
@@ -45,8 +45,9 @@ export function layOut(root) {
   return { ...cards, tabs };
 }
 
+/** The style sheet shows the tabs, and hides the panels that are not chosen, on narrow pages only. */
 function tabsOver(view, find, { list, differences }) {
-  return tabsOf(view, [
+  const all = [
     { name: "list", text: "Segments", panel: list },
     { name: "differences", text: "Differences", panel: differences },
     { name: "classes", text: "Classes", panel: find },
@@ -54,5 +55,12 @@ function tabsOver(view, find, { list, differences }) {
     { name: "measures", text: "mAP", panel: find },
     { name: "choice", text: "Class", panel: find },
     { name: "changes", text: "Changes", panel: find },
-  ]);
+  ];
+  const tabs = tabList("Panels", all, (name) => {
+    view.dataset.tab = name;
+    const chosen = all.find((one) => one.name === name).panel;
+    for (const { panel } of all) panel.classList.toggle("chosen", panel === chosen);
+  });
+  tabs.element.classList.add("tabs");
+  return tabs;
 }

@@ -21,32 +21,20 @@
  * @typedef {import("./segments.js").Segment} Segment
  * @typedef {import("./correct/edits.js").Edit} Edit
  * @typedef {{name: string, version: number}} Model
- * @typedef {{label: string, score: number, color: string, shape: string}} ClassOfVideo `color` is
- *   the name of a custom property, for instance `--class-3`.
  * @typedef {object} Activation
  * @property {number} snippets Number T of snippets.
  * @property {number} classes Number C of classes, in the order of `session.labels`.
  * @property {Float32Array} values The sequence (T, C), row by row.
  * @property {number} snippetS Seconds from one snippet to the next.
  * @property {number} firstS Time of the centre of the first snippet.
- * @typedef {object} Options
- * @property {number} classThreshold Classes with a lower score are not localized.
- * @property {number} minScore Segments with a lower score are not shown.
- * @property {number|null} nmsIou tIoU of greedy NMS; null for the suppression of the model.
- * @property {number|null} maxSegments Largest number of segments; null for all.
  */
 
-import { ClassColors } from "./class_colors.js";
 import * as edits from "./correct/edits.js";
-import { chooseLanes } from "./panels/lane_choice.js";
-import { Playhead } from "./playhead.js";
-import { START_SCORE, fromResults, neighbour, runningAt, strongEnough } from "./segments.js";
+import { Findings } from "./findings.js";
 
-export class Session extends Playhead {
+export class Session extends Findings {
   #history = edits.emptyHistory();
-  #foundB = [];
   #dragged = null;
-  #colors;
 
   /**
    * @param {object} facts
@@ -74,149 +62,20 @@ export class Session extends Playhead {
     videoUrl = null,
     canPlay = false,
   }) {
-    super({ durationS, frameRate });
-    Object.assign(this, { job, name, model, labels, defaults, videoUrl, canPlay });
+    super({ durationS, frameRate, labels, result, defaults });
+    Object.assign(this, { job, name, model, videoUrl, canPlay });
     this.snippetS = result.duration_s / Math.max(1, result.snippets);
-    /** @type {Options} */
-    this.options = { ...this.startOptions };
-    this.#colors = new ClassColors(labels);
     this.activation = this.activationB = null;
     /** Id of the kept activation; null where the service no longer has it. */
     this.activationId = this.activationIdB = null;
     this.modelB = null;
-    /** @type {{name: string, segments: Segment[]}|null} */
-    this.truth = null;
-    Object.assign(this, { pinned: [], hidden: new Set(), lanes: [], segmentsB: [] });
-    Object.assign(this, { selectedId: null, correcting: false, addStartS: null });
+    Object.assign(this, { correcting: false, addStartS: null });
     /** Step of an edge: by a frame or by a snippet. */
     this.stepKind = "frame";
     this.view = { startS: 0, endS: durationS };
-    this.setFound(result);
   }
 
-  // What was found, and what the sliders and the corrections leave of it.
-
-  /** Options at the start: the model's own, with segments of at least 0.20. */
-  get startOptions() {
-    const { classThreshold, minScore, maxSegments } = this.defaults;
-    return {
-      classThreshold,
-      maxSegments,
-      nmsIou: null,
-      minScore: Math.max(START_SCORE, minScore ?? 0),
-    };
-  }
-
-  /** Takes a response of the localization for result A, or B. */
-  setFound(result, source = "A") {
-    const found = fromResults(result.segments, source);
-    if (source === "B") {
-      this.#foundB = found;
-    } else {
-      /** All segments that the service found; the sliders leave some of them. */
-      this.found = found;
-      this.classes = result.classes.map((one) => ({ ...one, ...this.#colors.of(one.label) }));
-    }
-    this.#show();
-  }
-
-  /** Changes some of the options; who asks the service again listens to `options`. */
-  setOptions(changes) {
-    this.options = { ...this.options, ...changes };
-    this.tell("options");
-    this.#show();
-  }
-
-  #show() {
-    const kept = strongEnough(this.found, this.options);
-    const moving = this.#dragged ? [this.#dragged] : [];
-    this.segments = edits.apply(kept, [...edits.inForce(this.#history), ...moving]);
-    this.segmentsB = strongEnough(this.#foundB, this.options);
-    this.#chooseLanes();
-    this.tell("segments");
-    if (this.selectedId !== null && !this.selected) this.select(null);
-  }
-
-  /** Returns colour and shape of any label, also of one that the model does not have. */
-  colorOf(label) {
-    return this.#colors.of(label);
-  }
-
-  segment(id) {
-    const same = (one) => one.id === id;
-    return this.segments.find(same) ?? this.segmentsB.find(same) ?? null;
-  }
-
-  /** The selected segment, or null. */
-  get selected() {
-    return this.selectedId === null ? null : this.segment(this.selectedId);
-  }
-
-  /** The segment at the playhead, or null. */
-  get running() {
-    return runningAt(this.segments, this.timeS);
-  }
-
-  // Lanes.
-
-  #chooseLanes() {
-    const corrected = edits.inForce(this.#history).flatMap((one) => one.after);
-    const marked = [...corrected, ...(this.truth?.segments ?? [])].map((one) => one.label);
-    const { classes, pinned, hidden } = this;
-    const before = this.lanes.join("\n");
-    const threshold = this.options.classThreshold;
-    this.lanes = chooseLanes({ classes, threshold, pinned, hidden, marked });
-    if (this.lanes.join("\n") !== before) this.tell("lanes");
-  }
-
-  /** Shows a class below the others of its own accord, or hides it. */
-  showLane(label, shown) {
-    this.hidden = new Set(this.hidden);
-    if (shown) this.hidden.delete(label);
-    else this.hidden.add(label);
-    this.pinned = this.pinned.filter((one) => shown || one !== label);
-    this.#chooseLanes();
-    if (shown && !this.lanes.includes(label)) this.pinLane(label, true);
-    else this.tell("lanes");
-  }
-
-  /** Keeps the lane of a class at the top, whatever its score. */
-  pinLane(label, pinned) {
-    const others = this.pinned.filter((one) => one !== label);
-    this.pinned = pinned ? [...others, label] : others;
-    if (pinned) this.hidden = new Set([...this.hidden].filter((one) => one !== label));
-    this.#chooseLanes();
-    this.tell("lanes");
-  }
-
-  // Selection and view.
-
-  /** Selects a segment; null selects none. */
-  select(id, { seek = false } = {}) {
-    const changed = this.selectedId !== id;
-    this.selectedId = id;
-    if (changed) this.tell("selection");
-    if (seek && this.selected) this.seek(this.selected.startS);
-  }
-
-  /** Selects the next segment in time (step 1) or the one before (step -1), and goes there. */
-  nextSegment(step = 1) {
-    const { segments, selectedId, timeS } = this;
-    const next = neighbour(segments, { selectedId, timeS, step });
-    if (next) this.select(next.id, { seek: true });
-    return next;
-  }
-
-  /** Selects the next segment that nobody has checked, from the selected one on, else the first. */
-  nextUnchecked() {
-    const open = this.segments.filter((one) => one.state === "found" || one.id === this.selectedId);
-    const { selectedId, timeS } = this;
-    const isOpen = (one) => one && one.state === "found" && one.id !== selectedId;
-    let next = neighbour(open, { selectedId, timeS, step: 1 });
-    if (!isOpen(next)) next = neighbour(open, { selectedId: null, timeS: -1, step: 1 });
-    if (isOpen(next)) this.select(next.id, { seek: true });
-    return isOpen(next) ? next : null;
-  }
+  // View and player.
 
   /** Shows a span of the time line, within the video and at least five frames long. */
   setView(startS, endS) {
@@ -228,12 +87,35 @@ export class Session extends Playhead {
     this.tell("view");
   }
 
+  /** Whether the browser can play the video. */
+  get isPlayable() {
+    return Boolean(this.videoUrl) && this.canPlay;
+  }
+
+  /** Plays a span, and stops or loops at its end; only goes there where nothing can be played. */
+  playSpan(startS, endS) {
+    if (this.isPlayable) super.playSpan(startS, endS);
+    else this.seek(startS);
+  }
+
   /** Plays a segment from its start and stops, or loops, at its end. */
   playSegment(id) {
     const segment = this.segment(id);
     if (!segment) return;
     this.select(id);
     this.playSpan(segment.startS, segment.endS);
+  }
+
+  /**
+   * Acts on a click on a segment, a true segment or a difference: plays it, and stops at its end.
+   * While somebody corrects, it only goes to the start, because the playhead is then a tool.
+   *
+   * @param {{id?: string|null, startS: number, endS: number}} clicked
+   */
+  click({ id = null, startS, endS }) {
+    if (this.segment(id)) this.select(id);
+    if (this.correcting) this.seek(startS);
+    else this.playSpan(startS, endS);
   }
 
   /** Turns looping on or off; the selected segment loops where it is playing. */
@@ -250,7 +132,7 @@ export class Session extends Playhead {
     this.tell("video");
   }
 
-  // Sequences, truth and the second result.
+  // Sequences and the second result.
 
   setActivation(activation, source = "A") {
     this[source === "A" ? "activation" : "activationB"] = activation;
@@ -261,12 +143,6 @@ export class Session extends Playhead {
   setActivationId(id, source = "A") {
     this[source === "A" ? "activationId" : "activationIdB"] = id;
     this.tell("options");
-  }
-
-  setTruth(truth) {
-    this.truth = truth;
-    this.#chooseLanes();
-    this.tell("truth");
   }
 
   /** Compares with another result; null ends that. */
@@ -322,7 +198,7 @@ export class Session extends Playhead {
     const move = segment ? edits.moveEdge(segment, edge, timeS, this.durationS) : null;
     if (final && move) return this.edit(move);
     this.#dragged = move;
-    return this.#show();
+    return this.#putInForce();
   }
 
   /** A name for a segment that does not exist yet. */
@@ -370,9 +246,14 @@ export class Session extends Playhead {
     this.#setHistory(history);
   }
 
+  #putInForce() {
+    const moving = this.#dragged ? [this.#dragged] : [];
+    this.setEdits([...edits.inForce(this.#history), ...moving]);
+  }
+
   #setHistory(history) {
     this.#history = history;
-    this.#show();
+    this.#putInForce();
     this.tell("history");
   }
 }

@@ -24,13 +24,21 @@ export async function showView(main, route, api) {
   leave = new AbortController();
   const { signal } = leave;
   const root = el("div", { class: "view" });
+  const isFirst = !main.hasChildNodes();
   fill(main, root);
+  if (!isFirst) takeFocus(main);
   document.getElementById("skip").hidden = true;
   try {
     await VIEWS[route.view](root, { ...route, api, signal });
   } catch (error) {
     if (!signal.aborted) showError(root, error, () => showView(main, route, api), api);
   }
+}
+
+/** Puts the focus at the start of a view, because what had it is gone with the view before. */
+function takeFocus(main) {
+  main.focus({ preventScroll: true });
+  scrollTo(0, 0);
 }
 
 const VIEWS = {
@@ -66,11 +74,16 @@ async function follow(root, working, job, view) {
   await showResult(root, { ...view, jobId: job.id });
 }
 
+/** Loads the modules of the result, and once more those that a lost connection has kept away. */
+const loadResult = () => import("./result.js").catch(() => import("./result.js"));
+
 async function showResult(root, view) {
-  const result = await import("./result.js");
+  const result = await loadResult();
   if (view.signal.aborted) return;
   root.className = "view";
+  const hadFocus = root.contains(document.activeElement);
   fill(root);
+  if (hadFocus) takeFocus(root.parentElement);
   await result.showResult(root, view);
 }
 

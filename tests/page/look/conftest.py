@@ -74,7 +74,7 @@ def until(page: Page, expression: str) -> None:
     """
     page.evaluate(
         """async () => {
-            const endMs = performance.now() + 10_000;
+            const endMs = performance.now() + 60_000;
             while (!(EXPRESSION)) {
                 if (performance.now() > endMs) throw new Error("still false: EXPRESSION");
                 await new Promise(requestAnimationFrame);

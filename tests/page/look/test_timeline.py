@@ -42,7 +42,7 @@ def view(page: Page) -> list[float]:
     return values
 
 
-def test_a_click_on_a_segment_selects_it_and_goes_to_its_start(mount: Mount) -> None:
+def test_a_click_without_a_video_selects_and_goes_to_the_start(mount: Mount) -> None:
     """A click beside it goes to the time at the pointer and keeps the selection."""
     page = mount()
     page.mouse.click(*at(page, 3.0))
@@ -52,9 +52,22 @@ def test_a_click_on_a_segment_selects_it_and_goes_to_its_start(mount: Mount) -> 
     assert page.evaluate("session.selected.startS") == 2.0
 
 
-def test_a_double_click_plays_to_the_end(mount: Mount, clip: object) -> None:
-    """The segment under the pointer."""
+def test_a_click_on_a_segment_plays_it_and_stops_at_its_end(mount: Mount, clip: object) -> None:
+    """The segment under the pointer, and a true one alike."""
     page = mount(clip)
+    page.evaluate("session.setSpeed(8)")
+    page.mouse.click(*at(page, 6.0, "jump"))
+    until(page, "session.playing && session.playUntilS === 7")
+    until(page, "!session.playing && session.timeS === 7")
+
+
+def test_a_click_while_correcting_only_goes_to_the_start(mount: Mount, clip: object) -> None:
+    """The playhead is then a tool; a double click plays."""
+    page = mount(clip)
+    page.evaluate("session.setCorrecting(true)")
+    page.mouse.click(*at(page, 6.0, "jump"))
+    assert page.evaluate("[session.selected.startS, session.timeS]") == [5.0, 5.0]
+    assert not page.evaluate("session.playing")
     page.mouse.dblclick(*at(page, 6.0, "jump"))
     until(page, "session.playing && session.playUntilS === 7")
 

@@ -5,6 +5,7 @@ from model.segments import Segment
 from training.cross_validation.intervals import (
     detection_intervals,
     resampled_counts,
+    resampled_map,
     tag_intervals,
 )
 from training.measurement.metrics import detection_score
@@ -43,6 +44,15 @@ def test_resampled_metric_is_that_of_repeated_videos() -> None:
     repeated = [{**of, "a2": of["a"]} for of in (truth, found)]
     (at_3, _, _) = detection_intervals(truth, found, TIOU_K, np.vstack([count_RV, count_RV]))
     assert at_3.value == pytest.approx(detection_score(*repeated, TIOU_K).map_K[0])
+
+
+def test_counts_of_0_and_1_measure_a_part_of_the_videos() -> None:
+    """Each video alone has the metric of that video; a part without instances has none."""
+    truth = {"a": (Segment(0, 4, "Jump", 1),), "b": (Segment(0, 4, "Run", 1),), "c": ()}
+    found = {"a": [Segment(0, 3, "Jump", 0.4)], "b": [Segment(0, 2, "Run", 0.9)], "c": []}
+    map_RK = resampled_map(truth, found, TIOU_K, np.eye(3, dtype=np.intp))
+    alone = [detection_score({id_: truth[id_]}, found, TIOU_K).map_K for id_ in "ab"]
+    np.testing.assert_allclose(map_RK, [*alone, [np.nan, np.nan]])
 
 
 def test_tags_that_are_told_have_no_doubt() -> None:

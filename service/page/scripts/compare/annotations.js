@@ -7,6 +7,9 @@
 
 const ENDINGS = /\.(mp4|m4v|mkv|webm|mov|avi|mpg|mpeg|ts|wmv|flv|npy|npz)$/i;
 
+/** Name of a subset, as the service accepts it. */
+const SUBSET = /^[A-Za-z0-9_][A-Za-z0-9_ -]{0,39}$/;
+
 /** An annotations file that cannot be used; the message is a sentence for people. */
 export class AnnotationsError extends Error {}
 
@@ -81,6 +84,16 @@ function unreadable(fileName, id) {
 const isCorrected = (one) => ["accepted", "changed", "added"].includes(one.state);
 
 /**
+ * Returns the subset that an entry names, or null where it names none.
+ *
+ * @param {object|null|undefined} entry
+ */
+export function subsetOf(entry) {
+  const subset = entry?.subset;
+  return typeof subset === "string" && SUBSET.test(subset) ? subset : null;
+}
+
+/**
  * Returns the entry of a corrected video: times where somebody checked them, tags for the rest.
  *
  * A class has a tag unless all of its segments were rejected. A class with a segment that nobody
@@ -88,8 +101,10 @@ const isCorrected = (one) => ["accepted", "changed", "added"].includes(one.state
  *
  * @param {import("../segments.js").Segment[]} segments
  * @param {number} durationS
+ * @param {string|null} subset Subset of the video; null where nobody has named one. Such a video is
+ *   one to learn from, so its entry has the subset `training`.
  */
-export function entryOf(segments, durationS) {
+export function entryOf(segments, durationS, subset) {
   const kept = segments.filter((one) => one.state !== "rejected");
   const tags = [...new Set(kept.map((one) => one.label))].sort();
   const timed = kept.filter(isCorrected).sort((a, b) => a.startS - b.startS);
@@ -98,7 +113,7 @@ export function entryOf(segments, durationS) {
   const others = [...unchecked].sort().map((label) => ({ label }));
   return {
     duration: durationS,
-    subset: "training",
+    subset: subset ?? "training",
     annotations: [...annotations, ...others],
     tags,
   };

@@ -125,8 +125,7 @@ export class DifferenceList {
         role: "option",
         id: `difference-${index}`,
         class: "difference",
-        onclick: () => this.#goTo(index),
-        ondblclick: () => this.#play(index),
+        onclick: () => this.#click(index),
       },
       swatch(this.session, label),
       el("span", { class: "strong" }, clock(startS)),
@@ -157,6 +156,11 @@ export class DifferenceList {
     this.session.seek(row.startS);
     this.#mark();
     announce(`${clock(row.startS)}, ${row.label}: ${row.text}`);
+  }
+
+  #click(index) {
+    this.#goTo(index);
+    this.session.click(this.#rows[index]);
   }
 
   #play(index) {

@@ -4,7 +4,7 @@ import { button, el, fill } from "../elements.js";
 import { percent } from "../format.js";
 import { openMenu } from "../menus.js";
 import { message } from "../problems.js";
-import { AnnotationsError, idOf, readDatabase, timesOf, videoId } from "./annotations.js";
+import { AnnotationsError, idOf, readDatabase, subsetOf, timesOf, videoId } from "./annotations.js";
 import { TIOUS, measure } from "./average_precision.js";
 import { classMark } from "../panels/class_mark.js";
 import { chooseFile } from "../panels/save_file.js";
@@ -37,7 +37,8 @@ export async function readTruth(file, session, messages) {
     );
   const take = (database, id) => {
     try {
-      session.setTruth({ name: file.name, segments: timesOf(database[id], id, file.name) });
+      const [subset, segments] = [subsetOf(database[id]), timesOf(database[id], id, file.name)];
+      session.setTruth({ name: file.name, subset, segments });
       fill(messages);
     } catch (error) {
       if (!(error instanceof AnnotationsError)) throw error;

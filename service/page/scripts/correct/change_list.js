@@ -23,7 +23,9 @@ export function mountChanges(root, session, signal) {
     el(
       "p",
       { class: "changes-note quiet" },
-      "Saving downloads an annotations file that fit takes as it is.",
+      "Saving downloads an annotations file that ",
+      el("code", {}, "ecm fit"),
+      " takes as it is.",
     ),
   );
   const paint = onceAFrame(() => {

@@ -1,5 +1,7 @@
 /** Corrections that are not saved, kept in this browser over a reload. */
 
+import { newId } from "../new_id.js";
+
 const PREFIX = "draft:";
 const KEPT_MS = 30 * 86_400_000;
 
@@ -9,8 +11,7 @@ const KEPT_MS = 30 * 86_400_000;
  * @returns {string}
  */
 function tab() {
-  const kept =
-    sessionStorage.getItem("tab") ?? String(crypto.getRandomValues(new Uint32Array(1))[0]);
+  const kept = sessionStorage.getItem("tab") ?? newId();
   sessionStorage.setItem("tab", kept);
   return kept;
 }
@@ -33,7 +34,8 @@ function read(key) {
  * Returns the draft of a video: that of this tab, else the newest of any.
  *
  * @param {string} video Name that is the same after a reload.
- * @returns {{history: import("./edits.js").History, etag: string|null, keptMs: number}|null}
+ * @returns {{history: import("./edits.js").History, etag: string|null, subset: string|null,
+ *   keptMs: number}|null}
  */
 export function readDraft(video) {
   const own = read(`${PREFIX}${video}:${tab()}`);
@@ -50,15 +52,18 @@ export function readDraft(video) {
 /**
  * Keeps the draft of a video; an empty one is removed.
  *
+ * @param {string} video
+ * @param {{history: import("./edits.js").History, etag: string|null, subset: string|null}} draft
+ *   ETag and subset are those of the corrections that were saved before.
  * @returns {boolean} False where the browser has no room.
  */
-export function keepDraft(video, { history, etag }) {
+export function keepDraft(video, { history, ...saved }) {
   if (!history.edits.length) {
     removeDraft(video);
     return true;
   }
   try {
-    const draft = { history, etag, keptMs: Date.now() };
+    const draft = { history, ...saved, keptMs: Date.now() };
     localStorage.setItem(`${PREFIX}${video}:${tab()}`, JSON.stringify(draft));
     return true;
   } catch {

@@ -8,6 +8,7 @@ import {
   entryOf,
   fileOf,
   loadEdits,
+  subsetOf,
   timesOf,
   videoId,
 } from "../compare/annotations.js";
@@ -21,6 +22,8 @@ const FOLDER =
 
 export class Saving {
   #etag = null;
+  /** Subset of the entry that was saved before. */
+  #subset = null;
 
   /**
    * @param {import("../session.js").Session} session
@@ -36,7 +39,8 @@ export class Saving {
     session.addEventListener(
       "history",
       () => {
-        const kept = keepDraft(this.video, { history: session.history, etag: this.#etag });
+        const draft = { history: session.history, etag: this.#etag, subset: this.#subset };
+        const kept = keepDraft(this.video, draft);
         if (!kept && !warned)
           notify("This browser has no room for drafts. Save before you leave.", { kind: "error" });
         warned ||= !kept;
@@ -51,6 +55,7 @@ export class Saving {
     const draft = readDraft(this.video);
     if (draft) {
       this.#etag = draft.etag;
+      this.#subset = subsetOf(draft);
       this.session.restore(draft.history);
     } else if (this.inFolder) await this.#loadSaved();
   }
@@ -67,6 +72,7 @@ export class Saving {
   /** Puts saved corrections in the place of all others. */
   #take({ entry, etag }) {
     this.#etag = etag;
+    this.#subset = subsetOf(entry);
     const edits = loadEdits(this.session.found, this.#timesOf(entry));
     const history = edits.reduce(push, emptyHistory());
     this.session.restore(markSaved(moveTo(history, edits.length)));
@@ -91,8 +97,7 @@ export class Saving {
     const count = unsaved(this.session.history);
     const place = this.inFolder ? await this.#saveInFolder() : "download";
     if (place === "none") return false;
-    const entry = entryOf(this.session.segments, this.session.durationS);
-    saveFile(`${this.id}.corrections.json`, fileOf(this.id, entry));
+    saveFile(`${this.id}.corrections.json`, fileOf(this.id, this.#entry()));
     this.session.markSaved();
     const saved = `Saved ${counted(count, "correction")}`;
     if (place === "failed") notify(FOLDER, { kind: "error" });
@@ -100,11 +105,16 @@ export class Saving {
     return true;
   }
 
+  /** The video keeps the subset that it has in the saved entry, or else in the ground truth. */
+  #entry() {
+    const { segments, durationS, truth } = this.session;
+    return entryOf(segments, durationS, this.#subset ?? truth?.subset ?? null);
+  }
+
   async #saveInFolder() {
     for (;;) {
-      const entry = entryOf(this.session.segments, this.session.durationS);
       try {
-        this.#etag = await this.api.saveCorrections(this.id, entry, this.#etag);
+        this.#etag = await this.api.saveCorrections(this.id, this.#entry(), this.#etag);
         return "folder";
       } catch (error) {
         if (error.status !== 412) return "failed";
@@ -138,6 +148,7 @@ export class Saving {
     if (choice === "theirs") this.#take(theirs);
     if (choice !== "mine" && choice !== "both") return "none";
     this.#etag = theirs.etag;
+    this.#subset = subsetOf(theirs.entry);
     if (choice === "both") this.#join(times);
     return "save";
   }

@@ -60,7 +60,7 @@ export class Player {
   // What is on the stage.
 
   get isPlayable() {
-    return Boolean(this.session.videoUrl) && this.session.canPlay;
+    return this.session.isPlayable;
   }
 
   /** Whether the server shows what the browser cannot play. */

@@ -17,9 +17,17 @@ export async function isSureToCancel(text = "What was read is kept for next time
 
 /** Cancels a job after the question; returns whether it is cancelled. */
 export async function confirmedCancel(api, job) {
-  if (!await isSureToCancel()) return false;
+  return await isSureToCancel() && cancelled(api, job);
+}
+
+/** Cancels a job, and reports it; returns whether it is cancelled. */
+export async function cancelled(api, job) {
   try {
-    await api.cancel(job.id);
+    const { state } = await api.cancel(job.id);
+    if (state === "done" || state === "failed") {
+      notify(`${nameOfJob(job)} had ended before.`);
+      return false;
+    }
     notify(`Cancelled ${nameOfJob(job)}.`);
     return true;
   } catch (error) {

@@ -17,8 +17,8 @@ import { keepFeatures } from "./kept_features.js";
 import { ModelCard } from "./models.js";
 import { Recent } from "./recent.js";
 import { ServerFiles } from "./server_files.js";
-import { tabs } from "./tabs.js";
 import { takeLostUploads, uploads } from "./uploads.js";
+import { waysOf } from "./ways.js";
 
 const NO_MODEL = "No model is loaded. Put one into the models folder, then try again.";
 
@@ -92,7 +92,7 @@ class Start {
       .catch((error) => notify(sentenceOf(error), { kind: "error" })));
     const schemes = uris.filter((scheme) => scheme !== "file");
     const here = el("div", { class: "this-computer" }, this.#zone.element, this.#refused);
-    return tabs("Where the video is", [
+    return waysOf([
       { name: "This computer", panel: here },
       videos && roots && { name: "Server folder", panel: files.element, shown: () => files.open() },
       videos && schemes.length > 0

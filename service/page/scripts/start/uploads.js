@@ -3,6 +3,7 @@
  * the other, and end with the page.
  */
 
+import { newId } from "../new_id.js";
 import { isPassing } from "../problems.js";
 
 const KEPT = "uploads";
@@ -56,7 +57,7 @@ class Uploads extends EventTarget {
    * @returns {Upload[]}
    */
   add(api, files, model) {
-    const added = files.map((file) => ({ id: crypto.randomUUID(), file, name: file.name, model,
+    const added = files.map((file) => ({ id: newId(), file, name: file.name, model,
       state: "waiting", sentBytes: 0, startedMs: 0, againS: 0, error: null, job: null }));
     this.#all.push(...added);
     this.#changed();

@@ -7,7 +7,7 @@ import { showHeader } from "../header.js";
 import { announce, notify } from "../notices.js";
 import { errorMessage, factsOf, message, sentenceOf } from "../problems.js";
 import { navigate } from "../router.js";
-import { confirmedCancel, isSureToCancel } from "./cancelling.js";
+import { cancelled, confirmedCancel, isSureToCancel } from "./cancelling.js";
 import { nameOf } from "./models.js";
 import { ReadSoFar } from "./read_so_far.js";
 import { nameOfJob, shareOf, uploadFacts } from "./rows.js";
@@ -223,13 +223,17 @@ export class Working {
     if (await confirmedCancel(this.#api, this.#job) && !this.#signal.aborted) navigate("start");
   }
 
+  /** Cancels the upload after the question, or the job that it became in the meantime. */
   async #cancelUpload() {
+    const upload = this.#upload;
     const isSure = await isSureToCancel("Nothing of it is kept, because it has not arrived.");
-    if (isSure) this.#leaveUpload();
+    if (!isSure || this.#signal.aborted) return;
+    if (!upload.job) this.#leaveUpload(upload);
+    else if (await cancelled(this.#api, upload.job) && !this.#signal.aborted) navigate("start");
   }
 
-  #leaveUpload() {
-    uploads.cancel(this.#upload);
+  #leaveUpload(upload = this.#upload) {
+    uploads.cancel(upload);
     navigate("start");
   }
 

@@ -7,7 +7,8 @@ const FULL = { height: 76, bands: { A: [8, 24] }, curve: [36, 34] };
 const LOW = { height: 44, bands: { A: [8, 30] }, curve: [6, 34], over: true };
 /** The name is above the lane, because there is no room beside it. */
 const NARROW = { height: 50, bands: { A: [20, 24] }, curve: [20, 26], over: true };
-const COMPARED = {
+const COMPARED = { height: 82, bands: { A: [5, 18], B: [26, 18] }, curve: [48, 30] };
+const COMPARED_WITH_TRUTH = {
   height: 102,
   bands: { A: [5, 18], B: [26, 18], truth: [47, 16] },
   curve: [68, 30],
@@ -23,7 +24,7 @@ const WITH_TRUTH = { height: 96, bands: { A: [8, 24], truth: [36, 16] }, curve: 
  *   segments are drawn over the curve
  */
 export function laneLayout({ lanes, compared, truth, narrow }) {
-  if (compared) return COMPARED;
+  if (compared) return truth ? COMPARED_WITH_TRUTH : COMPARED;
   if (truth) return WITH_TRUTH;
   if (narrow) return NARROW;
   return lanes > FULL_LANES ? LOW : FULL;

@@ -42,7 +42,7 @@ function hitOf({ model, scale, nodes }, { clientX, clientY }) {
   return model.hit(scale, clientX - left, clientY - top);
 }
 
-/** A press selects what it hits, or seeks; a drag scrubs by mouse and pans by finger. */
+/** A click acts on the segment that it hits, or seeks; a drag scrubs by mouse and pans by finger. */
 function pressLanes(timeline, lanes) {
   const { session } = timeline;
   let from = null;
@@ -63,8 +63,8 @@ function pressLanes(timeline, lanes) {
       timeline.hold(false);
       if (from.moved || event.type === "pointercancel") return;
       const { hit } = from;
-      if (hit && hit.source !== "truth") session.select(hit.segment.id, { seek: true });
-      else session.seek(hit ? hit.segment.startS : timeline.timeAt(event.clientX));
+      if (hit) session.click(hit.segment);
+      else session.seek(timeline.timeAt(event.clientX));
     },
   });
 }

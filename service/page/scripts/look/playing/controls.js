@@ -30,6 +30,8 @@ export class Controls {
     this.loop = only("Loop this segment", "loop", () => player.toggleLoop());
     this.sound = only("Sound", "sound", () => player.toggleSound());
     this.full = only("Full screen", "expand", () => player.toggleFull());
+    this.full.disabled = !document.fullscreenEnabled;
+    if (this.full.disabled) this.full.title = "This browser shows no full screen";
     this.speed = this.#choice("Speed", SPEEDS, (one) => `${one}×`, (one) => session.setSpeed(one));
     this.every = this.#choice("A still every", STEPS_S, (one) => `${one} s`, (one) => player.setStep(one));
     this.time = el("span", { class: "time", title: titled("Go to a time", "G") });

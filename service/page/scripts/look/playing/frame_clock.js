@@ -5,6 +5,8 @@
 
 /** Times are in whole microseconds; a seek aims this far behind a frame's time to hit that frame. */
 const WITHIN_FRAME_S = 0.0002;
+/** Distance of a seek to the present time, because a seek to that very time shows no frame. */
+const BESIDE_S = 0.00001;
 /** Longest wait for the frame of a seek. */
 const PATIENCE_MS = 2000;
 /** Attempts at finding the next frame; each looks twice as far. */
@@ -66,13 +68,18 @@ export class FrameClock {
     if (this.isStepping) return this.frameS;
     this.isStepping = true;
     try {
-      const fromS = this.#isKnown ? this.frameS : await this.#frameAt(this.video.currentTime);
+      const fromS = this.#isKnown ? this.frameS : await this.#shownFrame();
       this.#isKnown = true;
       const foundS = await find(fromS);
       return await this.#frameAt(foundS + WITHIN_FRAME_S);
     } finally {
       this.isStepping = false;
     }
+  }
+
+  async #shownFrame() {
+    await this.#rested();
+    return this.#frameAt(this.video.currentTime);
   }
 
   /** Looks ahead until another frame comes, then back until none lies between. */
@@ -92,6 +99,15 @@ export class FrameClock {
     return foundS;
   }
 
+  /**
+   * Waits until the seeks of others are over. The frame of a seek is reported before or after the
+   * end of that seek, so that the next frame reported need not be that of the newest seek.
+   */
+  async #rested() {
+    do await nextPaint(); while (this.video.seeking);
+    await nextPaint();
+  }
+
   /** Seeks. @returns {Promise<number>} the time of the frame that is then on screen */
   #frameAt(timeS) {
     const { video } = this;
@@ -104,7 +120,18 @@ export class FrameClock {
         this.frameS = foundS;
         resolve(foundS);
       };
-      video.currentTime = Math.min(Math.max(timeS, 0), video.duration || Infinity);
+      video.currentTime = this.#aim(timeS);
     });
   }
+
+  /** Returns a time within the video that is not the present one. */
+  #aim(timeS) {
+    const endS = this.video.duration || Infinity;
+    const aimS = Math.min(Math.max(timeS, 0), endS);
+    if (aimS !== this.video.currentTime) return aimS;
+    return aimS + BESIDE_S < endS ? aimS + BESIDE_S : aimS - BESIDE_S;
+  }
 }
+
+/** Resolves once the page was painted. */
+const nextPaint = () => new Promise(requestAnimationFrame);

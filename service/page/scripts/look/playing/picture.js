@@ -87,7 +87,7 @@ export class Picture {
   async step(by) {
     const { session, clock } = this;
     if (session.playing) session.pause();
-    if (clock.isStepping || this.video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
+    if (clock.isStepping || this.video.readyState < HTMLMediaElement.HAVE_METADATA) return;
     this.#freeze();
     const timeS = await (by > 0 ? clock.forward(session.frameS) : clock.back());
     this.frozen.hidden = true;

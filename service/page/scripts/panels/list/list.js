@@ -47,12 +47,13 @@ export class SegmentList {
   }
 
   #build(root) {
-    const idAt = ({ target }) => target.closest("[data-segment]")?.dataset.segment;
+    const { session } = this;
+    const at = ({ target }) => session.segment(target.closest("[data-segment]")?.dataset.segment);
     this.space = el("div", {
       class: "list-space",
       role: "rowgroup",
-      onclick: (event) => idAt(event) && this.session.select(idAt(event), { seek: true }),
-      ondblclick: (event) => idAt(event) && this.session.playSegment(idAt(event)),
+      onclick: (event) => at(event) && session.click(at(event)),
+      ondblclick: (event) => at(event) && session.playSegment(at(event).id),
     });
     this.grid = el(
       "div",

@@ -20,7 +20,15 @@ def sign(channel: int) -> float:
 
 @pytest.mark.parametrize(
     ("distance", "share", "excess"),
-    [(0.5, 1, 0.125), (1, 1, 0.25), (2, 0.5, 0.5), (3, 0.25, 0.75), (4, 0, 1), (8, 0, 2)],
+    [
+        (0.5, 1, 0.125),
+        (1, 1, 0.25),
+        (2, 0.5, 0.5),
+        (3, 0.25, 0.75),
+        (4, 0, 1),
+        (5, 0, 1.25),
+        (8, 0, 2),
+    ],
 )
 def test_familiarity_is_the_share_of_the_training_videos_as_far_away(
     distance: float, share: float, excess: float

@@ -268,6 +268,18 @@ def test_sigmoid_is_exact_from_end_to_end() -> None:
     np.testing.assert_allclose(activate(logits, "sigmoid"), expected, rtol=0, atol=1e-12)
 
 
+def test_softmax_is_over_the_last_axis() -> None:
+    """Each row of logits by itself."""
+    logits_TC = np.log([[1.0, 3.0], [2.0, 2.0]])
+    np.testing.assert_allclose(activate(logits_TC, "softmax"), [[0.25, 0.75], [0.5, 0.5]])
+
+
+def test_classes_without_a_positive_logit_or_a_rise_are_not_scaled() -> None:
+    """Negative logits stay what they are, and a constant class becomes 0."""
+    cas_TC = np.array([[-3, 5], [-1, 5]], np.float32)
+    assert normalise(cas_TC).tolist() == [[-3, 0], [-1, 0]]
+
+
 def test_documented_defaults() -> None:
     """A change of these numbers changes the results of every model without settings of its own."""
     assert asdict(LocalizationConfig()) == {
@@ -341,3 +353,6 @@ def test_localization_can_be_ended_between_classes() -> None:
     with pytest.raises(InterruptedError):
         localize(cas_TC, np.ones(9), labels="a" * 9, duration_s=9, config=config, check=check)
     assert len(calls) == 3
+    calls.extend([1])
+    localize(cas_TC, np.ones(9), labels="a" * 9, duration_s=9, config=config, check=check)
+    assert len(calls) == 4 + 9, "the released protocol localizes one class at a time"

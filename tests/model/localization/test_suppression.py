@@ -208,6 +208,15 @@ def test_segments_that_touch_do_not_overlap() -> None:
         assert (kept.tolist(), kept_score.tolist()) == ([0, 1, 2], score.tolist())
 
 
+@pytest.mark.parametrize("nms", ["greedy", "soft", "fast-soft", "none"])
+def test_segments_without_length_overlap_nothing(nms: Nms) -> None:
+    """Not even each other, nor a segment that contains them."""
+    start, end = np.array([1.0, 1.0, 0.0]), np.array([1.0, 1.0, 2.0])
+    score, group = np.array([0.9, 0.8, 0.7]), np.zeros(3, dtype=np.intp)
+    kept, kept_score = call(start, end, score, group, nms)
+    assert (kept.tolist(), kept_score.tolist()) == ([0, 1, 2], score.tolist())
+
+
 def test_the_bound_on_pairs_is_far_above_what_videos_have() -> None:
     """Two million pairs; then a thousand segments of each group, at most half a million pairs."""
     assert (MAX_PAIRS, DENSE_SEGMENTS) == (2_097_152, 1000)

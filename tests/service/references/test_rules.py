@@ -146,6 +146,22 @@ def test_a_file_is_named_without_a_download(root: Path) -> None:
         named_file("file:///etc/passwd", rules)
 
 
+@pytest.mark.parametrize(
+    ("uri", "way"),
+    [("https://a.example/a", "https"), ("s3://bucket/a", "bucket"), ("az://bucket/a", "bucket")],
+)
+def test_downloads_go_the_way_of_their_scheme(
+    uri: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file exists during its use alone."""
+    ways: list[str] = []
+    monkeypatch.setattr("service.references.https.download", lambda *_: ways.append("https"))
+    monkeypatch.setattr("service.references.buckets.copy_object", lambda *_: ways.append("bucket"))
+    with local_file(uri, ANYTHING, tmp_path) as path:
+        assert list(tmp_path.iterdir()) == [path]
+    assert (ways, list(tmp_path.iterdir())) == ([way], [])
+
+
 def test_limits_without_settings() -> None:
     """4 GiB, ten minutes for a download, and 20 s without a byte."""
     assert ReferenceRules() == ReferenceRules((), (), (), 4 * 2**30, 600.0, 20.0)

@@ -59,11 +59,13 @@ def mirror_tests(root: Path, source: Path) -> list[Path]:
     """Returns the tests that mirror a source, as paths from the root.
 
     `model/spec.py` has `tests/model/test_spec.py` and `tests/model/test_spec_*.py`. A source
-    without such a file has all tests of its mirroring folder.
+    without such a file has all tests of its mirroring folder. `tests/model/test_localization.py`
+    would test each source of `model/localization`.
     """
     folder = root / "tests" / source.parent
     own = [*folder.glob(f"test_{source.stem}.py"), *folder.glob(f"test_{source.stem}_*.py")]
-    return sorted(path.relative_to(root) for path in own or folder.glob("test_*.py"))
+    of_package = folder.parent.glob(f"test_{source.parent.name}.py")
+    return sorted(p.relative_to(root) for p in (*(own or folder.glob("test_*.py")), *of_package))
 
 
 def measure(file: Path, limits: Limits) -> Strength:

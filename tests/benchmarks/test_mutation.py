@@ -40,7 +40,7 @@ def mutants(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """Two sources, `a` and `b`, of which only `a` has tests of its own."""
-    for name in ("test_a.py", "test_a_times.py", "test_ab.py", "other/test_a.py"):
+    for name in ("test_a.py", "test_a_times.py", "test_ab.py", "other/test_a.py", "test_far.py"):
         path = tmp_path / "tests/model" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -51,8 +51,9 @@ def tree(tmp_path: Path) -> Path:
     ("source", "tests"),
     [
         ("model/a.py", ["test_a.py", "test_a_times.py"]),
-        ("model/b.py", ["test_a.py", "test_a_times.py", "test_ab.py"]),
+        ("model/b.py", ["test_a.py", "test_a_times.py", "test_ab.py", "test_far.py"]),
         ("model/other/a.py", ["other/test_a.py"]),
+        ("model/far/a.py", ["test_far.py"]),
         ("training/a.py", []),
     ],
 )

@@ -114,6 +114,18 @@ def test_frames_without_stamps_are_one_period_apart(film: Film, tmp_path: Path) 
     assert pytest.approx(3.0, abs=0.15) == seconds(path)
 
 
+def test_only_a_video_that_ends_early_is_remarked(
+    film: Film, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The header claims 40 s of both; half of one is there."""
+    path = film(tmp_path / "a.mp4", steady(400, 10), container_options={"movflags": "+faststart"})
+    assert pytest.approx(40.0, abs=0.15) == seconds(path)
+    assert not caplog.records
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert seconds(path) < 35
+    assert any("but the header claims" in record.message for record in caplog.records)
+
+
 def timed(*spans_s: tuple[float, float]) -> list[TimedFrame]:
     return [TimedFrame(*span_s, av.VideoFrame(16, 16, "gray")) for span_s in spans_s]
 

@@ -58,6 +58,7 @@ def test_the_expected_wait_follows_from_computing_times() -> None:
     """With two slots and 0.5 s for each request, the fifth request ahead makes it over 1 s."""
     account = admission(max_waiting=100)
     account.worked(0.5)
+    assert account.expected_wait_s() == 0
     for _ in range(5):
         Ticket(account, computed=True)
     assert account.expected_wait_s() == 1.0
@@ -71,7 +72,8 @@ def test_a_body_larger_than_all_memory_is_accepted_alone() -> None:
     """Its length has its own limit; a refusal as busy would never end."""
     account = admission()
     ticket, other = (Ticket(account, computed=False) for _ in range(2))
-    ticket.reserve(5000)
+    ticket.reserve(300)
+    ticket.reserve(5000)  # what it has already is no hindrance
     with pytest.raises(OverloadedError, match="no memory"):
         other.reserve(1)
     ticket.give_back()

@@ -75,6 +75,14 @@ def test_exchanged_axes_are_recognised_by_the_lengths() -> None:
     assert [source.load().shape for source in turned.values()] == [(n, 6) for n in LENGTHS]
 
 
+def test_unreadable_files_say_nothing_about_the_axes() -> None:
+    """The others are judged; three of them are enough."""
+    absent = ArchiveMember(Path("absent.npz"), "x")
+    turned = snippets_first({"absent": absent, **held(*((6, length) for length in LENGTHS[:3]))})
+    assert turned is not None
+    assert snippets_first({"absent": absent, **held((6, 10), (6, 14))}) is None
+
+
 def test_streams_are_turned_before_they_are_joined() -> None:
     """Joined as they are, (3, 10) and (3, 10) would be three snippets of 20 channels."""
     streams = {

@@ -13,7 +13,7 @@ from model.segments import Segment
 from training.__main__ import main
 from training.commands.data import DataOptions
 from training.datasets.annotations import subset_name
-from training.datasets.labels import class_remarks
+from training.datasets.labels import class_remarks, read_labels, text, without_repeats
 from training.datasets.opening import open_data
 from training.datasets.video_record import VideoSet
 
@@ -140,3 +140,21 @@ def test_excluded_labels_leave_no_trace(tmp_path: Path) -> None:
         DataOptions(data=tmp_path, exclude_labels=("ambiguous",)).read()
     with pytest.raises(DataError, match="no video and class are left"):
         DataOptions(data=tmp_path, exclude_labels=("Ambiguous", "Jump", "Run")).read()
+
+
+def test_bytes_are_text_in_utf_8() -> None:
+    """MATLAB and HDF5 files have bytes; numbers are text as they are written."""
+    assert read_labels("Größe".encode()) == (("Größe",), [])
+    assert (text(b"v_1"), text(7)) == ("v_1", "7")
+    with pytest.raises(DataError, match=r"expected text in UTF-8, got b'\\xff'"):
+        text(b"\xff")
+
+
+def test_only_repeated_segments_are_remarked() -> None:
+    """The order stays."""
+    run, jump = Segment(1, 5, "Run"), Segment(0, 2, "Jump")
+    assert without_repeats([run, jump]) == ((run, jump), [])
+    assert without_repeats([run, jump, run]) == (
+        (run, jump),
+        ["segment Run [1, 5] occurs 2 times, counted once"],
+    )

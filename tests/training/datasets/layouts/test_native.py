@@ -7,8 +7,9 @@ import pytest
 
 from model.errors import DataError
 from model.segments import Segment
+from model.spec import ExtractorIdentity
 from training.datasets.feature_clock import FeatureRate
-from training.datasets.layouts.native import read_native
+from training.datasets.layouts.native import matches, read, read_native
 
 
 def write(
@@ -126,3 +127,38 @@ def test_absent_paths_and_subsets_are_named(tmp_path: Path) -> None:
     annotations.write_text("{")
     with pytest.raises(DataError, match="JSON"):
         read_native(annotations, features)
+
+
+def test_a_folder_of_both_parts_is_of_this_layout(tmp_path: Path) -> None:
+    """Annotations alone and features alone are not; a rate reaches videos without durations."""
+    assert not matches(tmp_path)
+    timeless = {key: value for key, value in entry().items() if key != "duration"}
+    annotations, features = write(tmp_path, {"v": timeless})
+    assert matches(tmp_path)
+    (video,) = read(tmp_path, FeatureRate(fps=25, stride_frames=50)).videos
+    assert video.duration_s == 8.0
+    annotations.unlink()
+    assert not matches(tmp_path)
+    annotations.write_text("{}")
+    features.rename(tmp_path / "elsewhere")
+    assert not matches(tmp_path)
+
+
+def origin(features: Path, id_: str, extractor: str) -> None:
+    """Writes the record of extraction beside the features of a video."""
+    facts = {"video_sha256": "0", "extractor": extractor, "extractor_sha256": "1", "snippet_s": 2.0}
+    (features / f"{id_}.json").write_text(json.dumps(facts))
+
+
+def test_features_are_those_of_one_extractor(tmp_path: Path) -> None:
+    """Their record names it; without any record it is unknown."""
+    paths = write(tmp_path, {"v": entry(), "w": entry()}, features=("v", "w"))
+    assert read_native(*paths).extractor == ExtractorIdentity()
+    origin(paths[1], "v", "motion-2")
+    with pytest.raises(DataError, match="several extractors, an unknown one, motion-2;"):
+        read_native(*paths)
+    origin(paths[1], "w", "motion-1")
+    with pytest.raises(DataError, match="several extractors, motion-1, motion-2;"):
+        read_native(*paths)
+    origin(paths[1], "w", "motion-2")
+    assert read_native(*paths).extractor == ExtractorIdentity("motion-2", "1")

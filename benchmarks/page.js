@@ -1,9 +1,9 @@
 /** Shows a time line, moves it, and measures its frames; for page.py. */
 
-import { el } from "/page/scripts/elements.js";
+import { el } from "/page/scripts/parts/elements.js";
 import { mountTimeline } from "/page/scripts/look/timeline.js";
 import { fitted } from "/page/scripts/look/scale.js";
-import { Session } from "/page/scripts/session.js";
+import { Session } from "/page/scripts/result/session.js";
 
 let session;
 let timeline;

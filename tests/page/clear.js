@@ -6,7 +6,7 @@
  */
 async (key) => {
   const [{ guardLeaving }, { theme, toggleTheme }] = await Promise.all(
-    ["router.js", "theme.js"].map((name) => import(`/page/scripts/${name}`)));
+    ["router.js", "parts/theme.js"].map((name) => import(`/page/scripts/${name}`)));
   if (document.fullscreenElement) await document.exitFullscreen();
   document.querySelectorAll("dialog[open]").forEach((one) => one.close());
   document.querySelectorAll(":popover-open").forEach((one) => one.hidePopover());

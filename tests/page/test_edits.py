@@ -12,7 +12,7 @@ from tests.page.conftest import Watch
 
 DRIVER = """
 async (steps) => {
-  const { Session } = await import("./page/scripts/session.js");
+  const { Session } = await import("./page/scripts/result/session.js");
   const edits = await import("./page/scripts/correct/edits.js");
   const { entryOf } = await import("./page/scripts/compare/annotations.js");
   const segments = [[0, 2], [1, 3], [4, 6], [7, 9.5], [9, 10]].map(([start_s, end_s], index) =>

@@ -3,10 +3,10 @@
 import pytest
 from playwright.sync_api import Page
 
-FORMAT = """async ([name, args]) => (await import("/page/scripts/format.js"))[name](...args)"""
+FORMAT = """async ([name, args]) => (await import("/page/scripts/parts/format.js"))[name](...args)"""
 SENTENCE = """async (problem) => {
-  const { sentenceOf } = await import("/page/scripts/problems.js");
-  const { ApiError } = await import("/page/scripts/api_error.js");
+  const { sentenceOf } = await import("/page/scripts/server/problems.js");
+  const { ApiError } = await import("/page/scripts/server/api_error.js");
   return sentenceOf(new ApiError(problem));
 }"""
 

@@ -308,7 +308,7 @@ def test_long_list_keeps_the_rows_in_view_only(page: Page) -> None:
     expect(page.get_by_role("heading", name="Find when actions happen")).to_be_visible()
     counts = page.evaluate(
         """async () => {
-          const { Session } = await import("./page/scripts/session.js");
+          const { Session } = await import("./page/scripts/result/session.js");
           const { SegmentList } = await import("./page/scripts/panels/list/list.js");
           const segments = Array.from({ length: 5000 }, (_, index) =>
             ({ label: "jump", start_s: index * 7, end_s: index * 7 + 5, score: 0.5 }));

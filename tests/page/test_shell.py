@@ -51,7 +51,7 @@ def test_keys_without_ctrl_rest_on_request(start: Page) -> None:
     start.get_by_label("Use keys without Ctrl or Alt").uncheck()
     start.keyboard.press("Escape")
     acted = """async () => {
-      const { bind } = await import("/page/scripts/keys.js");
+      const { bind } = await import("/page/scripts/parts/keys.js");
       window.acted = [];
       const on = (key) => ({ key, text: key, group: "Test", does: () => window.acted.push(key) });
       bind(on("N"), on("Ctrl+Z"));
@@ -65,7 +65,7 @@ def test_keys_without_ctrl_rest_on_request(start: Page) -> None:
 
 
 PRESSED = """async (options) => {
-  const { pressed } = await import("/page/scripts/keys.js");
+  const { pressed } = await import("/page/scripts/parts/keys.js");
   const { altGraph, ...init } = options;
   return pressed(new KeyboardEvent("keydown", { ...init, modifierAltGraph: altGraph }));
 }"""
@@ -168,7 +168,7 @@ def test_notices_go_after_a_while_and_errors_stay(open_page, server: Target) -> 
     start.goto("/")
     start.clock.install()
     start.evaluate("""async () => {
-      const { notify } = await import("/page/scripts/notices.js");
+      const { notify } = await import("/page/scripts/parts/notices.js");
       notify("Copied <b>it</b>.");
       notify("The zip was not made.", { kind: "error" });
     }""")

@@ -1,11 +1,11 @@
 /** Entry of the page: shows the view that the address names. */
 
-import { Api } from "./api.js";
-import { Banner } from "./banner.js";
-import { askForKey, openKeys } from "./dialogs.js";
-import { bind, startKeys } from "./keys.js";
+import { Api } from "./server/api.js";
+import { Banner } from "./server/banner.js";
+import { askForKey, openKeys } from "./parts/dialogs.js";
+import { bind, startKeys } from "./parts/keys.js";
 import { followAddress, route } from "./router.js";
-import { startTheme } from "./theme.js";
+import { startTheme } from "./parts/theme.js";
 import { showView } from "./views.js";
 
 const banner = new Banner(document.getElementById("banner"));

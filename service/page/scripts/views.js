@@ -1,10 +1,10 @@
 /** The views of the page, and which one a job gets: working, result, or a sentence in its place. */
 
-import { serviceChanges } from "./banner.js";
-import { button, el, fill } from "./elements.js";
-import { showHeader } from "./header.js";
-import { icon } from "./icons.js";
-import { errorMessage } from "./problems.js";
+import { serviceChanges } from "./server/banner.js";
+import { button, el, fill } from "./parts/elements.js";
+import { showHeader } from "./parts/header.js";
+import { icon } from "./parts/icons.js";
+import { errorMessage } from "./server/problems.js";
 import { hashOf, navigate, rename, replace } from "./router.js";
 import { showStart } from "./start/start.js";
 import { uploads } from "./start/uploads.js";
@@ -17,7 +17,7 @@ let leave = new AbortController();
  *
  * @param {HTMLElement} main
  * @param {import("./router.js").Route} route
- * @param {import("./api.js").Api} api
+ * @param {import("./server/api.js").Api} api
  */
 export async function showView(main, route, api) {
   leave.abort();
@@ -75,7 +75,7 @@ async function follow(root, working, job, view) {
 }
 
 /** Loads the modules of the result, and once more those that a lost connection has kept away. */
-const loadResult = () => import("./result.js").catch(() => import("./result.js"));
+const loadResult = () => import("./result/result.js").catch(() => import("./result/result.js"));
 
 async function showResult(root, view) {
   const result = await loadResult();

@@ -9,7 +9,7 @@
 async ({ segments, labels = ["jump", "run", "rest"], durationS = 20, snippets = 40, frameRate = 25,
   job = null, videoUrl = null, canPlay = false, height = 380 }) => {
   const [{ Session }, { mountPlayer }, { mountTimeline }, { el }] = await Promise.all(
-    ["session.js", "look/player.js", "look/timeline.js", "elements.js"]
+    ["result/session.js", "look/player.js", "look/timeline.js", "parts/elements.js"]
       .map((name) => import(`/page/scripts/${name}`)));
   const classes = labels.map((label, i) => ({ label, score: i < labels.length - 1 || i === 0 ? 0.9 : 0.1 }));
   const results = segments.map(([label, start_s, end_s, score]) => ({ label, start_s, end_s, score }));

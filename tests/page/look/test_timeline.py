@@ -433,7 +433,7 @@ def test_drawing_follows_the_theme(mount: Mount) -> None:
     }"""
     settle(page)
     assert page.evaluate(color) == [0xCC, 0x5D, 0x02]
-    page.evaluate("import('/page/scripts/theme.js').then(({ toggleTheme }) => toggleTheme())")
+    page.evaluate("import('/page/scripts/parts/theme.js').then(({ toggleTheme }) => toggleTheme())")
     settle(page)
     assert page.evaluate(color) == [0xFF, 0xBF, 0x9E]
 

@@ -99,7 +99,7 @@ export function subsetOf(entry) {
  * A class has a tag unless all of its segments were rejected. A class with a segment that nobody
  * checked has an annotation without `segment`: it occurs at other times, which are not known.
  *
- * @param {import("../segments.js").Segment[]} segments
+ * @param {import("../result/segments.js").Segment[]} segments
  * @param {number} durationS
  * @param {string|null} subset Subset of the video; null where nobody has named one. Such a video is
  *   one to learn from, so its entry has the subset `training`.
@@ -128,7 +128,7 @@ export function fileOf(id, entry) {
  * Returns the edits that put saved corrections in force: an equal segment is accepted, any other
  * is added.
  *
- * @param {import("../segments.js").Segment[]} found
+ * @param {import("../result/segments.js").Segment[]} found
  * @param {{label: string, startS: number, endS: number}[]} times
  */
 export function loadEdits(found, times) {

@@ -4,7 +4,7 @@
  * The metric is ActivityNet's: training/measurement/metrics.py with one video.
  */
 
-import { tiou } from "../segments.js";
+import { tiou } from "../result/segments.js";
 
 /** tIoU thresholds of the table. */
 export const TIOUS = [0.3, 0.5, 0.7];
@@ -55,7 +55,7 @@ export function averagePrecision(truth, segments, threshold) {
  * Returns the measures of a video at one threshold.
  *
  * @param {{label: string, startS: number, endS: number}[]} truth
- * @param {import("../segments.js").Segment[]} segments
+ * @param {import("../result/segments.js").Segment[]} segments
  * @param {number} threshold tIoU.
  * @returns {{map: number, byClass: Map<string, number>, found: number, missed: number,
  *   extra: number}} `map` is NaN without truth. `extra` counts segments of all classes.

@@ -1,10 +1,10 @@
 /** Comparing with another model or version: where the results differ. */
 
-import { button, el, fill } from "../elements.js";
-import { clock } from "../format.js";
-import { bind } from "../keys.js";
-import { openMenu } from "../menus.js";
-import { announce } from "../notices.js";
+import { button, el, fill } from "../parts/elements.js";
+import { clock } from "../parts/format.js";
+import { bind } from "../parts/keys.js";
+import { openMenu } from "../parts/menus.js";
+import { announce } from "../parts/notices.js";
 import { swatch } from "../panels/class_mark.js";
 import { KINDS, differences } from "./differences.js";
 import { on, onceAFrame } from "../panels/schedule.js";
@@ -12,10 +12,10 @@ import { on, onceAFrame } from "../panels/schedule.js";
 /**
  * Returns the entries of a menu of models, newest version first.
  *
- * @param {import("../api.js").ModelSummary[]} models
- * @param {import("../api.js").Model|null} chosen
- * @param {(model: import("../api.js").Model) => void} choose
- * @param {import("../api.js").Model|null} [leaveOut]
+ * @param {import("../server/api.js").ModelSummary[]} models
+ * @param {import("../server/api.js").Model|null} chosen
+ * @param {(model: import("../server/api.js").Model) => void} choose
+ * @param {import("../server/api.js").Model|null} [leaveOut]
  */
 export function modelItems(models, chosen, choose, leaveOut = null) {
   const same = (a, b) => a && b && a.name === b.name && a.version === b.version;
@@ -41,7 +41,7 @@ export class DifferenceList {
 
   /**
    * @param {HTMLElement} root
-   * @param {import("../session.js").Session} session
+   * @param {import("../result/session.js").Session} session
    * @param {AbortSignal} signal
    */
   constructor(root, session, signal) {

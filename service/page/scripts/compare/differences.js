@@ -1,6 +1,6 @@
 /** Where results A and B differ from each other and from the truth; every function is pure. */
 
-import { tiou } from "../segments.js";
+import { tiou } from "../result/segments.js";
 
 /** tIoU from which a segment counts as that of a true one. */
 export const FOUND_TIOU = 0.3;
@@ -46,8 +46,8 @@ export function missedBy(instance, segmentsA, segmentsB) {
 /**
  * Returns where A and B differ, by time.
  *
- * @param {import("../segments.js").Segment[]} segmentsA
- * @param {import("../segments.js").Segment[]} segmentsB
+ * @param {import("../result/segments.js").Segment[]} segmentsA
+ * @param {import("../result/segments.js").Segment[]} segmentsB
  * @param {{label: string, startS: number, endS: number}[]|null} truth
  * @returns {Difference[]}
  */

@@ -1,16 +1,16 @@
 /** Localizes the opened video once more: with another model, or because its activation is gone. */
 
-import { isFinal } from "../api.js";
-import { loadActivation } from "../opening.js";
+import { isFinal } from "../server/api.js";
+import { loadActivation } from "../result/opening.js";
 
 /**
  * Returns the result of a new job on the session's video.
  *
- * @param {import("../api.js").Api} api
- * @param {import("../session.js").Session} session
- * @param {import("../api.js").Model} model
+ * @param {import("../server/api.js").Api} api
+ * @param {import("../result/session.js").Session} session
+ * @param {import("../server/api.js").Model} model
  * @param {{signal: AbortSignal, onProgress?: (share: number|null) => void}} view
- * @returns {Promise<import("../api.js").Localization>}
+ * @returns {Promise<import("../server/api.js").Localization>}
  */
 export async function readWith(api, session, model, { signal, onProgress = () => {} }) {
   let job = await api.submitAgain(session.job.id, model);

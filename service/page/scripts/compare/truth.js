@@ -1,9 +1,9 @@
 /** Ground truth from an annotations file: choosing it, and the measures of this video. */
 
-import { button, el, fill } from "../elements.js";
-import { percent } from "../format.js";
-import { openMenu } from "../menus.js";
-import { message } from "../problems.js";
+import { button, el, fill } from "../parts/elements.js";
+import { percent } from "../parts/format.js";
+import { openMenu } from "../parts/menus.js";
+import { message } from "../server/problems.js";
 import { AnnotationsError, idOf, readDatabase, subsetOf, timesOf, videoId } from "./annotations.js";
 import { TIOUS, measure } from "./average_precision.js";
 import { classMark } from "../panels/class_mark.js";
@@ -16,7 +16,7 @@ const MOST_ENTRIES = 500;
 /**
  * Lets somebody choose an annotations file, and shows its times, or says why that is not possible.
  *
- * @param {import("../session.js").Session} session
+ * @param {import("../result/session.js").Session} session
  * @param {HTMLElement} messages Where a sentence about the file is put.
  */
 export async function chooseTruth(session, messages) {
@@ -83,7 +83,7 @@ function otherVideo(database, file, session, take, again) {
  * Fills a section with the mAP of the video; it is hidden without truth.
  *
  * @param {HTMLElement} root
- * @param {import("../session.js").Session} session
+ * @param {import("../result/session.js").Session} session
  * @param {AbortSignal} signal
  */
 export function mountMeasures(root, session, signal) {

@@ -1,12 +1,12 @@
 /** What somebody does to the selected segment, by button or key. */
 
-import { clock } from "../format.js";
-import { announce, notify } from "../notices.js";
+import { clock } from "../parts/format.js";
+import { announce, notify } from "../parts/notices.js";
 import { changeText } from "./change_text.js";
 import { accept, add, changes, merge, reject, remove, split } from "./edits.js";
 
 export class Actions {
-  /** @param {import("../session.js").Session} session */
+  /** @param {import("../result/session.js").Session} session */
   constructor(session) {
     this.session = session;
   }

@@ -1,7 +1,7 @@
 /** List of the changes; a click undoes, or redoes, to there. */
 
-import { el, fill } from "../elements.js";
-import { icon } from "../icons.js";
+import { el, fill } from "../parts/elements.js";
+import { icon } from "../parts/icons.js";
 import { on, onceAFrame } from "../panels/schedule.js";
 import { changes, unsaved } from "./edits.js";
 import { changeText } from "./change_text.js";
@@ -10,7 +10,7 @@ import { changeText } from "./change_text.js";
  * Fills a section with the changes of the session.
  *
  * @param {HTMLElement} root
- * @param {import("../session.js").Session} session
+ * @param {import("../result/session.js").Session} session
  * @param {AbortSignal} signal
  */
 export function mountChanges(root, session, signal) {

@@ -1,6 +1,6 @@
 /** Words and icon of each kind of correction. */
 
-import { clock } from "../format.js";
+import { clock } from "../parts/format.js";
 
 const TEXTS = {
   accept: ["Accepted", "accept"],
@@ -18,7 +18,7 @@ const TEXTS = {
 /**
  * Returns the words of a change, for instance "Start +0.20 s" and "Snatch 01:37.3".
  *
- * @param {{kind: string, segment: import("../segments.js").Segment, byS: number}} change
+ * @param {{kind: string, segment: import("../result/segments.js").Segment, byS: number}} change
  * @returns {{text: string, detail: string, icon: string}}
  */
 export function changeText({ kind, segment, byS }) {

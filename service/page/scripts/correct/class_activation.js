@@ -4,7 +4,7 @@
  * Returns the mean activation of each class over the snippets whose centre is within a segment; of
  * the nearest snippet where there is none.
  *
- * @param {import("../session.js").Activation} activation
+ * @param {import("../result/session.js").Activation} activation
  * @param {{startS: number, endS: number}} segment
  * @returns {number[]} In the order of the model's labels.
  */

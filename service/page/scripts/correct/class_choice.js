@@ -1,9 +1,9 @@
 /** "Class of this segment": every class, most active first; the first nine have keys. */
 
-import { capOf } from "../dialogs.js";
-import { el, fill } from "../elements.js";
-import { score } from "../format.js";
-import { icon } from "../icons.js";
+import { capOf } from "../parts/dialogs.js";
+import { el, fill } from "../parts/elements.js";
+import { score } from "../parts/format.js";
+import { icon } from "../parts/icons.js";
 import { classMark } from "../panels/class_mark.js";
 import { on, onceAFrame } from "../panels/schedule.js";
 import { meanWithin } from "./class_activation.js";
@@ -16,7 +16,7 @@ export class ClassChoice {
 
   /**
    * @param {HTMLElement} root
-   * @param {import("../session.js").Session} session
+   * @param {import("../result/session.js").Session} session
    * @param {AbortSignal} signal
    */
   constructor(root, session, signal) {

@@ -1,6 +1,6 @@
 /** Correcting: tool bar, classes, changes and keys together. */
 
-import { bind } from "../keys.js";
+import { bind } from "../parts/keys.js";
 import { Actions } from "./actions.js";
 import { mountChanges } from "./change_list.js";
 import { ClassChoice, KEYED } from "./class_choice.js";
@@ -10,7 +10,7 @@ import { mountToolbar } from "./toolbar.js";
  * Mounts what corrects the segments of a session.
  *
  * @param {{toolbar: HTMLElement, classes: HTMLElement, changes: HTMLElement}} roots
- * @param {import("../session.js").Session} session
+ * @param {import("../result/session.js").Session} session
  * @param {{save: () => void, showClasses: () => void, signal: AbortSignal}} view
  */
 export function mountCorrecting(roots, session, { save, showClasses, signal }) {

@@ -1,6 +1,6 @@
 /** Corrections that are not saved, kept in this browser over a reload. */
 
-import { newId } from "../new_id.js";
+import { newId } from "../server/new_id.js";
 
 const PREFIX = "draft:";
 const KEPT_MS = 30 * 86_400_000;

@@ -4,7 +4,7 @@
  * An edit replaces some segments by others, whatever its kind. Undoing it is the same exchange in
  * the other direction, so no kind needs an undo of its own.
  *
- * @typedef {import("../segments.js").Segment} Segment
+ * @typedef {import("../result/segments.js").Segment} Segment
  * @typedef {object} Edit
  * @property {"accept"|"reject"|"relabel"|"split"|"merge"|"start"|"end"|"add"|"remove"|"load"} kind
  * @property {Segment[]} before Segments that the edit takes away.

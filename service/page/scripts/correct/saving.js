@@ -1,8 +1,8 @@
 /** Saving corrections: a download, and the service's folder where it has one. */
 
-import { ask } from "../dialogs.js";
-import { counted } from "../format.js";
-import { notify } from "../notices.js";
+import { ask } from "../parts/dialogs.js";
+import { counted } from "../parts/format.js";
+import { notify } from "../parts/notices.js";
 import {
   AnnotationsError,
   entryOf,
@@ -13,7 +13,7 @@ import {
   videoId,
 } from "../compare/annotations.js";
 import { saveFile } from "../panels/save_file.js";
-import { sentenceOf } from "../problems.js";
+import { sentenceOf } from "../server/problems.js";
 import { keepDraft, readDraft, removeDraft, removeOldDrafts } from "./drafts.js";
 import { emptyHistory, markSaved, moveTo, push, unsaved } from "./edits.js";
 
@@ -26,8 +26,8 @@ export class Saving {
   #subset = null;
 
   /**
-   * @param {import("../session.js").Session} session
-   * @param {import("../api.js").Api} api
+   * @param {import("../result/session.js").Session} session
+   * @param {import("../server/api.js").Api} api
    * @param {{inFolder: boolean, signal: AbortSignal}} view `inFolder` where the service keeps
    *   corrections.
    */

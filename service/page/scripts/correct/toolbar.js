@@ -1,9 +1,9 @@
 /** Tool bar of correcting, in the bar of the time line. */
 
-import { capOf } from "../dialogs.js";
-import { button, el, fill } from "../elements.js";
-import { clock, span } from "../format.js";
-import { titled } from "../keys.js";
+import { capOf } from "../parts/dialogs.js";
+import { button, el, fill } from "../parts/elements.js";
+import { clock, span } from "../parts/format.js";
+import { titled } from "../parts/keys.js";
 import { classMark } from "../panels/class_mark.js";
 import { on, onceAFrame } from "../panels/schedule.js";
 import { parseClock } from "./time_field.js";
@@ -12,7 +12,7 @@ import { parseClock } from "./time_field.js";
  * Fills the bar.
  *
  * @param {HTMLElement} root
- * @param {import("../session.js").Session} session
+ * @param {import("../result/session.js").Session} session
  * @param {{actions: import("./actions.js").Actions, chooseClass: () => void, signal: AbortSignal}} view
  */
 export function mountToolbar(root, session, { actions, chooseClass, signal }) {

@@ -1,6 +1,6 @@
 /** Colours and fonts of the theme for canvases, with the opacity that a score has. */
 
-import { palette, theme } from "../theme.js";
+import { palette, theme } from "../parts/theme.js";
 
 const FAINTEST = 0.12;
 const STRONGEST = { light: 0.55, dark: 0.4 };

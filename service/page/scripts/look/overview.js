@@ -1,7 +1,7 @@
 /** The overview: the whole video in one bar, and a frame around the part in view. */
 
-import { el } from "../elements.js";
-import { spokenClock } from "../format.js";
+import { el } from "../parts/elements.js";
+import { spokenClock } from "../parts/format.js";
 import { onDrag } from "./drag.js";
 import { extent } from "./lanes/painting.js";
 import { LaneIndex } from "./lanes/lane_index.js";
@@ -17,7 +17,7 @@ const FAINT = 0.42;
 
 export class Overview {
   /**
-   * @param {import("../session.js").Session} session
+   * @param {import("../result/session.js").Session} session
    * @param {{hold: (dragging: boolean) => void, setView: (view: object) => void}} timeline
    */
   constructor(session, timeline) {

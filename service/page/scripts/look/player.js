@@ -1,7 +1,7 @@
 /** The player: the video, or stills of the server, or a sentence why there is neither. */
 
-import { button, el, fill } from "../elements.js";
-import { icon } from "../icons.js";
+import { button, el, fill } from "../parts/elements.js";
+import { icon } from "../parts/icons.js";
 import { Caption } from "./playing/caption.js";
 import { Controls } from "./playing/controls.js";
 import { Picture } from "./playing/picture.js";
@@ -20,8 +20,8 @@ export class Player {
 
   /**
    * @param {HTMLElement} root
-   * @param {import("../session.js").Session} session
-   * @param {import("../api.js").Api} api
+   * @param {import("../result/session.js").Session} session
+   * @param {import("../server/api.js").Api} api
    */
   constructor(root, session, api) {
     Object.assign(this, { root, session, api, picture: null, isMuted: false });

@@ -1,6 +1,6 @@
 /** Steps of the ruler, from one frame to an hour. Pure functions. */
 
-import { clock } from "../format.js";
+import { clock } from "../parts/format.js";
 
 /** Least distance of two labels, in CSS pixels. */
 const LEAST_PIXELS = 72;

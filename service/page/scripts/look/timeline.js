@@ -5,9 +5,9 @@
  * costs layout and follows when the view rests.
  */
 
-import { el } from "../elements.js";
-import { clock } from "../format.js";
-import { themeChanges } from "../theme.js";
+import { el } from "../parts/elements.js";
+import { clock } from "../parts/format.js";
+import { themeChanges } from "../parts/theme.js";
 import { inks } from "./inks.js";
 import { Handles } from "./lanes/handles.js";
 import { LaneAccess } from "./lanes/lane_access.js";
@@ -45,7 +45,7 @@ export class Timeline {
   /** Inks of the overview that is drawn; null where it has to be drawn again. */
   #drawn = null;
 
-  /** @param {HTMLElement} root @param {import("../session.js").Session} session */
+  /** @param {HTMLElement} root @param {import("../result/session.js").Session} session */
   constructor(root, session) {
     Object.assign(this, { root, session, hoveredId: null, runningId: null });
     this.timeAt = this.timeAt.bind(this);

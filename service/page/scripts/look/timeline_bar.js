@@ -1,9 +1,9 @@
 /** The bar above the time line, and the line of hints below it. */
 
-import { button, el, fill } from "../elements.js";
-import { capOf } from "../dialogs.js";
-import { clock } from "../format.js";
-import { titled } from "../keys.js";
+import { button, el, fill } from "../parts/elements.js";
+import { capOf } from "../parts/dialogs.js";
+import { clock } from "../parts/format.js";
+import { titled } from "../parts/keys.js";
 import { LEVEL } from "./lanes/lane_canvas.js";
 import { openLanesMenu } from "./lanes/lanes_menu.js";
 
@@ -16,7 +16,7 @@ const HINTS = {
 };
 
 export class TimelineBar {
-  /** @param {import("../session.js").Session} session @param timeline zooms */
+  /** @param {import("../result/session.js").Session} session @param timeline zooms */
   constructor(session, timeline) {
     this.session = session;
     this.count = el("span", { class: "quiet timeline-count" });

@@ -1,6 +1,6 @@
 /** Keys of the time line and of its segments. */
 
-import { bind } from "../keys.js";
+import { bind } from "../parts/keys.js";
 import { nearest } from "./lanes/lane_access.js";
 
 /**

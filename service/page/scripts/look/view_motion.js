@@ -10,7 +10,7 @@ export class Glide {
   #to = null;
   #startMs = null;
 
-  /** @param {import("../session.js").Session} session */
+  /** @param {import("../result/session.js").Session} session */
   constructor(session) {
     this.session = session;
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");

@@ -31,7 +31,7 @@ export function newestWins(task) {
  * out. They are asked for where the model's own defaults leave out more. `nms_iou` changes the kind
  * of suppression, so it is sent only once its slider has moved.
  *
- * @param {import("../session.js").Session} session
+ * @param {import("../result/session.js").Session} session
  */
 export function askedOptions({ options, defaults }) {
   const asked = { class_threshold: options.classThreshold };
@@ -49,8 +49,8 @@ const MOST_SEGMENTS = 1_000_000;
 /**
  * Searches again whenever the options ask for it.
  *
- * @param {import("../session.js").Session} session
- * @param {import("../api.js").Api} api
+ * @param {import("../result/session.js").Session} session
+ * @param {import("../server/api.js").Api} api
  * @param {{signal: AbortSignal, onError: (error: Error) => void, onAnswer: () => void}} view
  */
 export function searchAgain(session, api, { signal, onError, onAnswer }) {

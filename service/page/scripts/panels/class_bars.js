@@ -1,7 +1,7 @@
 /** Bars of the classes of the video: score, threshold, and whether the lane is shown. */
 
-import { button, el, fill } from "../elements.js";
-import { counted, score } from "../format.js";
+import { button, el, fill } from "../parts/elements.js";
+import { counted, score } from "../parts/format.js";
 import { MOST_LANES } from "./lane_choice.js";
 import { on, onceAFrame } from "./schedule.js";
 
@@ -9,7 +9,7 @@ import { on, onceAFrame } from "./schedule.js";
  * Fills a section with the classes of the session.
  *
  * @param {HTMLElement} root
- * @param {import("../session.js").Session} session
+ * @param {import("../result/session.js").Session} session
  * @param {AbortSignal} signal
  */
 export function mountClassBars(root, session, signal) {

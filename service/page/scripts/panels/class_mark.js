@@ -1,6 +1,6 @@
 /** The swatch of a class, and its name beside it. */
 
-import { el } from "../elements.js";
+import { el } from "../parts/elements.js";
 
 /** Returns the swatch of a label in its colour and shape. */
 export function swatch(session, label) {

@@ -1,10 +1,10 @@
 /** Export menu: formats, clips, and the link to this view. */
 
-import { openMenu } from "../menus.js";
-import { notify } from "../notices.js";
-import { sentenceOf } from "../problems.js";
+import { openMenu } from "../parts/menus.js";
+import { notify } from "../parts/notices.js";
+import { sentenceOf } from "../server/problems.js";
 import { hashOf, route } from "../router.js";
-import { byTime } from "../segments.js";
+import { byTime } from "../result/segments.js";
 import { videoId } from "../compare/annotations.js";
 import { copyText, saveFile } from "./save_file.js";
 import { linkParams } from "./settings_text.js";
@@ -32,8 +32,8 @@ export function asShown(segments) {
  * Opens the menu below its button.
  *
  * @param {HTMLElement} anchor
- * @param {import("../session.js").Session} session
- * @param {import("../api.js").Api} api
+ * @param {import("../result/session.js").Session} session
+ * @param {import("../server/api.js").Api} api
  * @param {{clips: boolean}} capabilities
  */
 export function openExport(anchor, session, api, capabilities) {

@@ -1,6 +1,6 @@
 /** The grip between player and time line: drags the border, a double click puts it back. */
 
-import { el } from "../elements.js";
+import { el } from "../parts/elements.js";
 
 const STEP_PX = 24;
 const LEAST_PX = 160;

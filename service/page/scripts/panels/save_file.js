@@ -1,6 +1,6 @@
 /** Files and texts that leave the page. */
 
-import { el } from "../elements.js";
+import { el } from "../parts/elements.js";
 
 /** Lets the browser save a file. */
 export function saveFile(name, content) {

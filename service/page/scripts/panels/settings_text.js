@@ -24,7 +24,7 @@ export function quoted(word) {
 /**
  * Returns the command line and the JSON of the settings.
  *
- * @param {import("../session.js").Session} session
+ * @param {import("../result/session.js").Session} session
  * @param {string} serviceUrl Address of the service.
  */
 export function settingsText(session, serviceUrl) {

@@ -1,9 +1,9 @@
 /** "Find again": sliders for what is found and what is shown of it, and the settings as text. */
 
-import { button, el, fill } from "../elements.js";
-import { score } from "../format.js";
-import { announce, notify } from "../notices.js";
-import { message } from "../problems.js";
+import { button, el, fill } from "../parts/elements.js";
+import { score } from "../parts/format.js";
+import { announce, notify } from "../parts/notices.js";
+import { message } from "../server/problems.js";
 import { copyText } from "./save_file.js";
 import { on, onceAFrame } from "./schedule.js";
 import { settingsText } from "./settings_text.js";
@@ -21,7 +21,7 @@ const GONE = "The activation of this video is no longer kept.";
  * Fills a section with the sliders of the session.
  *
  * @param {HTMLElement} root
- * @param {import("../session.js").Session} session
+ * @param {import("../result/session.js").Session} session
  * @param {{signal: AbortSignal, readAgain: () => void}} view
  */
 export function mountSliders(root, session, { signal, readAgain }) {
@@ -87,7 +87,7 @@ export function mountSliders(root, session, { signal, readAgain }) {
 
 class Slider {
   /**
-   * @param {import("../session.js").Session} session
+   * @param {import("../result/session.js").Session} session
    * @param {keyof SLIDERS} option
    * @param {{text: string, step: number, asks: boolean}} slider
    */

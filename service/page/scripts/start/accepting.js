@@ -1,7 +1,7 @@
 /** Which files a model and a service take. */
 
-import { bytes } from "../format.js";
-import { tooLarge } from "../problems.js";
+import { bytes } from "../parts/format.js";
+import { tooLarge } from "../server/problems.js";
 
 const VIDEOS = /\.(mp4|m4v|webm|mkv|mov|avi|mpe?g|m2ts|ts|wmv|flv|3gp|ogv)$/i;
 const FEATURES = /\.npy$/i;
@@ -40,7 +40,7 @@ export function acceptedText(model, { limits, videos }) {
  *
  * @param {{name: string, size: number, type: string}} file
  * @param {{extractor?: string}} model
- * @param {import("../api.js").Capabilities} service
+ * @param {import("../server/api.js").Capabilities} service
  * @returns {{title: string, text: string}|null}
  */
 export function refusalOf(file, model, { limits, videos }) {

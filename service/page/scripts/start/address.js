@@ -1,8 +1,8 @@
 /** The field for the address of a video. */
 
-import { el, fill } from "../elements.js";
-import { invalid } from "../dialogs.js";
-import { sentenceOf } from "../problems.js";
+import { el, fill } from "../parts/elements.js";
+import { invalid } from "../parts/dialogs.js";
+import { sentenceOf } from "../server/problems.js";
 
 const EXAMPLES = { https: "https://media.example.org/match.mp4", s3: "s3://bucket/match.mp4",
   gs: "gs://bucket/match.mp4", az: "az://container/match.mp4", file: "file:///videos/match.mp4" };

@@ -1,8 +1,8 @@
 /** The question before a job is cancelled. */
 
-import { ask } from "../dialogs.js";
-import { notify } from "../notices.js";
-import { sentenceOf } from "../problems.js";
+import { ask } from "../parts/dialogs.js";
+import { notify } from "../parts/notices.js";
+import { sentenceOf } from "../server/problems.js";
 import { nameOfJob } from "./rows.js";
 
 const CHOICES = [

@@ -1,7 +1,7 @@
 /** The zone to drop files into, and its button to choose them. */
 
-import { button, el, fill } from "../elements.js";
-import { icon } from "../icons.js";
+import { button, el, fill } from "../parts/elements.js";
+import { icon } from "../parts/icons.js";
 import { CHOSEN_TYPES } from "./accepting.js";
 
 /**

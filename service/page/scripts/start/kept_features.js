@@ -4,7 +4,7 @@ const KEPT = "features";
 const MOST = 20;
 
 /**
- * @typedef {{id: string, name: string, model: import("../api.js").Model, duration_s: number,
+ * @typedef {{id: string, name: string, model: import("../server/api.js").Model, duration_s: number,
  *   segments: number, created: string}} Features `id` is that of the activation.
  */
 
@@ -17,7 +17,7 @@ export function keptFeatures() {
  * Keeps a result for the list of recent jobs.
  *
  * @param {string} name
- * @param {import("../api.js").Localization} result
+ * @param {import("../server/api.js").Localization} result
  */
 export function keepFeatures(name, { activation, model, duration_s, segments }) {
   const one = { id: activation, name, model, duration_s, segments: segments.length,

@@ -1,9 +1,9 @@
 /** The model that videos are sent to: chosen once, kept for the next visit. */
 
-import { button, el, fill } from "../elements.js";
-import { counted } from "../format.js";
-import { openMenu } from "../menus.js";
-import { sentence } from "../problems.js";
+import { button, el, fill } from "../parts/elements.js";
+import { counted } from "../parts/format.js";
+import { openMenu } from "../parts/menus.js";
+import { sentence } from "../server/problems.js";
 import { takesVideos } from "./accepting.js";
 
 const KEPT = "model";
@@ -14,11 +14,11 @@ const NAMED_CLASSES = 8;
  * The card with the model. Dispatches `change` when another one is chosen, or the first appears.
  */
 export class ModelCard extends EventTarget {
-  /** @type {import("../api.js").ModelSummary[]} */
+  /** @type {import("../server/api.js").ModelSummary[]} */
   #all = [];
   #api;
   #signal;
-  /** @type {import("../api.js").ModelSummary|null} The chosen model. */
+  /** @type {import("../server/api.js").ModelSummary|null} The chosen model. */
   chosen = null;
   element = el("section", { class: "card model-card", ariaLabel: "Model" });
 

@@ -1,7 +1,7 @@
 /** A strip of stills of what the service has read of a video. */
 
-import { el, fill } from "../elements.js";
-import { clock } from "../format.js";
+import { el, fill } from "../parts/elements.js";
+import { clock } from "../parts/format.js";
 import { shareOf } from "./rows.js";
 
 const HEIGHT = 80;

@@ -1,11 +1,11 @@
 /** The list of recent jobs: it shows uploads on their way, follows open jobs, survives a reload. */
 
-import { isFinal } from "../api.js";
-import { serviceChanges } from "../banner.js";
-import { button, el, fill, refill } from "../elements.js";
-import { counted } from "../format.js";
-import { notify } from "../notices.js";
-import { errorMessage, sentenceOf } from "../problems.js";
+import { isFinal } from "../server/api.js";
+import { serviceChanges } from "../server/banner.js";
+import { button, el, fill, refill } from "../parts/elements.js";
+import { counted } from "../parts/format.js";
+import { notify } from "../parts/notices.js";
+import { errorMessage, sentenceOf } from "../server/problems.js";
 import { keptFeatures, setKeptFeatures } from "./kept_features.js";
 import { featuresRow, jobRow, uploadRow } from "./rows.js";
 import { uploads } from "./uploads.js";
@@ -35,7 +35,7 @@ export class Recent {
     el("div", { class: "card-head" }, el("h2", {}, "Recent"), this.#clear), this.#list, this.#foot);
 
   /**
-   * @param {import("../api.js").Api} api
+   * @param {import("../server/api.js").Api} api
    * @param {AbortSignal} signal
    */
   constructor(api, signal) {

@@ -1,9 +1,9 @@
 /** Rows of the recent videos: uploads on their way, jobs, localized features. */
 
-import { button, cutInTheMiddle, el } from "../elements.js";
-import { bytesOf, clock, counted, day, ordinal, roughly } from "../format.js";
-import { icon } from "../icons.js";
-import { detailsOf, sentence, sentenceOf } from "../problems.js";
+import { button, cutInTheMiddle, el } from "../parts/elements.js";
+import { bytesOf, clock, counted, day, ordinal, roughly } from "../parts/format.js";
+import { icon } from "../parts/icons.js";
+import { detailsOf, sentence, sentenceOf } from "../server/problems.js";
 import { hashOf } from "../router.js";
 import { thumbnail } from "./thumbnails.js";
 
@@ -33,8 +33,8 @@ export function inLine(ahead) {
 /**
  * Returns the content of a job's row.
  *
- * @param {import("../api.js").JobSummary & {ahead: number}} job
- * @param {{api: import("../api.js").Api, model: Object|null, again: (job: Object) => void,
+ * @param {import("../server/api.js").JobSummary & {ahead: number}} job
+ * @param {{api: import("../server/api.js").Api, model: Object|null, again: (job: Object) => void,
  *   remove: (job: Object) => void}} list - `model` is the chosen one.
  */
 export function jobRow(job, { api, model, again, remove }) {

@@ -1,9 +1,9 @@
 /** The folders of the server that videos may come from. */
 
-import { button, cutInTheMiddle, el, fill } from "../elements.js";
-import { bytes } from "../format.js";
-import { icon } from "../icons.js";
-import { errorMessage } from "../problems.js";
+import { button, cutInTheMiddle, el, fill } from "../parts/elements.js";
+import { bytes } from "../parts/format.js";
+import { icon } from "../parts/icons.js";
+import { errorMessage } from "../server/problems.js";
 
 const FIND = "Find a file in the server's folders";
 const TOP = { name: "Folders", path: "" };
@@ -24,7 +24,7 @@ export class ServerFiles {
     el("div", { class: "with-icon" }, icon("find"), this.#find), this.#way, this.#list);
 
   /**
-   * @param {import("../api.js").Api} api
+   * @param {import("../server/api.js").Api} api
    * @param {(entry: {name: string, uri: string}) => void} submit
    */
   constructor(api, submit) {

@@ -1,14 +1,14 @@
 /** The start view: choose a model, bring something in, find earlier jobs. */
 
-import { ApiError } from "../api.js";
-import { serviceChanges } from "../banner.js";
-import { button, el, fill } from "../elements.js";
-import { counted } from "../format.js";
-import { showHeader } from "../header.js";
-import { icon } from "../icons.js";
-import { bind } from "../keys.js";
-import { announce, notify } from "../notices.js";
-import { errorMessage, message, sentenceOf } from "../problems.js";
+import { ApiError } from "../server/api.js";
+import { serviceChanges } from "../server/banner.js";
+import { button, el, fill } from "../parts/elements.js";
+import { counted } from "../parts/format.js";
+import { showHeader } from "../parts/header.js";
+import { icon } from "../parts/icons.js";
+import { bind } from "../parts/keys.js";
+import { announce, notify } from "../parts/notices.js";
+import { errorMessage, message, sentenceOf } from "../server/problems.js";
 import { hashOf, navigate } from "../router.js";
 import { acceptedText, isFeatures, refusalOf, takesVideos, WRONG_MODEL } from "./accepting.js";
 import { addressForm } from "./address.js";
@@ -26,7 +26,7 @@ const NO_MODEL = "No model is loaded. Put one into the models folder, then try a
  * Shows the start view.
  *
  * @param {HTMLElement} root
- * @param {{api: import("../api.js").Api, signal: AbortSignal}} view
+ * @param {{api: import("../server/api.js").Api, signal: AbortSignal}} view
  */
 export async function showStart(root, { api, signal }) {
   showHeader();

@@ -1,7 +1,7 @@
 /** Small stills of videos, loaded one after the other, and each once. */
 
-import { el, fill } from "../elements.js";
-import { icon } from "../icons.js";
+import { el, fill } from "../parts/elements.js";
+import { icon } from "../parts/icons.js";
 
 const HEIGHT = 72;
 /** @type {Map<string, Promise<string|null>>} Addresses of stills by job; null where none came. */
@@ -11,7 +11,7 @@ let line = Promise.resolve();
 /**
  * Returns a still of a job's video, or the icon of a film until it comes.
  *
- * @param {import("../api.js").Api} api
+ * @param {import("../server/api.js").Api} api
  * @param {{id: string, duration_s?: number}|null} job - Null for no still.
  * @returns {HTMLElement}
  */

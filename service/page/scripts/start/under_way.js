@@ -1,9 +1,9 @@
 /** The other videos under way, each with a button that cancels it. */
 
-import { isFinal } from "../api.js";
-import { button, cutInTheMiddle, el, fill, refill } from "../elements.js";
-import { roughly } from "../format.js";
-import { icon } from "../icons.js";
+import { isFinal } from "../server/api.js";
+import { button, cutInTheMiddle, el, fill, refill } from "../parts/elements.js";
+import { roughly } from "../parts/format.js";
+import { icon } from "../parts/icons.js";
 import { hashOf } from "../router.js";
 import { confirmedCancel } from "./cancelling.js";
 import { inLine, inPercent, meter, nameOfJob, shareOf, uploadFacts } from "./rows.js";
@@ -26,7 +26,7 @@ export class UnderWay {
     el("div", { class: "card-head" }, el("h2", {}, "Also under way"), this.#count), this.#list);
 
   /**
-   * @param {import("../api.js").Api} api
+   * @param {import("../server/api.js").Api} api
    * @param {AbortSignal} signal
    * @param {(id: string) => boolean} isThis - Whether an upload or a job is the one that is shown.
    */

@@ -3,8 +3,8 @@
  * the other, and end with the page.
  */
 
-import { newId } from "../new_id.js";
-import { isPassing } from "../problems.js";
+import { newId } from "../server/new_id.js";
+import { isPassing } from "../server/problems.js";
 
 const KEPT = "uploads";
 const FACTS = "upload-facts";
@@ -16,14 +16,14 @@ const DEFAULT_PAUSE_S = 20;
  * @property {string} id
  * @property {File} file
  * @property {string} name
- * @property {import("../api.js").Model} model
+ * @property {import("../server/api.js").Model} model
  * @property {"waiting"|"sending"|"pausing"|"stopped"|"refused"|"done"|"cancelled"} state -
  *   `pausing` while the service has no room; `stopped` can be tried again.
  * @property {number} sentBytes
  * @property {number} startedMs
  * @property {number} againS - Seconds to the next try, while `pausing`.
- * @property {import("../api.js").ApiError|null} error
- * @property {import("../api.js").Job|null} job
+ * @property {import("../server/api.js").ApiError|null} error
+ * @property {import("../server/api.js").Job|null} job
  */
 
 /** All uploads of this page. Dispatches `change` for each step, `job` for each job that begins. */
@@ -51,9 +51,9 @@ class Uploads extends EventTarget {
   /**
    * Puts videos in line.
    *
-   * @param {import("../api.js").Api} api
+   * @param {import("../server/api.js").Api} api
    * @param {File[]} files
-   * @param {import("../api.js").Model} model
+   * @param {import("../server/api.js").Model} model
    * @returns {Upload[]}
    */
   add(api, files, model) {

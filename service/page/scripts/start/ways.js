@@ -1,7 +1,7 @@
 /** The ways in which a video comes, as tabs. */
 
-import { el } from "../elements.js";
-import { tabList } from "../tab_list.js";
+import { el } from "../parts/elements.js";
+import { tabList } from "../parts/tab_list.js";
 
 /**
  * Returns tabs with their panels; the panel alone where there is one.

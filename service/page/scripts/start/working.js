@@ -1,11 +1,11 @@
 /** The view of a video under way: its upload and its job, until there is a result or an error. */
 
-import { ApiError, isFinal } from "../api.js";
-import { button, el, fill } from "../elements.js";
-import { clock } from "../format.js";
-import { showHeader } from "../header.js";
-import { announce, notify } from "../notices.js";
-import { errorMessage, factsOf, message, sentenceOf } from "../problems.js";
+import { ApiError, isFinal } from "../server/api.js";
+import { button, el, fill } from "../parts/elements.js";
+import { clock } from "../parts/format.js";
+import { showHeader } from "../parts/header.js";
+import { announce, notify } from "../parts/notices.js";
+import { errorMessage, factsOf, message, sentenceOf } from "../server/problems.js";
 import { navigate } from "../router.js";
 import { cancelled, confirmedCancel, isSureToCancel } from "./cancelling.js";
 import { nameOf } from "./models.js";
@@ -57,7 +57,7 @@ export class Working {
    * Shows an upload to its end.
    *
    * @param {import("./uploads.js").Upload} upload
-   * @returns {Promise<import("../api.js").Job|null>} Its job; null if it was cancelled or left.
+   * @returns {Promise<import("../server/api.js").Job|null>} Its job; null if it was cancelled or left.
    */
   upload(upload) {
     this.#upload = upload;
@@ -78,7 +78,7 @@ export class Working {
   /**
    * Shows a job to its end.
    *
-   * @returns {Promise<import("../api.js").Job>} Its last state, or that when the view was left.
+   * @returns {Promise<import("../server/api.js").Job>} Its last state, or that when the view was left.
    */
   async follow(job) {
     this.#upload = null;

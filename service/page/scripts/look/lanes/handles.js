@@ -1,7 +1,7 @@
 /** The two handles of the selected segment, which correct its edges. */
 
-import { el } from "../../elements.js";
-import { clock, spokenClock } from "../../format.js";
+import { el } from "../../parts/elements.js";
+import { clock, spokenClock } from "../../parts/format.js";
 import { onDrag } from "../drag.js";
 
 const TITLES = {
@@ -11,7 +11,7 @@ const TITLES = {
 
 export class Handles {
   /**
-   * @param {import("../../session.js").Session} session
+   * @param {import("../../result/session.js").Session} session
    * @param {{timeAt: (clientX: number) => number, hold: (dragging: boolean) => void}} timeline
    */
   constructor(session, timeline) {

@@ -3,8 +3,8 @@
  * drawing, and all of them are one Tab stop.
  */
 
-import { el, fill } from "../../elements.js";
-import { score, spokenClock } from "../../format.js";
+import { el, fill } from "../../parts/elements.js";
+import { score, spokenClock } from "../../parts/format.js";
 import { extent } from "./painting.js";
 
 /** Buttons of a lane at most: those around the middle of the view, or around the focus. */
@@ -14,7 +14,7 @@ export class LaneAccess {
   #focusedId = null;
 
   /**
-   * @param {import("../../session.js").Session} session
+   * @param {import("../../result/session.js").Session} session
    * @param {{show: (segment: object) => void}} timeline brings a segment into view at once
    */
   constructor(session, timeline) {

@@ -27,7 +27,7 @@ function curveOf(activation, column) {
  */
 
 export class LaneModel {
-  /** @param {import("../../session.js").Session} session @param {{narrow: boolean}} screen */
+  /** @param {import("../../result/session.js").Session} session @param {{narrow: boolean}} screen */
   constructor(session, { narrow }) {
     this.session = session;
     this.compared = session.modelB !== null;

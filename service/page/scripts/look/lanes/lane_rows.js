@@ -1,7 +1,7 @@
 /** The names beside the lanes. Each row is the group that holds the lane's accessible buttons. */
 
-import { el, fill } from "../../elements.js";
-import { counted, score } from "../../format.js";
+import { el, fill } from "../../parts/elements.js";
+import { counted, score } from "../../parts/format.js";
 import { swatch } from "../../panels/class_mark.js";
 
 /**

@@ -1,7 +1,7 @@
 /** The menu of lanes: finds a class, pins its lane, shows and hides it. */
 
-import { button, el, fill } from "../../elements.js";
-import { score } from "../../format.js";
+import { button, el, fill } from "../../parts/elements.js";
+import { score } from "../../parts/format.js";
 import { swatch } from "../../panels/class_mark.js";
 
 /** Rows of the menu at most; the field finds the others. */

@@ -1,6 +1,6 @@
 /** Drawing of segments, truth and curves. Each function draws one thing into a 2-D context. */
 
-import { score as scoreText } from "../../format.js";
+import { score as scoreText } from "../../parts/format.js";
 
 /** Segments at least this wide show their score. */
 const SCORE_PIXELS = 34;

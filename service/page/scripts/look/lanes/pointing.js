@@ -1,6 +1,6 @@
 /** Pointer and wheel over ruler and lanes. */
 
-import { clock, score } from "../../format.js";
+import { clock, score } from "../../parts/format.js";
 import { onDrag } from "../drag.js";
 import { panned, zoomed } from "../scale.js";
 import { linesOf } from "./tip.js";

@@ -59,7 +59,7 @@ export class Curve {
   }
 
   /**
-   * @param {import("./scale.js").Scale} scale
+   * @param {import("../scale.js").Scale} scale
    * @returns {{x0: number, dx: number, low: Float32Array, high: Float32Array, isRange: boolean}}
    *   at most one run a pixel; run i is drawn at pixel `x0 + i * dx`; `isRange` where a run
    *   has several samples

@@ -1,7 +1,7 @@
 /** The tip under the pointer: times and scores. */
 
-import { el, fill } from "../../elements.js";
-import { clock, score, span } from "../../format.js";
+import { el, fill } from "../../parts/elements.js";
+import { clock, score, span } from "../../parts/format.js";
 
 /** Widest tip, in pixels. */
 const WIDTH = 260;

@@ -1,14 +1,14 @@
 /** The label over the picture: the running segment and its score. */
 
-import { el, fill } from "../../elements.js";
-import { score } from "../../format.js";
+import { el, fill } from "../../parts/elements.js";
+import { score } from "../../parts/format.js";
 import { swatch } from "../../panels/class_mark.js";
-import { runningAt } from "../../segments.js";
+import { runningAt } from "../../result/segments.js";
 
 export class Caption {
   #shown = "";
 
-  /** @param {import("../../session.js").Session} session */
+  /** @param {import("../../result/session.js").Session} session */
   constructor(session) {
     this.session = session;
     this.node = el("div", { class: "caption", hidden: true });

@@ -1,10 +1,10 @@
 /** The controls under the picture. */
 
-import { button, el, fill } from "../../elements.js";
-import { clock } from "../../format.js";
-import { icon } from "../../icons.js";
-import { titled } from "../../keys.js";
-import { SPEEDS } from "../../playhead.js";
+import { button, el, fill } from "../../parts/elements.js";
+import { clock } from "../../parts/format.js";
+import { icon } from "../../parts/icons.js";
+import { titled } from "../../parts/keys.js";
+import { SPEEDS } from "../../result/playhead.js";
 import { STEPS_S } from "./stills.js";
 
 const KEYS = {
@@ -15,7 +15,7 @@ const KEYS = {
 
 export class Controls {
   /**
-   * @param {import("../../session.js").Session} session
+   * @param {import("../../result/session.js").Session} session
    * @param {import("../player.js").Player} player what the buttons do beyond the session
    */
   constructor(session, player) {

@@ -1,8 +1,8 @@
 /** Goes to a time that somebody types. */
 
-import { button, el } from "../../elements.js";
-import { invalid, openDialog } from "../../dialogs.js";
-import { clock } from "../../format.js";
+import { button, el } from "../../parts/elements.js";
+import { invalid, openDialog } from "../../parts/dialogs.js";
+import { clock } from "../../parts/format.js";
 
 /**
  * @param {string} text "97.3", "1:37.3" or "1:02:07.4"

@@ -1,6 +1,6 @@
 /** The video element: plays what the session says, and reports the frames that it shows. */
 
-import { el } from "../../elements.js";
+import { el } from "../../parts/elements.js";
 import { FrameClock } from "./frame_clock.js";
 
 export class Picture {
@@ -8,7 +8,7 @@ export class Picture {
   #watching = 0;
 
   /**
-   * @param {import("../../session.js").Session} session
+   * @param {import("../../result/session.js").Session} session
    * @param {{onReady: () => void, onFail: () => void}} player
    */
   constructor(session, { onReady, onFail }) {

@@ -1,6 +1,6 @@
 /** Keys of the player. */
 
-import { bind } from "../../keys.js";
+import { bind } from "../../parts/keys.js";
 import { askForTime } from "./go_to.js";
 
 /**

@@ -1,7 +1,7 @@
 /** Stills of the server, where the browser cannot play the video. */
 
-import { el, fill } from "../../elements.js";
-import { clock } from "../../format.js";
+import { el, fill } from "../../parts/elements.js";
+import { clock } from "../../parts/format.js";
 
 /** Seconds from one still to the next. */
 export const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10];
@@ -25,8 +25,8 @@ export class Stills {
   #kept = new Map();
 
   /**
-   * @param {import("../../session.js").Session} session
-   * @param {import("../../api.js").Api} api
+   * @param {import("../../result/session.js").Session} session
+   * @param {import("../../server/api.js").Api} api
    */
   constructor(session, api) {
     Object.assign(this, { session, api, stepS: 0.5 });

@@ -1,15 +1,15 @@
 /** Bar above the list: how many segments there are, and which of them are listed. */
 
-import { button, el, fill } from "../../elements.js";
-import { titled } from "../../keys.js";
-import { openMenu } from "../../menus.js";
+import { button, el, fill } from "../../parts/elements.js";
+import { titled } from "../../parts/keys.js";
+import { openMenu } from "../../parts/menus.js";
 
 export class ListFilter {
   /** Only segments of this class, with this text in their class, or that nobody has checked. */
   chosen = { label: null, text: "", unchecked: false };
 
   /**
-   * @param {import("../../session.js").Session} session
+   * @param {import("../../result/session.js").Session} session
    * @param {{onChange: () => void, onClose: () => void}} list Called after each change, and when
    *   the field that finds a class is closed.
    */

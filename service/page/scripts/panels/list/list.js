@@ -1,7 +1,7 @@
 /** List of segments: a grid that keeps only the rows in view, for 5,000 segments and more. */
 
-import { el, fill } from "../../elements.js";
-import { bind } from "../../keys.js";
+import { el, fill } from "../../parts/elements.js";
+import { bind } from "../../parts/keys.js";
 import { ListFilter } from "./filter.js";
 import { rowsOf, windowOf } from "./order.js";
 import { rowOf } from "./row.js";
@@ -23,7 +23,7 @@ export class SegmentList {
 
   /**
    * @param {HTMLElement} root A card, whose content this becomes.
-   * @param {import("../../session.js").Session} session
+   * @param {import("../../result/session.js").Session} session
    * @param {AbortSignal} signal
    */
   constructor(root, session, signal) {

@@ -1,15 +1,15 @@
 /** What the list says where it is empty, with the button that helps. */
 
-import { button } from "../../elements.js";
-import { score } from "../../format.js";
-import { message } from "../../problems.js";
+import { button } from "../../parts/elements.js";
+import { score } from "../../parts/format.js";
+import { message } from "../../server/problems.js";
 
 const roundedDown = (value) => Math.max(0, Math.floor(100 * value + 1e-9) / 100);
 
 /**
  * Returns the sentence for an empty list.
  *
- * @param {import("../../session.js").Session} session
+ * @param {import("../../result/session.js").Session} session
  * @param {{label: string|null, text: string, unchecked: boolean}} filter
  */
 export function nothingLeft(session, { label, text, unchecked }) {

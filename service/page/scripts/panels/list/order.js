@@ -11,7 +11,7 @@ const VALUES = {
 /**
  * Returns the segments of the list.
  *
- * @param {import("../../segments.js").Segment[]} segments
+ * @param {import("../../result/segments.js").Segment[]} segments
  * @param {{column: keyof VALUES, descending: boolean}} order Equal values are by start.
  * @param {{label: string|null, text: string, unchecked: boolean}} filter
  */

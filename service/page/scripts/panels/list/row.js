@@ -1,15 +1,15 @@
 /** One row of the list of segments. */
 
-import { el } from "../../elements.js";
-import { clock, score, spokenClock } from "../../format.js";
-import { icon } from "../../icons.js";
+import { el } from "../../parts/elements.js";
+import { clock, score, spokenClock } from "../../parts/format.js";
+import { icon } from "../../parts/icons.js";
 import { classMark } from "../class_mark.js";
 
 const SIGNS = { accepted: "accept", rejected: "close", changed: "correct", added: "add" };
 
 /**
  * @typedef {object} Line All that a row shows.
- * @property {import("../../segments.js").Segment} segment
+ * @property {import("../../result/segments.js").Segment} segment
  * @property {number} index Number of the row in the list.
  * @property {number} rowHeight
  * @property {boolean} selected
@@ -19,7 +19,7 @@ const SIGNS = { accepted: "accept", rejected: "close", changed: "correct", added
 /**
  * Returns the row of a line.
  *
- * @param {import("../../session.js").Session} session
+ * @param {import("../../result/session.js").Session} session
  * @param {Line} line
  */
 export function rowOf(session, { segment, index, rowHeight, selected, runs }) {

@@ -1,8 +1,8 @@
 /** Headings of the list, which sort it. */
 
-import { el, fill } from "../../elements.js";
-import { titled } from "../../keys.js";
-import { announce } from "../../notices.js";
+import { el, fill } from "../../parts/elements.js";
+import { titled } from "../../parts/keys.js";
+import { announce } from "../../parts/notices.js";
 
 const COLUMNS = { class: "Class", start: "Start", end: "End", score: "Score" };
 /** Orders that the key T goes through. */

@@ -4,7 +4,7 @@
  * Events: `segments`, `selection`, `lanes`, `options` and `truth`; see session.js.
  *
  * @typedef {import("./segments.js").Segment} Segment
- * @typedef {import("./correct/edits.js").Edit} Edit
+ * @typedef {import("../correct/edits.js").Edit} Edit
  * @typedef {{label: string, score: number, color: string, shape: string}} ClassOfVideo `color` is
  *   the name of a custom property, for instance `--class-3`.
  * @typedef {object} Options
@@ -14,9 +14,9 @@
  * @property {number|null} maxSegments Largest number of segments; null for all.
  */
 
-import { ClassColors } from "./class_colors.js";
-import { apply } from "./correct/edits.js";
-import { chooseLanes } from "./panels/lane_choice.js";
+import { ClassColors } from "../parts/class_colors.js";
+import { apply } from "../correct/edits.js";
+import { chooseLanes } from "../panels/lane_choice.js";
 import { Playhead } from "./playhead.js";
 import { START_SCORE, fromResults, neighbour, runningAt, strongEnough } from "./segments.js";
 

@@ -19,7 +19,7 @@
  *   video       `videoUrl` or `canPlay` changed
  *
  * @typedef {import("./segments.js").Segment} Segment
- * @typedef {import("./correct/edits.js").Edit} Edit
+ * @typedef {import("../correct/edits.js").Edit} Edit
  * @typedef {{name: string, version: number}} Model
  * @typedef {object} Activation
  * @property {number} snippets Number T of snippets.
@@ -29,7 +29,7 @@
  * @property {number} firstS Time of the centre of the first snippet.
  */
 
-import * as edits from "./correct/edits.js";
+import * as edits from "../correct/edits.js";
 import { Findings } from "./findings.js";
 
 export class Session extends Findings {

@@ -3,7 +3,7 @@
 import { errorOf, unreachable } from "./api_error.js";
 
 const KEPT_KEY = "api-key";
-const ROOT = new URL("../../", import.meta.url);
+const ROOT = new URL("../../../", import.meta.url);
 
 /** Calls to the service, with the key of this tab. Every method throws `ApiError`. */
 export class Connection {

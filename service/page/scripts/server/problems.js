@@ -1,10 +1,10 @@
 /** Sentences for errors: what happened, then what to do. */
 
-import { button, el } from "./elements.js";
-import { bytes, counted } from "./format.js";
-import { icon } from "./icons.js";
-import { notify } from "./notices.js";
-import { copyText } from "./panels/save_file.js";
+import { button, el } from "../parts/elements.js";
+import { bytes, counted } from "../parts/format.js";
+import { icon } from "../parts/icons.js";
+import { notify } from "../parts/notices.js";
+import { copyText } from "../panels/save_file.js";
 
 /**
  * Sentences by the last part of a problem's type. Those that are absent get the service's own

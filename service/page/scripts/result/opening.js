@@ -1,12 +1,12 @@
 /** Opens a finished job, or features that the service localized, as a session. */
 
 import { Session } from "./session.js";
-import { readLink } from "./panels/settings_text.js";
+import { readLink } from "../panels/settings_text.js";
 
 /**
  * Returns the session of a job or of features, with time and settings of the link.
  *
- * @param {import("./api.js").Api} api
+ * @param {import("../server/api.js").Api} api
  * @param {{jobId?: string, activationId?: string, params: URLSearchParams}} what
  * @returns {Promise<Session>}
  */

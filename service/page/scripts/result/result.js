@@ -1,35 +1,35 @@
 /** The result of a video: player, classes, sliders, list and time line of one session. */
 
-import { mountCorrecting } from "./correct/correcting.js";
-import { Saving } from "./correct/saving.js";
-import { unsaved } from "./correct/edits.js";
-import { button, el, fill } from "./elements.js";
-import { mountPlayer } from "./look/player.js";
-import { mountTimeline } from "./look/timeline.js";
-import { openMenu } from "./menus.js";
-import { announce, notify } from "./notices.js";
+import { mountCorrecting } from "../correct/correcting.js";
+import { Saving } from "../correct/saving.js";
+import { unsaved } from "../correct/edits.js";
+import { button, el, fill } from "../parts/elements.js";
+import { mountPlayer } from "../look/player.js";
+import { mountTimeline } from "../look/timeline.js";
+import { openMenu } from "../parts/menus.js";
+import { announce, notify } from "../parts/notices.js";
 import { loadActivation, openSession } from "./opening.js";
-import { searchAgain } from "./panels/asking.js";
-import { mountClassBars } from "./panels/class_bars.js";
-import { DifferenceList, modelItems, modelText } from "./compare/difference_list.js";
-import { copyLink, openExport } from "./panels/exports.js";
-import { SegmentList } from "./panels/list/list.js";
-import { readAgain, readToCompare } from "./compare/reading.js";
-import { on, onceAFrame } from "./panels/schedule.js";
-import { linkParams } from "./panels/settings_text.js";
-import { mountSliders } from "./panels/sliders.js";
-import { chooseTruth, mountMeasures } from "./compare/truth.js";
-import { message, sentenceOf } from "./problems.js";
+import { searchAgain } from "../panels/asking.js";
+import { mountClassBars } from "../panels/class_bars.js";
+import { DifferenceList, modelItems, modelText } from "../compare/difference_list.js";
+import { copyLink, openExport } from "../panels/exports.js";
+import { SegmentList } from "../panels/list/list.js";
+import { readAgain, readToCompare } from "../compare/reading.js";
+import { on, onceAFrame } from "../panels/schedule.js";
+import { linkParams } from "../panels/settings_text.js";
+import { mountSliders } from "../panels/sliders.js";
+import { chooseTruth, mountMeasures } from "../compare/truth.js";
+import { message, sentenceOf } from "../server/problems.js";
 import { paintHeader, phoneBar } from "./result_header.js";
 import { layOut } from "./result_layout.js";
-import { guardLeaving, keepParams, navigate, route } from "./router.js";
+import { guardLeaving, keepParams, navigate, route } from "../router.js";
 
 /**
  * Shows the result of a job, or of features that the service localized.
  *
  * @param {HTMLElement} root
  * @param {{jobId?: string, activationId?: string, params: URLSearchParams,
- *   api: import("./api.js").Api, signal: AbortSignal}} view The signal ends everything.
+ *   api: import("../server/api.js").Api, signal: AbortSignal}} view The signal ends everything.
  */
 export async function showResult(root, { jobId, activationId, params, api, signal }) {
   const [session, capabilities] = await Promise.all([
@@ -44,7 +44,7 @@ class Result {
   /**
    * @param {HTMLElement} root
    * @param {import("./session.js").Session} session
-   * @param {{api: import("./api.js").Api, capabilities: import("./api.js").Capabilities,
+   * @param {{api: import("../server/api.js").Api, capabilities: import("../server/api.js").Capabilities,
    *   signal: AbortSignal}} view
    */
   constructor(root, session, { api, capabilities, signal }) {

@@ -1,14 +1,14 @@
 /** Header of the result: model, compare, ground truth, correct, export; or what correcting needs. */
 
-import { unsaved } from "./correct/edits.js";
-import { openKeys } from "./dialogs.js";
-import { button, el } from "./elements.js";
-import { clock, counted } from "./format.js";
-import { showHeader } from "./header.js";
-import { titled } from "./keys.js";
-import { openMenu } from "./menus.js";
-import { modelText } from "./compare/difference_list.js";
-import { theme, toggleTheme } from "./theme.js";
+import { unsaved } from "../correct/edits.js";
+import { openKeys } from "../parts/dialogs.js";
+import { button, el } from "../parts/elements.js";
+import { clock, counted } from "../parts/format.js";
+import { showHeader } from "../parts/header.js";
+import { titled } from "../parts/keys.js";
+import { openMenu } from "../parts/menus.js";
+import { modelText } from "../compare/difference_list.js";
+import { theme, toggleTheme } from "../parts/theme.js";
 
 /**
  * Shows the header for the state of the session.

@@ -3,7 +3,7 @@
 import { button, cutInTheMiddle, el, fill } from "./elements.js";
 import { icon } from "./icons.js";
 import { openKeys } from "./dialogs.js";
-import { hashOf } from "./router.js";
+import { hashOf } from "../router.js";
 import { theme, themeChanges, toggleTheme } from "./theme.js";
 
 /**

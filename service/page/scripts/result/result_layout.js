@@ -1,8 +1,8 @@
 /** The cards of the result view; the style sheet places them. */
 
-import { el, fill } from "./elements.js";
-import { gripOf } from "./panels/grip.js";
-import { tabList } from "./tab_list.js";
+import { el, fill } from "../parts/elements.js";
+import { gripOf } from "../panels/grip.js";
+import { tabList } from "../parts/tab_list.js";
 
 /** A section that is named by the heading which its content brings. */
 function section(kind, title, id) {

@@ -1,8 +1,8 @@
 /** The banner while the service does not answer. */
 
-import { button, el, fill } from "./elements.js";
-import { icon } from "./icons.js";
-import { alertOf, announce } from "./notices.js";
+import { button, el, fill } from "../parts/elements.js";
+import { icon } from "../parts/icons.js";
+import { alertOf, announce } from "../parts/notices.js";
 
 const FIRST_PAUSE_S = 2;
 const LONGEST_PAUSE_S = 30;

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from model.arrays import check_features, parse_npy, read_features
+from model.arrays import check_features, parse_npy, parse_raw, read_features
 from model.errors import FeatureError
 
 VALUES = [np.float32(value) for value in (0, 1, 3e38, -3e38, np.inf, -np.inf, np.nan)]
@@ -20,6 +20,13 @@ def npy(array: np.ndarray, **options: bool) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array, **options)
     return stream.getvalue()
+
+
+def header(shape: str, descr: str = "'<f4'", version: int = 1) -> bytes:
+    """Returns the start of an .npy file in C order."""
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    length = len(text).to_bytes(2 if version == 1 else 4, "little")
+    return b"\x93NUMPY" + bytes([version, 0]) + length + text
 
 
 @pytest.mark.parametrize(
@@ -87,11 +94,43 @@ def test_damaged_npy_is_refused_or_read_never_crashes(data: st.DataObject) -> No
 )
 def test_npy_header_that_no_array_has_is_refused(shape: str, descr: str) -> None:
     """Invalid sizes, too many axes and invalid types raise FeatureError, with or without values."""
-    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
-    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
     for values in (b"", bytes(48)):
         with pytest.raises(FeatureError):
-            parse_npy(start + values)
+            parse_npy(header(shape, descr) + values)
+
+
+def test_formats_1_and_2_are_read() -> None:
+    """Format 3 is for names of fields, which plain arrays do not have."""
+    values = np.arange(6, dtype="<f4").reshape(2, 3)
+    for version in (1, 2):
+        parsed = parse_npy(header("(2, 3)", version=version) + values.tobytes())
+        np.testing.assert_array_equal(parsed, values)
+    with pytest.raises(FeatureError, match=r"expected \.npy format 1\.0 or 2\.0, got \(3, 0\)"):
+        parse_npy(header("(2, 3)", version=3) + values.tobytes())
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((2, 3), r"shape \(2, 3\) of float32 needs 24 bytes, got 4"),
+        ((-1, -1), r"at most 64 whole numbers from 0 to 9223372036854775807, got \(-1, -1\)"),
+        ((1,) * 65, r"at most 64 whole numbers .*, got \(1, 1, "),
+        ((10**5000, 1), "got 2 sizes, at least one of them too large to print"),
+    ],
+)
+def test_a_shape_that_does_not_fit_is_named(shape: tuple[int, ...], message: str) -> None:
+    """The message is short, however long the shape is."""
+    with pytest.raises(FeatureError, match=message) as refused:
+        parse_raw(bytes(4), shape=shape, dtype=np.dtype(np.float32))
+    assert len(str(refused.value)) < 400
+
+
+def test_raw_values_are_row_by_row() -> None:
+    """As many axes as numpy has are accepted."""
+    values = np.arange(6, dtype=np.float32)
+    parsed = parse_raw(values.tobytes(), shape=(2, 3), dtype=values.dtype)
+    np.testing.assert_array_equal(parsed, [[0, 1, 2], [3, 4, 5]])
+    assert parse_raw(bytes(4), shape=(1,) * 64, dtype=values.dtype).ndim == 64
 
 
 def test_pickled_npy_is_refused() -> None:

@@ -3,7 +3,9 @@
 import pytest
 from playwright.sync_api import Page
 
-FORMAT = """async ([name, args]) => (await import("/page/scripts/parts/format.js"))[name](...args)"""
+FORMAT = (
+    """async ([name, args]) => (await import("/page/scripts/parts/format.js"))[name](...args)"""
+)
 SENTENCE = """async (problem) => {
   const { sentenceOf } = await import("/page/scripts/server/problems.js");
   const { ApiError } = await import("/page/scripts/server/api_error.js");

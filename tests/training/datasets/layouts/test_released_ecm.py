@@ -32,7 +32,7 @@ def test_snippets_divide_the_original_video(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"fps": 0.0}, r"a\.npz: expected frame_num and fps above 0, got 150\.0 and 0\.0"),
-        ({"frame_num": -1}, "expected frame_num and fps above 0"),
+        ({"frame_num": 0}, "expected frame_num and fps above 0"),
         ({"cls_label": np.array(["Jump"])}, "expected cls_label as numbers"),
         ({"cls_label": np.array([1.0])}, "cls_label differs in length"),
     ],
@@ -45,6 +45,13 @@ def test_impossible_values_are_named(
     write(tmp_path / "test/b.npz")
     with pytest.raises(DataError, match=message):
         released_ecm.read(tmp_path)
+
+
+def test_a_time_lapse_may_have_less_than_a_frame_a_second(tmp_path: Path) -> None:
+    """150 frames at one in two seconds last five minutes."""
+    write(tmp_path / "val/a.npz", fps=0.5)
+    (video,) = released_ecm.read(tmp_path).videos
+    assert video.duration_s == 300.0
 
 
 def test_video_in_both_folders_is_refused(tmp_path: Path) -> None:

@@ -50,6 +50,29 @@ def test_an_entry_that_cannot_be_used_is_named(
         read_entry(tmp_path, {"subset": "training", "duration": 8.0} | changes)
 
 
+def test_actions_under_another_key_are_no_absence_of_actions(tmp_path: Path) -> None:
+    """What the video shows is then unknown; beside the right key, another one counts nothing."""
+    entry = {"subset": "training", "Labels": ["Run"]}
+    odd = read_entry(tmp_path, entry)
+    assert (odd.labels, odd.is_readable) == ((), False)
+    assert odd.remarks == ("video 'v': expected the key 'annotations', got 'Labels'",)
+    for known in ({"annotations": []}, {"annotations": [{"label": "Run"}]}):
+        assert read_entry(tmp_path, entry | known).is_readable
+    assert read_entry(tmp_path, {"subset": "training", "url": ""}).is_readable
+
+
+@pytest.mark.parametrize("tags", [[], ["Run"], ["Jump", "Run", "Throw"]])
+def test_tags_that_differ_from_the_annotations_are_remarked(
+    tmp_path: Path, tags: list[str]
+) -> None:
+    """More and fewer; in another order they are the same."""
+    actions = [{"label": "Run"}, {"label": "Jump"}]
+    entry = {"subset": "training", "annotations": actions, "tags": tags}
+    (remark,) = read_entry(tmp_path, entry).remarks
+    assert f"the tags {tags} differ from the labels of its annotations" in remark
+    assert read_entry(tmp_path, entry | {"tags": ["Run", "Jump"]}).remarks == ()
+
+
 def test_an_id_is_a_plain_file_name(tmp_path: Path) -> None:
     """Features are looked up by it."""
     with pytest.raises(DataError, match=r"video id '\.\./v' is not a plain file name"):

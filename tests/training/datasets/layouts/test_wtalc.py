@@ -59,6 +59,17 @@ def test_validation_is_learned_from_and_test_measured(tmp_path: Path) -> None:
     assert (second.subset, second.labels) == ("test", ("Run",))
 
 
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_both_formats_of_npy_are_read(tmp_path: Path, version: tuple[int, int]) -> None:
+    """Format 2 only has room for longer headers."""
+    for path in write(tmp_path).rglob("*.npy"):
+        values = np.load(path, allow_pickle=True)
+        with path.open("wb") as file:
+            np.lib.format.write_array(file, values, version=version)
+    first, second = wtalc.read(tmp_path).videos
+    assert (first.labels, second.labels) == (("Jump",), ("Run",))
+
+
 def test_features_of_two_kinds_are_refused(tmp_path: Path) -> None:
     """Neither is chosen in silence."""
     write(tmp_path, "I3D")

@@ -42,10 +42,10 @@ demo-page: $(VENV)/ready ## the same from rendered videos, and keep serving thei
 test test-page check: export OMP_NUM_THREADS = 1
 test test-page check: export OMP_WAIT_POLICY = PASSIVE
 
-test: $(VENV)/ready lint docs ## run every check and every test without a browser; ten minutes on two busy cores
+test: $(VENV)/ready lint docs ## run every check and every test without a browser; seven minutes on two cores
 	$(BIN)/pytest --numprocesses auto --dist worksteal --ignore tests/page
 
-test-page: $(VENV)/ready ## run the tests of the web page in Chromium
+test-page: $(VENV)/ready ## run the tests of the web page in Chromium; three minutes
 	$(BIN)/pytest --numprocesses auto --dist loadfile tests/page
 
 check: $(VENV)/ready lint ## run the checks and the fast tests; a minute, for every day

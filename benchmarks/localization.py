@@ -4,8 +4,8 @@
 
 Sequences are smooth bumps on noise, in three of the classes. The plain loops are the released
 post-processing as published: one class, one threshold and one proposal after the other. All times
-are medians of one run of this program. Each form runs on its own, with its data in the caches of the
-CPU, where the network has left the sequence as well.
+are medians of one run of this program. Each form runs on its own, with its data in the caches of
+the CPU, where the network has left the sequence as well.
 """
 
 import argparse

@@ -55,8 +55,8 @@ def shared() -> Callable[[str], Path]:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Returns the number of test processes: three for two cores, because many tests wait."""
-    return max(1, 3 * (os.cpu_count() or 1) // 2)
+    """Returns the number of test processes: two for each core, because many tests wait."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", autouse=True)

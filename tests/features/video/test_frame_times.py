@@ -1,14 +1,16 @@
 """Times of the frames of files: how long they are shown, and where time starts."""
 
+import itertools
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import pytest
 
 from features.video.decoding import decode
-from features.video.frame_times import TimedFrame, at_rate, frame_at, timed_frames
+from features.video.frame_times import TimedFrame, at_rate, frame_at, frames_from, timed_frames
 from features.video.limits import VideoLimits
 from features.video.reading import probe, read_snippets
 from model.errors import VideoError
@@ -124,6 +126,86 @@ def test_only_a_video_that_ends_early_is_remarked(
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert seconds(path) < 35
     assert any("but the header claims" in record.message for record in caplog.records)
+
+
+class Header:
+    """Stands in for a stream and its container: what a header says, and frames that it has not."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **facts: object) -> None:
+        self.name, self.format = "v.any", SimpleNamespace(name="any")
+        self.average_rate = self.guessed_rate = self.start_time = self.duration = None
+        self.time_base = Fraction(1, 100)
+        self.__dict__ |= facts
+        monkeypatch.setattr("features.video.frame_times._container", lambda stream: stream)
+
+    def seek(self, *_: object, **__: object) -> None:
+        """Fails, as for a file with a damaged index."""
+        raise av.FFmpegError(1, "no index")
+
+
+def spans_s(header: Header, *frames: SimpleNamespace, limit_s: float = 60) -> list:
+    """Times of frames, rounded."""
+    limits = VideoLimits(max_duration_s=limit_s)
+    read = timed_frames(header, iter(frames), origin_s=0.0, limits=limits)
+    return [(round(one.start_s, 3), round(one.end_s, 3)) for one in read]
+
+
+def coded(pts: int | None, duration: int | None = None) -> SimpleNamespace:
+    """A frame with its stamp and duration in hundredths of a second."""
+    return SimpleNamespace(pts=pts, duration=duration)
+
+
+@pytest.mark.parametrize(
+    ("rates", "period_s"),
+    [
+        ({"average_rate": Fraction(10)}, 0.1),
+        ({"guessed_rate": Fraction(5)}, 0.2),
+        ({}, 0.04),
+    ],
+)
+def test_period_of_frames_without_stamps_and_durations(
+    monkeypatch: pytest.MonkeyPatch, rates: dict, period_s: float
+) -> None:
+    """That of the average rate, else of the guessed one, else of 25 frames a second."""
+    header = Header(monkeypatch, **rates)
+    times_s = [round(number * period_s, 3) for number in range(4)]
+    expected = list(itertools.pairwise(times_s))
+    assert spans_s(header, coded(None), coded(None), coded(None)) == expected
+    header.time_base = None
+    assert spans_s(header, coded(0), coded(10), coded(20)) == expected
+
+
+def test_duration_of_a_frame_counts_before_the_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a second of the last frame counts if the header has room for it."""
+    rate = {"average_rate": Fraction(10)}
+    frames = coded(0, 50), coded(50, 400)
+    assert spans_s(Header(monkeypatch, **rate), *frames) == [(0, 0.5), (0.5, 1.5)]
+    long = Header(monkeypatch, **rate, duration=450)
+    assert spans_s(long, *frames) == [(0, 0.5), (0.5, 4.5)]
+
+
+def test_a_table_of_frames_refuses_a_video_before_its_first_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MP4 has one. What other headers claim may be wrong, and only time stamps count."""
+    mp4 = SimpleNamespace(name="mov,mp4,m4a,3gp,3g2,mj2")
+    with pytest.raises(VideoError, match=r"v\.any lasts longer than 60 s; split it"):
+        spans_s(Header(monkeypatch, duration=6001, format=mp4))
+    assert spans_s(Header(monkeypatch, duration=6000, format=mp4), coded(0, 4)) == [(0, 0.04)]
+    claims = Header(monkeypatch, duration=6001, format=SimpleNamespace(name="matroska,webm"))
+    assert spans_s(claims, coded(0, 4), coded(6000, 4)) == [(0, 0.04), (60, 60.04)]
+    with pytest.raises(VideoError, match="lasts longer than 60 s"):
+        spans_s(claims, coded(0, 4), coded(6001, 4))
+
+
+def test_without_a_seek_there_are_no_frames_from_the_middle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The file is then read from its start, by whoever asked."""
+    monkeypatch.setattr("features.video.frame_times.decode", lambda *_, **__: iter([coded(0)]))
+    mkv = Header(monkeypatch, format=SimpleNamespace(name="matroska,webm"))
+    assert frames_from(mkv, 10.0) is None
+    assert [frame.pts for frame in frames_from(Header(monkeypatch), 10.0)] == [0]
 
 
 def timed(*spans_s: tuple[float, float]) -> list[TimedFrame]:

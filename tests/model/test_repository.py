@@ -69,3 +69,26 @@ def test_names_that_are_no_folder_are_refused(tmp_path: Path, name: str) -> None
 def test_an_absent_repository_holds_no_model(tmp_path: Path) -> None:
     """The folder may be mounted later."""
     assert list_models(tmp_path / "absent") == []
+
+
+def test_a_version_has_at_most_15_digits(tmp_path: Path) -> None:
+    """Longer numbers are refused, and a folder of such a name is no version to count from."""
+    with pytest.raises(OptionError, match=f"at most 15 digits, got {10**15}"):
+        publish(tmp_path, "a", write(), version=10**15)
+    (tmp_path / "a" / str(10**15)).mkdir(parents=True)
+    assert publish(tmp_path, "a", write(), version=10**14).version == 10**14
+    assert publish(tmp_path, "a", write()).version == 10**14 + 1
+
+
+def test_another_user_can_read_a_version(tmp_path: Path) -> None:
+    """The service may run as one."""
+    folder = publish(tmp_path, "a", write()).path.parent
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("version", [0, -1])
+def test_versions_count_from_1(tmp_path: Path, version: int) -> None:
+    """Nothing is written under another number."""
+    with pytest.raises(OptionError, match=f"whole number from 1 as version, got {version}"):
+        publish(tmp_path, "a", write(), version=version)
+    assert not (tmp_path / "a").exists()

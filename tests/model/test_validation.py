@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -27,6 +28,14 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Versioned:
+    """A dataclass with a format, as files have."""
+
+    format: Literal[1]
+    size: int = 1
+
+
+@dataclass(frozen=True)
 class Whole:
     """A dataclass with a part and a rule of its own."""
 
@@ -44,6 +53,7 @@ class Whole:
         ("{", "the whole cannot be read: Invalid JSON"),
         ('{"part": {}}', "name: Field required$"),
         ('{"name": "a", "part": {"size": "large"}}', r"part\.size: .* got 'large'$"),
+        ('{"part": {"size": "large"}}', "name: Field required$"),
         ('{"name": "", "part": {}}', "the whole cannot be read: name must not be empty$"),
     ],
 )
@@ -87,10 +97,27 @@ def test_settings_out_of_range_are_one_sentence(
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"format": 2, "size": "x"}', "it has format 2, which a newer version wrote; this version "
+                                       "reads format 1; upgrade ecm-localizer"),
+        ('{"format": 0}', "format: Input should be 1, got 0"),
+        ('{"format": "2"}', "format: Input should be 1, got '2'"),
+        ('{"format": 1, "size": 2.5}', "size: Input should be a valid integer"),
+    ],
+)  # fmt: skip
+def test_a_newer_format_asks_for_an_upgrade(text: str, message: str) -> None:
+    """Other formats, and other fields of this format, are plain errors."""
+    with pytest.raises(OptionError, match=f"the file cannot be read: {message}"):
+        parse_json(TypeAdapter(Versioned), text, name="the file", error_class=OptionError)
+
+
+@pytest.mark.parametrize(
     ("size", "interval", "is_inside"),
     [
         (0, "[0, 1]", True),
         (1, "[0, 1]", True),
+        (2, "[0, 1]", False),
         (0, "(0, 1)", False),
         (1, "(0, 1)", False),
         (10**400, "[0, inf)", True),

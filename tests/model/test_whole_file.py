@@ -1,12 +1,14 @@
 """Files that are written completely or not at all."""
 
 import contextlib
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from model.whole_file import sha256_of, whole_file, whole_path
+from model.whole_file import read_regular, sha256_of, whole_file, whole_path
 
 
 def test_file_appears_with_all_of_its_content(tmp_path: Path) -> None:
@@ -66,3 +68,40 @@ def test_writers_of_one_path_do_not_meet(tmp_path: Path) -> None:
         first.write(b"first")
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_regular_file_is_read_up_to_a_size(tmp_path: Path) -> None:
+    """The largest allowed file is read; a larger one is refused with both sizes."""
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    assert read_regular(path, max_bytes=5) == b"12345"
+    with pytest.raises(OSError, match="expected at most 4 bytes, got 5") as refused:
+        read_regular(path, max_bytes=4)
+    assert (refused.value.errno, refused.value.filename) == (errno.EFBIG, str(path))
+
+
+def test_other_files_are_not_waited_for(tmp_path: Path) -> None:
+    """A pipe without a writer would stop its reader for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(OSError, match="expected a regular file"):
+            read_regular(path, max_bytes=5)
+
+
+@pytest.mark.parametrize("size", [4, 6])
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Whether it grows or shrinks after its size is known."""
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    fstat = os.fstat
+
+    def then_change(file: int) -> os.stat_result:
+        known = fstat(file)
+        os.truncate(path, size)
+        return known
+
+    monkeypatch.setattr("model.whole_file.os.fstat", then_change)
+    with pytest.raises(OSError, match="changes while it is read"):
+        read_regular(path, max_bytes=5)

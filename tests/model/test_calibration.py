@@ -51,10 +51,12 @@ def test_prediction_has_calibrated_scores(spec: ModelSpec, curve: Platt | Isoton
     [
         (Platt, ((1.0,), (0.0, 0.0))),
         (Platt, ((0.0,), (0.0,))),
+        (Platt, ((float("inf"),), (0.0,))),
         (Platt, ((1.0,), (float("nan"),))),
         (Isotonic, ((0.5, 0.5), (0.1, 0.2))),
         (Isotonic, ((0.1, 0.5), (0.3, 0.2))),
         (Isotonic, ((0.1,), (1.2,))),
+        (Isotonic, ((0.1,), (-0.2,))),
         (Isotonic, ((), ())),
     ],
 )

@@ -75,7 +75,11 @@ def test_a_version_has_at_most_15_digits(tmp_path: Path) -> None:
     """Longer numbers are refused, and a folder of such a name is no version to count from."""
     with pytest.raises(OptionError, match=f"at most 15 digits, got {10**15}"):
         publish(tmp_path, "a", write(), version=10**15)
-    (tmp_path / "a" / str(10**15)).mkdir(parents=True)
+    long = tmp_path / "a" / str(10**15)
+    long.mkdir(parents=True)
+    (long / "model.onnx").write_bytes(b"network")
+    with pytest.raises(IntegrityError, match=r"at most 15 digits, .* rename its folder"):
+        list_models(tmp_path)[-1].read()
     assert publish(tmp_path, "a", write(), version=10**14).version == 10**14
     assert publish(tmp_path, "a", write()).version == 10**14 + 1
 

@@ -6,10 +6,10 @@ from model.segments import temporal_iou
 
 
 def test_temporal_iou_of_known_pairs() -> None:
-    """Equal, half overlapping, touching, nested and empty segments have the known values."""
+    """Equal, half overlapping, touching, nested, empty and distant segments."""
     first = np.array([[0.0, 2.0]])
-    second = np.array([[0.0, 2.0], [1.0, 3.0], [2.0, 3.0], [0.5, 1.5], [1.0, 1.0]])
-    expected = [[1.0, 1 / 3, 0.0, 0.5, 0.0]]
+    second = np.array([[0.0, 2.0], [1.0, 3.0], [2.0, 3.0], [0.5, 1.5], [1.0, 1.0], [2.5, 4.0]])
+    expected = [[1.0, 1 / 3, 0.0, 0.5, 0.0, 0.0]]
     np.testing.assert_allclose(temporal_iou(first[:, None], second), expected)
 
 

@@ -105,3 +105,19 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     monkeypatch.setattr("model.whole_file.os.fstat", then_change)
     with pytest.raises(OSError, match="changes while it is read"):
         read_regular(path, max_bytes=5)
+
+
+def test_content_is_on_the_disk_before_it_replaces_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it, so that a power failure leaves the old file or the new one."""
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    synced: list[tuple[int, bytes]] = []
+    monkeypatch.setattr(
+        "model.whole_file.os.fsync",
+        lambda file: synced.append((os.fstat(file).st_size, path.read_bytes())),
+    )
+    with whole_file(path) as file:
+        file.write(b"12345")
+    assert synced == [(5, b"old")]

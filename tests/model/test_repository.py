@@ -96,3 +96,36 @@ def test_versions_count_from_1(tmp_path: Path, version: int) -> None:
     with pytest.raises(OptionError, match=f"whole number from 1 as version, got {version}"):
         publish(tmp_path, "a", write(), version=version)
     assert not (tmp_path / "a").exists()
+
+
+def test_files_beside_the_models_are_no_models(tmp_path: Path) -> None:
+    """Neither in the repository nor in the folder of a model."""
+    publish(tmp_path, "a", write())
+    (tmp_path / "README").write_text("models of the team")
+    (tmp_path / "a" / "2").write_text("no folder")
+    assert [(model.name, model.version) for model in list_models(tmp_path)] == [("a", 1)]
+
+
+def test_a_folder_that_cannot_be_examined_is_a_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading it gives the reason, and the others are found."""
+    publish(tmp_path, "a", write())
+    hidden = tmp_path / "a" / "2"
+    is_dir = Path.is_dir
+
+    def refused(path: Path) -> bool:
+        if path == hidden:
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_dir(path)
+
+    hidden.mkdir()
+    monkeypatch.setattr(Path, "is_dir", refused)
+    assert [model.version for model in list_models(tmp_path)] == [1, 2]
+
+
+def test_a_model_of_several_megabytes_is_read(tmp_path: Path) -> None:
+    """The limit is that of the ONNX format."""
+    content = bytes(3 * 1024**2)
+    publish(tmp_path, "a", write(content))
+    assert list_models(tmp_path)[0].read()[0] == content

@@ -1,4 +1,4 @@
-"""What the demonstrations share: commands that are printed and run, and a service of their own."""
+"""Steps that the demonstrations share: commands that are printed and run, and a service."""
 
 import contextlib
 import signal

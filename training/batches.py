@@ -73,7 +73,7 @@ def steps_per_epoch(videos: int, recipe: Recipe) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What a micro-batch learns from, apart from its tags."""
+    """Inputs of a micro-batch, apart from its tags."""
 
     features_BTD: Tensor
     """Features at the training length."""

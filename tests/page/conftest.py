@@ -220,7 +220,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Watch:
-    """What a page must not do: log errors, report its policy, load from elsewhere."""
+    """Faults of a page: logged errors, reports of its policy, requests to other hosts."""
 
     def __init__(self, page: Page, url: str) -> None:
         self._host = urlsplit(url).netloc

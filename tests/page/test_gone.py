@@ -1,4 +1,4 @@
-"""What the service no longer has while the page is open: a model, an activation, a connection."""
+"""Losses while the page is open: a model, an activation, a connection."""
 
 import re
 import socket

@@ -192,7 +192,7 @@ def test_box_of_a_class_hides_its_lane(result: Page) -> None:
 def test_settings_are_copied_as_a_command_line_and_json(
     open_page: OpenPage, server: Target, done_job: str
 ) -> None:
-    """What the sliders say is a command that a shell takes, and JSON."""
+    """The settings of the sliders are a command that a shell takes, and JSON."""
     page = opened(open_page(server.url, **COPYING), done_job)
     page.get_by_role("button", name="Copy as settings").click()
     expect(page.get_by_text("Copied the command line and the JSON.").first).to_be_visible()

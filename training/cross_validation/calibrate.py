@@ -39,7 +39,7 @@ LEAST_VIDEOS = 10
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """What the folds determine of a spec."""
+    """Parts of a spec that the folds determine."""
 
     calibration: Calibration
     """Curve of the class scores and figures of the folds."""

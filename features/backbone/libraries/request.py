@@ -1,4 +1,4 @@
-"""What is asked of a library, and what it gives: a network with its spec."""
+"""Request to a library, and its response: a network with its spec."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `ecm localize` writes beside its results: other formats, plots, clips, labelled copies."""
+"""Files of `ecm localize` beside its results: other formats, plots, clips, labelled copies."""
 
 import json
 import xml.etree.ElementTree as ET

@@ -201,7 +201,7 @@ def test_a_table_of_frames_refuses_a_video_before_its_first_frame(
 def test_without_a_seek_there_are_no_frames_from_the_middle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The file is then read from its start, by whoever asked."""
+    """The caller then reads the file from its start."""
     monkeypatch.setattr("features.video.frame_times.decode", lambda *_, **__: iter([coded(0)]))
     mkv = Header(monkeypatch, format=SimpleNamespace(name="matroska,webm"))
     assert frames_from(mkv, 10.0) is None

@@ -134,13 +134,18 @@ def test_without_the_right_border_a_video_is_decoded_from_its_start(
     assert decoded.frames >= 200
 
 
+def name_old_encoder(path: Path) -> None:
+    """Changes the version of x264 in the first packet to one that is decoded otherwise."""
+    content = path.read_bytes()
+    start = content.index(b"x264 - core ") + len(b"x264 - core ")
+    path.write_bytes(content[:start] + b"148" + content[start + 3 :])
+
+
 def old_x264(path: Path, film: Film) -> None:
     """Writes H.264 4:4:4 whose first packet alone names an old encoder; its decoding differs."""
     film(path, steady(100), pixels="yuv444p", size=(322, 241),
          options={"g": "20", "qp": "0", "x264-params": "partitions=i8x8:cabac=0"})  # fmt: skip
-    content = path.read_bytes()
-    start = content.index(b"x264 - core ") + len(b"x264 - core ")
-    path.write_bytes(content[:start] + b"148" + content[start + 3 :])
+    name_old_encoder(path)
 
 
 def test_settings_in_the_first_packet_are_known_after_a_seek(
@@ -217,9 +222,7 @@ def misread(path: Path, film: Film) -> None:
     """The version of the encoder is wrong, so the decoder finds errors in most frames."""
     film(path, steady(100), pixels="yuv444p", size=(322, 241),
          options={"g": "20", "qp": "20", "x264-params": "8x8dct=1:partitions=i8x8"})  # fmt: skip
-    content = path.read_bytes()
-    start = content.index(b"x264 - core ") + len(b"x264 - core ")
-    path.write_bytes(content[:start] + b"148" + content[start + 3 :])
+    name_old_encoder(path)
 
 
 def variable_rate(path: Path, film: Film) -> None:

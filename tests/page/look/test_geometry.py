@@ -35,7 +35,7 @@ def test_the_best_of_overlapping_segments_is_on_top(modules: Page) -> None:
 
 
 def test_no_more_than_three_rows(modules: Page) -> None:
-    """What finds no row shares the last one."""
+    """A segment without a free row shares the last one."""
     many = rows(modules, *((number / 10, 5, 1 - number / 10) for number in range(5)))
     assert many == [[0, 3], [1, 3], [2, 3], [2, 3], [2, 3]]
 

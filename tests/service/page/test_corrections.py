@@ -1,4 +1,4 @@
-"""What people corrected is kept whole, and nobody overwrites what another tab saved."""
+"""Corrections are kept whole, and no tab overwrites those of another."""
 
 import json
 from collections.abc import Iterator

@@ -21,7 +21,7 @@ def test_every_tag_is_in_every_fold() -> None:
 
 
 def test_splits_hold_each_video_out_once() -> None:
-    """What is held out is not learned from."""
+    """Networks do not learn from held-out videos."""
     made = splits(VideoSet(VIDEOS, ("Jump",), "test"), tag_folds(VIDEOS, 3, seed=0))
     assert sorted(id_ for split in made for id_ in split.held_out.ids) == sorted(
         one.id for one in VIDEOS

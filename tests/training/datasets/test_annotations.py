@@ -51,7 +51,7 @@ def test_an_entry_that_cannot_be_used_is_named(
 
 
 def test_actions_under_another_key_are_no_absence_of_actions(tmp_path: Path) -> None:
-    """What the video shows is then unknown; beside the right key, another one counts nothing."""
+    """The actions are then unknown. Beside the right key, another one has no influence."""
     entry = {"subset": "training", "Labels": ["Run"]}
     odd = read_entry(tmp_path, entry)
     assert (odd.labels, odd.is_readable) == ((), False)

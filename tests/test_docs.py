@@ -34,6 +34,13 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_document_holds_two_versions_of_a_text(document: Path) -> None:
+    """A merge with conflicts leaves both, between markers."""
+    lines = document.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith(("<<<<<<<", ">>>>>>>", "======="))] == []
+
+
 def test_commands_of_the_documents_exist(capsys: pytest.CaptureFixture[str]) -> None:
     """The command line has each `ecm X --flag` and `python -m training X --flag` of a document."""
     text = "\n".join(path.read_text() for path in DOCUMENTS).replace("\\\n", " ")

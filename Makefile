@@ -70,7 +70,7 @@ docs-links: $(VENV)/ready ## ask every address in the documents; needs the netwo
 serve: $(VENV)/ready ## serve ./models on PORT (8000)
 	$(BIN)/python -m service serve --repository models --port $(PORT)
 
-bench: $(VENV)/ready ## run the quick benchmarks and compare with each alternative; ten minutes
+bench: $(VENV)/ready ## run the quick benchmarks and compare with each alternative
 	$(BIN)/python benchmarks/quick.py
 
 performance: $(VENV)/ready ## write the tables of docs/explanation/performance.md from docs/measurements

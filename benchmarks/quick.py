@@ -1,4 +1,4 @@
-"""Runs the quick set of benchmarks, in under ten minutes on two cores, and compares.
+"""Runs the quick set of benchmarks, and compares.
 
     python benchmarks/quick.py
     python benchmarks/quick.py --out docs/measurements --only localization network

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from reliability.server import Target
 from tests.page.conftest import DESKTOP, PHONE, OpenPage, submit
@@ -322,6 +322,43 @@ def test_video_of_the_server_is_found_and_read(start: Page, videos: Path, clip: 
     start.goto("/")
     row = start.get_by_role("link").filter(has_text="platform 2 “B”.mp4").first
     expect(row.locator("img")).to_be_visible()
+
+
+def test_words_typed_while_a_folder_loads_stay(start: Page) -> None:
+    """The list comes late, is filtered by the words, and takes neither them nor the focus."""
+    held: list[Route] = []
+    start.route("**/files?**", lambda route: held.append(route))
+    with start.expect_request("**/files?**"):
+        start.get_by_role("tab", name="Server folder").click()
+    field = start.get_by_role("searchbox")
+    field.press_sequentially("vid")
+    held[0].continue_()
+    expect(start.get_by_role("button", name="videos")).to_be_visible()
+    expect(field).to_have_value("vid")
+    expect(field).to_be_focused()
+
+
+def test_answer_of_a_folder_that_was_left_is_ignored(start: Page, videos: Path) -> None:
+    """The first folder is shown again, however late the folder inside answers."""
+    start.get_by_role("tab", name="Server folder").click()
+    inside = start.get_by_role("button", name="videos")
+    expect(inside).to_be_visible()
+    held: list[Route] = []
+    start.route(
+        "**/files?**", lambda route: route.continue_() if len(held) == 2 else held.append(route)
+    )
+    for _ in range(2):
+        with start.expect_request("**/files?**"):
+            inside.click()
+    held[1].continue_()
+    way = start.get_by_role("navigation", name="Folder")
+    expect(way).to_contain_text("videos")
+    way.get_by_role("button", name="Folders").click()
+    expect(inside).to_be_visible()
+    with start.expect_response("**/files?**"):
+        held[0].continue_()
+    expect(inside).to_be_visible()
+    expect(way).not_to_contain_text("videos")
 
 
 def test_folder_that_is_gone_has_a_way_back(start: Page, videos: Path) -> None:

@@ -16,6 +16,8 @@ export class ServerFiles {
   #isTruncated = false;
   /** Folders from the top to the one that is shown. */
   #trail = [TOP];
+  /** The trail that was asked for last. */
+  #asked = this.#trail;
   #way = el("nav", { class: "trail", ariaLabel: "Folder" });
   #list = el("ul", { class: "files" });
   #find = el("input", { class: "field", type: "search", placeholder: FIND, ariaLabel: FIND,
@@ -32,18 +34,27 @@ export class ServerFiles {
     this.#submit = submit;
   }
 
-  /** Shows the folder at the end of the way. */
-  async open({ focus = false } = {}) {
-    const { path } = this.#trail.at(-1);
+  /**
+   * Shows the last folder of the trail. Words typed while it loads stay; a folder that answers
+   * after another was asked for is not shown.
+   */
+  async open({ trail = this.#trail, focus = false } = {}) {
+    this.#asked = trail;
+    this.#find.value = "";
+    const { path } = trail.at(-1);
     try {
       const { entries, truncated } = await this.#api.files(path);
+      if (this.#asked !== trail) return;
+      this.#trail = trail;
       this.#entries = entries;
       this.#isTruncated = truncated;
-      this.#find.value = "";
       this.#paint();
-      if (focus) (this.#list.querySelector("button") ?? this.#find).focus();
+      if (focus && document.activeElement !== this.#find) {
+        (this.#list.querySelector("button") ?? this.#find).focus();
+      }
     } catch (error) {
-      const again = button("Try again", () => this.open({ focus: true }));
+      if (this.#asked !== trail) return;
+      const again = button("Try again", () => this.open({ trail, focus: true }));
       const top = path && button("First folder", () => this.#goTo([TOP]));
       fill(this.#list, el("li", {},
         errorMessage(error, { actions: [again, top].filter(Boolean) })));
@@ -51,8 +62,7 @@ export class ServerFiles {
   }
 
   #goTo(trail) {
-    this.#trail = trail;
-    this.open({ focus: true });
+    this.open({ trail, focus: true });
   }
 
   #paint() {

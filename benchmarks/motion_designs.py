@@ -14,7 +14,6 @@ Axes: T snippets, D channels, S seeds, R resamples, K tIoU thresholds.
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -27,18 +26,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 from scipy.stats import rankdata
 
-from benchmarks.motion_extractors import EXTRACTORS
-from features.extraction import find_videos
-from features.extractors import snippet_clock, video_rows
+from benchmarks.motion_extractors import extract
 from features.motion import MotionExtractor
-from features.video_ids import match_ids
 from model.whole_file import whole_file
 from training.checkpoint import Checkpoint
 from training.cross_validation.division import scenes_of, splits_by_scene
 from training.cross_validation.intervals import SHARE, resampled_counts, resampled_map
 from training.cross_validation.out_of_fold import HeldOut, out_of_fold
 from training.cross_validation.scenes import ScenePart
-from training.datasets.annotations import read_annotations
 from training.datasets.feature_clock import FeatureRate
 from training.datasets.feature_files import HeldArray
 from training.datasets.layouts.native import read_native
@@ -144,8 +139,8 @@ def main() -> None:
     """Extracts and measures what is missing, and prints the table."""
     options = _options()
     torch.set_flush_denormal(True)
-    for name in sorted({one for design in options.designs for one in DESIGNS[design].extractors}):
-        extract(name, options.annotations, options.videos, options.out / name)
+    names = sorted({one for design in options.designs for one in DESIGNS[design].extractors})
+    extract(names, options.annotations, options.videos, options.out)
     for seed in range(options.seeds):
         for design in options.designs:
             path = options.out / f"{design}-{seed}.npz"
@@ -163,23 +158,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--set", nargs="*", default=[], metavar="OPTION=VALUE")
     return parser.parse_args()
-
-
-def extract(name: str, annotations: Path, videos: Path, out: Path) -> None:
-    """Writes the features of the training videos that are missing, and prints the speed."""
-    training = [one.id for one in read_annotations(annotations) if one.subset == "training"]
-    files = find_videos(videos)
-    extractor, began_s, snippets = EXTRACTORS[name](), time.process_time(), 0
-    out.mkdir(parents=True, exist_ok=True)
-    for id_, file in match_ids(training, files).items():
-        if not (out / f"{id_}.npy").is_file():
-            rows_TD = np.stack(list(video_rows(extractor, files[file], threads=1)))
-            snippets += len(rows_TD)
-            with whole_file(out / f"{id_}.npy") as stream:
-                np.save(stream, rows_TD)
-    if snippets:
-        played = 25 * snippets * snippet_clock(extractor).snippet_s
-        print(f"{name}: {played / (time.process_time() - began_s):.0f} frames a second", flush=True)
 
 
 def measure(design: Design, seed: int, options: argparse.Namespace, path: Path) -> None:

@@ -5,7 +5,10 @@ red, green and blue, X the components along x and y, R and S rows and columns of
 that describe a cell.
 """
 
-from collections.abc import Iterable, Iterator
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import cv2
@@ -13,14 +16,22 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from features.extraction import find_videos
+from features.extractors import snippet_clock
 from features.flow.opencv import to_grey
 from features.motion import MotionExtractor, cell_means, cuts, describe, speeds
+from features.video.reading import read_snippets
+from features.video_ids import match_ids
+from model.whole_file import whole_file
+from training.datasets.annotations import read_annotations
 
 Floats: TypeAlias = NDArray[np.float32]
 Frames: TypeAlias = NDArray[np.uint8]
 
 MOVING_PX = 0.25
 """Speed of a pixel that moves, in pixels a frame."""
+VIDEO_FPS = 25
+"""Frames a second of the videos, for the speed."""
 WHOLE = (slice(None), slice(None))
 
 
@@ -157,3 +168,33 @@ EXTRACTORS = {
     "moving": Moving,
     "change": Change,
 }
+
+
+def extract(names: Collection[str], annotations: Path, videos: Path, out: Path) -> None:
+    """Writes the features of the training videos that are missing, and prints the speeds.
+
+    A video is decoded once for all extractors. Their speed does not include decoding.
+    """
+    training = [one.id for one in read_annotations(annotations) if one.subset == "training"]
+    files, spent_s, played_s = find_videos(videos), Counter[str](), Counter[str]()
+    for id_, file in match_ids(training, files).items():
+        missing = [name for name in names if not (out / name / f"{id_}.npy").is_file()]
+        snippets = list(_snippets(files[file])) if missing else []
+        for name in missing:
+            began_s = time.process_time()
+            rows_TD = np.stack(list(EXTRACTORS[name]().features(snippets)))
+            spent_s[name] += time.process_time() - began_s
+            played_s[name] += len(rows_TD) * snippet_clock(MotionExtractor()).snippet_s
+            (out / name).mkdir(parents=True, exist_ok=True)
+            with whole_file(out / name / f"{id_}.npy") as stream:
+                np.save(stream, rows_TD)
+    for name, duration_s in played_s.items():
+        print(f"{name}: {VIDEO_FPS * duration_s / spent_s[name]:.0f} frames a second", flush=True)
+
+
+def _snippets(video: Path) -> Iterator[NDArray[np.uint8]]:
+    motion = MotionExtractor
+    return read_snippets(
+        video, rate_fps=motion.rate_fps, snippet_frames=motion.snippet_frames,
+        short_side=motion.short_side, threads=1,
+    )  # fmt: skip

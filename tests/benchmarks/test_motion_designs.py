@@ -25,6 +25,13 @@ def designs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("benchmarks.motion_designs")
 
 
+@pytest.fixture
+def extractors(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The extractors that the script compares."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    return importlib.import_module("benchmarks.motion_extractors")
+
+
 def record(name: str, rows_TD: np.ndarray, *labels: str) -> VideoRecord:
     return VideoRecord(name, "training", 0.6 * len(rows_TD), labels, (), HeldArray(rows_TD))
 
@@ -93,11 +100,11 @@ def test_background_has_no_tag(designs: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("name", ["clahe", "foreground", "windows", "jerk", "moving", "change"])
-def test_rows_of_extractors_are_finite(designs: ModuleType, name: str) -> None:
+def test_rows_of_extractors_are_finite(extractors: ModuleType, name: str) -> None:
     """Those of a still video, of one that moves, and of one with a cut in each pair."""
     noise = np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
     moving = np.stack([np.roll(noise[0], step, axis=1) for step in range(len(noise))])
     snippets = [np.zeros(SHAPE, np.uint8), moving, noise]
-    rows_TD = np.stack(list(designs.EXTRACTORS[name]().features(snippets)))
+    rows_TD = np.stack(list(extractors.EXTRACTORS[name]().features(snippets)))
     assert np.isfinite(rows_TD).all()
     assert not np.allclose(rows_TD[0], rows_TD[1])

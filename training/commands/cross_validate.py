@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -105,7 +106,8 @@ def _divided(
     if groups is not None:
         return splits_by_group(videos, groups, folds, seed)
     if files:
-        return splits_by_scene(videos, scenes_of(videos, files, video_bar), folds, seed)
+        found = scenes_of(videos, files, partial(video_bar, name="scenes"))
+        return splits_by_scene(videos, found, folds, seed)
     return splits_by_tag(videos, folds, seed)
 
 
@@ -162,10 +164,11 @@ def _table(figures: dict[str, Interval], held_out: Sequence[HeldOut]) -> str:
     return "\n".join(
         [
             f"{len(held_out)} videos or parts of videos, {networks} networks",
+            f"{'':12} {'figure':>8}   95 % of resamples",
             *rows,
             f"log loss {log_loss(scored.score_VC, scored):.3f}, Brier score "
             f"{brier_score(scored.score_VC, scored):.3f}",
-            f"empty: {(tagged_V & is_empty_V).sum()} of {tagged_V.sum()} with a tag, "
+            f"come out empty: {(tagged_V & is_empty_V).sum()} of {tagged_V.sum()} with a tag, "
             f"{(~tagged_V & is_empty_V).sum()} of {(~tagged_V).sum()} without",
         ]
     )

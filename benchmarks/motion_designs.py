@@ -8,6 +8,9 @@ Each design is measured as by `ecm cross-validate`, on scenes of the training vi
 networks have not seen. Other videos are not read. A seed is also the seed of the division. The
 table has the difference from `motion`, with the interval of 95 % of the resamples of the videos,
 mean over the seeds. The folder keeps features and results, so a stopped measurement continues.
+With `--linear`, no network is trained. A logistic regression of snippets and the mean of their
+neighbours is taught the true times of the other scenes, which takes seconds. `--first N` takes the
+first training videos alone, and needs a folder of its own unless `--linear` is given.
 
 Axes: T snippets, D channels, S seeds, R resamples, K tIoU thresholds.
 """
@@ -24,10 +27,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
-from scipy.stats import rankdata
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks.motion_extractors import extract
+from benchmarks.motion_transforms import (
+    Rng,
+    centred,
+    in_context,
+    normalized,
+    ranked,
+    with_background,
+    with_gain,
+)
 from features.motion import MotionExtractor
+from model.snippets import snippet_centres
 from model.whole_file import whole_file
 from training.checkpoint import Checkpoint
 from training.cross_validation.division import scenes_of, splits_by_scene
@@ -49,54 +64,11 @@ from training.progress import step_bar
 from training.recipe import Recipe
 
 Floats: TypeAlias = NDArray[np.float32]
-Rng: TypeAlias = np.random.Generator
 
 TIOU_K = tiou_range("0.1:0.7:0.1")
 FOLDS, RESAMPLES = 5, 300
 COPIES = 3
 """Changed copies of each video in a design with copies. Epochs are divided accordingly."""
-CONTEXT = 7
-"""Snippets of the surroundings, 4.2 s."""
-
-
-def centred(rows_TD: Floats) -> Floats:
-    """Returns the rows, and their difference from the mean of the video."""
-    return np.hstack([rows_TD, rows_TD - rows_TD.mean(axis=0)])
-
-
-def normalized(rows_TD: Floats) -> Floats:
-    """Returns the rows, and the same in standard deviations from the mean of the video."""
-    centred_TD = rows_TD - rows_TD.mean(axis=0)
-    return np.hstack([rows_TD, centred_TD / (rows_TD.std(axis=0) + 0.05)])
-
-
-def ranked(rows_TD: Floats) -> Floats:
-    """Returns the rows, and the rank of each value in the video, from 0 to 1."""
-    rank_TD = (rankdata(rows_TD, axis=0) - 0.5) / len(rows_TD)
-    return np.hstack([rows_TD, rank_TD.astype(np.float32)])
-
-
-def in_context(rows_TD: Floats) -> Floats:
-    """Returns the rows, and their difference from the mean of their surroundings."""
-    around_TD = uniform_filter1d(rows_TD, CONTEXT, axis=0, mode="nearest")
-    return np.hstack([rows_TD, rows_TD - around_TD])
-
-
-def with_gain(video: VideoRecord, _others: Sequence[VideoRecord], rng: Rng) -> VideoRecord:
-    """Returns a video whose motion is from half to twice as strong."""
-    shape = (MotionExtractor.snippet_frames + 1, 64, 64, 3)
-    still_D = next(MotionExtractor().features([np.zeros(shape, np.uint8)]))
-    rows_TD = still_D + np.sqrt(2 ** rng.uniform(-1, 1)) * (video.features() - still_D)
-    return replace(video, source=HeldArray(rows_TD.astype(np.float32)))
-
-
-def with_background(video: VideoRecord, others: Sequence[VideoRecord], rng: Rng) -> VideoRecord:
-    """Returns a video with another one that has no tag before or after it."""
-    untagged = [other for other in others if not other.labels]
-    other = untagged[rng.integers(len(untagged))]
-    both = [video.features(), other.features()][:: rng.choice([-1, 1])]
-    source, duration_s = HeldArray(np.concatenate(both)), video.duration_s + other.duration_s
-    return replace(video, source=source, duration_s=duration_s, instances=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +112,12 @@ def main() -> None:
     options = _options()
     torch.set_flush_denormal(True)
     names = sorted({one for design in options.designs for one in DESIGNS[design].extractors})
-    extract(names, options.annotations, options.videos, options.out)
+    extract(names, options.annotations, options.videos, options.out, options.first)
+    if options.linear:
+        for design in options.designs:
+            aucs = [linear_auc(DESIGNS[design], seed, options) for seed in range(options.seeds)]
+            print(design, *(f"{100 * auc:.1f}" for auc in [np.mean(aucs), *aucs]), flush=True)
+        return
     for seed in range(options.seeds):
         for design in options.designs:
             path = options.out / f"{design}-{seed}.npz"
@@ -156,6 +133,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=list(DESIGNS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, metavar="N", help="first N training videos")
+    parser.add_argument("--linear", action="store_true")
     parser.add_argument("--set", nargs="*", default=[], metavar="OPTION=VALUE")
     return parser.parse_args()
 
@@ -196,17 +175,49 @@ def _copies(design: Design, seed: int, learned: VideoSet) -> list[VideoRecord]:
     ]
 
 
+def linear_auc(design: Design, seed: int, options: argparse.Namespace) -> float:
+    """Returns the AUC of single snippets in held-out parts with the action.
+
+    A logistic regression is taught the true times of the other scenes.
+    """
+    videos = _videos(design, options)
+    score, shown = [], []
+    for split in splits_by_scene(videos, _scenes(videos, options), FOLDS, seed):
+        every = split.learned.videos
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
+        model.fit(
+            np.concatenate([_with_neighbours(video) for video in every]),
+            np.concatenate([_shown(video) for video in every]),
+        )
+        for video in split.held_out.videos:
+            if video.instances:
+                score.append(model.decision_function(_with_neighbours(video)))
+                shown.append(_shown(video))
+    return roc_auc(np.concatenate(shown), np.concatenate(score))
+
+
+def _with_neighbours(video: VideoRecord) -> Floats:
+    """Returns the rows and the means of 5 rows, which is as far as the network sees."""
+    rows_TD = video.features()
+    return np.hstack([rows_TD, uniform_filter1d(rows_TD, 5, axis=0, mode="nearest")])
+
+
+def _shown(video: VideoRecord) -> NDArray[np.bool_]:
+    """Returns whether the centre of each snippet is in an instance."""
+    snippets = len(video.features_as_stored())
+    centre_T = snippet_centres(snippets=snippets, duration_s=video.duration_s)
+    inside = [(one.start_s <= centre_T) & (centre_T < one.end_s) for one in video.instances]
+    return np.logical_or.reduce([np.zeros(snippets, bool), *inside])
+
+
 def _videos(design: Design, options: argparse.Namespace) -> VideoSet:
     """Returns the training videos with the features of a design."""
     first, *further = (options.out / name for name in design.extractors)
     clock = MotionExtractor.rate_fps, MotionExtractor.snippet_frames
     videos = read_native(options.annotations, first, FeatureRate(*clock)).subset("training")
-    return replace(
-        videos,
-        videos=tuple(
-            replace(video, source=_changed(video, further, design)) for video in videos.videos
-        ),
-    )
+    chosen = videos.videos[: options.first]
+    changed = (replace(video, source=_changed(video, further, design)) for video in chosen)
+    return replace(videos, videos=tuple(changed))
 
 
 def _changed(video: VideoRecord, further: Sequence[Path], design: Design) -> HeldArray:

@@ -170,14 +170,16 @@ EXTRACTORS = {
 }
 
 
-def extract(names: Collection[str], annotations: Path, videos: Path, out: Path) -> None:
-    """Writes the features of the training videos that are missing, and prints the speeds.
+def extract(
+    names: Collection[str], annotations: Path, videos: Path, out: Path, first: int | None = None
+) -> None:
+    """Writes missing features of the first training videos, or of all, and prints the speeds.
 
     A video is decoded once for all extractors. Their speed does not include decoding.
     """
     training = [one.id for one in read_annotations(annotations) if one.subset == "training"]
     files, spent_s, played_s = find_videos(videos), Counter[str](), Counter[str]()
-    for id_, file in match_ids(training, files).items():
+    for id_, file in match_ids(training[:first], files).items():
         missing = [name for name in names if not (out / name / f"{id_}.npy").is_file()]
         snippets = list(_snippets(files[file])) if missing else []
         for name in missing:

@@ -53,16 +53,23 @@ def test_designs_are_compared_with_the_first(
         database[f"v{number}"] = {"subset": "training", "duration": 3.0, "annotations": runs}
     (tmp_path / "videos/other.mp4").write_bytes(b"no video")
     (tmp_path / "a.json").write_text(json.dumps({"database": database}))
-    words = ["a.json", "videos", "--out", "out", "--seeds", "1", "--set", "epochs=2"]
+    words = [
+        "a.json",
+        "videos",
+        "--out",
+        "out",
+        "--seeds",
+        "1",
+        "--set",
+        "epochs=1",
+        "hidden_width=8",
+    ]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        sys, "argv", ["motion_designs", *words, "--designs", "motion", "centred", "gains"]
-    )
+    monkeypatch.setattr(sys, "argv", ["motion_designs", *words, "--designs", "motion", "gains"])
     designs.main()
     lines = capsys.readouterr().out.splitlines()
-    names = ["motion", "centred", "gains"]
-    assert [line.split("`")[1] for line in lines if line.startswith("| `")] == names
-    assert "+0.0 (+0.0 to +0.0)" in next(line for line in lines if line.startswith("| `motion`"))
+    assert [line.split("`")[1] for line in lines if line.startswith("| `")] == ["motion", "gains"]
+    assert "| +0.0 (" in next(line for line in lines if line.startswith("| `motion`"))
     written = {path: path.stat().st_mtime_ns for path in Path("out").rglob("*")}
     designs.main()
     assert {path: path.stat().st_mtime_ns for path in Path("out").rglob("*")} == written

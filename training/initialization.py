@@ -18,10 +18,10 @@ from model.network import Ecm, EcmConfig, Standardization
 from model.snippets import SnippetClock
 from model.spec import ModelSpec, Provenance
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from training.configuration.recipe import Judge, Recipe
 from training.data_digest import DataDigest, data_change, data_digest, warn_of_same_features
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.measurement.feature_statistics import feature_statistics
-from training.recipe import Judge, Recipe
 
 Floats: TypeAlias = NDArray[np.float64]
 _log = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ import torch
 from model.errors import DataError, OptionError
 from model.segments import Segment
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
+from training.configuration.presets import preset
 from training.data_digest import data_change, data_digest, digest_from_json, digest_to_json
 from training.datasets.feature_files import HeldArray
 from training.datasets.inspection import inspect_data
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.loop import fit
-from training.presets import preset
 
 RECIPE = preset("demo").override({"hidden_width": 8, "snippets": 16, "epochs": 2})
 

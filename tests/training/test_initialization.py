@@ -12,6 +12,7 @@ from model.export import write_onnx
 from model.inference.engine import OnnxEngine
 from model.network import EcmConfig
 from model.snippets import resample
+from training.configuration.presets import preset, preset_for
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoSet
 from training.initialization import (
@@ -22,7 +23,6 @@ from training.initialization import (
     learnable_videos,
 )
 from training.loop import fit
-from training.presets import preset, preset_for
 
 RECIPE = preset("own-videos").override({"hidden_width": 8, "epochs": 1})
 

@@ -20,13 +20,13 @@ from training.commands.run import (
     software,
     torch_engine,
 )
+from training.configuration.recipe import Recipe
 from training.datasets.result_file import write_detections, write_json
 from training.datasets.video_record import VideoSet
 from training.measurement.evaluation import Evaluation, require_labels
 from training.measurement.evaluation import evaluate as measure
 from training.measurement.figures import add_figures
 from training.measurement.metrics import tiou_range
-from training.recipe import Recipe
 
 TRAINING_ONLY = {field.name for field in fields(Recipe)} - {"sampling"}
 """Fields of a recipe that only training uses."""

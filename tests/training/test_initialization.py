@@ -18,7 +18,7 @@ from training.datasets.video_record import VideoSet
 from training.initialization import (
     RunData,
     channel_statistics,
-    initial_checkpoint,
+    fresh_checkpoint,
     initial_network,
     learnable_videos,
 )
@@ -84,12 +84,12 @@ def test_transition_can_start_as_the_identity(attention: str, expected: float) -
     assert not torch.equal(identity.transition.weight, random.transition.weight)
 
 
-def test_training_length_can_be_the_median(simulated: VideoSet, tmp_path: Path) -> None:
+def test_training_length_can_be_the_median(simulated: VideoSet) -> None:
     """Half of the videos are longer, half are shorter."""
     training = simulated.subset("training")
     middle = np.median([len(video.features()) for video in training.videos])
     data = RunData.of(training, None, "tags")
-    spec = initial_checkpoint(data, RECIPE, tmp_path, "test").spec
+    spec = fresh_checkpoint(data, RECIPE, "test").spec
     assert spec.snippets == round(float(middle))
     assert len(resample(np.zeros((5, 2), np.float32), spec.snippets)) == spec.snippets
 

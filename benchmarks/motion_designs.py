@@ -45,6 +45,9 @@ from features.motion import MotionExtractor
 from model.snippets import snippet_centres
 from model.whole_file import whole_file
 from training.checkpoint import Checkpoint
+from training.configuration.execution import Execution
+from training.configuration.presets import preset
+from training.configuration.recipe import Recipe
 from training.cross_validation.division import scenes_of, splits_by_scene
 from training.cross_validation.intervals import SHARE, resampled_counts, resampled_map
 from training.cross_validation.out_of_fold import HeldOut, out_of_fold
@@ -54,14 +57,11 @@ from training.datasets.feature_files import HeldArray
 from training.datasets.layouts.native import read_native
 from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoRecord, VideoSet
-from training.execution import Execution
 from training.experiments.finding import table
 from training.loop import finishing, trained
 from training.measurement.metrics import tiou_range
 from training.measurement.summary import roc_auc
-from training.presets import preset
 from training.progress import step_bar
-from training.recipe import Recipe
 
 Floats: TypeAlias = NDArray[np.float32]
 

@@ -25,20 +25,20 @@ import torch
 from matplotlib.figure import Figure
 
 from training.checkpoint import Checkpoint
+from training.configuration.execution import Execution
+from training.configuration.presets import preset
+from training.configuration.recipe import Recipe
 from training.cross_validation.division import scenes_of, splits_by_scene
 from training.cross_validation.folds import Split
 from training.cross_validation.intervals import Interval, detection_intervals, resampled_counts
 from training.datasets.layouts.native import read_native
 from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoSet
-from training.execution import Execution
 from training.experiments.finding import RESOLUTION_DPI, table
 from training.loop import finishing, trained
 from training.measurement.evaluation import TorchEngine, predict
 from training.measurement.suggestion import suggestions
-from training.presets import preset
 from training.progress import step_bar
-from training.recipe import Recipe
 
 TIOU = 0.5
 FOLDS, DIVISION = 5, 0

@@ -29,9 +29,9 @@ from torch.nn import functional
 
 from model.network import Ecm, EcmConfig, SnippetClassifier, topk_mean
 from model.spec import AbsenceTerm
+from training.configuration.objective import Objective
+from training.configuration.presets import preset
 from training.losses import stream_scores, weighted_terms
-from training.objective import Objective
-from training.presets import preset
 
 FEATURE_DIM = 2048
 RELEASED, FLOOR = "released form", "floor"

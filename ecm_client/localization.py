@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ecm_client.drawing.lanes import DISPLAY_MIN_SCORE, Lane, lanes_of
+from ecm_client.drawing.notebook import html_view
+from ecm_client.drawing.plotting import draw_lanes
 from ecm_client.errors import InputError
 from ecm_client.formats.json_documents import segment_objects
 from ecm_client.formats.table import export
 from ecm_client.formats.video_segments import SCORE_DIGITS, TIME_DIGITS, VideoSegments, clock
-from ecm_client.lanes import DISPLAY_MIN_SCORE, Lane, lanes_of
-from ecm_client.notebook import html_view
-from ecm_client.plotting import draw_lanes
 from ecm_client.segments import Segment
 
 if TYPE_CHECKING:

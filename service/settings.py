@@ -41,7 +41,7 @@ class Settings(BaseModel):
     """Names of the settings whose values are never shown."""
 
     repository: Path = setting(Path("models"), "Models")
-    """Folder of the models: NAME/VERSION/model.onnx."""
+    """Folder of the models; a version is NAME/VERSION/model.onnx."""
     default_model: str | None = setting(None, "Models")
     """Model of requests that name none; not needed if there is only one model."""
     versions: dict[str, VersionPolicy] = setting({}, "Models", rare=True)
@@ -57,7 +57,7 @@ class Settings(BaseModel):
     root_path: str = setting("", "Network", rare=True)
     """Path below which a proxy serves the service, such as /ecm; the proxy may strip it or not."""
     processes: int = setting(1, "Network", ge=1)
-    """Server processes that share the port, each with its own models and jobs."""
+    """Server processes that share the port; each has its own models and jobs."""
     drain_s: float = setting(0.0, "Network", ge=0, rare=True)
     """Seconds after SIGTERM in which requests are still accepted but /health/ready returns 503."""
     shutdown_s: float = setting(20.0, "Network", gt=0, rare=True)
@@ -85,7 +85,7 @@ class Settings(BaseModel):
     max_snippets: int = setting(20_000, "Limits", ge=1)
     """Longest video, in snippets."""
     max_request_s: float = setting(60.0, "Limits", gt=0)
-    """Longest time from the last byte of a request to its result, in seconds."""
+    """Longest time to a result, in seconds; it counts from the last byte of the request."""
     max_waiting: int = setting(256, "Limits", ge=0, rare=True)
     """Most requests that wait to be computed; more are refused before their bodies are read."""
     max_wait_s: float = setting(10.0, "Limits", gt=0, rare=True)
@@ -109,9 +109,9 @@ class Settings(BaseModel):
     database_url: str | None = setting(None, "Videos and jobs")
     """Database of the jobs, postgresql://...; by default, a SQLite file in `data`."""
     jobs: int = setting(1, "Videos and jobs", ge=0)
-    """Videos that this process works on at the same time; 0 leaves them to `ecm work`."""
+    """Videos worked on at the same time; 0 leaves them to `ecm work`."""
     extractors: Path = setting(Path("extractors"), "Videos and jobs")
-    """Folder of the ONNX files of extractors."""
+    """Folder of extractors in ONNX."""
     wait_s: float = setting(10.0, "Videos and jobs", ge=0, rare=True)
     """Seconds for which POST /localize waits for a video before it responds with a job."""
     max_queued_jobs: int = setting(1000, "Videos and jobs", ge=1, rare=True)
@@ -155,13 +155,13 @@ class Settings(BaseModel):
     corrections: Path | None = setting(None, "Page", rare=True)
     """Folder for what people correct on the page; its annotations.json is for `ecm fit`."""
     api_keys_file: Path | None = setting(None, "Access")
-    """File with API keys, one per line: NAME SCOPES SHA256HEX; without keys, access is open."""
+    """File with API keys; a line is NAME SCOPES SHA256HEX. Without keys, access is open."""
     api_keys: tuple[str, ...] = setting((), "Access", rare=True)
     """API keys in the form of api_keys_file."""
     cors_origins: tuple[str, ...] = setting((), "Access", rare=True)
     """Origins whose web pages may call the service."""
     log_format: Literal["text", "json"] = setting("text", "General")
-    """Format of the log: text for people, json for one JSON object per line."""
+    """Format of the log; json is one JSON object per line."""
     log_level: Literal["debug", "info", "warning", "error"] = setting("info", "General")
     """Lowest level that is logged."""
     metrics_port: int | None = setting(None, "General", ge=0, le=65535, rare=True)

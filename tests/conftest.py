@@ -28,11 +28,11 @@ from service.app import create_app
 from service.http.connection import BoundedConnection
 from service.settings import Settings
 from training.checkpoint import Checkpoint
+from training.configuration.presets import preset
 from training.datasets.layouts.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
 from training.loop import fit
-from training.presets import preset
 
 Make: TypeAlias = Callable[[Path], object]
 MakeOnce: TypeAlias = Callable[[str, Make], Path]

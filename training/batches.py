@@ -20,10 +20,10 @@ from tqdm import tqdm
 
 from model.snippets import resample, sample_one_per_bin
 from model.spec import ModelSpec
+from training.configuration.execution import Execution
+from training.configuration.recipe import Recipe
 from training.datasets.video_record import VideoRecord
-from training.execution import Execution
 from training.parallel import ProcessGroup
-from training.recipe import Recipe
 from training.snippet_targets import snippet_targets
 
 

@@ -15,10 +15,10 @@ from model.localization.localize import Activation, topk_mean
 from model.predict import CasEngine, at_inference_length, check_finite, video_scores
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
+from training.configuration.recipe import Recipe
 from training.datasets.video_record import VideoSet
 from training.losses import classification_loss
 from training.measurement.evaluation import TorchEngine, best_segment_scores
-from training.recipe import Recipe
 
 SCALES = 2.0 ** np.arange(-4, 10)
 """Candidate scales of the logits. A sum over hundreds of snippets needs a scale of hundreds."""

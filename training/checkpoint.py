@@ -20,9 +20,9 @@ from model.errors import ModelError, ModelNotFoundError
 from model.network import Ecm, EcmConfig
 from model.spec import ModelSpec
 from model.whole_file import whole_file
+from training.configuration.recipe import Recipe
 from training.data_digest import DataDigest, digest_from_json, digest_to_json
 from training.measurement.figures import read_figures
-from training.recipe import Recipe
 
 LAST, BEST = "last.pt", "best.pt"
 

@@ -25,21 +25,16 @@ from model.spec import ModelSpec
 from training.batches import MicroBatch, Samples, TrainingFeatures, micro_batches, steps_per_epoch
 from training.calibration import calibrated, logit_scale, training_logits, with_class_threshold
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, remove_run, save_checkpoint
+from training.configuration.execution import Execution
+from training.configuration.recipe import Recipe
 from training.cross_validation.calibrate import Calibrated, calibrated_out_of_fold
 from training.datasets.video_record import VideoSet
-from training.execution import Execution
-from training.initialization import (
-    RunData,
-    fresh_checkpoint,
-    initial_checkpoint,
-    learnable_videos,
-    moving_average,
-)
+from training.initialization import RunData, fresh_checkpoint, learnable_videos, moving_average
 from training.losses import LossTerms
 from training.measurement.evaluation import TorchEngine, validation_score
 from training.parallel import ProcessGroup
 from training.progress import Progress, show_progress, step_bar
-from training.recipe import Recipe
+from training.resumption import initial_checkpoint
 from training.snippet_targets import require_segments
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from model.localization.localize import Activation
 from model.network import Ecm, topk_mean
-from training.objective import Objective
+from training.configuration.objective import Objective
 
 
 @dataclass(frozen=True, slots=True)

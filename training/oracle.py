@@ -18,13 +18,13 @@ from model.snippets import resample
 from training.batches import micro_batches
 from training.calibration import calibrated
 from training.checkpoint import Checkpoint
+from training.configuration.execution import Execution
+from training.configuration.recipe import Recipe
 from training.datasets.video_record import VideoRecord, VideoSet
-from training.execution import Execution
 from training.initialization import RunData, fresh_checkpoint, learnable_videos
 from training.losses import segment_loss
 from training.parallel import ProcessGroup
 from training.progress import Progress
-from training.recipe import Recipe
 from training.snippet_targets import snippet_targets, unknown_times
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
-from training.recipe import Recipe
+from training.configuration.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 

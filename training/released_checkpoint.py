@@ -9,7 +9,7 @@ from model.errors import ModelError, ModelNotFoundError, OptionError
 from model.network import EcmConfig
 from model.spec import ModelSpec, Provenance
 from training.checkpoint import Checkpoint, read_tensors
-from training.recipe import Recipe
+from training.configuration.recipe import Recipe
 
 NAMES = {
     "base_module.conv_1.weight": "classifier.conv_1.weight",

@@ -19,16 +19,16 @@ from gpu_parts.sizes import TrainingSize
 from model.network import Ecm, EcmConfig
 from model.spec import AbsenceTerm
 from training.checkpoint import Checkpoint
+from training.configuration.execution import Execution
+from training.configuration.objective import Objective
+from training.configuration.recipe import Recipe
 from training.datasets.layouts.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
-from training.execution import Execution
 from training.loop import fit
 from training.losses import stream_scores, weighted_terms
 from training.measurement.evaluation import TorchEngine, evaluate
 from training.measurement.metrics import tiou_range
-from training.objective import Objective
-from training.recipe import Recipe
 
 TERMS: tuple[AbsenceTerm, ...] = ("paper", "own", "released")
 FP32_TOLERANCE = 1e-4

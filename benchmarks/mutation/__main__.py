@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main() -> int:
     arguments = parse()
+    # An exception, so that an ended program removes its copy of the tree, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     limits = Limits(
         places=arguments.sample,
         seed=arguments.seed,

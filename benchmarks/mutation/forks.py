@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import pytest
@@ -85,18 +86,28 @@ def run_tests(
             target=_run, args=(tests, Path(folder), libraries)
         )
         process.start()
-        process.join(limit_s)
-        timed_out = process.exitcode is None
-        if timed_out:
-            os.killpg(process.pid or 0, signal.SIGKILL)
-            process.join()
+        try:
+            process.join(limit_s)
+        finally:  # also when this process ends, because the fork would outlive its folder
+            timed_out = process.exitcode is None
+            if timed_out:
+                _kill(process)
         output = (Path(folder) / "output").read_text(errors="replace")
     return Outcome(process.exitcode == 0, timed_out, time.monotonic() - begin_s, output)
+
+
+def _kill(process: ForkProcess) -> None:
+    """Ends a fork and its children."""
+    with suppress(ProcessLookupError):  # the fork has no group of its own yet
+        os.killpg(process.pid or 0, signal.SIGKILL)
+    process.kill()
+    process.join()
 
 
 def _run(tests: Sequence[Path], folder: Path, libraries: Path | None) -> None:
     """Entry point of a fork: behaves like `python -m pytest` in the working folder."""
     os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT)
     os.dup2(output, 1)
     os.dup2(output, 2)

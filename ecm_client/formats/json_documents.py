@@ -59,7 +59,7 @@ def _document(video: VideoSegments) -> Mapping[str, object]:
         "video_id": video.video_id,
         **({"file": video.file} if video.file else {}),
         "duration_s": None if duration_s is None else round(duration_s, TIME_DIGITS),
-        "frame_rate": video.frame_rate,
+        **({} if video.frame_rate is None else {"frame_rate": video.frame_rate}),
         "segments": segment_objects(video.segments),
         **video.facts,
     }

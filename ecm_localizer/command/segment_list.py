@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ecm_client.drawing.lanes import DISPLAY_MIN_SCORE
 from ecm_client.formats.video_segments import clock
-from ecm_client.lanes import DISPLAY_MIN_SCORE
 from ecm_client.localization import Localization
 from ecm_client.segments import Segment
 

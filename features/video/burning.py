@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecm_client.drawing.lanes import colour_of
 from ecm_client.formats.video_segments import one_line
-from ecm_client.lanes import colour_of
 from ecm_client.segments import Segment
 from features.video.cut_source import CutSource
 from features.video.encoding import encode_clip

@@ -20,10 +20,9 @@ from model.errors import OptionError
 from service.errors import UnusableInputError, VideoGoneError
 from service.http.tickets import Tickets
 from service.jobs.database import prepare_database, versions_of_open_jobs
-from service.jobs.job_videos import JobVideos, video_name
+from service.jobs.job_videos import JobVideos, reference_rules, video_name
 from service.jobs.jobs import Jobs
 from service.jobs.record import VideoAsked, VideoJob
-from service.jobs.steps import reference_rules
 from service.jobs.worker import Worker
 from service.models.catalog import Catalog
 from service.models.keeper import ModelKeeper

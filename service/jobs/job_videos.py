@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from service.jobs.record import VideoAsked
 from service.references.errors import ReferenceRefusedError
 from service.references.rules import ReferenceRules, named_file
+from service.settings import Settings
 from service.videos.data_folder import DataFolder
 from service.videos.kept_videos import KeptVideos
 
@@ -46,3 +47,15 @@ def video_name(given: str | None, uri: str | None) -> str | None:
     text = given if given is not None else unquote((uri or "").partition("?")[0])
     name = _UNPRINTABLE.sub("", text.replace("\\", "/").rstrip("/").rpartition("/")[2]).strip()
     return name[:_NAME_CHARACTERS] or None
+
+
+def reference_rules(settings: Settings) -> ReferenceRules:
+    """Returns the rules for references to videos that the settings define."""
+    return ReferenceRules(
+        roots=settings.video_roots,
+        hosts=settings.video_hosts,
+        buckets=settings.video_buckets,
+        max_bytes=settings.max_video_bytes,
+        max_download_s=settings.max_download_s,
+        stall_s=settings.download_stall_s,
+    )

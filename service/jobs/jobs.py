@@ -1,37 +1,37 @@
-"""Jobs on videos as HTTP requests see them: submitted, found, cancelled.
+"""Jobs on videos as HTTP requests see them: submitted, found, listed, cancelled.
 
 DBOS keeps the jobs in a database. `service.jobs.worker` runs them, in this process or in others.
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from time import monotonic
 
 from dbos import DBOSClient, WorkflowStatus
 
 from ecm_client.schemas import (
     Job,
-    JobList,
-    JobProgress,
-    JobSummary,
     JobVideo,
 )
 from service.errors import (
     IdempotencyConflictError,
     QueueFullError,
-    UnknownJobError,
     VideoGoneError,
 )
-from service.jobs.database import reachable_database, versions_of_open_jobs
+from service.jobs.database import (
+    find_status,
+    known_status,
+    progress_of,
+    reachable_database,
+    versions_of_open_jobs,
+)
 from service.jobs.job_videos import JobVideos
+from service.jobs.listing import JobListing
 from service.jobs.queue_places import QueuePlaces
 from service.jobs.record import (
     APPLICATION,
     FINAL,
     OPEN,
-    PROGRESS,
     QUEUE,
     VERSION,
     WAITING,
@@ -50,9 +50,6 @@ from service.jobs.record import (
 from service.videos.data_folder import DataFolder
 from service.videos.uploads import Upload
 
-_AT_ONCE = 101
-"""Jobs that one query lists: the longest page, and one more that shows whether it is the last."""
-_IS_ID = re.compile(r"[0-9a-f-]{36}")
 _SHORTEST_POLL_S, _LONGEST_POLL_S = 0.05, 0.5
 
 
@@ -83,6 +80,8 @@ class Jobs:
                 retry_connection_errors=False,
             )
         self._places = QueuePlaces(self._client)
+        self.listing = JobListing(self._client)
+        """Lists the jobs in pages."""
 
     def close(self) -> None:
         """Closes the connections."""
@@ -95,7 +94,7 @@ class Jobs:
             QueueFullError: too many jobs wait.
             JobsUnavailableError: the database cannot be reached.
         """
-        if await self._status(id_) is None:
+        if await find_status(self._client, id_) is None:
             await asyncio.to_thread(self._check_room)
 
     async def unfinished(self) -> dict[str, int]:
@@ -122,7 +121,7 @@ class Jobs:
             IdempotencyConflictError: a job with this id exists for another request.
             JobsUnavailableError: the database cannot be reached.
         """
-        status = await self._status(id_)
+        status = await find_status(self._client, id_)
         if status is None:
             return None
         if request_of(status) != asked:
@@ -190,73 +189,6 @@ class Jobs:
         if excess:
             raise QueueFullError(f"{self._max_queued} videos wait already; try again later")
 
-    async def page(self, limit: int, after: str | None) -> JobList:
-        """Returns some jobs, newest first.
-
-        Args:
-            limit: most jobs of the page.
-            after: id of the last job of the page before; None for the newest jobs.
-
-        Raises:
-            UnknownJobError: there is no job `after`, or it was removed.
-            JobsUnavailableError: the database cannot be reached.
-        """
-        found: list[WorkflowStatus] = []
-        async for status in self._from_newest(None if after is None else await self._known(after)):
-            found.append(status)
-            if len(found) > limit:
-                break
-        shown = found[:limit]
-        return JobList(
-            jobs=[await self._summarize(status) for status in shown],
-            next=shown[-1].workflow_id if len(found) > limit else None,
-        )
-
-    async def _from_newest(self, after: WorkflowStatus | None) -> AsyncIterator[WorkflowStatus]:
-        """Yields all jobs, or those that follow a job, newest first.
-
-        Several jobs may share the time of `after`, because SQLite counts creation times in seconds.
-        """
-        end_time = _iso_time(after.created_at or 0) if after else None
-        offset, begun = 0, after is None
-        while True:
-            with reachable_database():
-                statuses = await self._client.list_workflows_async(
-                    name=WORKFLOW,
-                    end_time=end_time,
-                    sort_desc=True,
-                    offset=offset,
-                    limit=_AT_ONCE,
-                    load_input=False,
-                    load_output=False,
-                )
-            for status in statuses:
-                if begun:
-                    yield status
-                begun |= after is not None and status.workflow_id == after.workflow_id
-            if len(statuses) < _AT_ONCE:
-                return
-            offset += _AT_ONCE
-
-    async def _summarize(self, status: WorkflowStatus) -> JobSummary:
-        attributes = attributes_of(status)
-        failed = attributes.failed
-        if attributes.model is None:  # an earlier release recorded a failure in the output only
-            whole = await self._status(status.workflow_id)
-            failed = whole is not None and outcome_of(whole).error is not None
-        state = state_of(status, failed=failed)
-        return JobSummary(
-            id=status.workflow_id,
-            state=state,
-            created=created_at(status),
-            model=model_of(attributes),
-            name=attributes.name,
-            duration_s=_duration_s(attributes),
-            segments=attributes.segments,
-            detail=attributes.detail,
-            progress=None if state in FINAL else await self._progress(status),
-        )
-
     async def find(self, id_: str) -> Job:
         """Returns a job.
 
@@ -264,7 +196,7 @@ class Jobs:
             UnknownJobError: there is no job with this id, or it was removed.
             JobsUnavailableError: the database cannot be reached.
         """
-        return await self._describe(await self._known(id_))
+        return await self._describe(await known_status(self._client, id_))
 
     async def request(self, id_: str) -> tuple[VideoAsked, str | None]:
         """Returns the request of a job, and the name of its video.
@@ -274,7 +206,7 @@ class Jobs:
             VideoGoneError: an early release, which did not record the request, submitted the job.
             JobsUnavailableError: the database cannot be reached.
         """
-        status = await self._known(id_)
+        status = await known_status(self._client, id_)
         asked = request_of(status)
         if asked is None:
             raise VideoGoneError("the video of this job is unknown; send it again")
@@ -319,17 +251,6 @@ class Jobs:
             await asyncio.sleep(poll_s)
             poll_s = min(1.5 * poll_s, _LONGEST_POLL_S)
 
-    async def _known(self, id_: str) -> WorkflowStatus:
-        status = await self._status(id_) if _IS_ID.fullmatch(id_) else None
-        if status is None:
-            raise UnknownJobError(f"no job {id_!r}; finished jobs are removed after a while")
-        return status
-
-    async def _status(self, id_: str) -> WorkflowStatus | None:
-        with reachable_database():
-            statuses = await self._client.list_workflows_async(workflow_ids=[id_])
-        return statuses[0] if statuses else None
-
     async def _describe(self, status: WorkflowStatus) -> Job:
         outcome, attributes = outcome_of(status), attributes_of(status)
         id_, state = status.workflow_id, state_of(status, failed=outcome.error is not None)
@@ -339,19 +260,12 @@ class Jobs:
             created=created_at(status),
             name=attributes.name,
             model=model_of(attributes),
-            progress=await self._progress(status),
+            progress=await progress_of(self._client, status),
             ahead=await self._places.ahead(id_) if state == "queued" else None,
             video=await asyncio.to_thread(self._video, status, attributes),
             result=outcome.answer,
             error=outcome.error,
         )
-
-    async def _progress(self, status: WorkflowStatus) -> JobProgress:
-        with reachable_database():
-            progress = await self._client.get_event_async(
-                status.workflow_id, PROGRESS, timeout_seconds=0
-            )
-        return JobProgress.model_validate_json(progress) if progress else JobProgress()
 
     def _video(self, status: WorkflowStatus, attributes: JobAttributes) -> JobVideo | None:
         asked = request_of(status)
@@ -359,14 +273,3 @@ class Jobs:
             return None
         found = self._videos.find(status.workflow_id, asked)
         return JobVideo(available=found is not None, **attributes.video.model_dump())
-
-
-def _duration_s(attributes: JobAttributes) -> float | None:
-    """Returns the length that was localized, or else the one in the header of the video."""
-    header_s = attributes.video.duration_s if attributes.video else None
-    return header_s if attributes.duration_s is None else attributes.duration_s
-
-
-def _iso_time(time_ms: int) -> str:
-    """Returns a time for DBOS, which rounds it down to milliseconds after a float product."""
-    return datetime.fromtimestamp((time_ms + 0.5) / 1000, UTC).isoformat()

@@ -1,36 +1,29 @@
-"""Steps of a job: fetch the video, extract its features chunk by chunk, localize.
+"""Steps of a job: fetch the video, choose the extractor, extract the features, localize, clean.
 
-DBOS records the outcome of each step, after the features of a chunk are on disk. After a crash it
-runs the job again, with the recorded outcomes in place of the steps that were completed.
+DBOS records the outcome of each step. After a crash it runs the job again, with the recorded
+outcomes in place of the steps that were completed.
 
 A job whose model or extractor is not served at the moment is postponed: it goes back to the queue,
 and other jobs run meanwhile.
 """
 
 import logging
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from time import monotonic, perf_counter
-from typing import Final, TypeVar
+from typing import Final
 
-import numpy as np
 from dbos import DBOS
 from dbos import error as dbos_errors
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from ecm_client.schemas import JobProgress, Problem, VideoFacts
+from ecm_client.schemas import Problem, VideoFacts
 from features.video.limits import VideoLimits
-from model.arrays import check_features
-from model.errors import LocalizerError, VideoError, WorkerError
+from model.errors import LocalizerError, WorkerError
 from model.inference.cores import cores
 from model.options import features_duration_s
-from model.spec import ExtractorIdentity, ModelSpec
-from model.whole_file import whole_file
+from model.spec import ExtractorIdentity
 from service.errors import (
     ExtractorUnavailableError,
     ModelUnavailableError,
@@ -38,8 +31,10 @@ from service.errors import (
     VideoGoneError,
     shortened,
 )
+from service.jobs.attempts import Attempts
+from service.jobs.extraction import Extraction, StoredChunk
+from service.jobs.job_videos import reference_rules
 from service.jobs.record import (
-    PROGRESS,
     FinalState,
     JobAttributes,
     JobOutcome,
@@ -51,56 +46,27 @@ from service.jobs.recorded_step import StepFailedError, run_step
 from service.localize.activations import Activations
 from service.localize.answer import localize_features
 from service.models.catalog import Catalog
-from service.references.errors import DownloadError
-from service.references.rules import ReferenceRules
 from service.references.video_files import VideoFile, fetch
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from service.videos.chunks import Chunk, ChunkPool, ChunkTask
+from service.videos.chunks import ChunkPool
 from service.videos.data_folder import DOWNLOAD, DataFolder
 from service.videos.extractors import extractor_of
-from service.videos.feature_cache import FeatureCache
 from service.videos.kept_videos import KeptVideos
 from service.videos.media_type import media_type_of
 
 _log = logging.getLogger(__name__)
 
-_SPEED_CHUNKS = 8
-"""Chunks from which the present speed is measured."""
 _DETAIL_CHARACTERS: Final = 300
 """Length of the reason of a failure in a list of jobs."""
-_PAUSES_S: Final = (1.0, 4.0)
-"""Pauses before the second and the third attempt of a step."""
-
-Result = TypeVar("Result")
-
-
-class Stopped(BaseException):
-    """The worker stops. Not an `Exception`, so that DBOS keeps the job as unfinished."""
 
 
 class Postponed(BaseException):
     """The model of a job is not served at the moment; DBOS keeps the job as unfinished."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredChunk:
-    """Recorded outcome of a chunk, whose features are in a file."""
-
-    rows: int
-    """Snippets in the chunk."""
-    ended: bool
-    """Whether the video ends here. Recorded, because the setting `chunk_snippets` may change."""
-    claimed_snippets: int | None
-    """Snippets of the whole video according to its header; None if the header has no length."""
-    elapsed_s: float
-    """Time of extraction and storage."""
-
-
 _VIDEO: Final = TypeAdapter(VideoFile)
 _EXTRACTOR: Final = TypeAdapter(tuple[str, ExtractorIdentity])
-_CHUNK: Final = TypeAdapter(StoredChunk)
-_CHUNKS: Final = TypeAdapter(list[StoredChunk])
 _JSON: Final = TypeAdapter(str)
 _NOTHING: Final = TypeAdapter(type(None))
 
@@ -117,7 +83,6 @@ class JobSteps:
         self._data = data
         self._metrics = metrics
         self._rules = reference_rules(settings)
-        self._cache = FeatureCache(data.features, settings.feature_cache_bytes)
         limits = VideoLimits(settings.max_frame_pixels, settings.max_video_s)
         threads = settings.extraction_threads or max(1, cores() // settings.jobs)
         self._pool = ChunkPool(settings.jobs, limits, threads, settings.max_snippets)
@@ -126,7 +91,8 @@ class JobSteps:
         )
         self.kept = KeptVideos(data, settings.keep_video_bytes)
         """Videos of finished jobs."""
-        self._stopping = threading.Event()
+        self._attempts = Attempts()
+        self._extraction = Extraction(settings, data, self._pool, self._attempts, metrics)
         self.running: set[str] = set()
         """Ids of the jobs that run at present."""
         self.postponed: set[str] = set()
@@ -136,7 +102,7 @@ class JobSteps:
 
     def stop(self) -> None:
         """Stops all jobs; DBOS keeps them as unfinished."""
-        self._stopping.set()
+        self._attempts.stop()
         self._pool.stop()
 
     def run(self, request: str) -> str:
@@ -181,13 +147,9 @@ class JobSteps:
 
     def _answer(self, id_: str, job: VideoJob) -> str:
         # Everything that can fail is in steps, because a resumed job has to take the same path.
-        video = run_step("fetch", _VIDEO, self._persistently, self._fetch, id_, job)
+        video = run_step("fetch", _VIDEO, self._attempts.of, self._fetch, id_, job)
         name, extractor = run_step("choose", _EXTRACTOR, self._extractor, id_, job)
-        chunks = run_step("look up", _CHUNKS, self._cached, id_, video, extractor)
-        if chunks:
-            DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
-        else:
-            chunks = self._extract(id_, video, name, extractor)
+        chunks = self._extraction.run(id_, video, name, extractor)
         return run_step("localize", _JSON, self._localize, id_, job, video, chunks)
 
     @contextmanager
@@ -206,19 +168,6 @@ class JobSteps:
             _log.info("job waits for its model", extra={"fields": fields})
             raise Postponed from error
 
-    def _persistently(self, work: Callable[..., Result], *arguments: object) -> Result:
-        """Returns the result of the first successful attempt; passing faults are tried again."""
-        for pause_s in _PAUSES_S:
-            try:
-                return work(*arguments)
-            except (WorkerError, DownloadError) as error:
-                if isinstance(error, DownloadError) and not error.transient:
-                    raise
-                _log.warning("a step of a job is tried again: %s", error)
-            self._stopping.wait(pause_s)
-            self._check_stopping()
-        return work(*arguments)
-
     def _extractor(self, id_: str, job: VideoJob) -> tuple[str, ExtractorIdentity]:
         """Returns the extractor of the requested model: its name or file here, and its identity."""
         with self._needing_model(id_):
@@ -227,7 +176,7 @@ class JobSteps:
 
     def _fetch(self, id_: str, job: VideoJob) -> VideoFile:
         """Returns the video, and publishes its properties."""
-        self._check_stopping()
+        self._attempts.check_stopping()
         video = self._file(id_, job)
         try:
             info = self._pool.probe(video.path, timeout_s=self._settings.chunk_timeout_s)
@@ -257,65 +206,13 @@ class JobSteps:
             raise VideoGoneError("the service no longer has this video; send it again")
         return VideoFile.at(path, asked.sha256)
 
-    def _cached(
-        self, id_: str, video: VideoFile, extractor: ExtractorIdentity
-    ) -> list[StoredChunk]:
-        """Copies the cached features of a video, if any, into the job as its only chunk."""
-        features_TD = self._cache.get(video.sha256, extractor)
-        self._metrics.looked_up(hit=features_TD is not None)
-        if features_TD is None:
-            return []
-        self._store(id_, 0, features_TD)
-        rows = len(features_TD)
-        return [StoredChunk(rows, ended=True, claimed_snippets=rows, elapsed_s=0.0)]
-
-    def _extract(
-        self, id_: str, video: VideoFile, name: str, extractor: ExtractorIdentity
-    ) -> list[StoredChunk]:
-        """Extracts and stores the features of a video, and publishes the progress."""
-        chunks: list[StoredChunk] = []
-        size = self._settings.chunk_snippets
-        while not chunks or not chunks[-1].ended:
-            number, first = len(chunks), sum(chunk.rows for chunk in chunks)
-            task = ChunkTask(video.path, name, extractor.name, first, size)
-            work = partial(self._persistently, self._chunk, id_, number, task, video)
-            chunks.append(run_step(f"chunk {number}", _CHUNK, work))
-            DBOS.set_event(PROGRESS, _progress(chunks).model_dump_json())
-        return chunks
-
-    def _chunk(self, id_: str, number: int, task: ChunkTask, video: VideoFile) -> StoredChunk:
-        self._check_stopping()
-        video.check_unchanged()
-        if task.first_snippet > self._settings.max_snippets:
-            raise VideoError(
-                f"the video has more than {self._settings.max_snippets} snippets; split it"
-            )
-        start = perf_counter()
-        chunk = self._ask(replace(task, border=self._border(id_, number)))
-        self._store(id_, number, chunk.features_TD)
-        if chunk.border:
-            with whole_file(self._border_path(id_, number + 1)) as file:
-                file.write(chunk.border.encode())
-        elapsed_s = perf_counter() - start
-        _log.debug("chunk stored", extra={"fields": {"job": id_, "chunk": number}})
-        rows = len(chunk.features_TD)
-        self._metrics.extracted(rows, elapsed_s)
-        return StoredChunk(rows, rows < task.snippets, chunk.claimed_snippets, elapsed_s)
-
-    def _ask(self, task: ChunkTask) -> Chunk:
-        try:
-            return self._pool.chunk(task, timeout_s=self._settings.chunk_timeout_s)
-        except WorkerError:
-            self._check_stopping()
-            raise
-
     def _localize(
         self, id_: str, job: VideoJob, video: VideoFile, chunks: list[StoredChunk]
     ) -> str:
-        self._check_stopping()
+        self._attempts.check_stopping()
         with self._needing_model(id_):
             entry = self._catalog.find_pinned(job.options.model, job.options.version)
-            features_TD = self._features(id_, video, len(chunks), entry.spec)
+            features_TD = self._extraction.features(id_, video, len(chunks), entry.spec)
             answer = localize_features(
                 features_TD,
                 job.options,
@@ -329,61 +226,3 @@ class JobSteps:
         add_attributes(id_, facts)
         self._metrics.localized_job(answer.snippets, answer.segments, answer.stages_s)
         return f'{{"answer": {answer.content.decode()}}}'  # JSON of a JobOutcome
-
-    def _features(
-        self, id_: str, video: VideoFile, chunks: int, spec: ModelSpec
-    ) -> NDArray[np.float32]:
-        """Returns the checked features of a whole video, and caches them."""
-        parts = [np.load(self._chunk_path(id_, number)) for number in range(chunks)]
-        features_TD = check_features(
-            np.concatenate(parts),
-            feature_dim=spec.feature_dim,
-            max_snippets=self._settings.max_snippets,
-        )
-        self._cache.put(video.sha256, spec.extractor, features_TD)
-        return features_TD
-
-    def _store(self, id_: str, number: int, features_TD: NDArray[np.float32]) -> None:
-        with whole_file(self._chunk_path(id_, number)) as file:
-            np.save(file, features_TD)
-
-    def _border(self, id_: str, number: int) -> str | None:
-        """Returns the border before a chunk; None if it was not stored."""
-        try:
-            return self._border_path(id_, number).read_text()
-        except FileNotFoundError:
-            return None
-
-    def _border_path(self, id_: str, number: int) -> Path:
-        return self._data.job(id_) / f"{number:06}.border"
-
-    def _chunk_path(self, id_: str, number: int) -> Path:
-        return self._data.job(id_) / f"{number:06}.npy"
-
-    def _check_stopping(self) -> None:
-        if self._stopping.is_set():
-            raise Stopped
-
-
-def _progress(chunks: Sequence[StoredChunk]) -> JobProgress:
-    done = sum(chunk.rows for chunk in chunks)
-    claimed = chunks[-1].claimed_snippets
-    expected = done if chunks[-1].ended else None if claimed is None else max(claimed, done)
-    recent = chunks[-_SPEED_CHUNKS:]
-    rows, elapsed_s = sum(chunk.rows for chunk in recent), sum(chunk.elapsed_s for chunk in recent)
-    left_s = None
-    if expected is not None and rows:
-        left_s = (expected - done) * elapsed_s / rows
-    return JobProgress(snippets_done=done, snippets_expected=expected, seconds_left=left_s)
-
-
-def reference_rules(settings: Settings) -> ReferenceRules:
-    """Returns the rules for references to videos that the settings define."""
-    return ReferenceRules(
-        roots=settings.video_roots,
-        hosts=settings.video_hosts,
-        buckets=settings.video_buckets,
-        max_bytes=settings.max_video_bytes,
-        max_download_s=settings.max_download_s,
-        stall_s=settings.download_stall_s,
-    )

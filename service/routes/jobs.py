@@ -68,7 +68,7 @@ async def list_jobs(
     ] = None,
 ) -> JobList:
     """Lists jobs without their results, newest first."""
-    return await service.served_videos().jobs.page(limit, after)
+    return await service.served_videos().jobs.listing.page(limit, after)
 
 
 @router.get("/{id_}", responses=_OF_A_JOB, response_model_exclude_none=True)

@@ -87,22 +87,29 @@ async def receive_body(
         if (declared_bytes(request.headers) or 0) > service.settings.max_body_bytes:
             await check_room()
         return await _receive_form(request, service, options)
-    if media_type not in (JSON, NPY, RAW):
-        raise UnsupportedMediaError(
-            f"expected content type {JSON}, {NPY}, {RAW}, {FORM} or {VIDEO}..., got "
-            f"{media_type or 'none'}"
-        )
+    if media_type in (JSON, NPY, RAW):
+        max_bytes = service.settings.max_body_bytes
+        return await _receive_features(request, options, media_type, coding, max_bytes)
+    raise UnsupportedMediaError(
+        f"expected content type {JSON}, {NPY}, {RAW}, {FORM} or {VIDEO}..., got "
+        f"{media_type or 'none'}"
+    )
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _receive_features(
+    request: Request, options: LocalizeOptions, media_type: str, coding: str, max_bytes: int
+) -> FeaturesBody | VideoRequest:
+    """Receives a body in memory: features, or JSON that references a video."""
     content = await receive_whole(request)
     if media_type == JSON and (video := _referenced_video(content, coding, options)):
         return video
     shape = request.headers.get("x-shape", "")
     dtype = request.headers.get("x-dtype", "float32")
-    max_bytes = service.settings.max_body_bytes
     return FeaturesBody(media_type, content, options, shape, dtype, coding, max_bytes)
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _receive_video(

@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +146,47 @@ def test_nothing_measured_is_not_enough(strength: ModuleType) -> None:
     """A file none of whose mutants ran does not pass."""
     assert not strength.Strength("model/a.py", left=9).enough
     assert "none" in strength.table([strength.Strength("model/a.py", left=9)])
+
+
+STUCK = """
+import os, signal
+def test_stuck() -> None:
+    os.write(os.open(os.environ["BEGUN"], os.O_WRONLY), b"begun")
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_an_ended_program_leaves_nothing_behind(tmp_path: Path, end: signal.Signals) -> None:
+    """In the middle of a test, too: neither the copy of the tree nor the process of the test."""
+    root, temporary, begun = (tmp_path / name for name in ("root", "temporary", "begun"))
+    shutil.copytree(SCRIPT, root / "benchmarks/mutation")
+    for name, source in {"model/a.py": "", "tests/model/test_a.py": STUCK}.items():
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text(source)
+    subprocess.run(["git", "init", "--quiet", root], check=True)
+    temporary.mkdir()
+    os.mkfifo(begun)
+    waiting = os.open(begun, os.O_RDWR)  # opens without a writer, and is never at its end
+    environment = {"BEGUN": str(begun), "TMPDIR": str(temporary),
+                   "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # fmt: skip
+    program = subprocess.Popen(
+        [sys.executable, "-B", root / "benchmarks/mutation", "model/a.py"],
+        env=os.environ | environment,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert select.select([waiting], [], [], 120)[0]
+        assert list(temporary.glob("mutation-*/tree/model/a.py"))
+        program.send_signal(end)
+        assert program.wait(120) != 0
+    finally:
+        program.kill()
+        os.close(waiting)
+    assert list(temporary.iterdir()) == []
+    reading = os.open(begun, os.O_RDONLY | os.O_NONBLOCK)
+    assert os.read(reading, 5) == b""  # no process has it open any more
+    os.close(reading)
 
 
 FORKS = """

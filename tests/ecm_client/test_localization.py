@@ -121,7 +121,8 @@ def test_every_format_comes_from_one_method() -> None:
     assert RESULT.to("csv") == RESULT.to_csv()
     assert RESULT.to("activitynet", video_id="v") == RESULT.to_activitynet("v")
     document = json.loads(RESULT.to("json", video_id="v"))
-    assert document == {"video_id": "v", "frame_rate": None, **json.loads(RESULT.to_json())}
+    assert document == {"video_id": "v", **json.loads(RESULT.to_json())}
+    assert json.loads(RESULT.to("json", frame_rate=25))["frame_rate"] == 25
     assert "FROM CLIP NAME: a.mp4" in RESULT.to("edl", file="films/a.mp4", frame_rate=25)
     with pytest.raises(InputError, match="has no frame rate"):
         RESULT.to("edl")

@@ -9,12 +9,12 @@ import onnx
 import pytest
 import torch
 
-from model.errors import DeviceError, FeatureError, ModelError, SpecError
+from model.errors import FeatureError, ModelError
 from model.export import HALF_TOLERANCE, write_onnx
-from model.inference.engine import EngineConfig, OnnxEngine
+from model.inference.engine import OnnxEngine
 from model.network import Ecm, EcmConfig
 from model.predict import predict_video
-from model.spec import METADATA_KEY, ModelSpec, Precision
+from model.spec import ModelSpec, Precision
 from training.measurement.evaluation import TorchEngine
 
 
@@ -36,16 +36,6 @@ def test_torch_and_onnx_give_the_same_cas_and_segments(
     rows = [[(s.start_s, s.end_s, s.score) for s in result.segments] for result in found]
     by_time = [sorted(some, key=lambda row: (round(row[0], 3), round(row[1], 3))) for some in rows]
     np.testing.assert_allclose(by_time[0], by_time[1], atol=1e-3)
-
-
-def test_padded_batch_equals_single_videos(exported: bytes) -> None:
-    """Padding has no influence in onnxruntime either."""
-    engine = OnnxEngine(exported)
-    features_BTD = np.random.default_rng(0).standard_normal((3, 20, 8), dtype=np.float32)
-    lengths_B = np.array([20, 5, 1])
-    cas_BTC = engine.cas_batch(features_BTD, lengths_B)
-    for features_TD, cas_TC, length in zip(features_BTD, cas_BTC, lengths_B, strict=True):
-        np.testing.assert_allclose(cas_TC[:length], engine.cas(features_TD[:length]), atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -131,32 +121,6 @@ def test_values_beyond_float16_are_refused(wide: Ecm, halved: bytes, tmp_path: P
         write_onnx(loud, spec, tmp_path / "float16.onnx")
 
 
-def test_spec_is_inside_the_file(exported: bytes, spec: ModelSpec) -> None:
-    """No second file is needed."""
-    assert OnnxEngine(exported).spec == spec
-
-
-def test_bytes_that_are_no_network_are_refused(exported: bytes) -> None:
-    """Text, an empty file and a truncated file are refused."""
-    for damaged in (b"text", b"", exported[: len(exported) // 2]):
-        with pytest.raises(ModelError):
-            OnnxEngine(damaged)
-
-
-def test_file_without_spec_or_with_a_contradicting_one_is_refused(
-    exported: bytes, spec: ModelSpec
-) -> None:
-    """The message says what is missing or what differs."""
-    loaded = onnx.load_from_string(exported)
-    del loaded.metadata_props[:]
-    with pytest.raises(SpecError, match=METADATA_KEY):
-        OnnxEngine(loaded.SerializeToString())
-    other = spec.to_json().replace('"feature_dim":8', '"feature_dim":9')
-    loaded.metadata_props.add(key=METADATA_KEY, value=other)
-    with pytest.raises(SpecError, match="8 channels"):
-        OnnxEngine(loaded.SerializeToString())
-
-
 def test_export_that_differs_from_torch_is_refused(
     tmp_path: Path, network: Ecm, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,11 +131,3 @@ def test_export_that_differs_from_torch_is_refused(
     )
     with pytest.raises(ModelError, match="differ"):
         write_onnx(network, spec, tmp_path / "model.onnx")
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
-def test_required_cuda_that_is_absent_is_an_error(exported: bytes) -> None:
-    """There is no silent fallback to the CPU."""
-    with pytest.raises(DeviceError, match="CUDA"):
-        OnnxEngine(exported, EngineConfig(require_cuda=True))
-    assert OnnxEngine(exported, EngineConfig(device="auto")).device == "cpu"

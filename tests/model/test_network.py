@@ -11,8 +11,8 @@ from torch import Tensor
 
 from model.network import Ecm, EcmConfig, aggregate
 from model.spec import AbsenceTerm
+from training.configuration.objective import Objective
 from training.losses import stream_scores, weighted_terms
-from training.objective import Objective
 from training.released_checkpoint import NAMES
 
 PRESETS = ["thumos14", "activitynet13"]

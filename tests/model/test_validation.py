@@ -16,8 +16,8 @@ from model.localization.localize import LocalizationConfig
 from model.network import EcmConfig
 from model.validation import check_ranges, parse_json
 from service.models.batching import BatchConfig
+from training.configuration.execution import Execution
 from training.datasets.simulated import SimulationConfig
-from training.execution import Execution
 
 
 @dataclass(frozen=True)

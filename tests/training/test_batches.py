@@ -9,11 +9,11 @@ from model.errors import DataError
 from model.segments import Segment
 from model.spec import ModelSpec
 from training.batches import TrainingFeatures, micro_batches, steps_per_epoch
+from training.configuration.execution import Execution
+from training.configuration.presets import preset
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoRecord, VideoSet
-from training.execution import Execution
 from training.parallel import ProcessGroup
-from training.presets import preset
 
 SPEC = ModelSpec(labels=("a",), feature_dim=32, snippets=40, topk_ratio=0.125)
 RECIPE = preset("demo").override({"snippets": 40, "batch_size": 7})

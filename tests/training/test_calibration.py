@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from training.calibration import SCALES, class_threshold, display_min_score, logit_scale
 from training.checkpoint import BEST, load_checkpoint
+from training.configuration.presets import PRESETS, preset
 from training.datasets.feature_files import HeldArray
 from training.datasets.opening import open_data
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.loop import fit
 from training.measurement.evaluation import TorchEngine, predict
-from training.presets import PRESETS, preset
 
 
 def test_scale_is_found_that_the_logits_were_divided_by() -> None:

@@ -14,8 +14,8 @@ from training.checkpoint import (
     remove_run,
     save_checkpoint,
 )
+from training.configuration.presets import preset
 from training.data_digest import VideoDigest
-from training.presets import preset
 from training.released_checkpoint import import_released
 
 

@@ -12,17 +12,17 @@ from model.export import write_onnx
 from model.inference.engine import OnnxEngine
 from model.network import EcmConfig
 from model.snippets import resample
+from training.configuration.presets import preset, preset_for
 from training.datasets.feature_files import NpyFile
 from training.datasets.video_record import VideoSet
 from training.initialization import (
     RunData,
     channel_statistics,
-    initial_checkpoint,
+    fresh_checkpoint,
     initial_network,
     learnable_videos,
 )
 from training.loop import fit
-from training.presets import preset, preset_for
 
 RECIPE = preset("own-videos").override({"hidden_width": 8, "epochs": 1})
 
@@ -84,12 +84,12 @@ def test_transition_can_start_as_the_identity(attention: str, expected: float) -
     assert not torch.equal(identity.transition.weight, random.transition.weight)
 
 
-def test_training_length_can_be_the_median(simulated: VideoSet, tmp_path: Path) -> None:
+def test_training_length_can_be_the_median(simulated: VideoSet) -> None:
     """Half of the videos are longer, half are shorter."""
     training = simulated.subset("training")
     middle = np.median([len(video.features()) for video in training.videos])
     data = RunData.of(training, None, "tags")
-    spec = initial_checkpoint(data, RECIPE, tmp_path, "test").spec
+    spec = fresh_checkpoint(data, RECIPE, "test").spec
     assert spec.snippets == round(float(middle))
     assert len(resample(np.zeros((5, 2), np.float32), spec.snippets)) == spec.snippets
 

@@ -10,13 +10,13 @@ from features.folder_lock import locked
 from model.errors import DataError, OptionError
 from training.calibration import display_min_score
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from training.configuration.presets import preset
 from training.datasets.feature_files import NpyFile
 from training.datasets.layouts.native import read_native
 from training.datasets.simulated import SimulationConfig, write_simulated
 from training.datasets.video_record import VideoSet
 from training.loop import fit
 from training.measurement.evaluation import TorchEngine, best_segment_scores, evaluate
-from training.presets import preset
 
 SMALL = preset("demo").override({"hidden_width": 16, "snippets": 40, "epochs": 4})
 

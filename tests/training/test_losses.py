@@ -6,6 +6,7 @@ from torch import Tensor
 
 from model.localization.localize import Activation
 from model.network import Ecm
+from training.configuration.objective import ClassWeights, Objective
 from training.losses import (
     LossTerms,
     a2c_loss,
@@ -16,7 +17,6 @@ from training.losses import (
     stream_scores,
     weighted_terms,
 )
-from training.objective import ClassWeights, Objective
 
 
 def loss_terms(

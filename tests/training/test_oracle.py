@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 
 from model.errors import DataError
+from training.configuration.presets import preset
+from training.configuration.recipe import Recipe
 from training.datasets.video_record import VideoSet
 from training.measurement.evaluation import TorchEngine, evaluate
 from training.oracle import taught_times
-from training.presets import preset
 from training.progress import step_bar
-from training.recipe import Recipe
 
 RECIPE = preset("demo").override(
     {

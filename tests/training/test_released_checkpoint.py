@@ -5,7 +5,7 @@ import torch
 
 from model.errors import ModelError, ModelNotFoundError
 from model.network import Ecm
-from training.presets import preset
+from training.configuration.presets import preset
 from training.released_checkpoint import NAMES, import_released
 
 LABELS = ["jump", "run", "throw"]

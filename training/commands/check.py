@@ -13,12 +13,12 @@ from training.commands.fit import DEFAULT_PRESET
 from training.commands.options import RARE_DATA, RUN, split, with_fields
 from training.commands.presets import PresetName
 from training.commands.run import video_bar
+from training.configuration.execution import Execution
+from training.configuration.objective import Objective
+from training.configuration.presets import preset as named_recipe
+from training.configuration.recipe import Recipe
 from training.datasets.inspection import DataReport, Use, inspect_data
 from training.datasets.video_record import VideoSet
-from training.execution import Execution
-from training.objective import Objective
-from training.presets import preset as named_recipe
-from training.recipe import Recipe
 from training.snippet_targets import require_segments
 
 SHOWN = 20

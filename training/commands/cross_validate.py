@@ -17,6 +17,9 @@ from training.commands.fit import chosen_recipe, shown_defaults
 from training.commands.options import DATA, RARE_DATA, RUN, Flag, split, with_fields
 from training.commands.presets import PresetName
 from training.commands.run import flushed_denormals, video_bar
+from training.configuration.execution import Execution
+from training.configuration.objective import Objective
+from training.configuration.recipe import Recipe
 from training.cross_validation.calibrate import scored_by
 from training.cross_validation.curves import brier_score, log_loss
 from training.cross_validation.division import (
@@ -35,13 +38,10 @@ from training.cross_validation.intervals import (
 from training.cross_validation.out_of_fold import HeldOut, out_of_fold
 from training.datasets.tags import read_groups
 from training.datasets.video_record import VideoSet
-from training.execution import Execution
 from training.initialization import learnable_videos
 from training.loop import finishing, trained
 from training.measurement.metrics import tiou_range
-from training.objective import Objective
 from training.progress import step_bar
-from training.recipe import Recipe
 
 __all__ = ["cross_validate", "shown_defaults"]
 

@@ -20,13 +20,13 @@ from training.commands.run import (
     software,
     torch_engine,
 )
+from training.configuration.recipe import Recipe
 from training.datasets.result_file import write_detections, write_json
 from training.datasets.video_record import VideoSet
-from training.measurement.evaluation import Evaluation, require_labels
 from training.measurement.evaluation import evaluate as measure
+from training.measurement.evaluation import require_labels
 from training.measurement.figures import add_figures
 from training.measurement.metrics import tiou_range
-from training.recipe import Recipe
 
 TRAINING_ONLY = {field.name for field in fields(Recipe)} - {"sampling"}
 """Fields of a recipe that only training uses."""
@@ -81,7 +81,8 @@ def evaluate(
         named = {f"{subset}.{name}": value for name, value in figures.items()}
         add_figures(path, checkpoint.network_state, named)
     if out:
-        _write_files(out, result)
+        write_json(out / "figures.json", figures)
+        write_detections(out / "predictions.json", result.segments, version=software())
     if report:
         from training.report.page import Subject, write_report
 
@@ -89,11 +90,6 @@ def evaluate(
         write_report(report, subject, result, engine)
     if not as_json:
         _print_ending(path, out, report)
-
-
-def _write_files(out: Path, result: Evaluation) -> None:
-    write_json(out / "figures.json", result.figures())
-    write_detections(out / "predictions.json", result.segments, version=software())
 
 
 def _print_ending(checkpoint: Path, out: Path | None, report: Path | None) -> None:

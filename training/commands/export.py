@@ -8,8 +8,9 @@ from cyclopts import Parameter
 
 from model.errors import OptionError
 from model.export import write_onnx
+from model.network import Ecm
 from model.repository import INT8_FILE, publish
-from model.spec import Precision
+from model.spec import ModelSpec, Precision
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.commands.data import NO_DATA, Data
 from training.commands.evaluate import measured_subset
@@ -58,17 +59,23 @@ def export(
     def write(path: Path) -> None:
         write_onnx(network, spec, path)
         if sets:
-            figures = write_int8(
-                network, spec, path, path.with_name(INT8_FILE), calibration=sets[0],
-                judged=sets[1], weight_bits=int8_weights,
-                progress=progress_bar(len(sets[1].videos)),
-            )  # fmt: skip
-            print(f"int8 on {figures}")
+            _write_int8(network, spec, path, sets, int8_weights)
 
     published = publish(repository, name, write, version=version)
     print(published.path)
     print(f"next: ecm localize FILE --model {repository / name}, or "
           f"ecm serve --repository {repository}")  # fmt: skip
+
+
+def _write_int8(
+    network: Ecm, spec: ModelSpec, exact: Path, sets: tuple[VideoSet, VideoSet], weight_bits: int
+) -> None:
+    calibration, judged = sets
+    figures = write_int8(
+        network, spec, exact, exact.with_name(INT8_FILE), calibration=calibration, judged=judged,
+        weight_bits=weight_bits, progress=progress_bar(len(judged.videos)),
+    )  # fmt: skip
+    print(f"int8 on {figures}")
 
 
 def _int8_videos(checkpoint: Checkpoint, data: Data) -> tuple[VideoSet, VideoSet]:

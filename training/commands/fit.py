@@ -16,17 +16,17 @@ from training.commands.data import NO_DATA, Data
 from training.commands.options import RARE_DATA, RUN, Flag, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import evaluation_text, flushed_denormals, software, torch_engine
+from training.configuration.execution import Execution
+from training.configuration.objective import Objective
+from training.configuration.presets import preset as named_recipe
+from training.configuration.presets import preset_for
+from training.configuration.recipe import Recipe
 from training.datasets.video_record import VideoSet
-from training.execution import Execution
 from training.loop import fit as train
 from training.measurement.evaluation import TorchEngine, evaluate
 from training.measurement.metrics import tiou_range
 from training.measurement.summary import TrainingSummary, mean, summarize
-from training.objective import Objective
 from training.parallel import join_process_group
-from training.presets import preset as named_recipe
-from training.presets import preset_for
-from training.recipe import Recipe
 
 DEFAULT_PRESET = "own-data"
 _log = logging.getLogger(__name__)

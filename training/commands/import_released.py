@@ -6,7 +6,7 @@ from model.errors import DataError
 from training.checkpoint import LAST, save_checkpoint
 from training.commands.presets import PresetName
 from training.commands.run import software
-from training.presets import preset as named_recipe
+from training.configuration.presets import preset as named_recipe
 from training.released_checkpoint import import_released as read_released
 
 

@@ -11,13 +11,13 @@ from training.commands.fit import chosen_recipe, shown_defaults
 from training.commands.options import RARE_DATA, RUN, Flag, split, with_fields
 from training.commands.presets import PresetName
 from training.commands.run import evaluation_text, flushed_denormals, torch_engine
-from training.execution import Execution
+from training.configuration.execution import Execution
+from training.configuration.objective import Objective
+from training.configuration.recipe import Recipe
 from training.measurement.evaluation import evaluate
 from training.measurement.metrics import tiou_range
-from training.objective import Objective
 from training.oracle import taught_times
 from training.progress import step_bar
-from training.recipe import Recipe
 
 __all__ = ["oracle", "shown_defaults"]
 

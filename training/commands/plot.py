@@ -12,8 +12,8 @@ from training.commands.data import NO_DATA, Data
 from training.commands.evaluate import TRAINING_ONLY
 from training.commands.options import RUN, with_fields
 from training.commands.run import changed_spec, torch_engine
+from training.configuration.recipe import Recipe
 from training.measurement.evaluation import predict
-from training.recipe import Recipe
 from training.report.plot import plot_video
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, TypeAlias
 from cyclopts import Parameter
 
 from training.commands.options import field_values
-from training.presets import PRESETS
-from training.presets import preset as named_recipe
+from training.configuration.presets import PRESETS
+from training.configuration.presets import preset as named_recipe
 
 PresetName: TypeAlias = Annotated[str, Parameter(choices=tuple(PRESETS), show_choices=False)]
 """Name of a preset."""

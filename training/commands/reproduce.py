@@ -12,13 +12,13 @@ from training.commands.data import NO_DATA, Data
 from training.commands.options import RARE_DATA, RUN, field_values, split, with_fields
 from training.commands.presets import PresetName, preset_in
 from training.commands.run import flushed_denormals, software
+from training.configuration.execution import Execution
+from training.configuration.objective import Objective
+from training.configuration.presets import preset as named_recipe
+from training.configuration.recipe import Recipe
 from training.data_digest import data_digest, warn_of_same_features
 from training.datasets.video_record import VideoSet
-from training.execution import Execution
 from training.experiments.study import Study
-from training.objective import Objective
-from training.presets import preset as named_recipe
-from training.recipe import Recipe
 
 EXPERIMENTS = (
     "table1", "table2", "table3", "table4", "table5", "table6", "figure5", "figure6",

@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from model.spec import ModelSpec
 from training.checkpoint import Checkpoint
+from training.configuration.execution import torch_device
 from training.datasets.video_record import VideoRecord
-from training.execution import torch_device
 from training.measurement.evaluation import Evaluation, Progress, Results, TorchEngine
 
 

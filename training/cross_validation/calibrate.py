@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from model.calibration import Calibration
 from model.spec import ModelSpec
 from training.calibration import display_min_score, just_below
+from training.configuration.recipe import Recipe
 from training.cross_validation.curves import (
     LEAST_PAIRS,
     Bools,
@@ -29,7 +30,6 @@ from training.datasets.video_record import VideoSet
 from training.measurement.evaluation import best_scores
 from training.measurement.metrics import tagging_ap
 from training.measurement.summary import chance_problem, roc_auc
-from training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 

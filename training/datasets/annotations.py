@@ -9,14 +9,16 @@ kinds has other times than the annotated ones. Numbers may be quoted.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from model.errors import DataError
 from model.segments import Segment
-from training.datasets.labels import read_labels, without_repeats
+from training.datasets.json_values import number, times
+from training.datasets.labels import read_labels, text, without_repeats
 
 _SUBSETS = {"train": "training", "val": "validation"}
 """Names of subsets in other layouts, in lower case, and the names used here."""
@@ -71,7 +73,8 @@ def annotation(
     """
     if duration_s is not None and not (duration_s > 0 and math.isfinite(duration_s)):
         raise DataError(f"video {id_!r}: duration must be above 0, not {duration_s}")
-    read = [read_labels(value) for value in labels]
+    with _named(id_):
+        read = [read_labels(value) for value in labels]
     instances = [
         Segment(start_s, end_s, label)
         for start_s, end_s, value in timed
@@ -91,6 +94,15 @@ def annotation(
         remarks=tuple(f"video {id_!r}: {remark}" for remark in (*slips, *repeats)),
         is_readable=all(own for own, _ in read),
     )
+
+
+@contextmanager
+def _named(id_: str) -> Iterator[None]:
+    """Adds the id of a video to an error."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"video {id_!r}: {error}") from error
 
 
 def subset_name(name: str) -> str:
@@ -154,16 +166,18 @@ def read_database(path: Path) -> Mapping[str, Any]:
 def _annotation(id_: str, entry: Any) -> Annotation:
     if Path(id_).name != id_:
         raise DataError(f"video id {id_!r} is not a plain file name")
-    duration_s = float(entry["duration"]) if "duration" in entry else None
+    duration_s = number(entry["duration"]) if "duration" in entry else None
     actions = entry.get(_ACTIONS, [])
+    if not isinstance(actions, list):
+        raise TypeError(f"expected a list of annotations, got {actions!r}")
     timed = [
-        (float(action["segment"][0]), float(action["segment"][1]), action["label"])
-        for action in actions
-        if action.get("segment")
+        (*times(action["segment"]), action["label"]) for action in actions if action.get("segment")
     ]
     labels = [action["label"] for action in actions]
     untimed = [action["label"] for action in actions if not action.get("segment")]
-    read = annotation(id_, str(entry["subset"]), duration_s, labels, timed, untimed)
+    with _named(id_):
+        subset = text(entry["subset"], name="subset")
+    read = annotation(id_, subset, duration_s, labels, timed, untimed)
     read = replace(read, remarks=(*read.remarks, *_contradictions(entry, read)))
     other = [key for key in entry if str(key).casefold() in _LOOKALIKES]
     if _ACTIONS in entry or not other:

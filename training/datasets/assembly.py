@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from model.errors import DataError, FeatureError
@@ -49,19 +48,10 @@ def assemble(
     _require_features(annotations, missing, source, expected)
     turned = snippets_first(sources)
     names = _subset_names(annotations)
-    videos = tuple(
-        _record(
-            replace(one, subset=names.get(one.subset, one.subset)), turned or sources, snippet_s
-        )
-        for one in annotations
-        if one.is_readable and one.id in sources
-    )
-    if classes is None:
-        classes = all_labels(annotations)
-    if not classes:
-        raise DataError(f"{source}: no video has a label")
-    if not videos:
-        raise DataError(f"{source}: no video with features has readable labels")
+    used = [one for one in annotations if one.is_readable and one.id in sources]
+    videos = tuple(_record(one, names, turned or sources, snippet_s) for one in used)
+    classes = all_labels(annotations) if classes is None else classes
+    _require_labels(videos, classes, source)
     remarks = _remarks(annotations, videos, classes, names, is_turned=turned is not None,
                        has_rate=bool(snippet_s))  # fmt: skip
     result = VideoSet(videos, tuple(classes), str(source), remarks=tuple(remarks),
@@ -81,8 +71,16 @@ def _require_features(
         )
 
 
+def _require_labels(videos: Sequence[VideoRecord], classes: Sequence[str], source: Path) -> None:
+    if not classes:
+        raise DataError(f"{source}: no video has a label")
+    if not videos:
+        raise DataError(f"{source}: no video with features has readable labels")
+
+
 def _record(
     annotation: Annotation,
+    subset_names: Mapping[str, str],
     sources: Mapping[str, FeatureSource],
     snippet_s: Mapping[str, float] | float | None,
 ) -> VideoRecord:
@@ -95,7 +93,7 @@ def _record(
         )
     return VideoRecord(
         annotation.id,
-        annotation.subset,
+        subset_names.get(annotation.subset, annotation.subset),
         duration_s,
         annotation.labels,
         annotation.instances,

@@ -29,29 +29,32 @@ def read_labels(value: Any) -> tuple[tuple[str, ...], list[str]]:
         read = [read_labels(one) for one in value]
         labels = tuple(label for own, _ in read for label in own)
         return labels, [f"label {list(value)} is a list"] + [r for _, own in read for r in own]
-    if isinstance(value, bytes):
-        value = text(value)
     if value is None:
         return (), ["label is null"]
-    if isinstance(value, bool) or not isinstance(value, str | int | np.integer):
-        raise DataError(f"expected a label as text, got {value!r}")
-    label = " ".join(str(value).split())
+    spelt = text(value, name="a label")
+    label = " ".join(spelt.split())
     if not label:
         return (), ["label is empty"]
-    spaced = [] if label == str(value) else [f"label {value!r} is read as {label!r}"]
+    spaced = [] if label == spelt else [f"label {spelt!r} is read as {label!r}"]
     return (label,), spaced
 
 
-def text(value: Any) -> str:
-    """Returns a value as text; bytes are UTF-8.
+def text(value: Any, *, name: str) -> str:
+    """Returns a value as text; bytes are UTF-8, and whole numbers are as they are written.
+
+    Args:
+        value: Value of a file.
+        name: Meaning of the value, for the message.
 
     Raises:
-        DataError: The bytes are not UTF-8.
+        DataError: The value is neither text nor a whole number, or the bytes are not UTF-8.
     """
+    if isinstance(value, bool) or not isinstance(value, str | bytes | int | np.integer):
+        raise DataError(f"expected {name} as text, got {value!r}")
     try:
         return value.decode() if isinstance(value, bytes) else str(value)
     except UnicodeDecodeError as error:
-        raise DataError(f"expected text in UTF-8, got {value!r}") from error
+        raise DataError(f"expected {name} as text in UTF-8, got {value!r}") from error
 
 
 def without_repeats(instances: Sequence[Segment]) -> tuple[tuple[Segment, ...], list[str]]:

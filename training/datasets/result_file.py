@@ -13,6 +13,8 @@ from typing import Any
 from model.errors import DataError
 from model.segments import Segment
 from model.whole_file import whole_file
+from training.datasets.json_values import number, times
+from training.datasets.labels import read_labels
 
 
 def write_detections(
@@ -28,11 +30,6 @@ def write_detections(
     write_json(path, {"version": version, "results": results, "external_data": {}})
 
 
-_NOT_A_RESULT = (
-    OSError, RecursionError, ValueError, KeyError, TypeError, IndexError, AttributeError,
-)  # fmt: skip
-
-
 def read_detections(path: Path) -> dict[str, list[Segment]]:
     """Returns the segments of each video in a result file. Numbers may be quoted.
 
@@ -41,9 +38,7 @@ def read_detections(path: Path) -> dict[str, list[Segment]]:
     """
     try:
         results = json.loads(path.read_bytes())["results"]
-        return {
-            id_: [_segment(entry, id_) for entry in entries] for id_, entries in results.items()
-        }
+        return {id_: _segments(entries, id_) for id_, entries in results.items()}
     except FileNotFoundError:
         raise DataError(f"no result file {path}") from None
     except DataError as error:
@@ -64,14 +59,23 @@ def read_detections(path: Path) -> dict[str, list[Segment]]:
         ) from error
 
 
+def _segments(entries: Any, id_: str) -> list[Segment]:
+    if not isinstance(entries, list):
+        raise TypeError(f"expected a list of segments, got {entries!r}")
+    return [_segment(entry, id_) for entry in entries]
+
+
 def _segment(entry: Any, id_: str) -> Segment:
-    start_s, end_s = map(float, entry["segment"][:2])
-    score = float(entry["score"])
+    start_s, end_s = times(entry["segment"])
+    score = number(entry["score"])
     if not all(map(math.isfinite, (start_s, end_s, score))):
         raise DataError(
             f"video {id_!r}: expected finite numbers, got score {score} of [{start_s}, {end_s}]"
         )
-    return Segment(start_s, end_s, str(entry["label"]), score)
+    labels, _ = read_labels(entry["label"])
+    if len(labels) != 1:
+        raise DataError(f"video {id_!r}: expected one label, got {entry['label']!r}")
+    return Segment(start_s, end_s, labels[0], score)
 
 
 def write_json(path: Path, content: object) -> None:

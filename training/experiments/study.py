@@ -8,14 +8,14 @@ from typing import Literal, TypeAlias
 
 from model.spec import ModelSpec
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from training.configuration.execution import Execution
+from training.configuration.recipe import Recipe
 from training.data_digest import DataDigest, digest_to_json
 from training.datasets.result_file import write_json
 from training.datasets.video_record import VideoSet
-from training.execution import Execution
 from training.experiments.variants import TITLES, VARIANTS
 from training.loop import fit
 from training.measurement.evaluation import TorchEngine, evaluate
-from training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 

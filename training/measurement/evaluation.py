@@ -19,6 +19,7 @@ from model.network import Ecm
 from model.predict import CasEngine, VideoPrediction, predict_video
 from model.segments import Segment
 from model.spec import ExtractorIdentity, ModelSpec
+from training.configuration.recipe import Judge
 from training.datasets.ambiguous import decided
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.measurement.metrics import (
@@ -29,7 +30,6 @@ from training.measurement.metrics import (
     tagging_map,
     tiou_range,
 )
-from training.recipe import Judge
 
 _log = logging.getLogger(__name__)
 

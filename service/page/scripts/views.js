@@ -8,7 +8,7 @@ import { errorMessage } from "./server/problems.js";
 import { hashOf, navigate, rename, replace } from "./router.js";
 import { showStart } from "./start/start.js";
 import { uploads } from "./start/uploads.js";
-import { Working } from "./start/working.js";
+import { Working } from "./start/under_way/working.js";
 
 let leave = new AbortController();
 

@@ -37,6 +37,14 @@ def test_help_fits_a_screen_and_ends_with_two_examples(page, command: Command) -
             assert re.search(rf"^  (-h, )?{flag}\b", everything, flags=re.MULTILINE), flag
 
 
+@pytest.mark.parametrize("command", ["serve", "work", "config"])
+def test_help_of_the_service_fits_a_small_screen(page, command: str) -> None:
+    """Its options have short texts; the rest of a text follows in `--help-all`."""
+    lines = page(command, "--help", columns=80).splitlines()
+    assert len(lines) <= 50
+    assert max(map(len, lines)) <= 80
+
+
 def test_help_shows_type_choices_and_default(page) -> None:
     """In this order, after a clause of text."""
     text = page("fit", "--help")

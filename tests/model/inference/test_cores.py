@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.inference.cores import quota
+from model.inference.cores import cores, quota
 
 
 def _limit(groups: Path, group: str, text: str) -> None:
@@ -31,6 +31,37 @@ def test_unreadable_quota_is_no_limit(tmp_path: Path, text: str) -> None:
     """The service starts whatever the file contains."""
     _limit(tmp_path, "", text)
     assert quota("/", tmp_path) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("max 100000", 8), ("250000 100000", 3), ("50000 100000", 1)]
+)
+def test_cores_are_those_of_the_affinity_and_the_quota(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, expected: int
+) -> None:
+    """A quota of two and a half cores keeps three busy."""
+    _limit(tmp_path, "pod/one", limit)
+    own = tmp_path / "own"
+    own.write_text("1:name=systemd:/elsewhere\n0::/pod/one\n")
+    monkeypatch.setattr("model.inference.cores._CGROUP_MOUNT", tmp_path)
+    monkeypatch.setattr("model.inference.cores._OWN_CGROUP", own)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert cores() == expected
+    own.write_text("1:name=systemd:/pod/one\n")
+    assert cores() == 8
+    own.unlink()
+    assert cores() == 8
+
+
+@pytest.mark.parametrize(("machine", "expected"), [(6, 6), (None, 1)])
+def test_cores_of_a_system_without_affinity_are_those_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: int | None, expected: int
+) -> None:
+    """MacOS and Windows; the number may be unknown."""
+    monkeypatch.setattr("model.inference.cores._CGROUP_MOUNT", tmp_path)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: machine)
+    assert cores() == expected
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one core only")

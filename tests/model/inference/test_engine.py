@@ -1,7 +1,9 @@
 """Options of onnxruntime, and its failures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,30 @@ import onnx
 import onnxruntime
 import pytest
 
-from model.errors import EngineError, EngineMemoryError, ModelError
-from model.inference.engine import CAS, FEATURES, LENGTHS, EngineConfig, OnnxEngine, open_session
+from model.errors import (
+    DeviceError,
+    EngineError,
+    EngineMemoryError,
+    ModelError,
+    OptionError,
+    SpecError,
+)
+from model.inference.engine import (
+    CAS,
+    FEATURES,
+    LENGTHS,
+    Device,
+    EngineConfig,
+    OnnxEngine,
+    open_session,
+)
+from model.spec import METADATA_KEY, ModelSpec
+
+
+def has_cuda() -> bool:
+    """Returns whether onnxruntime can compute on a GPU here."""
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
 
 ALLOCATION_FAILURES = [
     "Non-zero status code returned while running Conv node. Status Message: bfc_arena.cc:376 "
@@ -65,10 +89,148 @@ def test_lack_of_memory_does_not_make_a_network_unreadable(
         open_session(exported, EngineConfig(device="cpu"))
 
 
-def test_bytes_that_are_no_network_are_unreadable() -> None:
-    """The error is not one of memory."""
-    with pytest.raises(ModelError, match="not a readable ONNX network"):
-        open_session(b"nothing", EngineConfig(device="cpu"))
+def test_bytes_that_are_no_network_are_refused(exported: bytes) -> None:
+    """Text, an empty file and a truncated file; the error is not one of memory."""
+    for damaged in (b"text", b"", exported[: len(exported) // 2]):
+        with pytest.raises(ModelError, match=r"not a readable ONNX network: [^\n]+$"):
+            OnnxEngine(damaged)
+
+
+def test_padded_batch_equals_single_videos(exported: bytes) -> None:
+    """Padding has no influence in onnxruntime either."""
+    engine = OnnxEngine(exported)
+    features_BTD = np.random.default_rng(0).standard_normal((3, 20, 8), dtype=np.float32)
+    lengths_B = np.array([20, 5, 1])
+    cas_BTC = engine.cas_batch(features_BTD, lengths_B)
+    for features_TD, cas_TC, length in zip(features_BTD, cas_BTC, lengths_B, strict=True):
+        np.testing.assert_allclose(cas_TC[:length], engine.cas(features_TD[:length]), atol=1e-5)
+
+
+def test_spec_is_inside_the_file(exported: bytes, spec: ModelSpec) -> None:
+    """No second file is needed."""
+    assert OnnxEngine(exported).spec == spec
+
+
+def test_file_without_spec_is_refused(exported: bytes) -> None:
+    """The message names the key and the remedy."""
+    loaded = onnx.load_from_string(exported)
+    del loaded.metadata_props[:]
+    with pytest.raises(SpecError, match=f"'{METADATA_KEY}'; expected a file from `ecm export`"):
+        OnnxEngine(loaded.SerializeToString())
+
+
+def test_int8_file_needs_a_proof(exported: bytes, spec: ModelSpec) -> None:
+    """Without one, a wrong sum on this CPU would go unnoticed."""
+    loaded = onnx.load_from_string(exported)
+    loaded.metadata_props[0].value = replace(spec, precision="int8").to_json()
+    with pytest.raises(ModelError, match="no proof of its arithmetic"):
+        OnnxEngine(loaded.SerializeToString())
+
+
+INPUTS = {FEATURES: ["batch", "snippets", 8], LENGTHS: ["batch"]}
+OUTPUTS = {CAS: ["batch", None, 3]}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "reason"),
+    [
+        ({}, {}, None),
+        ({"mask": ["batch"]}, {}, r"got \['features', 'lengths', 'mask'\] and \['cas'\]"),
+        ({}, {"scores": ["batch", 3]}, r"got \['features', 'lengths'\] and \['cas', 'scores'\]"),
+        (
+            {FEATURES: ["batch", 8]},
+            {},
+            r"features with 3 axes .* got shape \['batch', 8\]",
+        ),
+        ({FEATURES: [1, "snippets", 8]}, {}, "expected features .* any number of videos"),
+        ({FEATURES: ["batch", 9, 8]}, {}, "expected features .* any number of videos and snippets"),
+        ({LENGTHS: ["batch", 1]}, {}, "expected lengths with 1 axes"),
+        ({LENGTHS: [2]}, {}, "expected lengths with 1 axes and any number of videos"),
+        ({}, {CAS: ["batch", "snippets", 3, 1]}, "expected cas with 3 axes"),
+        ({}, {CAS: [1, "snippets", 3]}, "expected cas .* any number of videos"),
+        ({FEATURES: ["batch", "snippets", 9]}, {}, "9 channels and 3 classes, .* has 8 and 3"),
+        ({}, {CAS: ["batch", "snippets", 4]}, "8 channels and 4 classes, .* has 8 and 3"),
+    ],
+)
+def test_network_that_contradicts_its_spec_is_refused(
+    exported: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    inputs: dict[str, list[object]],
+    outputs: dict[str, list[object]],
+    reason: str | None,
+) -> None:
+    """Other inputs and outputs, other axes, fixed lengths, other sizes."""
+    for name, shapes in (("get_inputs", INPUTS | inputs), ("get_outputs", OUTPUTS | outputs)):
+        nodes = [SimpleNamespace(name=key, shape=shape) for key, shape in shapes.items()]
+        monkeypatch.setattr(onnxruntime.InferenceSession, name, lambda _, nodes=nodes: nodes)
+    if reason is None:
+        assert OnnxEngine(exported, EngineConfig("cpu")).device == "cpu"
+        return
+    with pytest.raises(SpecError, match=reason):
+        OnnxEngine(exported)
+
+
+@pytest.mark.parametrize(
+    ("config", "machine", "expected"),
+    [
+        (EngineConfig("cpu", threads=1, instances=3), 4, ["Shared"]),
+        (EngineConfig("cpu"), 1, ["Shared"]),
+        (EngineConfig("cpu", threads=3), 1, ["Shared"]),
+        (EngineConfig("cpu"), 4, ["WideOrNarrow", 4, 1]),
+        (EngineConfig("cpu", threads=2), 4, ["Instances", 2]),
+        (EngineConfig("cpu", threads=2, instances=3), 4, ["Instances", 2, 2, 2]),
+    ],
+)
+def test_sessions_and_their_threads_follow_the_options(
+    exported: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    config: EngineConfig,
+    machine: int,
+    expected: list[object],
+) -> None:
+    """One core needs one session; threads that are chosen count for each instance."""
+    opened: list[int] = []
+    create = onnxruntime.InferenceSession
+
+    def record(content: bytes, options: Any, **more: object) -> object:
+        opened.append(options.intra_op_num_threads)
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+        assert options.log_severity_level == 4
+        return create(content, options, **more)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", record)
+    monkeypatch.setattr("model.inference.engine.cores", lambda: machine)
+    engine = OnnxEngine(exported, config)
+    kind, *threads = expected
+    assert type(engine._sessions).__name__ == kind
+    assert opened == (threads or [config.threads or machine])
+
+
+@pytest.mark.skipif(has_cuda(), reason="there is a CUDA GPU")
+def test_required_cuda_that_is_absent_is_an_error(exported: bytes) -> None:
+    """There is no silent fallback to the CPU."""
+    with pytest.raises(DeviceError, match="CUDA"):
+        OnnxEngine(exported, EngineConfig(require_cuda=True))
+    assert OnnxEngine(exported, EngineConfig(device="auto")).device == "cpu"
+
+
+@pytest.mark.skipif(has_cuda(), reason="there is a CUDA GPU")
+@pytest.mark.parametrize(("device", "warnings"), [("cuda", 1), ("auto", 0), ("cpu", 0)])
+def test_wanted_cuda_that_is_absent_is_a_warning(
+    exported: bytes, caplog: pytest.LogCaptureFixture, device: Device, warnings: int
+) -> None:
+    """The CPU is used, and the message has the remedy."""
+    assert open_session(exported, EngineConfig(device)).get_providers() == ["CPUExecutionProvider"]
+    assert len(caplog.records) == warnings
+    assert caplog.text.count("extra `service`; the CPU is used") == warnings
+
+
+@pytest.mark.parametrize("change", [{"threads": -1}, {"instances": 0}])
+def test_options_out_of_range_are_refused(change: dict[str, int]) -> None:
+    """0 threads are the default."""
+    with pytest.raises(OptionError, match=f"{next(iter(change))} must be in"):
+        EngineConfig(**change)
+    assert EngineConfig(threads=0, instances=1) == EngineConfig()
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ def test_jobs_are_listed_newest_first_in_pages(opened: Open, clip: bytes) -> Non
     asyncio.run(videos.jobs.cancel(ids[5]))
     listed, after = [], None
     while not listed or after:
-        page = asyncio.run(videos.jobs.page(2, after))
+        page = asyncio.run(videos.jobs.listing.page(2, after))
         listed += page.jobs
         after = page.next
         if len(listed) == 2:
@@ -257,9 +257,9 @@ def test_jobs_are_listed_newest_first_in_pages(opened: Open, clip: bytes) -> Non
     assert sorted(job.id for job in listed) == ids[:6]
     assert [job.state for job in listed] == ["cancelled"] + ["queued"] * 5
     assert all(job.model is not None and job.model.name == "moves" for job in listed)
-    assert asyncio.run(videos.jobs.page(100, None)).jobs[0].id == ids[6]
+    assert asyncio.run(videos.jobs.listing.page(100, None)).jobs[0].id == ids[6]
     with pytest.raises(UnknownJobError):
-        asyncio.run(videos.jobs.page(2, "yesterday"))
+        asyncio.run(videos.jobs.listing.page(2, "yesterday"))
 
 
 def test_the_list_shows_how_jobs_ended(opened: Open, clip: bytes) -> None:
@@ -268,5 +268,5 @@ def test_the_list_shows_how_jobs_ended(opened: Open, clip: bytes) -> None:
     for number, content in ((1, clip), (2, b"Dear diary")):
         submit(videos, job_id(number), content)
         ended(videos, job_id(number))
-    states = {job.id: job.state for job in asyncio.run(videos.jobs.page(20, None)).jobs}
+    states = {job.id: job.state for job in asyncio.run(videos.jobs.listing.page(20, None)).jobs}
     assert states == {job_id(1): "done", job_id(2): "failed"}

@@ -7,6 +7,8 @@ import pytest
 
 from model.spec import ModelSpec
 from training.checkpoint import LAST, load_checkpoint
+from training.configuration.presets import preset
+from training.configuration.recipe import Recipe
 from training.cross_validation.calibrate import (
     calibrated_out_of_fold,
     calibration_of,
@@ -17,8 +19,6 @@ from training.cross_validation.out_of_fold import HeldOut
 from training.datasets.feature_files import HeldArray
 from training.datasets.video_record import VideoRecord, VideoSet
 from training.loop import fit
-from training.presets import preset
-from training.recipe import Recipe
 
 SMALL = preset("demo").override({"hidden_width": 16, "snippets": 40, "epochs": 4})
 TOLD = np.array([True])
@@ -124,7 +124,7 @@ def test_one_tag_in_one_video_is_not_calibrated(
     recipe = replace(SMALL.override({"activation": "sigmoid"}), calibration_folds=3, epochs=1)
 
     def train(learned: VideoSet) -> object:
-        from training.execution import Execution
+        from training.configuration.execution import Execution
         from training.loop import trained
         from training.progress import step_bar
 

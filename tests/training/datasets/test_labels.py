@@ -67,7 +67,7 @@ def test_odd_labels_are_named(
 @pytest.mark.parametrize("label", [True, 1.5, {"name": "Jump"}])
 def test_labels_that_are_no_text_are_errors(label: object, tmp_path: Path) -> None:
     """The message has the video and the value; whole numbers are names of classes."""
-    with pytest.raises(DataError, match=r"expected a label as text, got"):
+    with pytest.raises(DataError, match=r"video 'odd': expected a label as text, got"):
         data_set(tmp_path, odd={"annotations": [{"label": label}]})
     assert data_set(tmp_path, odd={"annotations": [{"label": 3}]}).classes == ("3", "Jump")
 
@@ -145,9 +145,9 @@ def test_excluded_labels_leave_no_trace(tmp_path: Path) -> None:
 def test_bytes_are_text_in_utf_8() -> None:
     """MATLAB and HDF5 files have bytes; numbers are text as they are written."""
     assert read_labels("Größe".encode()) == (("Größe",), [])
-    assert (text(b"v_1"), text(7)) == ("v_1", "7")
-    with pytest.raises(DataError, match=r"expected text in UTF-8, got b'\\xff'"):
-        text(b"\xff")
+    assert (text(b"v_1", name="a name"), text(np.int64(7), name="a name")) == ("v_1", "7")
+    with pytest.raises(DataError, match=r"expected a name as text in UTF-8, got b'\\xff'"):
+        text(b"\xff", name="a name")
 
 
 def test_only_repeated_segments_are_remarked() -> None:

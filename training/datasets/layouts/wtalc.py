@@ -83,7 +83,7 @@ def _feature_files(folder: Path) -> list[tuple[Path, str]]:
 
 
 def _names(path: Path) -> list[str]:
-    names = [text(name) for name in load_objects(path)]
+    names = [text(name, name="the name of a video") for name in load_objects(path)]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(f"{path}: expected each video once, got {repeated[0]!r} several times")
     return names
@@ -105,7 +105,7 @@ def _annotation(
         ]
     except (TypeError, ValueError, IndexError) as error:
         raise DataError(f"video {id_!r}: labels and segments do not fit: {error}") from error
-    return annotation(id_, text(subset), duration_s, list(labels_all), timed)
+    return annotation(id_, text(subset, name="subset"), duration_s, list(labels_all), timed)
 
 
 def load_objects(path: Path) -> Any:

@@ -85,7 +85,8 @@ def test_features_of_two_kinds_are_refused(tmp_path: Path) -> None:
         ("subset", np.array([b"test"]), "2 videos, but 1 in subset"),
         ("duration", np.array([4.0]), "2 videos, but 1 in durations"),
         ("duration", np.array([4.0, 0.0]), "'b': duration must be above 0"),
-        ("labels_all", objects([b"\xff"], ["Run"]), "expected text in UTF-8"),
+        ("labels_all", objects([b"\xff"], ["Run"]), "'a': expected a label as text in UTF-8"),
+        ("subset", np.array([None, b"test"]), "expected subset as text, got None"),
         ("segments", objects([[1.0, 2.5]], [[0.0, 3.0]]), "'a': labels and segments do not fit"),
     ],
 )

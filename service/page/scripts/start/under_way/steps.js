@@ -1,18 +1,18 @@
 /** The steps of a job: upload, wait in line, read the video, find segments. */
 
-import { el, refill } from "../parts/elements.js";
-import { bytes, bytesOf, left, roughly } from "../parts/format.js";
-import { icon } from "../parts/icons.js";
-import { inLine, inPercent, meter, shareOf, uploadFacts, uploadLeft } from "./rows.js";
+import { el, refill } from "../../parts/elements.js";
+import { bytes, bytesOf, left, roughly } from "../../parts/format.js";
+import { icon } from "../../parts/icons.js";
+import { inLine, inPercent, meter, shareOf, uploadFacts, uploadLeft } from "../rows.js";
 
 const SHOWN_LEFT_S = 4;
 
 /**
  * @typedef {Object} Progress Everything that is known of a video under way.
- * @property {import("./uploads.js").Upload|null} upload - While it has no job.
+ * @property {import("../uploads.js").Upload|null} upload - While it has no job.
  * @property {{bytes: number, tookS: number}|null} facts - Of an upload that is over; null for a
  *   video that came by its address, or in another tab.
- * @property {import("../server/api.js").Job|null} job
+ * @property {import("../../server/api.js").Job|null} job
  * @property {number} followedS - Seconds since the job was first seen.
  * @property {number|null} waitedS - Seconds in line, if somebody looked on.
  * @property {number|null} rate - Snippets a second.

@@ -1,8 +1,8 @@
 /** A strip of stills of what the service has read of a video. */
 
-import { el, fill } from "../parts/elements.js";
-import { clock } from "../parts/format.js";
-import { shareOf } from "./rows.js";
+import { el, fill } from "../../parts/elements.js";
+import { clock } from "../../parts/format.js";
+import { shareOf } from "../rows.js";
 
 const HEIGHT = 80;
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ecm_client.lanes import lanes_of, strength
+from ecm_client.drawing.lanes import lanes_of, strength
+from ecm_client.drawing.time_axis import tick_name, tick_step_s
 from ecm_client.segments import Segment
-from ecm_client.time_axis import tick_name, tick_step_s
 
 
 def test_overlaps_of_a_class_take_rows_best_first() -> None:

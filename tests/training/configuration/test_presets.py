@@ -1,8 +1,8 @@
 import pytest
 
 from model.errors import OptionError
-from training.presets import PRESETS, preset
-from training.recipe import Recipe
+from training.configuration.presets import PRESETS, preset
+from training.configuration.recipe import Recipe
 
 RELEASED = {  # snippets, batch, epochs, decay, top-k, beta, tau, thresholds, lambda, gamma, NMS
     "thumos14": (750, 16, 150, None, 0.125, 5, 0.25, (0.01, 0.2), 0.4, 0.15, 0.6),

@@ -16,12 +16,12 @@ import torch
 from model.errors import DeviceError, OptionError
 from training.__main__ import main
 from training.checkpoint import LAST, Checkpoint, load_checkpoint
+from training.configuration.execution import Execution
+from training.configuration.presets import preset
 from training.datasets.video_record import VideoSet
-from training.execution import Execution
 from training.loop import fit
-from training.presets import preset
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALL = preset("demo").override({"hidden_width": 16, "snippets": 40, "epochs": 3, "batch_size": 10})
 
 

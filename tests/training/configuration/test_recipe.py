@@ -3,7 +3,7 @@
 import pytest
 
 from model.errors import OptionError
-from training.recipe import Recipe
+from training.configuration.recipe import Recipe
 
 
 @pytest.mark.parametrize(

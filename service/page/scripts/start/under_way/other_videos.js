@@ -1,20 +1,20 @@
 /** The other videos under way, each with a button that cancels it. */
 
-import { isFinal } from "../server/api.js";
-import { button, cutInTheMiddle, el, fill, refill } from "../parts/elements.js";
-import { roughly } from "../parts/format.js";
-import { icon } from "../parts/icons.js";
-import { hashOf } from "../router.js";
+import { isFinal } from "../../server/api.js";
+import { button, cutInTheMiddle, el, fill, refill } from "../../parts/elements.js";
+import { roughly } from "../../parts/format.js";
+import { icon } from "../../parts/icons.js";
+import { hashOf } from "../../router.js";
+import { inLine, inPercent, meter, nameOfJob, shareOf, uploadFacts } from "../rows.js";
+import { thumbnail } from "../thumbnails.js";
+import { uploads } from "../uploads.js";
 import { confirmedCancel } from "./cancelling.js";
-import { inLine, inPercent, meter, nameOfJob, shareOf, uploadFacts } from "./rows.js";
-import { thumbnail } from "./thumbnails.js";
-import { uploads } from "./uploads.js";
 
 const PAUSE_MS = 3000;
 const MOST_SHOWN = 6;
 
 /** The card "Also under way"; hidden while there is no other. */
-export class UnderWay {
+export class OtherVideos {
   #api;
   #signal;
   #isThis;
@@ -26,7 +26,7 @@ export class UnderWay {
     el("div", { class: "card-head" }, el("h2", {}, "Also under way"), this.#count), this.#list);
 
   /**
-   * @param {import("../server/api.js").Api} api
+   * @param {import("../../server/api.js").Api} api
    * @param {AbortSignal} signal
    * @param {(id: string) => boolean} isThis - Whether an upload or a job is the one that is shown.
    */

@@ -1,8 +1,8 @@
 /** The video while the service works on it: the player, with a session that has no segments yet. */
 
-import { el } from "../parts/elements.js";
-import { mountPlayer } from "../look/player.js";
-import { Session } from "../result/session.js";
+import { el } from "../../parts/elements.js";
+import { mountPlayer } from "../../look/player.js";
+import { Session } from "../../result/session.js";
 
 const NOTHING_FOUND = { segments: [], classes: [], snippets: 1 };
 const NO_OPTIONS = { classThreshold: 0, minScore: null, nmsIou: null, maxSegments: null };
@@ -16,7 +16,7 @@ export class Watching {
   element = el("section", { class: "card watching", ariaLabel: "Player", hidden: true });
 
   /**
-   * @param {import("../server/api.js").Api} api
+   * @param {import("../../server/api.js").Api} api
    * @param {AbortSignal} signal
    * @param {(durationS: number) => void} onLength - Called when the length is known.
    */

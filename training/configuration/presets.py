@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from model.errors import OptionError
 from model.localization.localize import LocalizationConfig
+from training.configuration.objective import Objective
+from training.configuration.recipe import Recipe
 from training.datasets.video_record import VideoSet
-from training.objective import Objective
-from training.recipe import Recipe
 
 _THUMOS14_LOCALIZATION = LocalizationConfig(
     protocol="released",

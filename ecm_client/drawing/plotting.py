@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ecm_client.drawing.lanes import Lane, strength
+from ecm_client.drawing.time_axis import tick_name, tick_step_s
 from ecm_client.errors import InputError
-from ecm_client.lanes import Lane, strength
 from ecm_client.segments import Segment
-from ecm_client.time_axis import tick_name, tick_step_s
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

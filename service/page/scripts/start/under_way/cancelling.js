@@ -1,9 +1,9 @@
 /** The question before a job is cancelled. */
 
-import { ask } from "../parts/dialogs.js";
-import { notify } from "../parts/notices.js";
-import { sentenceOf } from "../server/problems.js";
-import { nameOfJob } from "./rows.js";
+import { ask } from "../../parts/dialogs.js";
+import { notify } from "../../parts/notices.js";
+import { sentenceOf } from "../../server/problems.js";
+import { nameOfJob } from "../rows.js";
 
 const CHOICES = [
   { text: "Cancel job", value: "cancel" },

@@ -11,7 +11,7 @@ from model.errors import OptionError
 from model.localization.localize import LocalizationConfig
 from model.spec import Attention, InferenceSampling
 from model.validation import check_ranges, first_problem, parse_json
-from training.objective import Objective
+from training.configuration.objective import Objective
 
 TrainingSampling: TypeAlias = Literal["linear", "random"]
 Schedule: TypeAlias = Literal["step", "cosine"]

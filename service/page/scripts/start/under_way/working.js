@@ -1,19 +1,19 @@
 /** The view of a video under way: its upload and its job, until there is a result or an error. */
 
-import { ApiError, isFinal } from "../server/api.js";
-import { button, el, fill } from "../parts/elements.js";
-import { clock } from "../parts/format.js";
-import { showHeader } from "../parts/header.js";
-import { announce, notify } from "../parts/notices.js";
-import { errorMessage, factsOf, message, sentenceOf } from "../server/problems.js";
-import { navigate } from "../router.js";
+import { ApiError, isFinal } from "../../server/api.js";
+import { button, el, fill } from "../../parts/elements.js";
+import { clock } from "../../parts/format.js";
+import { showHeader } from "../../parts/header.js";
+import { announce, notify } from "../../parts/notices.js";
+import { errorMessage, factsOf, message, sentenceOf } from "../../server/problems.js";
+import { navigate } from "../../router.js";
+import { nameOf } from "../models.js";
+import { nameOfJob, shareOf, uploadFacts } from "../rows.js";
+import { factsOfUpload, uploads } from "../uploads.js";
 import { cancelled, confirmedCancel, isSureToCancel } from "./cancelling.js";
-import { nameOf } from "./models.js";
 import { ReadSoFar } from "./read_so_far.js";
-import { nameOfJob, shareOf, uploadFacts } from "./rows.js";
 import { headingOf, paintSteps, stepsOf } from "./steps.js";
-import { UnderWay } from "./under_way.js";
-import { factsOfUpload, uploads } from "./uploads.js";
+import { OtherVideos } from "./other_videos.js";
 import { Watching } from "./watching.js";
 
 const GOES_ON = "You can close or reload this page. The job goes on.";
@@ -46,7 +46,7 @@ export class Working {
     this.#signal = signal;
     this.#watching = new Watching(api, signal, (durationS) => this.#setLength(durationS));
     this.#readSoFar = new ReadSoFar(api);
-    const others = new UnderWay(api, signal,
+    const others = new OtherVideos(api, signal,
       (id) => id === this.#upload?.id || id === this.#job?.id);
     root.classList.add("working");
     fill(root, el("div", { class: "watch" }, this.#watching.element, this.#readSoFar.element),
@@ -56,8 +56,9 @@ export class Working {
   /**
    * Shows an upload to its end.
    *
-   * @param {import("./uploads.js").Upload} upload
-   * @returns {Promise<import("../server/api.js").Job|null>} Its job; null if it was cancelled or left.
+   * @param {import("../uploads.js").Upload} upload
+   * @returns {Promise<import("../../server/api.js").Job|null>} Its job; null if it was cancelled
+   *   or left.
    */
   upload(upload) {
     this.#upload = upload;
@@ -78,7 +79,8 @@ export class Working {
   /**
    * Shows a job to its end.
    *
-   * @returns {Promise<import("../server/api.js").Job>} Its last state, or that when the view was left.
+   * @returns {Promise<import("../../server/api.js").Job>} Its last state, or that when the view
+   *   was left.
    */
   async follow(job) {
     this.#upload = null;

@@ -3,10 +3,10 @@
 import html
 from collections.abc import Sequence
 
+from ecm_client.drawing.lanes import Lane, strength
+from ecm_client.drawing.time_axis import tick_name, tick_step_s
 from ecm_client.formats.video_segments import clock, one_line
-from ecm_client.lanes import Lane, strength
 from ecm_client.segments import Segment
-from ecm_client.time_axis import tick_name, tick_step_s
 
 _WIDTH, _GUTTER, _LANE, _RULER = 760, 150, 26, 20
 _TICKS = 8

@@ -1,0 +1,1 @@
+"""A localized video as an image: lanes on a time line, for notebooks and matplotlib."""

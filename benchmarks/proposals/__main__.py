@@ -26,22 +26,23 @@ from benchmarks.proposals.head import HeadConfig, Reading, read, taught_head, te
 from benchmarks.proposals.pools import Pool, pools_of
 from benchmarks.proposals.results import Results, Scored, precision, rank_correlation, recall
 from model.spec import ModelSpec
+from training.configuration.presets import preset
+from training.configuration.recipe import Recipe
 from training.cross_validation.intervals import resampled_counts
 from training.datasets.layouts.native import read_native
 from training.datasets.video_record import VideoSet
 from training.loop import fit
-from training.presets import preset
-from training.recipe import Recipe
 
 STAGE_ONE = "network of tags"
 CENTRED = ("centred", "contrast", "profile")
 HEADS = {
     "published": HeadConfig(("inside", "contrast")),
-    "centred": HeadConfig(CENTRED),
+    "contrast": HeadConfig(("contrast",)),
     "hidden": HeadConfig(("hidden",)),
     "profile": HeadConfig(("profile",)),
-    "average": HeadConfig(("hidden",), teacher="average"),
-    "truth": HeadConfig(("hidden",), teacher="truth"),
+    "centred": HeadConfig(CENTRED),
+    "average": HeadConfig(CENTRED, teacher="average"),
+    "truth": HeadConfig(CENTRED, teacher="truth"),
 }
 """Heads by name; the last one learns from the true times and is a ceiling."""
 

@@ -156,7 +156,7 @@ def teacher_instances(
     score_N = pool.score_N
     if isinstance(teacher, Head):
         reading = read(teacher.eval(), pool, config)
-        score_N = reading.class_score_N * reading.attention_N * reading.tiou_N
+        score_N = score_N + reading.tiou_N
         teacher.train()
     return pool.own_instances(score_N, config.share, config.iou)
 

@@ -51,7 +51,7 @@ class Instances:
 def tiou_matrix(first: Instances, second: Instances) -> Floats:
     """Returns the tIoU of all pairs; 0 where the classes differ."""
     tiou = temporal_iou(first.times_I2[:, None], second.times_I2)
-    return tiou * (first.class_I[:, None] == second.class_I)
+    return np.where(first.class_I[:, None] == second.class_I, tiou, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,13 @@ class Pool:
     def own_instances(self, score_N: Floats, share: float, iou: float) -> Instances:
         """Returns the proposals that greedy suppression keeps, above a share of the best score."""
         kept, kept_score = suppress(
-            *self.times_N2.T, score_N, group_R=self.class_N, nms="greedy", iou=iou, sigma=1
+            self.times_N2[:, 0],
+            self.times_N2[:, 1],
+            score_N,
+            group_R=self.class_N,
+            nms="greedy",
+            iou=iou,
+            sigma=1,
         )
         best_C = np.full(self.class_N.max(initial=0) + 1, -np.inf)
         np.maximum.at(best_C, self.class_N, score_N)
@@ -96,8 +102,8 @@ class Pool:
             return []
         config = spec.localization
         kept, kept_score = suppress(
-            *times_N2.T, score_N, group_R=self.class_N, nms=config.nms, iou=config.nms_iou,
-            sigma=config.soft_nms_sigma,
+            times_N2[:, 0], times_N2[:, 1], score_N, group_R=self.class_N, nms=config.nms,
+            iou=config.nms_iou, sigma=config.soft_nms_sigma,
         )  # fmt: skip
         names = [spec.labels[index] for index in self.class_N[kept]]
         rows = zip(*times_N2[kept].T.tolist(), names, kept_score.tolist(), strict=True)

@@ -66,7 +66,7 @@ class Results:
 
     def _average_R(self, row: str) -> Floats:
         """Returns the average mAP of each resample in percent, mean over the seeds."""
-        return 100 * np.mean([map_RK.mean(axis=1) for map_RK in self.map_SRK[row]], axis=0)
+        return np.mean([100 * map_RK.mean(axis=1) for map_RK in self.map_SRK[row]], axis=0)
 
 
 def _difference(difference_R: Floats) -> str:

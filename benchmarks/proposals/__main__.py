@@ -1,7 +1,7 @@
 r"""A second stage that scores the proposals of a network of tags again and moves their edges.
 
     python -m benchmarks.proposals timelines/annotations.json timelines/features \
-        --set epochs=60 learning_rate=5e-4 snippets=128 precision=bf16 --seeds 3 --runs runs/stages
+        --set epochs=25 learning_rate=5e-4 snippets=128 precision=bf16 --seeds 3 --runs runs/stages
     ecm simulate --out hard --difficulty 0.85 --seed 1
     python -m benchmarks.proposals hard/annotations.json hard/features --preset demo --seeds 3 \
         --runs runs/stages_hard

@@ -66,25 +66,35 @@ class MotionExtractor:
         grey_FHW = to_grey(frames_FHWC)
         flow_PHWX = self._flow(grey_FHW)[:, ::2, ::2]  # DIS computes a quarter of the size
         counts_P = ~cuts(grey_FHW)
-        counts_A = counts_P[1:] & counts_P[:-1]
-        edges_x_PHWX, edges_y_PHWX = (gradients(flow_PHWX[..., axis]) for axis in (0, 1))
-        described_PRSN = {
-            "boundary x": direction_histograms(edges_x_PHWX)[counts_P],
-            "boundary y": direction_histograms(edges_y_PHWX)[counts_P],
-            "deformation": deformations(edges_x_PHWX, edges_y_PHWX)[counts_P],
-            "acceleration": accelerations(flow_PHWX)[counts_A],
-        }
         regions = (
             busiest_window(speeds(flow_PHWX)[counts_P].mean(axis=0)),
             (slice(None), slice(None)),
         )
+        described = describe(flow_PHWX, counts_P)
         return np.concatenate(
             [
                 _statistics(name, values_PRSN[:, *region])
                 for region in regions
-                for name, values_PRSN in described_PRSN.items()
+                for name, values_PRSN in described.items()
             ]
         )
+
+
+def describe(flow_PHWX: Floats, counts_P: NDArray[np.bool_]) -> dict[str, Floats]:
+    """Returns the quantities of each cell for each pair that counts, (P, R, S, N), by name.
+
+    Args:
+        flow_PHWX: flow of each pair, in pixels.
+        counts_P: whether a pair counts. A change of the flow counts if both of its pairs do.
+    """
+    counts_A = counts_P[1:] & counts_P[:-1]
+    edges_x_PHWX, edges_y_PHWX = (gradients(flow_PHWX[..., axis]) for axis in (0, 1))
+    return {
+        "boundary x": direction_histograms(edges_x_PHWX)[counts_P],
+        "boundary y": direction_histograms(edges_y_PHWX)[counts_P],
+        "deformation": deformations(edges_x_PHWX, edges_y_PHWX)[counts_P],
+        "acceleration": accelerations(flow_PHWX)[counts_A],
+    }
 
 
 def cuts(grey_FHW: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -1,8 +1,9 @@
 """`ecm cross-validate`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,14 +12,16 @@ from cyclopts import Parameter, validators
 
 from model.errors import DataError
 from model.localization.localize import LocalizationConfig
+from training.batches import steps_per_epoch
 from training.checkpoint import Checkpoint
 from training.commands.data import NO_DATA, Data
-from training.commands.fit import chosen_recipe, shown_defaults
+from training.commands.fit import DEFAULT_PRESET, chosen_recipe, shown_defaults
 from training.commands.options import DATA, RARE_DATA, RUN, Flag, split, with_fields
 from training.commands.presets import PresetName
 from training.commands.run import flushed_denormals, video_bar
 from training.configuration.execution import Execution
 from training.configuration.objective import Objective
+from training.configuration.presets import preset as named_recipe
 from training.configuration.recipe import Recipe
 from training.cross_validation.calibrate import scored_by
 from training.cross_validation.curves import brier_score, log_loss
@@ -78,12 +81,15 @@ def cross_validate(
         **options: changes of the preset and of the execution.
     """
     execution, changes = split(options, Execution)
+    tiou_K = tiou_range(tiou)  # a mistake ends before extraction and training
+    named_recipe(preset or DEFAULT_PRESET).override(changes)
+    group_of = read_groups(groups) if groups else None
     videos = data.read().subset(subset)
     recipe = chosen_recipe(preset, {"calibration_folds": 0, **changes}, videos)
     videos = learnable_videos(videos, recipe)
-    divided = _divided(videos, data.videos, groups, folds, division)
+    divided = _divided(videos, data.videos, group_of, folds, division)
     held_out = _held_out(divided, recipe, execution)
-    figures = _figures(held_out, tiou_range(tiou))
+    figures = _figures(held_out, tiou_K)
     if as_json:
         print(json.dumps({name: asdict(figure) for name, figure in figures.items()}))
     else:
@@ -91,12 +97,17 @@ def cross_validate(
 
 
 def _divided(
-    videos: VideoSet, files: Path | None, groups: Path | None, folds: int, seed: int
+    videos: VideoSet,
+    files: Path | None,
+    groups: Mapping[str, str] | None,
+    folds: int,
+    seed: int,
 ) -> list[Split]:
-    if groups:
-        return splits_by_group(videos, read_groups(groups), folds, seed)
+    if groups is not None:
+        return splits_by_group(videos, groups, folds, seed)
     if files:
-        return splits_by_scene(videos, scenes_of(videos, files, video_bar), folds, seed)
+        found = scenes_of(videos, files, partial(video_bar, name="scenes"))
+        return splits_by_scene(videos, found, folds, seed)
     return splits_by_tag(videos, folds, seed)
 
 
@@ -107,7 +118,9 @@ def _held_out(divided: Sequence[Split], recipe: Recipe, execution: Execution) ->
         DataError: No fold can be learned.
     """
     of_folds = replace(recipe, patience=None, judge="tags")
-    with step_bar(of_folds, name="folds", steps=None) as progress:
+    learned = [len(split.learned.videos) for split in divided if split.is_learnable]
+    steps = of_folds.epochs * sum(steps_per_epoch(videos, of_folds) for videos in learned)
+    with step_bar(of_folds, name="folds", steps=steps) as progress:
 
         def train(learned: VideoSet) -> Checkpoint:
             last = trained(learned, of_folds, execution=execution, progress=progress)
@@ -151,10 +164,11 @@ def _table(figures: dict[str, Interval], held_out: Sequence[HeldOut]) -> str:
     return "\n".join(
         [
             f"{len(held_out)} videos or parts of videos, {networks} networks",
+            f"{'':12} {'figure':>8}   95 % of resamples",
             *rows,
             f"log loss {log_loss(scored.score_VC, scored):.3f}, Brier score "
             f"{brier_score(scored.score_VC, scored):.3f}",
-            f"empty: {(tagged_V & is_empty_V).sum()} of {tagged_V.sum()} with a tag, "
+            f"come out empty: {(tagged_V & is_empty_V).sum()} of {tagged_V.sum()} with a tag, "
             f"{(~tagged_V & is_empty_V).sum()} of {(~tagged_V).sum()} without",
         ]
     )

@@ -67,9 +67,9 @@ def progress_bar(videos: int) -> Progress:
     return wrap
 
 
-def video_bar(videos: Sequence[VideoRecord]) -> Iterator[VideoRecord]:
-    """Yields videos under a progress bar."""
-    return iter(tqdm(videos, unit="video", disable=None))
+def video_bar(videos: Sequence[VideoRecord], *, name: str | None = None) -> Iterator[VideoRecord]:
+    """Yields videos under a progress bar with the name of the work."""
+    return iter(tqdm(videos, desc=name, unit="video", disable=None))
 
 
 def software() -> str:

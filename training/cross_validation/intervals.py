@@ -1,6 +1,7 @@
 """Confidence intervals of figures, by drawing the measured videos again with replacement.
 
-Axes: V videos, R resamples, N predictions, K tIoU thresholds, C classes.
+Axes: V videos, R resamples, N predictions, K tIoU thresholds, C classes, G groups
+of equal scores.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from model.segments import Segment
 from training.measurement.metrics import average_precision, rank_detections, tagging_ap
-from training.measurement.summary import mean, roc_auc
+from training.measurement.summary import mean
 
 RESAMPLES = 1000
 """Number of resamples."""
@@ -105,13 +106,33 @@ def tag_intervals(
     score_VC: NDArray[np.float64], tag_VC: NDArray[np.bool_], count_RV: NDArray[np.intp]
 ) -> list[Interval]:
     """Returns the intervals of the mean average precision and of the mean AUC of the tags."""
+    auc_CR = [resampled_auc(*pair, count_RV) for pair in zip(tag_VC.T, score_VC.T, strict=True)]
     figures_R2 = []
-    for count_V in count_RV:
+    for count_V, auc_C in zip(count_RV, np.transpose(auc_CR).tolist(), strict=True):
         drawn = np.repeat(np.arange(len(count_V)), count_V)
-        score_NC, tag_NC = score_VC[drawn], tag_VC[drawn]
-        auc_C = [roc_auc(tag, score) for tag, score in zip(tag_NC.T, score_NC.T, strict=True)]
-        figures_R2.append([mean(tagging_ap(score_NC, tag_NC.astype(float)).tolist()), mean(auc_C)])
+        ap_C = tagging_ap(score_VC[drawn], tag_VC[drawn].astype(float))
+        figures_R2.append([mean(ap_C.tolist()), mean(auc_C)])
     return _intervals(np.array(figures_R2))
+
+
+def resampled_auc(
+    tag_V: NDArray[np.bool_], score_V: NDArray[np.float64], count_RV: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Returns the area under the ROC curve of each resample, (R,); NaN where all tags are equal.
+
+    The area is the share of pairs of a video with the tag and one without it in which the former
+    has the higher score. Equal scores count as half a pair. Scores 0.9, 0.5, 0.5 and 0.1, of which
+    the first two have the tag, have 3.5 of 4 pairs.
+    """
+    order_V = np.argsort(score_V, kind="stable")
+    score_V, with_RV = score_V[order_V], (count_RV * tag_V)[:, order_V]
+    without_RV = count_RV[:, order_V] - with_RV
+    first_G = np.flatnonzero(np.diff(score_V, prepend=-np.inf))  # groups of equal scores
+    with_RG, without_RG = (np.add.reduceat(x, first_G, axis=1) for x in (with_RV, without_RV))
+    below_RG = np.cumsum(without_RG, axis=1) - without_RG / 2
+    pairs_R = with_RV.sum(axis=1) * without_RV.sum(axis=1)
+    right_R = (with_RG * below_RG).sum(axis=1)
+    return np.where(pairs_R > 0, right_R / np.maximum(pairs_R, 1), np.nan)
 
 
 def _intervals(figures_RX: NDArray[np.float64]) -> list[Interval]:

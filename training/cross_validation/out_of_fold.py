@@ -67,13 +67,16 @@ def out_of_fold(splits: Sequence[Split], train: Train, device: str) -> list[Held
             _log.warning("fold %d is left out: the other videos all have the same tags", fold + 1)
             continue
         _log.info(
-            "fold %d of %d: %d videos are held out",
-            fold + 1,
-            len(splits),
-            len(split.held_out.videos),
-        )
+            "fold %d of %d learns from %s and is measured on %s",
+            fold + 1, len(splits), _extent(split.learned), _extent(split.held_out),
+        )  # fmt: skip
         found += _held_out(fold, split, train(split.learned), device)
     return found
+
+
+def _extent(videos: VideoSet) -> str:
+    minutes = sum(video.duration_s for video in videos.videos) / 60
+    return f"{minutes:.1f} minutes of {len(videos.videos)} videos"
 
 
 def _held_out(fold: int, split: Split, trained: Checkpoint, device: str) -> list[HeldOut]:

@@ -63,6 +63,23 @@ def test_videos_with_tags_alone_have_figures_of_their_tags(
     assert "mAP@" not in output
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--tiou", "none"), ("--dropout", "1"), ("--groups", "absent.csv")]
+)
+def test_wrong_option_ends_before_extraction(
+    option: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the value, and no folder of features is made."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    (folder / "v.mp4").write_bytes(b"no video")
+    (tmp_path / "tags.csv").write_text("video,label\nv.mp4,Run\n")
+    words = ["--videos", str(folder), "--tags", str(tmp_path / "tags.csv"), option, value]
+    assert main(["cross-validate", *words]) in (1, 2)
+    assert value in capsys.readouterr().err
+    assert not (tmp_path / "videos.motion").exists()
+
+
 def test_oracle_prints_the_ceiling(data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """MAP on the validation videos of a network that was taught the times of the others."""
     assert main(["oracle", *data, *SMALL, "--tiou", "0.5"]) == 0

@@ -4,11 +4,13 @@ import pytest
 from model.segments import Segment
 from training.cross_validation.intervals import (
     detection_intervals,
+    resampled_auc,
     resampled_counts,
     resampled_map,
     tag_intervals,
 )
 from training.measurement.metrics import detection_score
+from training.measurement.summary import roc_auc
 
 TIOU_K = (0.3, 0.7)
 
@@ -60,3 +62,14 @@ def test_tags_that_are_told_have_no_doubt() -> None:
     tag_VC = np.array([[1], [1], [0], [0]], bool)
     for one in tag_intervals(tag_VC.astype(float), tag_VC, resampled_counts(list("abcd"))):
         assert (one.value, one.low, one.high) == (1, 1, 1)
+
+
+def test_resampled_area_is_that_of_repeated_videos() -> None:
+    """Scores of 0 to 4 have many ties; resamples in which all tags are equal have no area."""
+    rng = np.random.default_rng(0)
+    tag_V, score_V = rng.random(8) < 0.3, rng.integers(5, size=8).astype(float)
+    count_RV = rng.multinomial(8, np.full(8, 1 / 8), size=50)
+    repeated = [np.repeat(np.arange(8), count_V) for count_V in count_RV]
+    expected_R = [roc_auc(tag_V[drawn], score_V[drawn]) for drawn in repeated]
+    assert np.isnan(expected_R).any()
+    np.testing.assert_allclose(resampled_auc(tag_V, score_V, count_RV), expected_R)

@@ -5,12 +5,15 @@
 
 `write_onnx` turns the sequences of a network into images one pixel high (model/export.py), and
 `ecm export --int8` writes integer matrix products (model/int8.py). `quantizer` is the same network
-through onnxruntime's own static quantization. All take turns; times are medians.
+through onnxruntime's own static quantization. `products` is the arithmetic of both convolutions
+alone, as two float32 matrix products of torch: the peak that `images` can be compared with. All
+take turns; times are medians.
 """
 
 import argparse
 import logging
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -81,7 +84,8 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     onnxruntime.set_default_logger_severity(3)
-    record = Record("The exported network", ["images", "quantizer"])
+    torch.set_num_threads(arguments.threads)
+    record = Record("The exported network", ["images", "quantizer", "products"])
     for width in arguments.hidden_width:
         measure(record, width, arguments.threads, arguments.repeats)
     record.finish(arguments.json)
@@ -97,9 +101,23 @@ def measure(record: Record, width: int, threads: int, repeats: int) -> None:
     for snippets in (100, 750, 4000):
         inputs = {FEATURES: features(snippets)[None], LENGTHS: np.array([snippets])}
         runs = {name: partial(session.run, [CAS], inputs) for name, session in sessions.items()}
+        runs["products"] = products(width, snippets)
         case = f"width {width}, {snippets} snippets, {threads} thread{'s' * (threads > 1)}"
         for form, time_s in medians_s(runs, repeats).items():
             record.add(case, form, {"ms": 1e3 * time_s})
+
+
+def products(width: int, snippets: int) -> Callable[[], object]:
+    """Returns the matrix products of both convolutions with random values."""
+    inputs = [torch.rand(snippets, 3 * channels) for channels in (CHANNELS, width)]
+    weights = [torch.rand(3 * channels, width) for channels in (CHANNELS, width)]
+    output_TH = torch.empty(snippets, width)
+
+    def multiply() -> None:
+        for values_TY, weight_YH in zip(inputs, weights, strict=True):
+            torch.mm(values_TY, weight_YH, out=output_TH)
+
+    return multiply
 
 
 def features(snippets: int, seed: int = 0) -> np.ndarray:

@@ -24,7 +24,8 @@ QUICK = {
     "extraction": "extraction.py --repeats 1",
     "page": "page.py",
     "startup": "startup.py",
-    "serving": "serving --peers --bodies binary --clients 4 16 --rounds 1",
+    "serving": "serving --peers --bodies binary --clients 1 4 16",
+    "serving_int8": "serving --peers --bodies binary --clients 1 4 16 --precision int8",
 }
 """Command of each benchmark, in the order in which they run."""
 

@@ -174,7 +174,8 @@ def finished(step: Callable[[], object], device: str) -> None:
 def stack(network: Ecm, features_BTD: Tensor) -> Tensor:
     """Returns the class activation sequence (B, C, T) of the three convolutions alone."""
     classifier = network.classifier
-    hidden_BHT = functional.leaky_relu_(classifier.conv_1(features_BTD.mT), 0.01)
+    features_BDT = features_BTD.mT.contiguous()
+    hidden_BHT = functional.leaky_relu_(classifier.conv_1(features_BDT), 0.01)
     return classifier.conv_3(functional.leaky_relu_(classifier.conv_2(hidden_BHT), 0.01))
 
 

@@ -7,6 +7,7 @@ Axes: N keys (videos), X the other axes of the values.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +30,30 @@ def drop(values_NX: Tensor, keys_N: Tensor, share: float) -> Tensor:
     if level == 0:
         return values_NX
     kept_NX = random_bytes(keys_N, values_NX.shape[1:]) >= level
-    return (values_NX * kept_NX).mul_(LEVELS / (LEVELS - level))
+    factor = LEVELS / (LEVELS - level)
+    dropped: Tensor = _Scaled.apply(values_NX, kept_NX, factor)  # type: ignore[no-untyped-call]
+    return dropped
+
+
+class _Scaled(torch.autograd.Function):
+    """Product of values, a mask and a factor, in as few passes over memory as possible.
+
+    As two products of torch it takes 1.7 times as long in float32. Only the mask is kept for the
+    gradient, with one byte for each value.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values_NX: Tensor, kept_NX: Tensor, factor: float) -> Tensor:
+        """Returns the product."""
+        ctx.save_for_backward(kept_NX)
+        ctx.factor = factor
+        return kept_NX.to(values_NX.dtype).mul_(factor).mul_(values_NX)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """Returns the gradient of the values."""
+        (gradient_NX,), (kept_NX,) = gradients, ctx.saved_tensors
+        return kept_NX.to(gradient_NX.dtype).mul_(ctx.factor).mul_(gradient_NX), None, None
 
 
 def random_bytes(keys_N: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -95,6 +95,7 @@ class SnippetClassifier(nn.Module):
         The input of each convolution is 0 where `valid_B1T` is 0, as it is beyond the ends of a
         video. A padded video therefore has the same logits as the video alone.
         """
+        features_BDT = features_BDT.contiguous()  # once, not in each pass of the convolution
         for conv in (self.conv_1, self.conv_2):
             if valid_B1T is not None:
                 features_BDT = features_BDT * valid_B1T

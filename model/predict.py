@@ -43,12 +43,12 @@ class VideoPrediction:
     """Action segments, best first."""
     cas_scale: CasScale
     """Scale of the class activation sequence for the thresholds; see `scale_cas`."""
-    truncated: bool = False
+    truncated: bool
     """Whether the option `max_segments` left out segments."""
-    likeness: Familiarity | None = None
+    likeness: Familiarity | None
     """Likeness of the features to those of the training videos; None if the spec has no statistics
     of them."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
     """Sentences about the result, such as the reason why there is no segment."""
 
     @property

@@ -2,7 +2,7 @@
 
     python benchmarks/serving                                          (half an hour)
     python benchmarks/serving --peers mosec --clients 4 --bodies binary --rounds 1
-    python benchmarks/serving --hidden-width 2048 --clients 4 16 --bodies binary
+    python benchmarks/serving --hidden-width 2048 --precision int8 --clients 4 16 --bodies binary
 
 All servers load the same ONNX file and compute on the same cores. A request has the features of one
 video: 750 snippets of 2,048 channels. In each round, every server is started, its segments are
@@ -75,12 +75,12 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        _run_script("prepare.py", folder, arguments.hidden_width)
+        _run_script("prepare.py", folder, arguments.hidden_width, arguments.precision)
         requests = {body: as_request(folder, body) for body in arguments.bodies}
         plan = Plan(folder, requests, sorted(arguments.clients), arguments.seconds,
                     arguments.rounds)  # fmt: skip
         results = Results()
-        servers = [ours(folder), *choose_peers(plan, arguments.peers)]
+        servers = [ours(folder, arguments.precision), *choose_peers(plan, arguments.peers)]
         for number in range(plan.rounds):
             measure_round(plan, servers, results, first=number == 0)
             _log(f"round {number + 1} of {plan.rounds} is done")
@@ -101,6 +101,8 @@ def _arguments() -> argparse.Namespace:
         default=512,
         help="hidden width of the network; that of fit is 2048",
     )
+    parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32",
+                        help="precision of the network, for all servers")  # fmt: skip
     add_json_option(parser)
     return parser.parse_args()
 

@@ -20,7 +20,7 @@ from model.inference.engine import CAS, FEATURES, LENGTHS, EngineConfig, open_se
 
 def main() -> None:
     folder, seconds, cores = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-    content = (folder / "models/ecm/1/model.onnx").read_bytes()
+    content = (folder / "network.onnx").read_bytes()
     features_TD = np.load(folder / "features.npy")
     forms = {
         f"1 caller x {cores} threads": (1, cores),

@@ -60,6 +60,8 @@ class Server:
     """Folder that prepare.py wrote; it also has the logs."""
     python: Path
     """Python interpreter of the server's environment."""
+    precision: str = "fp32"
+    """Precision in which the service runs the network; the peers run one file."""
 
     def command(self, port: int) -> list[str]:
         """Returns the command that starts the server."""
@@ -67,7 +69,7 @@ class Server:
         if self.name == OURS:
             return [python, "-m", "service", "serve", "--repository", str(self.folder / "models"),
                     "--data", str(self.folder / "data"), "--port", str(port),
-                    "--log-level", "warning"]  # fmt: skip
+                    "--precision", self.precision, "--log-level", "warning"]  # fmt: skip
         if self.name == "bentoml":
             return [python, "-m", "bentoml", "serve", "on_bentoml:Localizer", "--working-dir",
                     str(PEERS), "--host", "127.0.0.1", "--port", str(port)]  # fmt: skip
@@ -83,7 +85,7 @@ class Server:
         return variables | {
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder),
-            "PEER_MODEL": str(self.folder / "models/ecm/1/model.onnx"),
+            "PEER_MODEL": str(self.folder / "network.onnx"),
             "PEER_WORKERS": str(self.form.workers),
             "PEER_THREADS": str(self.form.threads),
             "PEER_PORT": str(port),
@@ -227,9 +229,9 @@ def _stop(process: "subprocess.Popen[bytes]", mark: str) -> None:
     process.wait()
 
 
-def ours(folder: Path) -> Server:
-    """Returns the service with its default settings."""
-    return Server(OURS, None, folder, Path(sys.executable))
+def ours(folder: Path, precision: str) -> Server:
+    """Returns the service with its default settings but the precision."""
+    return Server(OURS, None, folder, Path(sys.executable), precision)
 
 
 def peers_python() -> Path:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from model.errors import FeatureError, ModelError
-from model.export import HALF_TOLERANCE, write_onnx
+from model.export import HALF_TOLERANCE, check_equal, write_onnx
 from model.inference.engine import OnnxEngine
 from model.network import Ecm, EcmConfig
 from model.predict import predict_video
@@ -119,6 +119,24 @@ def test_values_beyond_float16_are_refused(wide: Ecm, halved: bytes, tmp_path: P
     write_onnx(loud, wide_spec("float32"), tmp_path / "float32.onnx")
     with pytest.raises(ModelError, match="overflows; export it in float32"):
         write_onnx(loud, spec, tmp_path / "float16.onnx")
+
+
+@pytest.mark.parametrize(("largest", "allowed"), [(0.5, 1e-4), (-20, 2e-3)])
+def test_small_differences_are_allowed(largest: float, allowed: float) -> None:
+    """Relative to the largest value, or to 1 where all are smaller."""
+    expected = np.float32([[0, 0.25, largest]])
+    for sign in (1, -1):
+        check_equal(expected + np.float32([[0, 0.9 * sign * allowed, 0]]), expected, Path("m"))
+        with pytest.raises(ModelError, match=r"^m: onnxruntime and torch differ by 0\.00"):
+            check_equal(expected + np.float32([[0, 1.1 * sign * allowed, 0]]), expected, Path("m"))
+
+
+def test_half_precision_may_differ_by_four_roundings() -> None:
+    """A value near 1 is rounded by 2^-11 at most."""
+    expected = np.float32([[0.25, 1]])
+    check_equal(expected + np.float32(3.9 / 2048), expected, Path("m"), HALF_TOLERANCE)
+    with pytest.raises(ModelError, match="differ"):
+        check_equal(expected + np.float32(4.1 / 2048), expected, Path("m"), HALF_TOLERANCE)
 
 
 def test_export_that_differs_from_torch_is_refused(

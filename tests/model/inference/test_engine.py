@@ -214,6 +214,18 @@ def test_required_cuda_that_is_absent_is_an_error(exported: bytes) -> None:
     assert OnnxEngine(exported, EngineConfig(device="auto")).device == "cpu"
 
 
+@pytest.mark.parametrize("instances", [1, 3])
+def test_gpu_has_a_session_for_each_instance(
+    exported: bytes, monkeypatch: pytest.MonkeyPatch, instances: int
+) -> None:
+    """Threads of the CPU do not matter there."""
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime.InferenceSession, "get_providers", lambda _: providers)
+    engine = OnnxEngine(exported, EngineConfig("cpu", instances=instances, threads=1))
+    assert engine.device == "cuda"
+    assert engine._sessions._idle.qsize() == instances
+
+
 @pytest.mark.skipif(has_cuda(), reason="there is a CUDA GPU")
 @pytest.mark.parametrize(("device", "warnings"), [("cuda", 1), ("auto", 0), ("cpu", 0)])
 def test_wanted_cuda_that_is_absent_is_a_warning(

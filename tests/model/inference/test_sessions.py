@@ -65,6 +65,26 @@ def test_failed_run_is_over(either: WideOrNarrow) -> None:
         assert session is FIRST
 
 
+def test_first_run_is_single_even_if_the_clock_starts_with_it(
+    either: WideOrNarrow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing ran before it, whatever the time is."""
+    monkeypatch.setattr("model.inference.sessions.monotonic", lambda: 0.0)
+    with either.lend() as session:
+        assert session is FIRST
+
+
+def test_an_instance_is_free_again_after_a_run() -> None:
+    """Also after one that failed."""
+    instances = Instances([FIRST])
+    with pytest.raises(ZeroDivisionError), instances.lend():
+        raise ZeroDivisionError
+    for _ in range(2):
+        assert instances._idle.qsize() == 1
+        with instances.lend() as session:
+            assert session is FIRST
+
+
 def test_no_two_runs_share_an_instance() -> None:
     """A shared session, in contrast, serves all runs."""
     instances = Instances([FIRST, SECOND])

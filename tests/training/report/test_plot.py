@@ -13,7 +13,10 @@ CLASSES = (r"$\frac{", "_hidden", "absent")
 
 def result(segments: list[Segment]) -> VideoPrediction:
     cas_TC = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
-    return VideoPrediction(10.0, cas_TC, np.array([0.7, 0.2, 0.1]), segments, "video")
+    return VideoPrediction(
+        10.0, cas_TC, np.array([0.7, 0.2, 0.1]), segments, "video",
+        truncated=False, likeness=None, notes=(),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["new/picture.png", "picture.svg"])

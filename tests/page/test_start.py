@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from reliability.server import Target
+from reliability.server import Target, eventually
 from tests.page.conftest import DESKTOP, PHONE, OpenPage, submit
 
 ODD = "match_final “A” <img src=x onerror=alert(1)> 🏋.mp4"
@@ -328,9 +328,9 @@ def test_words_typed_while_a_folder_loads_stay(start: Page) -> None:
     """The list comes late, is filtered by the words, and takes neither them nor the focus."""
     held: list[Route] = []
     start.route("**/files?**", lambda route: held.append(route))
-    with start.expect_request("**/files?**"):
-        start.get_by_role("tab", name="Server folder").click()
+    start.get_by_role("tab", name="Server folder").click()
     field = start.get_by_role("searchbox")
+    eventually(lambda: field.is_visible() and len(held) == 1)
     field.press_sequentially("vid")
     held[0].continue_()
     expect(start.get_by_role("button", name="videos")).to_be_visible()
@@ -347,9 +347,8 @@ def test_answer_of_a_folder_that_was_left_is_ignored(start: Page, videos: Path) 
     start.route(
         "**/files?**", lambda route: route.continue_() if len(held) == 2 else held.append(route)
     )
-    for _ in range(2):
-        with start.expect_request("**/files?**"):
-            inside.click()
+    inside.dblclick()
+    eventually(lambda: inside.is_visible() and len(held) == 2)
     held[1].continue_()
     way = start.get_by_role("navigation", name="Folder")
     expect(way).to_contain_text("videos")

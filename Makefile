@@ -16,10 +16,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
 
-# pip prints a line for each package that it looks at; awk turns them into one line that counts.
+# pip prints a line for each package that it looks at; awk turns them into one line that counts, and
+# keeps the reason of a conflict.
 define count_packages
 awk '/^Collecting/ { printf "\r%4d packages: %-40.40s", ++found, $$2; fflush() } \
-     /^Installing collected/ { printf "\rinstalling %d packages %-40s\n", found, ""; fflush() }'
+     /^Installing collected/ { printf "\rinstalling %d packages %-40s\n", found, ""; fflush() } \
+     /^The conflict is caused by/ { fails = 1; print "" } fails { print }'
 endef
 
 $(VENV)/ready: pyproject.toml constraints.txt

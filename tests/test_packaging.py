@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 CLIENT = """
@@ -152,3 +154,15 @@ def test_service_extra_serves_without_torch(wheel: Path, tmp_path: Path, reposit
     python = install(tmp_path / "service", wheel, "[service]")
     subprocess.run([python, "-c", SERVICE, repository], check=True, cwd=tmp_path)
     assert not {"torch", "onnx", "matplotlib"} & installed(python)
+
+
+def test_pinned_packages_support_the_lowest_python() -> None:
+    """Debian 12 has Python 3.11.2, so a pinned version that asks for 3.11.5 cannot be installed."""
+    lowest = PROJECT["project"]["requires-python"].removeprefix(">=") + ".0"
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    installed = {one.name.lower().replace("_", "-"): one for one in metadata.distributions()}
+    found = [installed[name.lower()] for name in pinned if name.lower() in installed]
+    assert len(found) > 100
+    for package in found:
+        needs = package.metadata.get("Requires-Python", "")
+        assert SpecifierSet(needs).contains(lowest), (package.name, needs)

@@ -39,20 +39,16 @@ class AsImages(nn.Module):
 
     def __init__(self, network: Ecm) -> None:
         super().__init__()
-        self.network = copy.deepcopy(network)
-        self.inputs, classifier = self.network.inputs, self.network.classifier
+        network = copy.deepcopy(network)
+        self.standardize, self.classifier = network.standardize, network.classifier
         for name in ("conv_1", "conv_2", "conv_3"):
-            setattr(classifier, name, _as_conv2d(getattr(classifier, name)))
+            setattr(self.classifier, name, _as_conv2d(getattr(self.classifier, name)))
 
     def forward(self, features_BTD: Tensor, lengths_B: Tensor) -> Tensor:
         """Returns the class activation sequence, logits (B, T, C); 0 beyond the lengths."""
-        return self.classify(self.inputs(features_BTD, lengths_B), lengths_B)
-
-    def classify(self, inputs_BTI: Tensor, lengths_B: Tensor) -> Tensor:
-        """Returns the class activation sequence of what the classifier reads."""
-        valid_B11T = valid_snippets(inputs_BTI, lengths_B)[:, :, None]
-        inputs_BI1T = inputs_BTI.transpose(1, 2)[:, :, None]
-        cas_BC1T: Tensor = self.network.classifier(inputs_BI1T, valid_B11T) * valid_B11T
+        features_BD1T = self.standardize(features_BTD).transpose(1, 2)[:, :, None]
+        valid_B11T = valid_snippets(features_BTD, lengths_B)[:, :, None]
+        cas_BC1T: Tensor = self.classifier(features_BD1T, valid_B11T) * valid_B11T
         return cas_BC1T[:, :, 0].transpose(1, 2)
 
 
@@ -68,18 +64,20 @@ def _as_conv2d(conv: nn.Conv1d) -> nn.Conv2d:
 class InHalf(nn.Module):
     """A network that computes in float16, with float32 inputs and outputs.
 
-    Standardization and means stay in float32, because raw features may have any scale.
+    Standardization stays in float32, because raw features may have any scale.
     """
 
     def __init__(self, network: AsImages) -> None:
         super().__init__()
-        self.exact = network
-        self.in_half = copy.deepcopy(network).half()
+        network = copy.deepcopy(network)
+        self.standardize = network.standardize
+        network.standardize = nn.Identity()
+        self.network = network.half()
 
     def forward(self, features_BTD: Tensor, lengths_B: Tensor) -> Tensor:
         """Returns the class activation sequence, logits (B, T, C); 0 beyond the lengths."""
-        inputs_BTI = self.exact.inputs(features_BTD, lengths_B).half()
-        return self.in_half.classify(inputs_BTI, lengths_B).float()
+        cas_BTC: Tensor = self.network(self.standardize(features_BTD).half(), lengths_B)
+        return cas_BTC.float()
 
 
 def write_onnx(network: Ecm, spec: ModelSpec, path: Path) -> None:

@@ -100,8 +100,6 @@ class Int8Network:
     """Mean of each feature channel; None if the network does not standardize."""
     deviation_D: NDArray[np.float32] | None
     """Standard deviation of each feature channel."""
-    centred: bool
-    """Whether each feature is joined by its difference from the mean of the video."""
     convolutions: tuple[Int8Convolution, Int8Convolution]
     last_HC: NDArray[np.float32]
     """Weights of the last layer."""
@@ -124,21 +122,13 @@ class Int8Network:
         first = Int8Convolution.of(classifier.conv_1, ranges[0], largest)
         second = Int8Convolution.of(classifier.conv_2, ranges[1], largest)
         last_HC = classifier.conv_3.weight.detach().numpy()[:, :, 0].T
-        last_HC = np.ascontiguousarray(last_HC)
-        return cls(mean_D, deviation_D, network.config.centred, (first, second), last_HC)
-
-    @property
-    def channels(self) -> int:
-        """Feature channels (D)."""
-        return len(self.convolutions[0].weight_YH) // (6 if self.centred else 3)
+        return cls(mean_D, deviation_D, (first, second), np.ascontiguousarray(last_HC))
 
     def cas(self, features_TD: NDArray[np.float32]) -> NDArray[np.float32]:
         """Returns the class activation sequence, logits (T, C), without onnxruntime."""
         values_TI = features_TD
         if self.mean_D is not None and self.deviation_D is not None:
             values_TI = (values_TI - self.mean_D) / self.deviation_D
-        if self.centred:
-            values_TI = np.concatenate([values_TI, values_TI - values_TI.mean(axis=0)], axis=1)
         for convolution in self.convolutions:
             values_TI = convolution(values_TI)
             values_TI = np.maximum(values_TI, np.float32(_SLOPE) * values_TI)
@@ -147,7 +137,8 @@ class Int8Network:
     def proof(self) -> Proof:
         """Returns features of extreme values with their logits, by which a CPU is tested."""
         low, high = self.convolutions[0].inputs.low, self.convolutions[0].inputs.high
-        is_high_TD = np.random.default_rng(0).random((_PROOF_SNIPPETS, self.channels)) < 0.5
+        channels = len(self.convolutions[0].weight_YH) // 3
+        is_high_TD = np.random.default_rng(0).random((_PROOF_SNIPPETS, channels)) < 0.5
         values_TD = np.where(is_high_TD, high, low).astype(np.float32)
         if self.mean_D is not None and self.deviation_D is not None:
             values_TD = values_TD * self.deviation_D + self.mean_D
@@ -178,10 +169,10 @@ def measure_ranges(network: Ecm, videos: Iterable[NDArray[np.float32]]) -> tuple
     extremes: list[list[float]] = []
     with torch.inference_mode():
         for features_TD in videos:
-            first_BIT = network.inputs(torch.from_numpy(features_TD)[None]).transpose(1, 2)
+            first_BDT = network.standardize(torch.from_numpy(features_TD)[None]).transpose(1, 2)
             classifier = network.classifier
-            second_BHT = classifier.activation(classifier.conv_1(first_BIT))
-            extremes.append([float(one) for inputs in (first_BIT, second_BHT)
+            second_BHT = classifier.activation(classifier.conv_1(first_BDT))
+            extremes.append([float(one) for inputs in (first_BDT, second_BHT)
                              for one in inputs.aminmax()])  # fmt: skip
     if not extremes:
         raise DataError("expected the features of training videos to calibrate int8, got none")
@@ -212,16 +203,14 @@ class _Nodes:
 
 
 def _graph(network: Int8Network) -> onnx.GraphProto:
+    channels = len(network.convolutions[0].weight_YH) // 3
     nodes = _Nodes()
     valid_BT1, values_BTI = _valid(nodes), FEATURES
     if network.mean_D is not None:
         mean_D = nodes.constant("mean", network.mean_D)
         deviation_D = nodes.constant("deviation", network.deviation_D)
-        shifted_BTD = nodes.add("Sub", [FEATURES, mean_D], "shifted")
-        values_BTI = nodes.add("Div", [shifted_BTD, deviation_D], "standardized")
-    zero = nodes.constant("zero", 0, np.float32)
-    if network.centred:
-        values_BTI = _with_centred(nodes, values_BTI, valid_BT1, zero)
+        centred_BTD = nodes.add("Sub", [FEATURES, mean_D], "centred")
+        values_BTI = nodes.add("Div", [centred_BTD, deviation_D], "standardized")
     shifts = {
         "pads": nodes.constant("pads", [0, 1, 0, 0, 1, 0], np.int64),
         "axis": nodes.constant("time_axis", [1], np.int64),
@@ -234,10 +223,11 @@ def _graph(network: Int8Network) -> onnx.GraphProto:
         values_BTI = _convolve(nodes, convolution, values_BTI, valid_BT1, number, shifts)
     last_HC = nodes.constant("last_weight", network.last_HC)
     logits_BTC = nodes.add("MatMul", [values_BTI, last_HC], "logits")
+    zero = nodes.constant("zero", 0, np.float32)
     nodes.add("Where", [valid_BT1, logits_BTC, zero], CAS)
     float32, axes = TensorProto.FLOAT, ["batch", "snippets"]
     inputs = [
-        helper.make_tensor_value_info(FEATURES, float32, [*axes, network.channels]),
+        helper.make_tensor_value_info(FEATURES, float32, [*axes, channels]),
         helper.make_tensor_value_info(LENGTHS, TensorProto.INT64, ["batch"]),
     ]
     output = helper.make_tensor_value_info(CAS, float32, [*axes, network.last_HC.shape[1]])
@@ -254,19 +244,6 @@ def _valid(nodes: _Nodes) -> str:
     lengths_B1 = nodes.add("Unsqueeze", [LENGTHS, last_axis], "lengths_column")
     valid_BT = nodes.add("Less", [steps_T, lengths_B1], "within")
     return nodes.add("Unsqueeze", [valid_BT, nodes.constant("channel", [2], np.int64)], "valid")
-
-
-def _with_centred(nodes: _Nodes, values_BTD: str, valid_BT1: str, zero: str) -> str:
-    """Adds the differences from the mean over each video, and returns the name of (B, T, 2D)."""
-    known_BTD = nodes.add("Where", [valid_BT1, values_BTD, zero], "known")
-    time_axis = nodes.constant("mean_axis", [1], np.int64)
-    sum_B1D = nodes.add("ReduceSum", [known_BTD, time_axis], "sum", keepdims=1)
-    lengths_B = nodes.add("Cast", [LENGTHS], "lengths_float", to=TensorProto.FLOAT)
-    inner_axes = nodes.constant("inner_axes", [1, 2], np.int64)
-    lengths_B11 = nodes.add("Unsqueeze", [lengths_B, inner_axes], "lengths_values")
-    mean_B1D = nodes.add("Div", [sum_B1D, lengths_B11], "video_mean")
-    centred_BTD = nodes.add("Sub", [values_BTD, mean_B1D], "centred")
-    return nodes.add("Concat", [values_BTD, centred_BTD], "inputs", axis=2)
 
 
 def _convolve(

@@ -4,9 +4,9 @@
                                               | weight transition, W_a = sigmoid
     features (B, T, D) --weighted sums--> class features (B, D, 3, C) --classifier--> (B, C)   post
 
-Axes: B videos, T snippets, D feature channels, I channels that the classifier reads, H hidden
-channels, C classes, K = 3 folds, J = 3 taps of a convolution, X weighted sums (one for each class,
-or several), P pairs of a video and one of its classes. For convolutions, time is the last axis.
+Axes: B videos, T snippets, D feature channels, H hidden channels, C classes, K = 3 folds, J = 3
+taps of a convolution, X weighted sums (one for each class, or several), P pairs of a video and one
+of its classes. For convolutions, time is the last axis.
 """
 
 from dataclasses import dataclass
@@ -44,8 +44,6 @@ class EcmConfig:
     """Aggregation weights: separate ones for each `class`, or `agnostic` ones for all classes."""
     standardized: bool = False
     """Whether features are standardized by their mean and standard deviation in training."""
-    centred: bool = False
-    """Whether the classifier also reads how each feature differs from its mean over the video."""
 
     def __post_init__(self) -> None:
         check_ranges(
@@ -55,11 +53,6 @@ class EcmConfig:
             hidden_width="[1, inf)",
             dropout="[0, 1)",
         )
-
-    @property
-    def input_width(self) -> int:
-        """Channels that the classifier reads (I)."""
-        return self.feature_dim * (1 + self.centred)
 
 
 class Standardization(nn.Module):
@@ -88,7 +81,7 @@ class SnippetClassifier(nn.Module):
     def __init__(self, config: EcmConfig) -> None:
         super().__init__()
         width = config.hidden_width
-        self.conv_1 = nn.Conv1d(config.input_width, width, 3, padding=1)
+        self.conv_1 = nn.Conv1d(config.feature_dim, width, 3, padding=1)
         self.conv_2 = nn.Conv1d(width, width, 3, padding=1)
         self.conv_3 = nn.Conv1d(width, config.classes, 1, bias=False)
         self.activation = nn.LeakyReLU(0.01, inplace=True)
@@ -180,28 +173,12 @@ class Ecm(nn.Module):
         keys_B: Tensor | None = None,
     ) -> Tensor:
         """Returns the class activation sequence, logits (B, T, C); 0 beyond a video's length."""
-        inputs_BIT = self.inputs(features_BTD, lengths_B).transpose(1, 2)
+        features_BDT = self.standardize(features_BTD).transpose(1, 2)
         if lengths_B is None:
-            return self.classifier(inputs_BIT, None, keys_B).transpose(1, 2)
+            return self.classifier(features_BDT, None, keys_B).transpose(1, 2)
         valid_B1T = valid_snippets(features_BTD, lengths_B)
-        cas_BCT = self.classifier(inputs_BIT, valid_B1T, keys_B) * valid_B1T
+        cas_BCT = self.classifier(features_BDT, valid_B1T, keys_B) * valid_B1T
         return cas_BCT.transpose(1, 2)
-
-    def inputs(self, features_BTD: Tensor, lengths_B: Tensor | None = None) -> Tensor:
-        """Returns what the classifier reads, (B, T, I).
-
-        This is the features, standardized if the network does so. `centred` networks also read
-        their differences from the mean of the video: channel 1, 2, 6 is joined by -2, -1, 3.
-        """
-        values_BTD: Tensor = self.standardize(features_BTD)
-        if not self.config.centred:
-            return values_BTD
-        if lengths_B is None:
-            mean_B1D = values_BTD.mean(dim=1, keepdim=True)
-        else:
-            valid_BT1 = valid_snippets(features_BTD, lengths_B).mT
-            mean_B1D = (values_BTD * valid_BT1).sum(dim=1, keepdim=True) / lengths_B[:, None, None]
-        return torch.cat([values_BTD, values_BTD - mean_B1D], dim=2)
 
     def action_weights(self, cas_BTC: Tensor) -> Tensor:
         """Returns the weights W_a, (B, T, C) in (0, 1), of the raw logits (section 3.2).
@@ -217,7 +194,7 @@ class Ecm(nn.Module):
         """Returns the post-classification logits, (B, C), of the weighted sums (Eq. 1 and 2)."""
         classifier = self.post_classifier or self.classifier
         keys_B = None if keys_B is None else derive_keys(keys_B, _ACTION)
-        return classifier.classify_own(self.inputs(features_BTD), weights_BTC, keys_B)
+        return classifier.classify_own(self.standardize(features_BTD), weights_BTC, keys_B)
 
     def post_logits(
         self,

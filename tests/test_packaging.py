@@ -164,5 +164,5 @@ def test_pinned_packages_support_the_lowest_python() -> None:
     found = [installed[name.lower()] for name in pinned if name.lower() in installed]
     assert len(found) > 100
     for package in found:
-        needs = package.metadata.get("Requires-Python", "")
+        needs = package.metadata["Requires-Python"] or ""
         assert SpecifierSet(needs).contains(lowest), (package.name, needs)

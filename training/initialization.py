@@ -125,7 +125,6 @@ def fresh_checkpoint(data: RunData, recipe: Recipe, software: str) -> Checkpoint
         shared_classifier=recipe.shared_classifier,
         attention=recipe.attention,
         standardized=recipe.standardize,
-        centred=recipe.centred,
     )
     network = initial_network(config, recipe)
     if isinstance(network.standardize, Standardization):

@@ -189,30 +189,6 @@ def test_agnostic_attention_weights_all_classes_alike() -> None:
     assert (weights_BTC == weights_BTC[..., :1]).all()
 
 
-def test_centred_networks_also_read_the_differences_from_the_mean_of_the_video() -> None:
-    """They equal a plain network on joined features, in both streams, without the padding."""
-    torch.manual_seed(0)
-    centred = Ecm(EcmConfig(8, 3, hidden_width=16, standardized=True, centred=True)).eval()
-    centred.standardize.mean_D.fill_(3)
-    plain = Ecm(EcmConfig(16, 3, hidden_width=16)).eval()
-    weights = {name: value for name, value in centred.state_dict().items() if name[:5] != "stand"}
-    plain.load_state_dict(weights)
-    features_BTD, lengths_B = torch.randn(2, 20, 8), torch.tensor([20, 7])
-    joined = [torch.cat([one_TD - 3, one_TD - one_TD.mean(0)], 1)
-              for one_TD in (features_BTD[0], features_BTD[1, :7])]  # fmt: skip
-    weights_BTC = torch.rand(1, 20, 3)
-    with torch.inference_mode():
-        cas_BTC = centred(features_BTD, lengths_B)
-        for video, joined_TI in enumerate(joined):
-            expected_TC = plain(joined_TI[None])[0]
-            torch.testing.assert_close(cas_BTC[video, : len(joined_TI)], expected_TC)
-        assert (cas_BTC[1, 7:] == 0).all()
-        torch.testing.assert_close(
-            centred.classify_aggregated(features_BTD[:1], weights_BTC),
-            plain.classify_aggregated(joined[0][None], weights_BTC),
-        )
-
-
 def test_standardization_is_that_of_the_features_in_both_streams() -> None:
     """Raw features in a standardizing network equal standardized features in a plain one.
 

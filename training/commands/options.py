@@ -16,7 +16,7 @@ _PARTS = {
         "Training",
         (
             "epochs", "batch_size", "learning_rate", "snippets", "hidden_width", "standardize",
-            "centred", "seed",
+            "seed",
         ),
     ),
     "Objective": ("Training", ("activation",)),

@@ -38,9 +38,6 @@ class Recipe:
     standardize: bool = False
     """Scale each channel to mean 0 and standard deviation 1 over the training snippets, because
     channels of different scales train badly. The exported file contains both statistics."""
-    centred: bool = False
-    """Also read how each feature differs from its mean over the video. What a whole video shows,
-    such as its scene, then counts less. This is not in the paper."""
     transition_start: TransitionStart = "random"
     """Initial weights of the transition from the CAS to W_a: `random` or `identity`. A random
     weight may be negative; training then looks for the class where it is absent."""

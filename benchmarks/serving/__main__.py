@@ -84,7 +84,7 @@ def main() -> None:
         for number in range(plan.rounds):
             measure_round(plan, servers, results, first=number == 0)
             _log(f"round {number + 1} of {plan.rounds} is done")
-    results.record().finish(arguments.json)
+    results.record(arguments.precision).finish(arguments.json)
 
 
 def _arguments() -> argparse.Namespace:

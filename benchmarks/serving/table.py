@@ -56,10 +56,10 @@ class Results:
         """Adds the figures of one round."""
         self.rounds.setdefault(cell, []).append(figures)
 
-    def record(self) -> Record:
+    def record(self, precision: str) -> Record:
         """Returns medians over the rounds, each cell beside the bare network and the peers."""
         peers = dict.fromkeys(cell.server for cell in self.rounds if cell.server != "service")
-        record = Record("The service and its peers", [BARE, *peers])
+        record = Record(f"The service and its peers, {precision}", [BARE, *peers])
         ceiling = max(statistics.median(rates) for rates in self.ceilings.values())
         loads = sorted({(cell.body, cell.clients) for cell in self.rounds})
         for body, clients in loads:

@@ -1,5 +1,6 @@
 """Dropout by keys."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -101,3 +102,16 @@ def test_half_precision_stays_half_precision() -> None:
     """Masks do not change the dtype of the values."""
     values_NX = torch.ones(1, 64, dtype=torch.bfloat16)
     assert drop(values_NX, make_keys(1), 0.5).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradient_is_that_of_the_product(dtype: torch.dtype) -> None:
+    """Kept values pass the gradient on, times 2 at a share of a half; dropped ones do not."""
+    values_NX = torch.randn(2, 3, 40, dtype=dtype, requires_grad=True)
+    weight_NX = torch.randn(2, 3, 40, dtype=dtype)
+    dropped_NX = drop(values_NX, make_keys(4, 9), 0.5)
+    (gradient_NX,) = torch.autograd.grad((dropped_NX * weight_NX).sum(), values_NX)
+    kept_NX = dropped_NX != 0
+    assert dropped_NX.dtype == gradient_NX.dtype == dtype
+    assert torch.equal(dropped_NX, torch.where(kept_NX, 2 * values_NX, 0))
+    assert torch.equal(gradient_NX, torch.where(kept_NX, 2 * weight_NX, 0))

@@ -19,15 +19,12 @@ from numpy.typing import NDArray
 
 from model.errors import DataError
 from training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
-from training.cross_validation.intervals import SHARE, resampled_counts
+from training.cross_validation.curves import pair_brier_score, pair_log_loss
+from training.cross_validation.intervals import interval_of, resampled_counts
 from training.datasets.opening import open_data
 from training.datasets.video_record import VideoSet
 from training.measurement.evaluation import TorchEngine, predict_tags
 from training.report.reliability import reliability
-
-Floats = NDArray[np.float64]
-SMALLEST = 1e-7
-"""Least probability of which the logarithm is taken."""
 
 
 def main() -> None:
@@ -57,7 +54,7 @@ def figures(checkpoint: Checkpoint, videos: VideoSet) -> str:
     calibrated_VC = np.array([curve(raw_C) for raw_C in raw_VC])
     lines = [
         f"{name}: {difference(loss(raw_VC, tag_VC), loss(calibrated_VC, tag_VC), videos)}"
-        for name, loss in (("log loss", log_loss), ("Brier score", brier_score))
+        for name, loss in (("log loss", pair_log_loss), ("Brier score", pair_brier_score))
     ]
     for name, score_VC in (("before", raw_VC), ("after", calibrated_VC)):
         bins = reliability(score_VC.ravel(), tag_VC.ravel())
@@ -67,23 +64,15 @@ def figures(checkpoint: Checkpoint, videos: VideoSet) -> str:
     return "\n".join(lines)
 
 
-def log_loss(score_VC: Floats, tag_VC: NDArray[np.bool_]) -> Floats:
-    """Returns the mean log loss of each video, (V,)."""
-    score_VC = score_VC.clip(SMALLEST, 1 - SMALLEST)
-    return np.asarray(-np.log(np.where(tag_VC, score_VC, 1 - score_VC)).mean(axis=1))
-
-
-def brier_score(score_VC: Floats, tag_VC: NDArray[np.bool_]) -> Floats:
-    """Returns the mean squared difference of score and tag of each video, (V,)."""
-    return np.asarray(((score_VC - tag_VC) ** 2).mean(axis=1))
-
-
-def difference(before_V: Floats, after_V: Floats, videos: VideoSet) -> str:
-    """Returns both means, and the interval of their difference."""
+def difference(
+    before_VC: NDArray[np.float64], after_VC: NDArray[np.float64], videos: VideoSet
+) -> str:
+    """Returns the mean before and after, and the interval of their difference."""
+    before_V, after_V = before_VC.mean(axis=1), after_VC.mean(axis=1)
     count_RV = resampled_counts([video.id for video in videos.videos])
-    gain_R = count_RV @ (after_V - before_V) / len(before_V)
-    low, high = np.quantile(gain_R, [(1 - SHARE) / 2, (1 + SHARE) / 2])
-    return f"{before_V.mean():.4f} -> {after_V.mean():.4f}, difference {low:.4f} to {high:.4f}"
+    gain = interval_of(count_RV @ (after_V - before_V) / len(before_V))
+    means = f"{before_V.mean():.4f} -> {after_V.mean():.4f}"
+    return f"{means}, difference {gain.low:.4f} to {gain.high:.4f}"
 
 
 if __name__ == "__main__":

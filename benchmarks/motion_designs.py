@@ -49,7 +49,7 @@ from training.configuration.execution import Execution
 from training.configuration.presets import preset
 from training.configuration.recipe import Recipe
 from training.cross_validation.division import scenes_of, splits_by_scene
-from training.cross_validation.intervals import SHARE, resampled_counts, resampled_map
+from training.cross_validation.intervals import interval_of, resampled_counts, resampled_map
 from training.cross_validation.out_of_fold import HeldOut, out_of_fold
 from training.cross_validation.scenes import ScenePart
 from training.datasets.feature_clock import FeatureRate
@@ -258,7 +258,7 @@ def results(out: Path, designs: Sequence[str], seeds: int) -> str:
         gain_RK = (map_SRK - first_SRK).mean(axis=0)
         single = ", ".join(f"{value:.1f}" for value in map_SRK[:, 0, 4])
         shown = [*mean_K[[2, 4, 6]], mean_K.mean(), auc_S.mean()]
-        gains = [_interval(gain_RK[:, 4]), _interval(gain_RK.mean(axis=1))]
+        gains = [interval_of(gain_R).signed for gain_R in (gain_RK[:, 4], gain_RK.mean(axis=1))]
         rows.append([f"`{design}`", single, *(f"{value:.1f}" for value in shown), *gains])
     columns = ["0.3", "0.5", "0.7", "average", "tag AUC", "gain at 0.5", "gain of the average"]
     return table(["design", "0.5 by seed", *columns], rows)
@@ -270,11 +270,6 @@ def _read(out: Path, design: str, seeds: int) -> tuple[NDArray[Any], NDArray[Any
     return 100 * np.array([one["map_RK"] for one in found]), 100 * np.array(
         [one["auc"] for one in found]
     )
-
-
-def _interval(gain_R: NDArray[Any]) -> str:
-    low, high = np.quantile(gain_R[1:], [(1 - SHARE) / 2, (1 + SHARE) / 2])
-    return f"{gain_R[0]:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 if __name__ == "__main__":

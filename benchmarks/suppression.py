@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from model.localization.localize import LocalizationConfig
 from model.localization.suppression import suppress
 from model.segments import Segment
-from training.cross_validation.intervals import SHARE, resampled_counts, resampled_map
+from training.cross_validation.intervals import interval_of, resampled_counts, resampled_map
 from training.datasets.annotations import read_annotations
 from training.datasets.result_file import read_detections
 from training.experiments.finding import table
@@ -97,11 +97,9 @@ def _settings_table(truth: Videos, found: Sequence[Videos]) -> str:
     count_RV = resampled_counts(list(truth))[: 1 + RESAMPLES]
     map_SRK = np.array([resampled_map(truth, own, TIOU_K, count_RV) for own in found])
     average_SR = 100 * map_SRK.mean(axis=2)
-    ends = [(1 - SHARE) / 2, (1 + SHARE) / 2]
     rows = []
     for setting, map_RK, average_R in zip(SETTINGS, map_SRK, average_SR, strict=True):
-        low, high = np.quantile((average_R - average_SR[0])[1:], ends)
-        difference = f"{average_R[0] - average_SR[0, 0]:+.1f} ({low:+.1f} to {high:+.1f})"
+        difference = interval_of(average_R - average_SR[0]).signed
         shown = [f"{100 * value:.1f}" for value in map_RK[0, SHOWN_K]]
         rows.append([setting.name, *shown, f"{average_R[0]:.1f}", difference])
     columns = [f"{TIOU_K[k]:g}" for k in SHOWN_K]

@@ -78,7 +78,7 @@ def _on_same_data(last: Checkpoint, data: RunData, out: Path) -> Checkpoint:
         raise _refusal(out, "on other data", f"{change}", "" if change.altered else more)
     if change.added:
         _log.warning(
-            "added videos are learned from after epoch %d only; --retrain starts anew: %s",
+            "videos added since are used only after epoch %d; --retrain starts over: %s",
             last.epoch,
             change.added,
         )

@@ -62,7 +62,7 @@ class HeadConfig:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a head finds out about the proposals of a video."""
+    """Outputs of a head for the proposals of a video."""
 
     class_score_N: Floats
     """Probability of the proposal's class."""

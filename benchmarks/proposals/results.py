@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.proposals.pools import Floats, Instances, Pool, tiou_matrix
 from model.spec import ModelSpec
-from training.cross_validation.intervals import SHARE, resampled_map
+from training.cross_validation.intervals import interval_of, resampled_map
 from training.experiments.finding import spread, table
 from training.measurement.metrics import tiou_range
 
@@ -29,7 +29,7 @@ class Results:
     """Figures of all rows; the first row is what the others are compared with."""
 
     count_RV: NDArray[np.intp]
-    """How often each measured video is in each resample, all once in the first."""
+    """Number of times that each measured video is in each resample, all once in the first."""
     map_SRK: dict[str, list[Floats]] = field(default_factory=dict)
     """mAP of each row, for each seed."""
     facts: dict[str, list[float]] = field(default_factory=dict)
@@ -72,8 +72,7 @@ class Results:
 def _difference(difference_R: Floats) -> str:
     if len(difference_R) == 1:
         return f"{difference_R[0]:+.1f}"
-    low, high = np.quantile(difference_R[1:], [(1 - SHARE) / 2, (1 + SHARE) / 2])
-    return f"{difference_R[0]:+.1f} ({low:+.1f} to {high:+.1f})"
+    return interval_of(difference_R).signed
 
 
 def recall(pools: Sequence[Pool], tiou: float) -> float:

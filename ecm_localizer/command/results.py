@@ -37,7 +37,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Displays:
-    """What people are shown of each result: the choices of the user, completed by the model."""
+    """Parts of each result that are shown: the choices of the user, completed by the model."""
 
     model: "Localizer | Client"
     """Model that localizes."""
@@ -59,7 +59,7 @@ class Screen(Output):
     """Prints each result as a list."""
 
     displays: Displays
-    """What the list shows."""
+    """Parts of a result that the list shows."""
 
     def add(self, item: Input, localization: Localization) -> None:
         """Prints one result."""

@@ -31,7 +31,7 @@ class Plots(Output):
     path: Path
     """The image, or a folder for images."""
     displays: Displays
-    """What people are shown."""
+    """Parts of a result that are shown."""
     overwrite: bool
     """Whether older images are replaced."""
 
@@ -52,7 +52,7 @@ class ClipFolder(Output):
     path: Path
     """The folder."""
     displays: Displays
-    """What people are shown."""
+    """Parts of a result that are shown."""
     options: OutputOptions
     """Options for the results."""
 
@@ -82,7 +82,7 @@ class BurntCopies(Output):
     path: Path
     """The copy, or a folder for copies."""
     displays: Displays
-    """What people are shown."""
+    """Parts of a result that are shown."""
     overwrite: bool
     """Whether older copies are replaced."""
 

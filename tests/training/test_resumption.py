@@ -98,7 +98,7 @@ def test_added_videos_are_learned_from_by_going_on(
     longer, more = replace(RECIPE, epochs=4), video_set(*FOUR.videos, video(4, "run"))
     last = fit(more, None, longer, tmp_path)
     assert (last.epoch, last.spec.provenance.training_videos) == (4, 5)
-    assert "learned from after epoch 2 only" in caplog.text
+    assert "used only after epoch 2" in caplog.text
     assert "v4" in caplog.text
     assert fit(more, None, longer, tmp_path).epoch == 4
 

@@ -74,13 +74,23 @@ def best_curve(scored: Scored) -> tuple[Curve | None, Floats]:
 
 def log_loss(probability_VC: Floats, scored: Scored) -> float:
     """Returns the mean log loss of the pairs that count."""
-    likelihood_VC = np.where(scored.tag_VC, probability_VC, 1 - probability_VC)
-    return float(-np.log(np.maximum(likelihood_VC[scored.counts_VC], 1e-12)).mean())
+    return float(pair_log_loss(probability_VC, scored.tag_VC)[scored.counts_VC].mean())
 
 
 def brier_score(probability_VC: Floats, scored: Scored) -> float:
     """Returns the mean squared difference of probability and tag of the pairs that count."""
-    return float(((probability_VC - scored.tag_VC) ** 2)[scored.counts_VC].mean())
+    return float(pair_brier_score(probability_VC, scored.tag_VC)[scored.counts_VC].mean())
+
+
+def pair_log_loss(probability_VC: Floats, tag_VC: Bools) -> Floats:
+    """Returns the log loss of each pair of a video and a class, at most that of 1e-12, (V, C)."""
+    likelihood_VC = np.where(tag_VC, probability_VC, 1 - probability_VC)
+    return np.asarray(-np.log(np.maximum(likelihood_VC, 1e-12)))
+
+
+def pair_brier_score(probability_VC: Floats, tag_VC: Bools) -> Floats:
+    """Returns the squared difference of probability and tag of each pair, (V, C)."""
+    return np.asarray((probability_VC - tag_VC) ** 2)
 
 
 def _cross_fitted(scored: Scored, fit: Fit) -> Floats | None:

@@ -31,6 +31,11 @@ class Interval:
     high: float
     """Upper end."""
 
+    @property
+    def signed(self) -> str:
+        """Text of a difference in percent: `+0.8 (+0.6 to +1.1)`."""
+        return f"{self.value:+.1f} ({self.low:+.1f} to {self.high:+.1f})"
+
 
 def resampled_counts(unit_V: Sequence[str], seed: int = 0) -> NDArray[np.intp]:
     """Returns how often each video is in each resample, (R, V); the first resample has all once.
@@ -137,10 +142,12 @@ def resampled_auc(
 
 def _intervals(figures_RX: NDArray[np.float64]) -> list[Interval]:
     """Returns the interval of each column; the first row has the figures of all videos."""
-    found = []
-    for column_R in figures_RX.T:
-        drawn_R = column_R[1:][~np.isnan(column_R[1:])]
-        ends = np.quantile(drawn_R, [(1 - SHARE) / 2, (1 + SHARE) / 2]) if len(drawn_R) else None
-        low, high = (np.nan, np.nan) if ends is None else ends.tolist()
-        found.append(Interval(float(column_R[0]), low, high))
-    return found
+    return [interval_of(column_R) for column_R in figures_RX.T]
+
+
+def interval_of(figure_R: NDArray[np.float64]) -> Interval:
+    """Returns the interval of a figure, of which the first one is that of all videos."""
+    drawn_R = figure_R[1:][~np.isnan(figure_R[1:])]
+    ends = np.quantile(drawn_R, [(1 - SHARE) / 2, (1 + SHARE) / 2]) if len(drawn_R) else None
+    low, high = (np.nan, np.nan) if ends is None else ends.tolist()
+    return Interval(float(figure_R[0]), low, high)

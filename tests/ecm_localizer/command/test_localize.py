@@ -152,7 +152,7 @@ def test_each_format_holds_the_same_segments(good: Path, repository: Path, tmp_p
 def test_lines_of_json_are_for_programs(
     good: Path, repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a pipe gets: one object for each input, with all segments, to the millisecond."""
+    """A pipe gets one object for each input, with all segments, to the millisecond."""
     assert main(["localize", str(good), "--model", str(repository / "small")]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [Path(line["file"]).name for line in lines] == ["a.npy", "b.npy"]

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from model.calibration import Isotonic, Platt
-from training.cross_validation.curves import Scored, best_curve, brier_score, log_loss
+from training.cross_validation.curves import (
+    Scored,
+    best_curve,
+    brier_score,
+    log_loss,
+    pair_brier_score,
+    pair_log_loss,
+)
 
 
 def scored(score_VC: np.ndarray, tag_VC: np.ndarray, folds: int = 5) -> Scored:
@@ -79,3 +86,12 @@ def test_pairs_of_an_unseen_class_do_not_count() -> None:
     partial = Scored(one.score_VC, one.tag_VC, counts_VC, one.fold_V)
     seen = one.of_folds(counts_VC[:, 0])
     assert log_loss(partial.score_VC, partial) == pytest.approx(log_loss(seen.score_VC, seen))
+
+
+def test_losses_of_pairs() -> None:
+    """Certain and right costs nothing, half and half log 2, certain and wrong a bounded much."""
+    tag_VC = np.array([[True, False, False, True]])
+    score_VC = np.array([[1.0, 0.0, 0.5, 0.0]])
+    expected_C = [0, 0, np.log(2), 12 * np.log(10)]
+    np.testing.assert_allclose(pair_log_loss(score_VC, tag_VC)[0], expected_C, atol=1e-9)
+    np.testing.assert_allclose(pair_brier_score(score_VC, tag_VC)[0], [0, 0, 0.25, 1])
